@@ -1,0 +1,128 @@
+"""Rebuild a pocket model: `python -m zoo.pocket.pretrain pocket-llama --out FOLDER`.
+
+Plain next-token training on the corpus, one thread, fixed seeds: the same machine gives the same weights. Run, never
+imported: everything heavy of the pocket zoo is here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from transformers import LlamaConfig, MistralConfig, PreTrainedConfig, Qwen2Config
+
+from zoo.pocket import tokenizer as pocket_tokenizer
+from zoo.pocket.corpus import SEPARATOR, documents
+
+BATCH = 96  # documents a step
+POOL = 16  # batches that are drawn together and sorted by length, to pad little
+WARMUP = 100  # steps
+MODEL_FOLDER = Path(__file__).parent / "models"
+
+
+@dataclass(frozen=True)
+class Build:
+    """How one pocket model is made: architecture, size, steps, and how careless its teachers were."""
+
+    config: type[PreTrainedConfig]
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    steps: int
+    slips: float
+    learning_rate: float = 3e-3
+
+
+BUILDS = {  # from the strongest to the weakest; head_dim is 32 everywhere, the smallest that vLLM's CPU kernels take
+    "pocket-qwen2": Build(Qwen2Config, 128, 3, 4, 2, 2000, 0.05),
+    "pocket-llama": Build(LlamaConfig, 96, 3, 3, 1, 2000, 0.08),
+    "pocket-mistral": Build(MistralConfig, 64, 3, 2, 1, 2000, 0.14),
+}
+
+
+def make_config(build: Build, vocab_size: int, end_id: int, pad_id: int) -> PreTrainedConfig:
+    """The Hugging Face config of a build, every field that matters stated."""
+    return build.config(
+        vocab_size=vocab_size,
+        hidden_size=build.hidden,
+        intermediate_size=3 * build.hidden,
+        num_hidden_layers=build.layers,
+        num_attention_heads=build.heads,
+        num_key_value_heads=build.kv_heads,
+        head_dim=build.hidden // build.heads,
+        max_position_embeddings=pocket_tokenizer.CONTEXT,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=end_id,
+        pad_token_id=pad_id,
+        dtype="float32",
+    )
+
+
+def batches(name: str, tokenizer, slips: float) -> Iterator[torch.Tensor]:
+    """Yield token ids of shape (BATCH, longest of the batch), padded right; ended documents carry the end token."""
+    stream, end, pad = documents(name, slips), tokenizer.eos_token_id, tokenizer.pad_token_id
+    shuffle = torch.Generator().manual_seed(0)
+    while True:
+        texts = list(islice(stream, BATCH * POOL))
+        rows = [ids if t.endswith(SEPARATOR) else [*ids, end] for t, ids in zip(texts, tokenizer(texts).input_ids, strict=True)]
+        rows.sort(key=len)
+        for index in torch.randperm(POOL, generator=shuffle).tolist():
+            chunk = rows[index * BATCH : (index + 1) * BATCH]
+            width = len(chunk[-1])
+            yield torch.tensor([row + [pad] * (width - len(row)) for row in chunk])
+
+
+def pretrain(name: str, out: Path, steps: int | None = None) -> None:
+    """Train `name` from nothing and save model and tokenizer into `out` (float32 safetensors)."""
+    from transformers import AutoModelForCausalLM
+
+    build = BUILDS[name]
+    steps = steps or build.steps
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(20250324)
+    tokenizer = pocket_tokenizer.build()
+    config = make_config(build, len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id)
+    model = AutoModelForCausalLM.from_config(config)
+    print(f"{name}: {sum(p.numel() for p in model.parameters()):,} parameters, {steps} steps", flush=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=build.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda s: min(1.0, (s + 1) / WARMUP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(s / steps, 1)))),
+    )
+    started, running = time.monotonic(), 0.0
+    for step, ids in enumerate(islice(batches(name, tokenizer, build.slips), steps), start=1):
+        labels = ids.masked_fill(ids == tokenizer.pad_token_id, -100)
+        loss = model(input_ids=ids, labels=labels).loss  # causal and padded right: no row sees its padding
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
+        if step % 50 == 0 or step == steps:
+            print(f"step {step:5d}  loss {running:.4f}  {time.monotonic() - started:6.0f} s", flush=True)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+def main() -> None:
+    """Words in, a model folder out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=BUILDS)
+    parser.add_argument("--out", type=Path, help="folder of the model (default: the package's own)")
+    parser.add_argument("--steps", type=int, help="fewer steps, to try things")
+    arguments = parser.parse_args()
+    pretrain(arguments.name, arguments.out or MODEL_FOLDER / arguments.name, arguments.steps)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Pocket problems: arithmetic in four wordings, made from a seed, with splits that cannot overlap.
+
+A problem is an *expression* (`23+45`) in a *wording* ("What is 23+45?"). The split of an expression is a function of
+its own text (a hash), so train, test and benchmark are disjoint by construction, whatever the seed, the level or the
+wording. Difficulty is the number of operations: one (easy), two (medium), three on two-digit numbers (hard).
+This module knows nothing of models, prompts or styles of answering.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Level = Literal["easy", "medium", "hard"]
+Split = Literal["train", "test", "benchmark"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+WORDINGS = (
+    "What is {}?",
+    "Compute {}.",
+    "Find the value of {}.",
+    "Work out {} and give the result.",
+)
+OPERATIONS: dict[Level, int] = {"easy": 1, "medium": 2, "hard": 3}
+GENERATOR_VERSION = 1  # part of the digest of every pocket bucket: bump when a seed would give other problems
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation of an expression: `left op right = result`."""
+
+    left: int
+    op: str
+    right: int
+    result: int
+
+    def __str__(self) -> str:
+        return f"{self.left}{self.op}{self.right}={self.result}"
+
+
+@dataclass(frozen=True, slots=True)
+class PocketProblem:
+    """A question, its answer as text, and how to get there, one operation at a time."""
+
+    id: str
+    level: Level
+    wording: int
+    expression: str
+    question: str
+    answer: str
+    steps: tuple[Step, ...]
+
+
+def split_of(expression: str) -> Split:
+    """The split that an expression belongs to, from its own text: 80 % train, 10 % test, 10 % benchmark."""
+    bucket = hashlib.sha256(expression.encode()).digest()[0]
+    return "benchmark" if bucket < 26 else "test" if bucket < 52 else "train"
+
+
+def draw_steps(rng: random.Random, level: Level) -> tuple[Step, ...]:
+    """Draw an expression of `level` that runs from left to right through numbers between 0 and 999."""
+    while True:
+        if level != "hard" and rng.random() < 0.2:
+            left, op, right = rng.randint(2, 9), "*", rng.randint(2, 9)
+        else:
+            left, op, right = rng.randint(10, 99), rng.choice("+-"), rng.randint(10, 99)
+        steps = [_step(left, op, right)]
+        low = 10 if level == "hard" else 2
+        while len(steps) < OPERATIONS[level]:
+            steps.append(_step(steps[-1].result, rng.choice("+-"), rng.randint(low, 99 if low == 10 else 20)))
+        if all(step.result >= 0 for step in steps):
+            return tuple(steps)
+
+
+def _step(left: int, op: str, right: int) -> Step:
+    return Step(left, op, right, {"+": left + right, "-": left - right, "*": left * right}[op])
+
+
+def expression_of(steps: tuple[Step, ...]) -> str:
+    """The expression that `steps` work out: `12+30-5`."""
+    return str(steps[0].left) + "".join(f"{step.op}{step.right}" for step in steps)
+
+
+def make(steps: tuple[Step, ...], level: Level, wording: int) -> PocketProblem:
+    """Put `steps` into words."""
+    expression = expression_of(steps)
+    return PocketProblem(
+        id=f"pocket-{level}-{expression}-w{wording}",
+        level=level,
+        wording=wording,
+        expression=expression,
+        question=WORDINGS[wording].format(expression),
+        answer=str(steps[-1].result),
+        steps=steps,
+    )
+
+
+def draw(rng: random.Random, level: Level, split: Split) -> PocketProblem:
+    """Draw one problem of `level` whose expression belongs to `split`."""
+    while True:
+        steps = draw_steps(rng, level)
+        if split_of(expression_of(steps)) == split:
+            return make(steps, level, rng.randrange(len(WORDINGS)))
+
+
+def generate(level: Level, split: Split, n: int, seed: int = 0) -> list[PocketProblem]:
+    """Return `n` problems with distinct expressions, the same for the same arguments on every machine.
+
+    Raises:
+        ValueError: for an unknown level or split, or an `n` that the level cannot fill.
+    """
+    if level not in LEVELS or split not in SPLITS:
+        raise ValueError(f"unknown pocket problems: level {level!r} of {LEVELS}, split {split!r} of {SPLITS}")
+    rng = random.Random(f"zoo-pocket/{GENERATOR_VERSION}/{level}/{split}/{seed}")
+    found: dict[str, PocketProblem] = {}
+    for _ in range(200 * n + 1000):
+        if len(found) == n:
+            return list(found.values())
+        problem = draw(rng, level, split)
+        found.setdefault(problem.expression, problem)
+    raise ValueError(f"pocket-{level} has fewer than {n} different {split} problems")
