@@ -1,0 +1,69 @@
+"""A trial, fully resolved: everything that a process needs to know of *what* to run, and nothing of *where*.
+
+This is what `trial.json` holds and what every later layer reads. No defaults are looked up after this point.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from zoo.catalog.cards import Batch, BenchmarkCard, DataCard, ModelCard, PromptCard, RewardCard
+from zoo.manifest.schema import Decoding
+
+
+class Evaluation(BaseModel):
+    """One benchmark under one decoding, measured at `rounds` (0 = the base model)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    benchmark: BenchmarkCard
+    digest: str
+    """Digest of the benchmark's normalised problems, `unpinned` where it was not resolved."""
+    problems: int | None
+    """Only the first so many problems; None = all."""
+    decoding_name: str
+    decoding: Decoding
+    rounds: tuple[int, ...]
+
+    def metric(self, measure: str) -> str:
+        """The metric's name everywhere: `eval/<benchmark>/<measure>/<decoding>`."""
+        return f"eval/{self.benchmark.name}/{measure}/{self.decoding_name}"
+
+
+class Trial(BaseModel):
+    """One cell and one seed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    id: str
+    """`<model>.<reward>.<data>.s<seed>-<hash>`; see `zoo.manifest.identity`."""
+    identity: dict[str, Any]
+    """The hashed payload itself, so that "it changed" can be answered with which field."""
+    cell: dict[str, str | int | float | bool | None]
+    """Axis -> value (names of cards, or plain values of dotted axes)."""
+    seed: int
+    rounds: int
+    trainer: Literal["trl", "simulated"]
+    recipe: str
+    model: ModelCard
+    model_digest: str
+    data: DataCard
+    data_digest: str
+    reward: RewardCard
+    prompt: PromptCard
+    grpo: dict[str, Any]
+    batch: Batch
+    evaluations: tuple[Evaluation, ...]
+    final: str
+
+    @property
+    def simulated(self) -> bool:
+        """True for trials whose numbers are made up from a seed."""
+        return self.trainer == "simulated"
+
+    @property
+    def cap(self) -> int:
+        """Longest response in training, in tokens."""
+        return int(self.grpo["max_completion_length"])

