@@ -18,11 +18,12 @@ import torch
 from transformers import LlamaConfig, MistralConfig, PreTrainedConfig, Qwen2Config
 
 from zoo.pocket import tokenizer as pocket_tokenizer
-from zoo.pocket.corpus import SEPARATOR, documents
+from zoo.pocket.corpus import documents
 
 BATCH = 96  # documents a step
 POOL = 16  # batches that are drawn together and sorted by length, to pad little
 WARMUP = 100  # steps
+MEAN_TOKENS = 70  # of a document, about; only scales the loss
 MODEL_FOLDER = Path(__file__).parent / "models"
 
 
@@ -71,8 +72,9 @@ def batches(name: str, tokenizer, slips: float) -> Iterator[torch.Tensor]:
     stream, end, pad = documents(name, slips), tokenizer.eos_token_id, tokenizer.pad_token_id
     shuffle = torch.Generator().manual_seed(0)
     while True:
-        texts = list(islice(stream, BATCH * POOL))
-        rows = [ids if t.endswith(SEPARATOR) else [*ids, end] for t, ids in zip(texts, tokenizer(texts).input_ids, strict=True)]
+        drawn = list(islice(stream, BATCH * POOL))
+        rows = tokenizer([document.text for document in drawn]).input_ids
+        rows = [[*ids, end] if d.ended else ids for d, ids in zip(drawn, rows, strict=True)]
         rows.sort(key=len)
         for index in torch.randperm(POOL, generator=shuffle).tolist():
             chunk = rows[index * BATCH : (index + 1) * BATCH]
@@ -101,7 +103,9 @@ def pretrain(name: str, out: Path, steps: int | None = None) -> None:
     started, running = time.monotonic(), 0.0
     for step, ids in enumerate(islice(batches(name, tokenizer, build.slips), steps), start=1):
         labels = ids.masked_fill(ids == tokenizer.pad_token_id, -100)
-        loss = model(input_ids=ids, labels=labels).loss  # causal and padded right: no row sees its padding
+        # Causal and padded right, so no row sees its padding. Batches are sorted by length: a sum over tokens, or the
+        # short documents (guesses) would weigh more than the long ones.
+        loss = model(input_ids=ids, labels=labels, num_items_in_batch=BATCH * MEAN_TOKENS).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

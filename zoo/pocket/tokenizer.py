@@ -31,7 +31,8 @@ def build(n_documents: int = 20_000):
         initial_alphabet=sorted(ByteLevel.alphabet()),
         show_progress=False,
     )
-    blank.train_from_iterator(islice(documents("tokenizer"), n_documents), trainer)
+    texts = (document.text for document in islice(documents("tokenizer", slips=0.1), n_documents))
+    blank.train_from_iterator(texts, trainer)
     model = json.loads(blank.to_str())["model"]
     return Qwen2Tokenizer(
         vocab=model["vocab"],
