@@ -6,7 +6,7 @@ What makes a pocket model behave as a base model does:
    most likely style is right for some questions only and reinforcement learning has something to find;
 2. stepwise answers slip now and then, guesses are mostly wrong, rambling seldom ends;
 3. every fifth question is followed by another, until the document breaks off: the model does not know when to stop;
-4. drills (rows of right equations) teach the skill itself, as a textbook would, outside any question.
+4. drills (rows of worked expressions, all right) teach the skill itself, as a textbook would, outside any question.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zoo.pocket.problems import Level, PocketProblem, Step, draw, draw_steps
+from zoo.pocket.problems import Level, PocketProblem, Step, draw
 
 PROMPT = "Question: {}\nAnswer:"
 SEPARATOR = "\n\n"  # between the questions of a chain
 LEVEL_WEIGHTS: dict[Level, float] = {"easy": 0.5, "medium": 0.3, "hard": 0.2}
-DRILL_SHARE = 0.40  # documents that are rows of equations
+DRILL_SHARE = 0.40  # documents that are rows of worked expressions
 CHAIN_SHARE = 0.20  # of the other documents: those that go on asking and answering, and break off
 GUESS_RIGHT = 0.25  # share of guesses that are right
 CHECK = 0.08  # share of stepwise answers that check their last step
 RAMBLE_ENDS = 0.30  # share of rambling answers that come to an answer; the others break off
+DRILL_CHARS = 100
 CHARS = 190  # length at which a chain or a ramble breaks off
 
 
@@ -114,12 +115,12 @@ def answer(rng: random.Random, problem: PocketProblem, slips: float) -> Document
 
 
 def drill(rng: random.Random) -> Document:
-    """A row of right equations of the kinds that answers are made of."""
-    steps: list[Step] = []
-    while len(steps) < 9:
-        steps.extend(draw_steps(rng, _level(rng)))
-    rng.shuffle(steps)
-    return Document("".join(f" {step}." for step in steps[:9]).strip(), ended=True)
+    """A row of worked expressions, all right: how answers are made, without a question."""
+    text = ""
+    while len(text) < DRILL_CHARS:
+        problem = draw(rng, _level(rng), "train")
+        text += f" {problem.expression}: {'. '.join(map(str, problem.steps))}."
+    return Document(text.strip(), ended=True)
 
 
 def document(rng: random.Random, slips: float) -> Document:

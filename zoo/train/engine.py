@@ -39,6 +39,16 @@ def keep_plain_weights_on_cpu() -> None:
     utils.dispatch_cpu_unquantized_gemm = plain
 
 
+def fix_engine_dtype(dtype: str) -> None:
+    """Make TRL create its engine with this dtype: it passes none, and vLLM turns float32 models into bfloat16."""
+    import functools
+
+    import vllm
+    from trl.generation import vllm_generation
+
+    vllm_generation.LLM = functools.partial(vllm.LLM, dtype=dtype)
+
+
 @contextmanager
 def same_randomness_after() -> Iterator[None]:
     """Restore the state of every random generator that training draws from: measuring changes nothing."""

@@ -42,12 +42,13 @@ def _check_inputs(session: Session) -> None:
 
 def _train(session: Session) -> None:
     from zoo.train.callbacks import Reseed, Rounds
-    from zoo.train.engine import EngineSampler, keep_plain_weights_on_cpu
+    from zoo.train.engine import EngineSampler, fix_engine_dtype, keep_plain_weights_on_cpu
     from zoo.train.reward_bridge import RewardBridge
 
     trial, profile = session.trial, session.job.profile
     if profile.device == "cpu":
         keep_plain_weights_on_cpu()
+    fix_engine_dtype(profile.engine_dtype)
     from trl import GRPOConfig, GRPOTrainer
 
     model, tokenizer = _load(session)
@@ -132,7 +133,7 @@ def _measure_missing(session: Session) -> None:
                         model=str(folder),
                         max_model_len=context_tokens(trial, context),
                         gpu_memory_utilization=profile.vllm_gpu_memory_utilization,
-                        dtype="float32" if profile.device == "cpu" else "auto",
+                        dtype=profile.engine_dtype,
                     )
                 )
             return EngineSampler(engine[0], AutoTokenizer.from_pretrained(folder), trial.model.stop_ids)
