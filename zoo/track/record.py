@@ -16,7 +16,10 @@ from zoo.errors import StateError
 from zoo.track.store import read_json, write_json
 
 State = Literal["done", "failed", "preempted"]
-FAILURE_CLASSES = tuple("config data grader mismatch oom killed interrupted port error".split())
+FAILURE_CLASSES = (
+    *("config", "data", "grader", "mismatch", "oom"),
+    *("killed", "interrupted", "port", "error"),
+)
 
 
 class Record(BaseModel):
