@@ -73,13 +73,21 @@ def _from_file(source: LocalSource) -> Iterator[Problem]:
         for field in ("problem", "answer"):
             column = getattr(columns, field)
             if column not in row:
-                hint = did_you_mean(column, list(row)) or f"columns here: {', '.join(map(str, row))}"
+                hint = (
+                    did_you_mean(column, list(row)) or f"columns here: {', '.join(map(str, row))}"
+                )
                 raise InputError(Fault(place, f"no column '{column}' (columns.{field})", hint=hint))
             values[field] = "" if row[column] is None else str(row[column])
-        gold = values["answer"] if source.gold == "as-is" else extract(values["answer"], source.gold)
+        gold = (
+            values["answer"] if source.gold == "as-is" else extract(values["answer"], source.gold)
+        )
         if not values["problem"].strip() or not (gold or "").strip():
-            empty = "problem" if not values["problem"].strip() else f"reference (gold: {source.gold})"
-            raise InputError(Fault(place, f"an empty {empty}", "a problem and its reference in every row"))
+            empty = (
+                "problem" if not values["problem"].strip() else f"reference (gold: {source.gold})"
+            )
+            raise InputError(
+                Fault(place, f"an empty {empty}", "a problem and its reference in every row")
+            )
         id_ = hashlib.sha256(values["problem"].encode("utf-8", "surrogatepass")).hexdigest()[:12]
         level = str(row.get(columns.level, "")) if columns.level else ""
         yield Problem(f"{Path(source.path).stem}-{line}-{id_}", values["problem"], str(gold), level)
@@ -97,9 +105,15 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if text.strip():
                     row = json.loads(text)
                     if not isinstance(row, dict):
-                        raise InputError(Fault(f"{path}:{line}", "not an object", "one JSON object a line"))
+                        raise InputError(
+                            Fault(f"{path}:{line}", "not an object", "one JSON object a line")
+                        )
                     yield line, row
     except OSError as error:
-        raise InputError(Fault(str(path), f"cannot be read: {error.strerror}", "a jsonl file")) from error
+        raise InputError(
+            Fault(str(path), f"cannot be read: {error.strerror}", "a jsonl file")
+        ) from error
     except ValueError as error:
-        raise InputError(Fault(f"{path}:{line}", f"not JSON: {error}", "one JSON object a line")) from error
+        raise InputError(
+            Fault(f"{path}:{line}", f"not JSON: {error}", "one JSON object a line")
+        ) from error

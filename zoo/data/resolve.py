@@ -28,7 +28,11 @@ def model_folder(card: ModelCard) -> Path:
         InputError: the folder is not there or holds no safetensors.
     """
     if card.repo:
-        raise InputError(Fault(card.name, "weights on the hub", "a local folder", "download it and give its `path`"))
+        raise InputError(
+            Fault(
+                card.name, "weights on the hub", "a local folder", "download it and give its `path`"
+            )
+        )
     folder = EMBEDDED / card.embedded if card.embedded else Path(str(card.path))
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         expected = "a Hugging Face folder with config.json and *.safetensors (no pickled weights)"

@@ -11,7 +11,10 @@ MEASURES = ("acc", "box_ratio", "mean_length", "mean_terminated_length", "clippe
 
 
 def measures(
-    verdicts: Sequence[Verdict], boxed: Sequence[bool], lengths: Sequence[int], finishes: Sequence[str]
+    verdicts: Sequence[Verdict],
+    boxed: Sequence[bool],
+    lengths: Sequence[int],
+    finishes: Sequence[str],
 ) -> dict[str, float | None]:
     """Measures over N responses; a measure without a case is None.
 

@@ -38,7 +38,12 @@ class Sampler(Protocol):
     """Answers N prompts, one response each, in order; the same seed gives the same responses."""
 
     def __call__(
-        self, prompts: list[str], problems: list[Problem], decoding: Decoding, max_tokens: int, seed: int
+        self,
+        prompts: list[str],
+        problems: list[Problem],
+        decoding: Decoding,
+        max_tokens: int,
+        seed: int,
     ) -> list[Generation]: ...
 
 
@@ -55,7 +60,9 @@ class Measured:
 class Bench:
     """Measures a trial's evaluations into a store. Holds one grader a policy and the problems that it has read."""
 
-    def __init__(self, store: Store, trial: Trial, stack: dict[str, str], *, durable: bool = True) -> None:
+    def __init__(
+        self, store: Store, trial: Trial, stack: dict[str, str], *, durable: bool = True
+    ) -> None:
         self.store, self.trial, self.stack, self.durable = store, trial, stack, durable
         self._graders: dict[str, Grader] = {}
         self._problems: dict[str, list[Problem]] = {}
@@ -65,7 +72,9 @@ class Bench:
         for grader in self._graders.values():
             grader.close()
 
-    def measure(self, evaluation: Evaluation, round_: int, sampler: Callable[[], Sampler]) -> Measured:
+    def measure(
+        self, evaluation: Evaluation, round_: int, sampler: Callable[[], Sampler]
+    ) -> Measured:
         """Measure one evaluation at one round, or find it measured. `sampler` is called only if samples are missing."""
         sample_id, payload = sample_identity(self.trial, evaluation, round_, self.stack)
         samples = self.store.folder("samples", sample_id)
@@ -123,13 +132,23 @@ class Bench:
             "problems": evaluation.problems,
             "sampling_seed": seed,
         }
-        write_json(folder / "sample.json", {"identity": payload, "about": about}, durable=self.durable)
+        write_json(
+            folder / "sample.json", {"identity": payload, "about": about}, durable=self.durable
+        )
         write_parquet(folder / "completions.parquet", rows)
-        record = self._record(id_, "sample", round_, payload, {"n": float(len(problems))}, about, started, clock)
+        record = self._record(
+            id_, "sample", round_, payload, {"n": float(len(problems))}, about, started, clock
+        )
         records.write(folder, record, durable=self.durable)
 
     def _grade(
-        self, folder: Any, id_: str, sample_id: str, payload: dict[str, Any], policy: str, round_: int
+        self,
+        folder: Any,
+        id_: str,
+        sample_id: str,
+        payload: dict[str, Any],
+        policy: str,
+        round_: int,
     ) -> Record:
         started, clock = time.time(), time.monotonic()
         rows = read_parquet(self.store.folder("samples", sample_id) / "completions.parquet")
@@ -145,7 +164,9 @@ class Bench:
         lengths = [len(ids) for ids in rows["token_ids"]]
         values = measures([r.verdict for r in results], table["boxed"], lengths, rows["finish"])
         about = {"samples": sample_id, "extract": policy, "grader": GRADER_VERSION}
-        write_json(folder / "score.json", {"identity": payload, "about": about}, durable=self.durable)
+        write_json(
+            folder / "score.json", {"identity": payload, "about": about}, durable=self.durable
+        )
         write_parquet(folder / "scores.parquet", table)
         record = self._record(id_, "score", round_, payload, values, about, started, clock)
         records.write(folder, record, durable=self.durable)
@@ -213,7 +234,9 @@ def write_parquet(path: Any, columns: dict[str, list[Any]]) -> None:
     import pyarrow.parquet as pq
 
     types = {"token_ids": pa.list_(pa.int32()), "prediction": pa.string()}
-    table = pa.table({name: pa.array(_clean(values), types.get(name)) for name, values in columns.items()})
+    table = pa.table(
+        {name: pa.array(_clean(values), types.get(name)) for name, values in columns.items()}
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.tmp")
     pq.write_table(table, beside, compression="zstd")

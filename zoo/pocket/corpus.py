@@ -110,8 +110,13 @@ def answer(rng: random.Random, problem: PocketProblem, slips: float) -> Document
         text = ramble(rng, problem)
         if rng.random() >= RAMBLE_ENDS:
             return Document(text, ended=False)
-        text, value = text[: text.rfind(".", 0, rng.randint(60, 190)) + 1] + " It is", slip(rng, value)
-    return Document(text + (f" \\boxed{{{value}}}." if rng.random() < style.boxed else f" {value}."), ended=True)
+        text, value = (
+            text[: text.rfind(".", 0, rng.randint(60, 190)) + 1] + " It is",
+            slip(rng, value),
+        )
+    return Document(
+        text + (f" \\boxed{{{value}}}." if rng.random() < style.boxed else f" {value}."), ended=True
+    )
 
 
 def drill(rng: random.Random) -> Document:

@@ -95,11 +95,19 @@ def pretrain(name: str, out: Path, steps: int | None = None) -> None:
     tokenizer = pocket_tokenizer.build()
     config = make_config(build, len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id)
     model = AutoModelForCausalLM.from_config(config)
-    print(f"{name}: {sum(p.numel() for p in model.parameters()):,} parameters, {steps} steps", flush=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=build.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    print(
+        f"{name}: {sum(p.numel() for p in model.parameters()):,} parameters, {steps} steps",
+        flush=True,
+    )
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=build.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
-        lambda s: min(1.0, (s + 1) / WARMUP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(s / steps, 1)))),
+        lambda s: (
+            min(1.0, (s + 1) / WARMUP)
+            * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(s / steps, 1))))
+        ),
     )
     started, running = time.monotonic(), 0.0
     for step, ids in enumerate(islice(batches(name, tokenizer, build.slips), steps), start=1):
@@ -114,7 +122,10 @@ def pretrain(name: str, out: Path, steps: int | None = None) -> None:
         optimizer.zero_grad()
         running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
         if step % 250 == 0 or step == steps:
-            print(f"step {step:5d}  loss {running:.4f}  {time.monotonic() - started:6.0f} s", flush=True)
+            print(
+                f"step {step:5d}  loss {running:.4f}  {time.monotonic() - started:6.0f} s",
+                flush=True,
+            )
             model.save_pretrained(out)
     tokenizer.save_pretrained(out)
 

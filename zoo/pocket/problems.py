@@ -26,7 +26,9 @@ WORDINGS = (
     "Work out {} and give the result.",
 )
 OPERATIONS: dict[Level, int] = {"easy": 2, "medium": 2, "hard": 3}
-GENERATOR_VERSION = 1  # part of the digest of every pocket bucket: bump when a seed would give other problems
+GENERATOR_VERSION = (
+    1  # part of the digest of every pocket bucket: bump when a seed would give other problems
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ def generate(level: Level, split: Split, n: int, seed: int = 0) -> list[PocketPr
         ValueError: for an unknown level or split, or an `n` that the level cannot fill.
     """
     if level not in LEVELS or split not in SPLITS:
-        raise ValueError(f"unknown pocket problems: level {level!r} of {LEVELS}, split {split!r} of {SPLITS}")
+        raise ValueError(
+            f"unknown pocket problems: level {level!r} of {LEVELS}, split {split!r} of {SPLITS}"
+        )
     rng = random.Random(f"zoo-pocket/{GENERATOR_VERSION}/{level}/{split}/{seed}")
     found: dict[str, PocketProblem] = {}
     for _ in range(200 * n + 1000):

@@ -129,7 +129,11 @@ def _headline(experiment: Experiment, trials: tuple[Trial, ...]) -> tuple[Evalua
     chosen: dict[tuple[str, str], Evaluation] = {}
     for trial in trials:
         for evaluation in trial.evaluations:
-            if trial.rounds not in evaluation.rounds or plan is None or evaluation.problems != plan.problems:
+            if (
+                trial.rounds not in evaluation.rounds
+                or plan is None
+                or evaluation.problems != plan.problems
+            ):
                 continue
             chosen.setdefault((evaluation.benchmark.name, evaluation.decoding_name), evaluation)
     return tuple(chosen.values())

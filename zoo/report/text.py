@@ -38,7 +38,9 @@ def _block(results: Results, benchmark: str) -> str:
         sizes |= {side.n for change in changes for side in (change.before, change.after) if side}
         rows.append(row + [_cells(found, change) for change in changes])
     n = "/".join(map(str, sorted(sizes))) or "?"
-    return f"{benchmark}: accuracy, base -> round {results.experiment.rounds} (n = {n})\n" + _align(rows)
+    return f"{benchmark}: accuracy, base -> round {results.experiment.rounds} (n = {n})\n" + _align(
+        rows
+    )
 
 
 def _cells(found: Outcome, change: Contrast) -> Block:
@@ -59,7 +61,9 @@ def _cells(found: Outcome, change: Contrast) -> Block:
 def why(found: Outcome) -> str:
     """State in capitals, with the class of a failure and the round where it ended."""
     cause = f": {found.record.failure_class}" if found.record and found.record.failure_class else ""
-    where = f" at round {found.reached}" if found.state in ("failed", "preempted", "unfinished") else ""
+    where = (
+        f" at round {found.reached}" if found.state in ("failed", "preempted", "unfinished") else ""
+    )
     return f"{found.state.upper()}{where}{cause}"
 
 
@@ -71,7 +75,9 @@ def _align(rows: list[list[Block]]) -> str:
         blocks = [cell for cell in column if isinstance(cell, list)]
         widths = [max(map(len, parts)) for parts in zip(*blocks, strict=True)]
         texts = [
-            "  ".join(p.ljust(w) for p, w in zip(cell, widths, strict=True)) if isinstance(cell, list) else cell
+            "  ".join(p.ljust(w) for p, w in zip(cell, widths, strict=True))
+            if isinstance(cell, list)
+            else cell
             for cell in column
         ]
         width = max(map(len, texts))

@@ -68,7 +68,11 @@ class Outcome:
 
     def best(self, round_: int, benchmark: str, decoding: str) -> Measured | None:
         """The evaluation with the most problems at that round, or None."""
-        found = [m for m in self.measured if (m.round, m.benchmark, m.decoding) == (round_, benchmark, decoding)]
+        found = [
+            m
+            for m in self.measured
+            if (m.round, m.benchmark, m.decoding) == (round_, benchmark, decoding)
+        ]
         return max(found, key=lambda m: m.n, default=None)
 
     def log_tail(self, lines: int = 15) -> str:
@@ -95,7 +99,11 @@ def load(trial: Trial, store: Store) -> Outcome:
     attempt = _attempt(rows, evals, found)
     rows = [row for row in rows if row["attempt"] == attempt]
     complete = found is not None and found.done(trial.rounds)
-    kept = evals if complete else [row for row in evals if row["attempt"] == attempt or row["round"] == 0]
+    kept = (
+        evals
+        if complete
+        else [row for row in evals if row["attempt"] == attempt or row["round"] == 0]
+    )
     measured = measurements(kept)
     return Outcome(
         trial=trial,
@@ -129,7 +137,9 @@ def _state(
         return "unfinished"
     have = {(m.benchmark, m.decoding, m.problems, m.round) for m in measured}
     wanted = {
-        (e.benchmark.name, e.decoding_name, e.problems, round_) for e in trial.evaluations for round_ in e.rounds
+        (e.benchmark.name, e.decoding_name, e.problems, round_)
+        for e in trial.evaluations
+        for round_ in e.rounds
     }
     return "done" if wanted <= have else "incomplete"
 

@@ -26,8 +26,15 @@ class Reseed(TrainerCallback):
 class Rounds(TrainerCallback):
     """Averages TRL's log lines of a round into one, evaluates where due, and hands both to the session."""
 
-    def __init__(self, session: Session, updates_per_round: int, sampler: SamplerFactory, guard: bool) -> None:
-        self.session, self.updates, self.sampler, self.guard = session, updates_per_round, sampler, guard
+    def __init__(
+        self, session: Session, updates_per_round: int, sampler: SamplerFactory, guard: bool
+    ) -> None:
+        self.session, self.updates, self.sampler, self.guard = (
+            session,
+            updates_per_round,
+            sampler,
+            guard,
+        )
         self.lines: list[dict[str, float]] = []
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
@@ -60,4 +67,6 @@ def average(lines: list[dict[str, float]]) -> dict[str, float]:
         for name, value in line.items():
             if not (isinstance(value, float) and math.isnan(value)):
                 values[name].append(value)
-    return {k: v[-1] if k in ("epoch", "num_tokens") else sum(v) / len(v) for k, v in values.items()}
+    return {
+        k: v[-1] if k in ("epoch", "num_tokens") else sum(v) / len(v) for k, v in values.items()
+    }

@@ -82,7 +82,12 @@ class EngineSampler:
         self.llm, self.tokenizer, self.stop_ids = llm, tokenizer, stop_ids
 
     def __call__(
-        self, prompts: list[str], problems: list[Problem], decoding: Decoding, max_tokens: int, seed: int
+        self,
+        prompts: list[str],
+        problems: list[Problem],
+        decoding: Decoding,
+        max_tokens: int,
+        seed: int,
     ) -> list[Generation]:
         """Implements `zoo.evals.stages.Sampler`."""
         from vllm import SamplingParams
@@ -101,6 +106,8 @@ class EngineSampler:
             self.llm.reset_prefix_cache()
         found = [output.outputs[0] for output in outputs]
         return [
-            Generation(o.text, list(o.token_ids), "length" if o.finish_reason == "length" else "stop")
+            Generation(
+                o.text, list(o.token_ids), "length" if o.finish_reason == "length" else "stop"
+            )
             for o in found
         ]

@@ -37,7 +37,9 @@ def _check_inputs(session: Session) -> None:
         (f"data '{trial.data.name}'", resolver.problems(trial.data), trial.data_digest),
     ):
         if found != planned:
-            raise TrialError("data", f"{what} changed since the plan ({planned} -> {found}); plan again")
+            raise TrialError(
+                "data", f"{what} changed since the plan ({planned} -> {found}); plan again"
+            )
 
 
 def _train(session: Session) -> None:
@@ -88,7 +90,9 @@ def _load(session: Session) -> tuple[Any, Any]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", use_safetensors=True)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if tokenizer.eos_token_id is None:
-        raise TrialError("config", f"{folder}: the tokenizer names no end token; no response could ever end")
+        raise TrialError(
+            "config", f"{folder}: the tokenizer names no end token; no response could ever end"
+        )
     ends = model.generation_config.eos_token_id
     ends = [ends] if isinstance(ends, int) else list(ends or [])
     model.generation_config.eos_token_id = list(
@@ -103,7 +107,9 @@ def _dataset(session: Session) -> Any:
     problems, prompt = load(session.trial.data), session.trial.prompt
     wanted = session.trial.batch.prompts
     if len(problems) < wanted:
-        raise TrialError("data", f"{len(problems)} problems for rounds of {wanted}; use fewer `batch.prompts`")
+        raise TrialError(
+            "data", f"{len(problems)} problems for rounds of {wanted}; use fewer `batch.prompts`"
+        )
     rows = [{"prompt": render(prompt, p), "gold": p.answer, "problem_id": p.id} for p in problems]
     return Dataset.from_list(rows)
 
@@ -122,7 +128,9 @@ def _measure_missing(session: Session) -> None:
     for round_ in sorted({round_ for _, round_ in session.missing()}):
         engine: list[Any] = []
 
-        def sampler(folder: Path | None = _weights(session, round_), engine: list[Any] = engine) -> Sampler:
+        def sampler(
+            folder: Path | None = _weights(session, round_), engine: list[Any] = engine
+        ) -> Sampler:
             from transformers import AutoConfig, AutoTokenizer
             from vllm import LLM
 
@@ -136,7 +144,9 @@ def _measure_missing(session: Session) -> None:
                         dtype=profile.engine_dtype,
                     )
                 )
-            return EngineSampler(engine[0], AutoTokenizer.from_pretrained(folder), trial.model.stop_ids)
+            return EngineSampler(
+                engine[0], AutoTokenizer.from_pretrained(folder), trial.model.stop_ids
+            )
 
         session.phase("evaluating")
         for evaluation, at in session.missing():

@@ -22,7 +22,9 @@ class RewardBridge:
 
     __name__ = "zoo_reward"  # TRL names its metric after the function
 
-    def __init__(self, session: Session, end_ids: Callable[[], list[int]], updates_per_round: int) -> None:
+    def __init__(
+        self, session: Session, end_ids: Callable[[], list[int]], updates_per_round: int
+    ) -> None:
         self.session, self.end_ids, self.updates_per_round = session, end_ids, updates_per_round
 
     def __call__(
@@ -44,17 +46,23 @@ class RewardBridge:
         verdicts = [result.verdict for result in results]
         found = [
             Completion(text, result.boxed, len(ids), finish)
-            for text, result, ids, finish in zip(completions, results, completion_ids, finishes, strict=True)
+            for text, result, ids, finish in zip(
+                completions, results, completion_ids, finishes, strict=True
+            )
         ]
         round_ = trainer_state.global_step // self.updates_per_round + 1
         size, rewards = trial.batch.num_generations, []
         for start in range(0, len(found), size):
             group = slice(start, start + size)
             seed = _seed(trial.seed, round_, start // size)
-            rewards += compute(trial.reward.kind, verdicts[group], found[group], trial.reward.params, seed)
+            rewards += compute(
+                trial.reward.kind, verdicts[group], found[group], trial.reward.params, seed
+            )
         for name, value in _shares(verdicts, [r.boxed for r in results], size).items():
             log_metric(name, value)
-        numbers = measures(verdicts, [r.boxed for r in results], [c.n_tokens for c in found], finishes)
+        numbers = measures(
+            verdicts, [r.boxed for r in results], [c.n_tokens for c in found], finishes
+        )
         log_metric("accuracy", numbers["acc"] or 0.0)
         log_metric("box_ratio", numbers["box_ratio"] or 0.0)
         log_metric("unscored", numbers["unscored"] or 0.0)

@@ -112,7 +112,9 @@ class Session:
         if due:
             self.phase("base" if round_ == 0 else "evaluating")
         metrics: dict[str, float | None] = {}
-        for evaluation in sorted(due, key=lambda e: e.problems or 10**9):  # the larger set wins a shared name
+        for evaluation in sorted(
+            due, key=lambda e: e.problems or 10**9
+        ):  # the larger set wins a shared name
             metrics |= self.evaluate_one(evaluation, round_, sampler)
         return metrics
 
@@ -160,7 +162,11 @@ class Session:
     def write_record(self, state: Any, failure_class: str | None = None, message: str = "") -> None:
         """Write the record: the last thing that an attempt does."""
         about = {"token": self.job.token, "provenance": provenance(), "cell": self.trial.cell}
-        about |= {"seed": self.trial.seed, "rounds": self.trial.rounds, "profile": self.job.profile.name}
+        about |= {
+            "seed": self.trial.seed,
+            "rounds": self.trial.rounds,
+            "profile": self.job.profile.name,
+        }
         record = Record(
             id=self.trial.id,
             stage="train",
@@ -209,11 +215,15 @@ def open_session(job: Job) -> Iterator[Session]:
             session.write_record("failed", error.failure_class, str(error))
             raise
         except ZooError as error:
-            session.write_record("failed", "config" if error.exit_code == 2 else "error", str(error))
+            session.write_record(
+                "failed", "config" if error.exit_code == 2 else "error", str(error)
+            )
             raise
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
-            session.write_record("failed", "oom" if "out of memory" in text.lower() else "error", text)
+            session.write_record(
+                "failed", "oom" if "out of memory" in text.lower() else "error", text
+            )
             raise
         finally:
             session.bench.close()
