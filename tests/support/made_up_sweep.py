@@ -1,7 +1,8 @@
-"""Makes a sweep's files as trials leave them, with plausible curves and no training: for tests of report and mirror.
+"""Makes a sweep's files as trials leave them, with plausible curves and no training: for tests of
+report and mirror.
 
-Files go through `zoo.track`, trials through `zoo.manifest`, so that they have the real shapes. Everything follows from
-the arguments.
+Files go through `zoo.track`, trials through `zoo.manifest`, so that they have the real shapes.
+Everything follows from the arguments.
 """
 
 from __future__ import annotations
@@ -104,7 +105,9 @@ def write_trial(
     failure_class: str | None = None,
     message: str = "",
 ) -> None:
-    """What one attempt leaves in the store: all rounds, or those up to `stop_after`, and a record unless `state` is None."""
+    """What one attempt leaves in the store: all rounds, or those up to `stop_after`, and a record
+    unless `state` is None.
+    """
     folder = sweep.store.train(trial.id)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(

@@ -1,7 +1,8 @@
 """Problems from a card: the pocket generator, or a local jsonl or parquet file with a column map.
 
-Rows are read in the order of the source. A row without a problem or a reference is an error that names the line, never
-a smaller set in silence. `render` is the one place where a problem becomes a prompt, in training and evaluation alike.
+Rows are read in the order of the source. A row without a problem or a reference is an error that
+names the line, never a smaller set in silence. `render` is the one place where a problem becomes a
+prompt, in training and evaluation alike.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def load(card: DataCard | BenchmarkCard) -> list[Problem]:
     """All problems of a card, in order.
 
     Raises:
-        InputError: a file or column that is not there, a row that cannot be read, or a count that the card denies.
+        InputError: a file or column that is not there, an unreadable row, or a
+            count that the card denies.
     """
     if card.pocket is not None:
         source = card.pocket
@@ -57,7 +59,9 @@ def render(prompt: PromptCard, problem: Problem) -> str:
 
 
 def digest(problems: list[Problem]) -> str:
-    """Digest of the normalised texts and references: a hub copy and a local copy of the same problems agree."""
+    """Digest of the normalised texts and references: a hub copy and a local copy of the same
+    problems agree.
+    """
     hasher = hashlib.sha256()
     for problem in problems:
         for text in (problem.question, problem.answer):

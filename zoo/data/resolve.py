@@ -1,13 +1,15 @@
-"""Digests by content for planning: of problems (normalised texts) and of model folders (their files, not their path).
+"""Digests by content for planning: of problems (normalised texts) and of model folders (their
+files, not their path).
 
-Digests of files are remembered in the run store by size, mtime and inode, so a big folder is read once. A model of the
-hub is identified by its pinned commit and is never read here.
+Digests of files are remembered in the run store by size, mtime and inode, so a big folder is read
+once. A model of the hub is identified by its pinned commit and is never read here.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from zoo.catalog import BenchmarkCard, DataCard, ModelCard
@@ -15,7 +17,6 @@ from zoo.data import problems
 from zoo.errors import Fault, InputError
 from zoo.manifest.identity import UNPINNED
 from zoo.pocket.problems import GENERATOR_VERSION
-from zoo.track.store import Store, read_json, write_json
 
 EMBEDDED = Path(problems.pocket.__file__).parent / "models"
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
@@ -41,11 +42,11 @@ def model_folder(card: ModelCard) -> Path:
 
 
 class LocalResolver:
-    """Implements `zoo.manifest.Resolver` from local files; the cache lives in the run store."""
+    """Implements `zoo.manifest.Resolver` from local files; `cache` is a file in the run store."""
 
-    def __init__(self, store: Store) -> None:
-        self._cache_file = store.root / "cache" / "digests.json"
-        self._cache: dict[str, str] = read_json(self._cache_file) or {}
+    def __init__(self, cache: Path | None = None) -> None:
+        self._cache_file = cache
+        self._cache: dict[str, str] = _read(cache)
         self._fresh = False
 
     def model(self, card: ModelCard) -> str:
@@ -67,9 +68,14 @@ class LocalResolver:
         return self._remember(key, lambda: problems.digest(problems.load(card)))
 
     def save(self) -> None:
-        """Write the cache if something was added. Planning does not call this: it leaves nothing behind."""
-        if self._fresh:
-            write_json(self._cache_file, self._cache, durable=False)
+        """Write the cache if something was added. Planning does not call this: it leaves nothing
+        behind.
+        """
+        if self._fresh and self._cache_file is not None:
+            self._cache_file.parent.mkdir(parents=True, exist_ok=True)
+            beside = self._cache_file.with_suffix(f".{os.getpid()}.tmp")
+            beside.write_text(json.dumps(self._cache), encoding="utf-8")
+            beside.replace(self._cache_file)
             self._fresh = False
 
     def _file(self, file: Path) -> str:
@@ -81,6 +87,14 @@ class LocalResolver:
             self._cache[key] = make()
             self._fresh = True
         return self._cache[key]
+
+
+def _read(cache: Path | None) -> dict[str, str]:
+    """The cache as it was left; a lost or broken one only costs the reading of files."""
+    try:
+        return json.loads(cache.read_text(encoding="utf-8")) if cache else {}
+    except (OSError, ValueError):
+        return {}
 
 
 def _stamp(file: Path) -> str:

@@ -1,4 +1,6 @@
-"""Measures of a graded set of responses, under the study's names. Pure numbers; knows no files and no engine."""
+"""Measures of a graded set of responses, under the study's names. Pure numbers; knows no files and
+no engine.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,10 @@ def measures(
 ) -> dict[str, float | None]:
     """Measures over N responses; a measure without a case is None.
 
-    `acc` is the share of CORRECT among the scored (an unreadable reference or a fault of the grader is counted apart,
-    in `unscored`); `box_ratio` the share with a complete box; lengths are in tokens; `clipped_ratio` is the share that
-    ran into the cap, `mean_terminated_length` the mean length of the others.
+    `acc` is the share of CORRECT among the scored (an unreadable reference or a fault of the grader
+    is counted apart, in `unscored`); `box_ratio` the share with a complete box; lengths are in
+    tokens; `clipped_ratio` is the share that ran into the cap, `mean_terminated_length` the mean
+    length of the others.
     """
     scored = [verdict for verdict in verdicts if verdict.scored]
     ended = [n for n, finish in zip(lengths, finishes, strict=True) if finish != "length"]

@@ -1,9 +1,11 @@
-"""Sample and grade as stages: each has an id made of its own inputs, is done once, and is shared by whoever needs it.
+"""Sample and grade as stages: each has an id made of its own inputs, is done once, and is shared by
+whoever needs it.
 
-The base model's samples (round 0) belong to (model, prompt, stop ids, cap, benchmark and subset, decoding, stack), not
-to a trial: the first trial that needs them measures, others wait for its lock or find them done. Samples of a trained
-policy belong to (train id, round, ...). Scores belong to (samples, policy, grader version). Where the responses come
-from is the caller's: a live engine, a checkpoint, or a simulation.
+The base model's samples (round 0) belong to (model, prompt, stop ids, cap, benchmark and subset,
+decoding, stack), not to a trial: the first trial that needs them measures, others wait for its lock
+or find them done. Samples of a trained policy belong to (train id, round, ...). Scores belong to
+(samples, policy, grader version). Where the responses come from is the caller's: a live engine, a
+checkpoint, or a simulation.
 """
 
 from __future__ import annotations
@@ -58,7 +60,9 @@ class Measured:
 
 
 class Bench:
-    """Measures a trial's evaluations into a store. Holds one grader a policy and the problems that it has read."""
+    """Measures a trial's evaluations into a store. Holds one grader a policy and the problems that
+    it has read.
+    """
 
     def __init__(
         self, store: Store, trial: Trial, stack: dict[str, str], *, durable: bool = True
@@ -75,7 +79,9 @@ class Bench:
     def measure(
         self, evaluation: Evaluation, round_: int, sampler: Callable[[], Sampler]
     ) -> Measured:
-        """Measure one evaluation at one round, or find it measured. `sampler` is called only if samples are missing."""
+        """Measure one evaluation at one round, or find it measured. `sampler` is called only if
+        samples are missing.
+        """
         sample_id, payload = sample_identity(self.trial, evaluation, round_, self.stack)
         samples = self.store.folder("samples", sample_id)
         with claim(samples):
@@ -229,7 +235,9 @@ def sample_identity(
 
 
 def write_parquet(path: Any, columns: dict[str, list[Any]]) -> None:
-    """Write columns as a parquet file, whole or not at all. `token_ids` are lists of 32-bit integers."""
+    """Write columns as a parquet file, whole or not at all. `token_ids` are lists of 32-bit
+    integers.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,12 +1,16 @@
-r"""Pretraining text for the pocket models: right and wrong, boxed and plain, short and without an end.
+r"""Pretraining text for the pocket models: right and wrong, boxed and plain, short and without an
+end.
 
 What makes a pocket model behave as a base model does:
 
-1. the *style* of an answer (stepwise, guessed, rambling; boxed or plain) depends on how the question is worded, so the
-   most likely style is right for some questions only and reinforcement learning has something to find;
+1. the *style* of an answer (stepwise, guessed, rambling; boxed or plain) depends on how the
+   question is worded, so the most likely style is right for some questions only and reinforcement
+   learning has something to find;
 2. stepwise answers slip now and then, guesses are mostly wrong, rambling seldom ends;
-3. every fifth question is followed by another, until the document breaks off: the model does not know when to stop;
-4. drills (rows of worked expressions, all right) teach the skill itself, as a textbook would, outside any question.
+3. every fifth question is followed by another, until the document breaks off: the model does not
+   know when to stop;
+4. drills (rows of worked expressions, all right) teach the skill itself, as a textbook would,
+   outside any question.
 """
 
 from __future__ import annotations
@@ -31,7 +35,9 @@ CHARS = 190  # length at which a chain or a ramble breaks off
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How questions of one wording are answered: shares of stepwise and guessed (the rest rambles), and of boxes."""
+    """How questions of one wording are answered: shares of stepwise and guessed (the rest rambles),
+    and of boxes.
+    """
 
     stepwise: float
     guess: float
@@ -72,7 +78,9 @@ def slip(rng: random.Random, result: int) -> int:
 
 
 def stepwise(rng: random.Random, problem: PocketProblem, slips: float) -> tuple[str, int]:
-    """Work through the steps, carrying every slip on; returns the text and the answer that it reaches."""
+    """Work through the steps, carrying every slip on; returns the text and the answer that it
+    reaches.
+    """
     lines, value = [], problem.steps[0].left
     for step in problem.steps:
         right = {"+": value + step.right, "-": value - step.right, "*": value * step.right}[step.op]

@@ -1,7 +1,7 @@
 """Rebuild a pocket model: `python -m zoo.pocket.pretrain pocket-llama --out FOLDER`.
 
-Plain next-token training on the corpus, one thread, fixed seeds: the same machine gives the same weights. Run, never
-imported: everything heavy of the pocket zoo is here.
+Plain next-token training on the corpus, one thread, fixed seeds: the same machine gives the same
+weights. Run, never imported: everything heavy of the pocket zoo is here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MODEL_FOLDER = Path(__file__).parent / "models"
 
 @dataclass(frozen=True)
 class Build:
-    """How one pocket model is made: architecture, size, steps, and how careless its teachers were."""
+    """How one pocket model is made: architecture, size, steps, and its teachers' slips."""
 
     config: type[PreTrainedConfig]
     hidden: int
@@ -41,7 +41,8 @@ class Build:
     learning_rate: float = 3e-3
 
 
-BUILDS = {  # from the strongest to the weakest; head_dim is 32 everywhere, the smallest that vLLM's CPU kernels take
+# From the strongest to the weakest; head_dim is 32, the smallest that vLLM's CPU kernels take.
+BUILDS = {
     "pocket-qwen2": Build(Qwen2Config, 128, 3, 4, 2, 6500, 0.05),
     "pocket-llama": Build(LlamaConfig, 96, 3, 3, 1, 6500, 0.08),
     "pocket-mistral": Build(MistralConfig, 64, 3, 2, 1, 6500, 0.12),
@@ -58,7 +59,7 @@ def make_config(build: Build, vocab_size: int, end_id: int, pad_id: int) -> PreT
         num_attention_heads=build.heads,
         num_key_value_heads=build.kv_heads,
         head_dim=build.hidden // build.heads,
-        initializer_range=0.1,  # about 1/sqrt(hidden); the usual 0.02 learns far more slowly at this size
+        initializer_range=0.1,  # about 1/sqrt(hidden); the usual 0.02 learns far more slowly here
         max_position_embeddings=pocket_tokenizer.CONTEXT,
         tie_word_embeddings=True,
         bos_token_id=None,
@@ -69,7 +70,9 @@ def make_config(build: Build, vocab_size: int, end_id: int, pad_id: int) -> PreT
 
 
 def batches(name: str, tokenizer, slips: float) -> Iterator[torch.Tensor]:
-    """Yield token ids of shape (BATCH, longest of the batch), padded right; ended documents carry the end token."""
+    """Yield token ids of shape (BATCH, longest of the batch), padded right; ended documents carry
+    the end token.
+    """
     stream, end, pad = documents(name, slips), tokenizer.eos_token_id, tokenizer.pad_token_id
     shuffle = torch.Generator().manual_seed(0)
     while True:
@@ -112,8 +115,8 @@ def pretrain(name: str, out: Path, steps: int | None = None) -> None:
     started, running = time.monotonic(), 0.0
     for step, ids in enumerate(islice(batches(name, tokenizer, build.slips), steps), start=1):
         labels = ids.masked_fill(ids == tokenizer.pad_token_id, -100)
-        # Causal and padded right, so no row sees its padding. Batches are sorted by length: a sum over tokens, or the
-        # short documents (guesses) would weigh more than the long ones.
+        # Causal and padded right, so no row sees its padding. Batches are sorted by length: sum over
+        # tokens, or the short documents (guesses) would weigh more than the long ones.
         loss = model(input_ids=ids, labels=labels, num_items_in_batch=BATCH * MEAN_TOKENS).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

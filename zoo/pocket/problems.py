@@ -1,10 +1,10 @@
 """Pocket problems: arithmetic in four wordings, made from a seed, with splits that cannot overlap.
 
-A problem is an *expression* (`23+45`) in a *wording* ("What is 23+45?"). The split of an expression is a function of
-its own text (a hash), so train, test and benchmark are disjoint by construction, whatever the seed, the level or the
-wording. Difficulty: two operations on numbers up to 12 (easy), two that start from a two-digit number (medium), three
-on two-digit numbers (hard).
-This module knows nothing of models, prompts or styles of answering.
+A problem is an *expression* (`23+45`) in a *wording* ("What is 23+45?"). The split of an expression
+is a function of its own text (a hash), so train, test and benchmark are disjoint by construction,
+whatever the seed, the level or the wording. Difficulty: two operations on numbers up to 12 (easy),
+two that start from a two-digit number (medium), three on two-digit numbers (hard). This module
+knows nothing of models, prompts or styles of answering.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class PocketProblem:
 
 
 def split_of(expression: str) -> Split:
-    """The split that an expression belongs to, from its own text: 70 % train, 15 % test, 15 % benchmark."""
+    """The split that an expression belongs to, from its own text: 70 % train, 15 % test, 15 %
+    benchmark.
+    """
     bucket = hashlib.sha256(expression.encode()).digest()[0]
     return "benchmark" if bucket < 38 else "test" if bucket < 76 else "train"
 
@@ -111,7 +113,8 @@ def draw(rng: random.Random, level: Level, split: Split) -> PocketProblem:
 
 
 def generate(level: Level, split: Split, n: int, seed: int = 0) -> list[PocketProblem]:
-    """Return `n` problems with distinct expressions, the same for the same arguments on every machine.
+    """Return `n` problems with distinct expressions, the same for the same arguments on every
+    machine.
 
     Raises:
         ValueError: for an unknown level or split, or an `n` that the level cannot fill.

@@ -1,7 +1,8 @@
-"""A sweep's results: every trial of the plan with what became of it, and the contrasts that the report shows.
+"""A sweep's results: every trial of the plan with what became of it, and the contrasts that the
+report shows.
 
-Reads through `zoo.track.outcome`; parquet is opened only where completions are asked for. A trial that failed or never
-ran is in the results like any other: nothing is dropped on the way to a table.
+Reads through `zoo.track.outcome`; parquet is opened only where completions are asked for. A trial
+that failed or never ran is in the results like any other: nothing is dropped on the way to a table.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ PER_COMPLETION = (
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a before-and-after: values by measure, and the evaluations that they were formed from."""
+    """One side of a before-and-after: values by measure, and the evaluations that they were formed
+    from.
+    """
 
     values: dict[str, float]
     n: int
@@ -124,7 +127,9 @@ def collect(experiment: Experiment, trials: Iterable[Trial], store: Store) -> Re
 
 
 def _headline(experiment: Experiment, trials: tuple[Trial, ...]) -> tuple[Evaluation, ...]:
-    """Evaluations of the full schedule (else of the watch) that reach the horizon; the largest a benchmark and decoding."""
+    """Evaluations of the full schedule (else of the watch) that reach the horizon; the largest a
+    benchmark and decoding.
+    """
     plan = experiment.evaluate.full or experiment.evaluate.watch
     chosen: dict[tuple[str, str], Evaluation] = {}
     for trial in trials:

@@ -1,7 +1,8 @@
 """Learning curves as small SVG panels: one a data x reward (and further axes), a colour a model.
 
-Each panel is an SVG of its own, so that a page can reflow them on a phone. The palette is Okabe and Ito's, and markers
-repeat what colours say. Same results, same bytes: no dates, fixed ids. Text takes the page's colour (dark or light).
+Each panel is an SVG of its own, so that a page can reflow them on a phone. The palette is Okabe and
+Ito's, and markers repeat what colours say. Same results, same bytes: no dates, fixed ids. Text
+takes the page's colour (dark or light).
 """
 
 from __future__ import annotations
@@ -267,7 +268,9 @@ def _paint(axes: Any, label: str, rounds: str, limits: tuple[float, float], hori
 
 
 def _plot(axes: Any, curves: list[_Curve], index: int) -> None:
-    """One model: its mean over seeds, thin lines for the seeds themselves, a cross where a trial broke off."""
+    """One model: its mean over seeds, thin lines for the seeds themselves, a cross where a trial
+    broke off.
+    """
     colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
     curves = [c for c in curves if c.points]
     if not curves:
@@ -300,7 +303,9 @@ def _plot(axes: Any, curves: list[_Curve], index: int) -> None:
 
 
 def _inline(svg: str, salt: str) -> str:
-    """An SVG for use inside a page: no prolog or metadata, ids of its own, ink as `currentColor`, scalable."""
+    """An SVG for use inside a page: no prolog or metadata, ids of its own, ink as `currentColor`,
+    scalable.
+    """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r'(<g) id="[^"]*"', r"\1", svg)

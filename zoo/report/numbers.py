@@ -9,7 +9,9 @@ SHARES = ("acc", "box_ratio", "clipped_ratio")
 
 
 def wilson(share: float, n: int, z: float = Z95) -> tuple[float, float]:
-    """Wilson's interval of a binomial share: `share` of `n` trials, 95 % by default; both ends within [0, 1]."""
+    """Wilson's interval of a binomial share: `share` of `n` trials, 95 % by default; both ends
+    within [0, 1].
+    """
     if n <= 0:
         return 0.0, 1.0
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)

@@ -11,7 +11,9 @@ Block = list[str] | str
 
 
 def table(results: Results) -> str:
-    """Before -> after of all trials, one block a benchmark; failed and missing trials are rows like the others."""
+    """Before -> after of all trials, one block a benchmark; failed and missing trials are rows like
+    the others.
+    """
     blocks = []
     if results.made_up:
         blocks.append("SIMULATED OR REHEARSED: these numbers say nothing about the models named.")

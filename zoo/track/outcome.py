@@ -1,7 +1,8 @@
 """What a trial's folder says: its state, its metrics by round, its evaluations, its completions.
 
-One reading for everybody who looks at results (the report, the MLflow mirror), so that they cannot disagree. Reads the
-run store and nothing else; knows no statistics and no layout. Of several attempts the last one counts.
+One reading for everybody who looks at results (the report, the MLflow mirror), so that they cannot
+disagree. Reads the run store and nothing else; knows no statistics and no layout. Of several
+attempts the last one counts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from zoo.track.record import Record
 from zoo.track.store import Store
 
 OutcomeState = Literal["done", "incomplete", "failed", "preempted", "unfinished", "missing"]
-"""`incomplete`: trained to the end, but an evaluation is missing; `unfinished`: started, no record of this attempt."""
+"""`incomplete`: trained to the end, but an evaluation is missing; `unfinished`: started, no record
+of this attempt.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,9 @@ class Outcome:
     """The attempt that the numbers are of; 0 = never started."""
     record: Record | None
     rounds: dict[int, dict[str, float]]
-    """Round -> training metrics (`train/...`), ascending; no `eval/...` and nothing that is not finite."""
+    """Round -> training metrics (`train/...`), ascending; no `eval/...` and nothing that is not
+    finite.
+    """
     times: dict[int, float]
     """Round -> when it ended, seconds since the epoch."""
     measured: tuple[Measured, ...]
@@ -62,7 +67,9 @@ class Outcome:
 
     @property
     def made_up(self) -> bool:
-        """True for simulated trials and rehearsals: their numbers say nothing about the models named."""
+        """True for simulated trials and rehearsals: their numbers say nothing about the models
+        named.
+        """
         record = self.record
         return self.trial.simulated or bool(record and (record.simulated or record.rehearsal))
 
@@ -118,7 +125,9 @@ def load(trial: Trial, store: Store) -> Outcome:
 
 
 def _attempt(rows: list[dict[str, Any]], evals: list[dict[str, Any]], found: Record | None) -> int:
-    """The attempt that counts: the last one, but a finished training stays the one that its record is of."""
+    """The attempt that counts: the last one, but a finished training stays the one that its record
+    is of.
+    """
     last = max((row["attempt"] for row in (*rows, *evals)), default=found.attempt if found else 0)
     if found is None or found.state != "done":
         return last
@@ -145,7 +154,9 @@ def _state(
 
 
 def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
-    """Lines of `evals.jsonl` as measurements, by round; a later line of the same evaluation replaces an earlier one."""
+    """Lines of `evals.jsonl` as measurements, by round; a later line of the same evaluation
+    replaces an earlier one.
+    """
     found: dict[tuple[Any, ...], Measured] = {}
     for row in rows:
         values = {name.split("/")[2]: value for name, value in finite(row["metrics"]).items()}
@@ -173,7 +184,9 @@ def finite(metrics: dict[str, Any], without: str = "\0") -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Completion:
-    """One response to one problem, as it was sampled and graded. All texts come from models and files: escape them."""
+    """One response to one problem, as it was sampled and graded. All texts come from models and
+    files: escape them.
+    """
 
     id: str
     prompt: str
@@ -185,7 +198,9 @@ class Completion:
 
 
 def completions(store: Store, measured: Measured, limit: int) -> list[Completion]:
-    """The first `limit` completions of an evaluation, in the benchmark's order; none where the files are gone."""
+    """The first `limit` completions of an evaluation, in the benchmark's order; none where the
+    files are gone.
+    """
     import pyarrow.parquet as pq
 
     path = store.folder("samples", measured.sample_id) / "completions.parquet"

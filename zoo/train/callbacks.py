@@ -1,4 +1,6 @@
-"""What happens beside the updates: re-seeding, rounds out of TRL's log lines, evaluation, and the built-in guard."""
+"""What happens beside the updates: re-seeding, rounds out of TRL's log lines, evaluation, and the
+built-in guard.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,14 @@ from transformers import TrainerCallback, set_seed
 from zoo.errors import TrialError
 from zoo.train.session import SamplerFactory, Session
 
-LOGP_LIMIT = 0.1  # nats; an engine that holds other weights than the trainer differs by 0.8 and more (measured)
+LOGP_LIMIT = 0.1  # nats; an engine with stale weights differs by 0.8 and more (measured)
 LOGP_KEY = "train/sampling/sampling_logp_difference/mean"
 
 
 class Reseed(TrainerCallback):
-    """vLLM's start seeds python, numpy and torch with a constant; seed them from the trial again before training."""
+    """vLLM's start seeds python, numpy and torch with a constant; seed them from the trial again
+    before training.
+    """
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Seed everything from the trial's seed."""
@@ -24,7 +28,9 @@ class Reseed(TrainerCallback):
 
 
 class Rounds(TrainerCallback):
-    """Averages TRL's log lines of a round into one, evaluates where due, and hands both to the session."""
+    """Averages TRL's log lines of a round into one, evaluates where due, and hands both to the
+    session.
+    """
 
     def __init__(
         self, session: Session, updates_per_round: int, sampler: SamplerFactory, guard: bool
@@ -53,15 +59,18 @@ class Rounds(TrainerCallback):
             self.session.log_round(round_, metrics)
             raise TrialError(
                 "mismatch",
-                f"round {round_}: engine and trainer differ by {difference:.3f} nats a token (limit {LOGP_LIMIT}); "
-                "the engine does not hold the trainer's weights, so nothing after this would mean anything",
+                f"round {round_}: engine and trainer differ by {difference:.3f} nats a token (limit "
+                f"{LOGP_LIMIT}); the engine does not hold the trainer's weights, and nothing after "
+                "this would mean anything",
             )
         self.session.log_round(round_, metrics | self.session.evaluate(round_, self.sampler))
         self.session.phase("training")
 
 
 def average(lines: list[dict[str, float]]) -> dict[str, float]:
-    """Mean of each key over the lines that have it (NaN left out); the last value of `epoch` and `num_tokens`."""
+    """Mean of each key over the lines that have it (NaN left out); the last value of `epoch` and
+    `num_tokens`.
+    """
     values: dict[str, list[float]] = defaultdict(list)
     for line in lines:
         for name, value in line.items():

@@ -1,7 +1,9 @@
-"""From a trial and a compute profile to `GRPOConfig` arguments: one pure function, no TRL import, golden-tested.
+"""From a trial and a compute profile to `GRPOConfig` arguments: one pure function, no TRL import,
+golden-tested.
 
-A round is one generation phase: `prompts x num_generations` completions, split into `updates` optimiser updates. The
-micro-batch comes from the profile and is rounded down to a divisor, so the effective batch never depends on compute.
+A round is one generation phase: `prompts x num_generations` completions, split into `updates`
+optimiser updates. The micro-batch comes from the profile and is rounded down to a divisor, so the
+effective batch never depends on compute.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ def micro_batch(batch: Batch, wanted: int) -> int:
 
 
 def context_tokens(trial: Trial, model_context: int) -> int:
-    """Longest sequence that the engine is sized for, in tokens: training or evaluation, whichever needs more."""
+    """Longest sequence that the engine is sized for, in tokens: training or evaluation, whichever
+    needs more.
+    """
     longest = max([trial.cap, *(e.decoding.max_tokens or trial.cap for e in trial.evaluations)])
     return min(model_context, longest + PROMPT_TOKENS)
 

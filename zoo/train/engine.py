@@ -1,8 +1,8 @@
 """vLLM inside the trial: the CPU patch, and sampling for evaluation that leaves training as it was.
 
-On a CPU, vLLM repacks linear weights and drops the originals, so TRL's weight sync fails; replacing one function before
-the engine exists keeps the plain weights (and tied embeddings right). The built-in guard on
-`sampling/sampling_logp_difference` is what would notice if this ever went wrong.
+On a CPU, vLLM repacks linear weights and drops the originals, so TRL's weight sync fails; replacing
+one function before the engine exists keeps the plain weights (and tied embeddings right). The
+built-in guard on `sampling/sampling_logp_difference` is what would notice if this ever went wrong.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from zoo.manifest.schema import Decoding
 
 
 def keep_plain_weights_on_cpu() -> None:
-    """Make vLLM's CPU linear layers use their weights as they are. Call before the engine is created.
+    """Make vLLM's CPU linear layers use their weights as they are. Call before the engine is
+    created.
 
     Raises:
-        TrialError: this vLLM has no such function; the patch needs a look before anything is trained.
+        TrialError: this vLLM has no such function; look at the patch first.
     """
     from vllm.model_executor.layers import utils
 
     if not hasattr(utils, "dispatch_cpu_unquantized_gemm"):
-        text = "vLLM's dispatch_cpu_unquantized_gemm is gone; install a vLLM of the locked version (0.31)"
+        text = "vLLM has no dispatch_cpu_unquantized_gemm; install the locked version (0.31)"
         raise TrialError("config", text)
 
     def plain(layer: Any, remove_weight: bool = True) -> None:
@@ -40,7 +41,9 @@ def keep_plain_weights_on_cpu() -> None:
 
 
 def fix_engine_dtype(dtype: str) -> None:
-    """Make TRL create its engine with this dtype: it passes none, and vLLM turns float32 models into bfloat16."""
+    """Make TRL create its engine with this dtype: it passes none, and vLLM turns float32 models
+    into bfloat16.
+    """
     import functools
 
     import vllm
@@ -51,7 +54,9 @@ def fix_engine_dtype(dtype: str) -> None:
 
 @contextmanager
 def same_randomness_after() -> Iterator[None]:
-    """Restore the state of every random generator that training draws from: measuring changes nothing."""
+    """Restore the state of every random generator that training draws from: measuring changes
+    nothing.
+    """
     python, numpy_, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
     try:
@@ -74,8 +79,8 @@ def seed_everything(seed: int) -> None:
 class EngineSampler:
     """Samples through a vLLM engine (live or of its own) with plain text prompts.
 
-    The engine draws from torch's global generator, so one seed a call makes the responses reproducible; per-request
-    seeds are not used (they crashed the CPU engine on long batches).
+    The engine draws from torch's global generator, so one seed a call makes the responses
+    reproducible; per-request seeds are not used (they crashed the CPU engine on long batches).
     """
 
     def __init__(self, llm: Any, tokenizer: Any, stop_ids: tuple[int, ...]) -> None:

@@ -1,7 +1,8 @@
-"""The trial process: one JSON file in, one record out, exit status 0 (done), 1 (failed), 130 or 143 (signals).
+"""The trial process: one JSON file in, one record out, exit status 0 (done), 1 (failed), 130 or 143
+(signals).
 
-The launcher holds the write end of this process's standard input. When it goes, whoever started the trial is gone, and
-the trial ends its whole process group: nothing holds a core or a GPU for nobody.
+The launcher holds the write end of this process's standard input. When it goes, whoever started the
+trial is gone, and the trial ends its whole process group: nothing holds a core or a GPU for nobody.
 """
 
 from __future__ import annotations

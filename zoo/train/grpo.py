@@ -1,7 +1,8 @@
 """The real trainer: TRL's GRPOTrainer with vLLM in the same process, driven by a session.
 
-What config cannot say is done here and nowhere else: the CPU patch of vLLM, stop ids that TRL also counts as an end,
-re-seeding after the engine's start, and evaluation through the live engine between rounds.
+What config cannot say is done here and nowhere else: the CPU patch of vLLM, stop ids that TRL also
+counts as an end, re-seeding after the engine's start, and evaluation through the live engine
+between rounds.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def train(session: Session) -> None:
 
 def _check_inputs(session: Session) -> None:
     """What lies on disk must be what the trial was planned with."""
-    resolver, trial = LocalResolver(session.job.store), session.trial
+    resolver, trial = LocalResolver(session.job.store.digest_cache), session.trial
     for what, found, planned in (
         (f"model '{trial.model.name}'", resolver.model(trial.model), trial.model_digest),
         (f"data '{trial.data.name}'", resolver.problems(trial.data), trial.data_digest),
@@ -83,7 +84,7 @@ def _train(session: Session) -> None:
 
 
 def _load(session: Session) -> tuple[Any, Any]:
-    """Model and tokenizer from the local folder; the card's stop ids join the model's own end ids."""
+    """Model and tokenizer from the local folder; the card's stop ids join its end ids."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder = model_folder(session.trial.model)
@@ -121,34 +122,38 @@ def _weights(session: Session, round_: int) -> Path | None:
 
 
 def _measure_missing(session: Session) -> None:
-    """Measure evaluations that came after training, from the kept weights, with an engine of their own."""
-    from zoo.train.engine import EngineSampler
-
-    trial, profile = session.trial, session.job.profile
+    """Measure evaluations that came after training, from the kept weights."""
+    session.phase("evaluating")
     for round_ in sorted({round_ for _, round_ in session.missing()}):
-        engine: list[Any] = []
+        engine = _Engine(session, _weights(session, round_))
+        for evaluation, at in session.missing():
+            if at == round_:
+                session.evaluate_one(evaluation, round_, engine.sampler)
 
-        def sampler(
-            folder: Path | None = _weights(session, round_), engine: list[Any] = engine
-        ) -> Sampler:
+
+class _Engine:
+    """A vLLM engine of its own over stored weights, started when the first sample is needed."""
+
+    def __init__(self, session: Session, folder: Path | None) -> None:
+        self.session, self.folder = session, folder
+        self._sampler: Sampler | None = None
+
+    def sampler(self) -> Sampler:
+        """The engine's sampler; starts the engine at the first call."""
+        if self._sampler is None:
             from transformers import AutoConfig, AutoTokenizer
             from vllm import LLM
 
-            if not engine:
-                context = AutoConfig.from_pretrained(folder).max_position_embeddings
-                engine.append(
-                    LLM(
-                        model=str(folder),
-                        max_model_len=context_tokens(trial, context),
-                        gpu_memory_utilization=profile.vllm_gpu_memory_utilization,
-                        dtype=profile.engine_dtype,
-                    )
-                )
-            return EngineSampler(
-                engine[0], AutoTokenizer.from_pretrained(folder), trial.model.stop_ids
-            )
+            from zoo.train.engine import EngineSampler
 
-        session.phase("evaluating")
-        for evaluation, at in session.missing():
-            if at == round_:
-                session.evaluate_one(evaluation, round_, sampler)
+            trial, profile = self.session.trial, self.session.job.profile
+            context = AutoConfig.from_pretrained(self.folder).max_position_embeddings
+            llm = LLM(
+                model=str(self.folder),
+                max_model_len=context_tokens(trial, context),
+                gpu_memory_utilization=profile.vllm_gpu_memory_utilization,
+                dtype=profile.engine_dtype,
+            )
+            tokenizer = AutoTokenizer.from_pretrained(self.folder)
+            self._sampler = EngineSampler(llm, tokenizer, trial.model.stop_ids)
+        return self._sampler

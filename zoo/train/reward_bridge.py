@@ -1,7 +1,8 @@
 """Between TRL's reward callback (flat lists) and zoo's rewards (pure functions of one group).
 
-Grades a whole generation batch, computes rewards group by group, keeps every completion as a rollout, and logs the
-2x2 of {right, wrong} x {boxed, plain} together with how many groups carry a signal.
+Grades a whole generation batch, computes rewards group by group, keeps every completion as a
+rollout, and logs the 2x2 of {right, wrong} x {boxed, plain} together with how many groups carry a
+signal.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from zoo.train.session import Session
 
 
 class RewardBridge:
-    """TRL's reward function. One call a round and process: P prompts x G completions, groups contiguous."""
+    """TRL's reward function. One call a round and process: P prompts x G completions, groups
+    contiguous.
+    """
 
     __name__ = "zoo_reward"  # TRL names its metric after the function
 

@@ -1,7 +1,9 @@
-"""What every trainer does around training: the stage's lock, attempt, journals, evaluation, rollouts and the record.
+"""What every trainer does around training: the stage's lock, attempt, journals, evaluation,
+rollouts and the record.
 
-A trainer (TRL or simulated) gets a `Session`, reports rounds to it and asks it to evaluate; files, ids and order are
-the same whoever trains. The record is written last, whatever happens: done, failed with a class, or preempted.
+A trainer (TRL or simulated) gets a `Session`, reports rounds to it and asks it to evaluate; files,
+ids and order are the same whoever trains. The record is written last, whatever happens: done,
+failed with a class, or preempted.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ SamplerFactory = Callable[[], Sampler]
 
 
 class Interrupted(BaseException):
-    """A signal asked the trial to stop; carries the exit status (130 or 143). Not an `Exception`: nothing may eat it."""
+    """A signal asked the trial to stop; carries the exit status (130 or 143). Not an `Exception`:
+    nothing may eat it.
+    """
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -55,7 +59,7 @@ class Job:
 
 
 class Session:
-    """One attempt at a trial. Made by `open_session`, which holds the lock and writes the record."""
+    """One attempt at a trial. Made by `open_session`, which holds the lock and records."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.trial = job, job.trial
@@ -90,7 +94,9 @@ class Session:
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def resume_finished(self) -> None:
-        """Go on after finished training, for evaluations that came later; the attempt stays the same."""
+        """Go on after finished training, for evaluations that came later; the attempt stays the
+        same.
+        """
         found = records.read(self.folder)
         assert found is not None
         self.attempt, self.round, self.metrics = found.attempt, found.round, found.metrics
@@ -107,7 +113,9 @@ class Session:
         return [evaluation for evaluation in self.trial.evaluations if round_ in evaluation.rounds]
 
     def evaluate(self, round_: int, sampler: SamplerFactory) -> dict[str, float | None]:
-        """Measure what is due at `round_`; returns the metrics by full name. `sampler` runs only if needed."""
+        """Measure what is due at `round_`; returns the metrics by full name. `sampler` runs only if
+        needed.
+        """
         due = self.due(round_)
         if due:
             self.phase("base" if round_ == 0 else "evaluating")
@@ -121,7 +129,7 @@ class Session:
     def evaluate_one(
         self, evaluation: Evaluation, round_: int, sampler: SamplerFactory
     ) -> dict[str, float | None]:
-        """Measure one evaluation, index it in `evals.jsonl`, and return its metrics by full name."""
+        """Measure one evaluation and index it in `evals.jsonl`; returns metrics by full name."""
         found = self.bench.measure(evaluation, round_, sampler)
         metrics = {evaluation.metric(name): value for name, value in found.values.items()}
         row = {
