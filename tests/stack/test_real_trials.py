@@ -1,4 +1,6 @@
-"""Real trials, TRL and vLLM on CPU: shared baselines, repeatability, and that measuring changes nothing."""
+"""Real trials, TRL and vLLM on CPU: shared baselines, repeatability, and that measuring changes
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from zoo.track.store import Store
 
 
 class Runs(NamedTuple):
-    """The trials of this file: two of one model started together, one of them again, and once unmeasured."""
+    """The trials of this file: two of one model started together, one of them again, and once
+    unmeasured.
+    """
 
     store: Store
     pair: list[Trial]
