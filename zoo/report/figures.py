@@ -98,6 +98,12 @@ def legend(results: Results) -> list[Key]:
     ]
 
 
+def across(results: Results) -> int:
+    """Panels side by side: one a training set where there are two or three, so that rows are rewards."""
+    sets = len(results.values("data"))
+    return sets if sets in (2, 3) else min(3, max(1, len({_group(found) for found in results.outcomes})))
+
+
 def _group(found: Outcome) -> str:
     """Title of the panel that a trial belongs to: data, reward, and any further axis by name."""
     cell = found.trial.cell
@@ -164,8 +170,9 @@ def _figure(
     results: Results, kind: _Kind, curves: dict[str, list[_Curve]], colours: dict[Any, int], salt: str
 ) -> Figure:
     values = [v for panel in curves.values() for curve in panel for v in curve.points.values()]
-    low, high = min(*values, 0.0, 0.0), max(values)
-    limits = kind.limits or (low * 1.06, high * 1.06 or 1.0)
+    low, high = min(0.0, *values), max(values)
+    pad = 0.06 * ((high - low) or 1.0)
+    limits = kind.limits or (low - pad if low < 0 else 0.0, high + pad)
     completions = {o.trial.batch.completions for o in results.outcomes}
     each = f" (1 round = {completions.pop():,} completions)" if len(completions) == 1 else ""
     panels = tuple(
@@ -191,11 +198,11 @@ def _draw(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Canvas
 
-    style = {"svg.hashsalt": salt, "svg.fonttype": "none", "font.size": 9, "font.family": "DejaVu Sans"}
+    style = {"svg.hashsalt": salt, "svg.fonttype": "none", "font.size": 9.5, "font.family": "DejaVu Sans"}
     with rc_context(style):
-        canvas = Canvas(figsize=(3.7, 2.5))
+        canvas = Canvas(figsize=(4.5, 2.9))
         FigureCanvasSVG(canvas)
-        axes = canvas.add_axes((0.13, 0.18, 0.85, 0.78))
+        axes = canvas.add_axes((0.125, 0.165, 0.86, 0.79))
         _paint(axes, label, rounds, limits, results.experiment.rounds)
         for model in dict.fromkeys(curve.model for curve in curves):
             _plot(axes, [c for c in curves if c.model == model], colours[model])
@@ -215,7 +222,7 @@ def _paint(axes: Any, label: str, rounds: str, limits: tuple[float, float], hori
     axes.set_ylabel(label, color=INK, labelpad=3)
     axes.locator_params(axis="x", nbins=7, integer=True)
     axes.locator_params(axis="y", nbins=6)
-    axes.tick_params(colors=INK, length=3, width=0.6, labelsize=8.5)
+    axes.tick_params(colors=INK, length=3, width=0.6, labelsize=9)
     axes.grid(color=INK, alpha=0.12, linewidth=0.6)
     for name, spine in axes.spines.items():
         spine.set_visible(name in ("left", "bottom"))
