@@ -1,7 +1,8 @@
-"""What can go wrong, as one small tree. Every message says the place, what was found, what was expected, what to do.
+"""What can go wrong, as one small tree. Every message says the place, what was found, what was
+expected, what to do.
 
-`InputError` carries *all* faults of an input at once. The command line turns each class into its exit code: 2 for bad
-input, 1 for the rest. Exceptions stay picklable (they cross processes).
+`InputError` carries *all* faults of an input at once. The command line turns each class into its
+exit code: 2 for bad input, 1 for the rest. Exceptions stay picklable (they cross processes).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with an input: `place` is `file:line:col` or a path of keys, `source` the line with a caret."""
+    """One thing wrong with an input: `place` is `file:line:col` or a path of keys, `source` the
+    line with a caret."""
 
     place: str
     found: str

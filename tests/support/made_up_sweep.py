@@ -1,7 +1,8 @@
-"""Makes a sweep's files as trials leave them, with plausible curves and no training: for tests of report and mirror.
+"""Makes a sweep's files as trials leave them, with plausible curves and no training: for tests of
+report and mirror.
 
-Files go through `zoo.track`, trials through `zoo.manifest`, so that they have the real shapes. Everything follows from
-the arguments.
+Files go through `zoo.track`, trials through `zoo.manifest`, so that they have the real shapes.
+Everything follows from the arguments.
 """
 
 from __future__ import annotations
@@ -104,17 +105,28 @@ def write_trial(
     failure_class: str | None = None,
     message: str = "",
 ) -> None:
-    """What one attempt leaves in the store: all rounds, or those up to `stop_after`, and a record unless `state` is None."""
+    """What one attempt leaves in the store: all rounds, or those up to `stop_after`, and a record
+    unless `state` is None.
+    """
     folder = sweep.store.train(trial.id)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "trial.json", {"trial": trial.model_dump(mode="json"), "run": {"token": "t"}}, durable=False)
+    write_json(
+        folder / "trial.json",
+        {"trial": trial.model_dump(mode="json"), "run": {"token": "t"}},
+        durable=False,
+    )
     last = trial.rounds if stop_after is None else stop_after
     for round_ in range(last + 1):
         metrics = {} if round_ == 0 else _train_metrics(trial, round_, attempt)
         for evaluation in trial.evaluations:
             if round_ in evaluation.rounds:
                 metrics |= _evaluate(sweep, trial, evaluation, round_, attempt)
-        line = {"attempt": attempt, "round": round_, "time": sweep.clock(trial, attempt, round_), "metrics": metrics}
+        line = {
+            "attempt": attempt,
+            "round": round_,
+            "time": sweep.clock(trial, attempt, round_),
+            "metrics": metrics,
+        }
         journal.append(folder / "metrics.jsonl", line)
     with (folder / "log.txt").open("a") as log:
         log.write(f"attempt {attempt}\nround {last} of {trial.rounds}\n{message}\n")
@@ -149,7 +161,9 @@ def _share(trial: Trial, bucket: str, round_: int, decoding: str) -> float:
 
 def _train_metrics(trial: Trial, round_: int, attempt: int) -> dict[str, float]:
     rng = random.Random(f"{trial.id}/{round_}/{attempt}")
-    accuracy = min(1.0, max(0.0, _share(trial, trial.data.name, round_, "t1.0") + rng.gauss(0, 0.03)))
+    accuracy = min(
+        1.0, max(0.0, _share(trial, trial.data.name, round_, "t1.0") + rng.gauss(0, 0.03))
+    )
     box = 1 - 0.5 * math.exp(-round_ / 5)
     length = 24 + 16 * math.exp(-round_ / 6) + rng.gauss(0, 0.8)
     return {
@@ -170,34 +184,56 @@ def _train_metrics(trial: Trial, round_: int, attempt: int) -> dict[str, float]:
     }
 
 
-def _evaluate(sweep: Sweep, trial: Trial, evaluation: Evaluation, round_: int, attempt: int) -> dict[str, float]:
+def _evaluate(
+    sweep: Sweep, trial: Trial, evaluation: Evaluation, round_: int, attempt: int
+) -> dict[str, float]:
     """Write samples, scores and the index line of one evaluation; returns its metrics."""
     policy = trial.model.name if round_ == 0 else trial.id
     bench, decoding = evaluation.benchmark.name, evaluation.decoding_name
     key = digest([policy, round_, bench, decoding, evaluation.problems, attempt if round_ else 1])
-    sample_id, score_id = f"{bench}.{decoding}.r{round_}-{key}", f"simplerl.{bench}.{decoding}.r{round_}-{key}"
+    sample_id, score_id = (
+        f"{bench}.{decoding}.r{round_}-{key}",
+        f"simplerl.{bench}.{decoding}.r{round_}-{key}",
+    )
     rng = random.Random(key)
     n = evaluation.problems or evaluation.benchmark.n or 500
     share, box = _share(trial, bench, round_, decoding), 1 - 0.5 * math.exp(-round_ / 5)
     rows = [_row(rng, i, share, box, round_, sweep.hostile) for i in range(n)]
-    right = sum(row["verdict"] == "CORRECT" for row in rows)
+    right = sum(row["verdict"] == "correct" for row in rows)
     cut = sum(row["finish"] == "length" for row in rows)
     values = {
         "acc": right / n,
         "box_ratio": sum(row["boxed"] for row in rows) / n,
         "mean_length": sum(len(row["token_ids"]) for row in rows) / n,
-        "mean_terminated_length": sum(len(r["token_ids"]) for r in rows if r["finish"] == "stop") / max(1, n - cut),
+        "mean_terminated_length": sum(len(r["token_ids"]) for r in rows if r["finish"] == "stop")
+        / max(1, n - cut),
         "clipped_ratio": cut / n,
     }
-    _write_stages(sweep.store, sample_id, score_id, round_, rows, values | {"n": n, "unscored": 0}, trial.simulated)
+    _write_stages(
+        sweep.store,
+        sample_id,
+        score_id,
+        round_,
+        rows,
+        values | {"n": n, "unscored": 0},
+        trial.simulated,
+    )
     metrics = {evaluation.metric(measure): value for measure, value in values.items()}
     line = {"attempt": attempt, "round": round_, "benchmark": bench, "decoding": decoding}
-    line |= {"problems": evaluation.problems, "samples": sample_id, "scores": score_id, "n": n, "metrics": metrics}
+    line |= {
+        "problems": evaluation.problems,
+        "samples": sample_id,
+        "scores": score_id,
+        "n": n,
+        "metrics": metrics,
+    }
     journal.append(sweep.store.train(trial.id) / "evals.jsonl", line)
     return metrics
 
 
-def _row(rng: random.Random, index: int, share: float, box: float, round_: int, hostile: str) -> dict:
+def _row(
+    rng: random.Random, index: int, share: float, box: float, round_: int, hostile: str
+) -> dict:
     problem = random.Random(index)
     a, b, c = (problem.randint(2, 19) for _ in range(3))
     gold, right, boxed = a + b * c, rng.random() < share, rng.random() < box
@@ -206,7 +242,8 @@ def _row(rng: random.Random, index: int, share: float, box: float, round_: int, 
     end = f"\\boxed{{{answer}}}" if boxed else f"The answer is {answer}."
     text = f" First {b} * {c} = {b * c}.\nThen {a} + {b * c} = {answer}. {end}"
     if cut:
-        text = f" {b} * {c} = {b * c}\nQuestion: What is {c} + {a}?\nAnswer: {c} + {a} = {a + c}\nQuestion: Find"
+        text = f" {b} * {c} = {b * c}\nQuestion: What is {c} + {a}?\nAnswer: "
+        text += f"{c} + {a} = {a + c}\nQuestion: Find"
     return {
         "id": f"p{index:04d}",
         "prompt": f"Question: Compute {a} + {b} * {c}.\nAnswer:",
@@ -214,7 +251,7 @@ def _row(rng: random.Random, index: int, share: float, box: float, round_: int, 
         "text": hostile + text,
         "token_ids": list(range(64 if cut else rng.randint(18, 30))),
         "finish": "length" if cut else "stop",
-        "verdict": "CORRECT" if right and not cut else ("NO_ANSWER" if cut else "WRONG"),
+        "verdict": "correct" if right and not cut else ("no_answer" if cut else "wrong"),
         "prediction": str(answer),
         "boxed": boxed and not cut,
         "by": "simplerl",
@@ -222,18 +259,37 @@ def _row(rng: random.Random, index: int, share: float, box: float, round_: int, 
 
 
 def _write_stages(
-    store: Store, sample_id: str, score_id: str, round_: int, rows: list[dict], metrics: dict, simulated: bool
+    store: Store,
+    sample_id: str,
+    score_id: str,
+    round_: int,
+    rows: list[dict],
+    metrics: dict,
+    simulated: bool,
 ) -> None:
     samples, scores = store.folder("samples", sample_id), store.folder("scores", score_id)
     if (scores / "record.json").exists():
         return
+    graded = {"stage": "score", "sample": sample_id, "grader": "1", "extract": "simplerl"}
     for folder in (samples, scores):
         folder.mkdir(parents=True, exist_ok=True)
     pick = ("id", "prompt", "gold", "text", "token_ids", "finish")
-    pq.write_table(pa.Table.from_pylist([{k: r[k] for k in pick} for r in rows]), samples / "completions.parquet")
+    pq.write_table(
+        pa.Table.from_pylist([{k: r[k] for k in pick} for r in rows]),
+        samples / "completions.parquet",
+    )
     pick = ("id", "verdict", "prediction", "boxed", "by")
-    pq.write_table(pa.Table.from_pylist([{k: r[k] for k in pick} for r in rows]), scores / "scores.parquet")
-    write_json(scores / "score.json", {"stage": "score", "sample": sample_id, "grader": "1", "extract": "simplerl"})
+    pq.write_table(
+        pa.Table.from_pylist([{k: r[k] for k in pick} for r in rows]), scores / "scores.parquet"
+    )
+    write_json(
+        scores / "score.json",
+        {"identity": graded},
+    )
     shared = {"round": round_, "stack": STACK, "simulated": simulated, "state": "done"}
     record.write(samples, Record(id=sample_id, stage="sample", **shared), durable=False)
-    record.write(scores, Record(id=score_id, stage="score", metrics=metrics, **shared), durable=False)
+    record.write(
+        scores,
+        Record(id=score_id, stage="score", metrics=metrics, identity=graded, **shared),
+        durable=False,
+    )

@@ -1,7 +1,9 @@
-"""What each kind of card may say. Frozen, strict about unknown keys, light: pydantic and nothing else.
+"""What each kind of card may say. Frozen, strict about unknown keys, light: pydantic and nothing
+else.
 
-A field is *result-bearing* when a trial's outcome could depend on it; `zoo.manifest.identity` picks those by name, so
-prose (`about`, `source`, `stand_in`) may change without renaming a run. Lengths are in tokens unless the name says so.
+A field is *result-bearing* when a trial's outcome could depend on it; `zoo.manifest.identity` picks
+those by name, so prose (`about`, `source`, `stand_in`) may change without renaming a run. Lengths
+are in tokens unless the name says so.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ FROM_CARD = "from-card"  # a recipe's word for "the model's card decides"
 class Card(BaseModel):
     """What all cards share. `schema` names kind and version of the form (`model/1`)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), populate_by_name=True
+    )
 
-    form: str = Field(alias="schema")
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     about: str = ""
     source: str = ""
@@ -27,8 +30,8 @@ class Card(BaseModel):
 class ModelCard(Card):
     """A base model: where its weights are and what it needs to answer.
 
-    Exactly one of `embedded` (a folder of the package), `path` (a local Hugging Face folder) and `repo` (a hub id,
-    with `revision`, a full commit) says where the weights are.
+    Exactly one of `embedded` (a folder of the package), `path` (a local Hugging Face folder) and
+    `repo` (a hub id, with `revision`, a full commit) says where the weights are.
     """
 
     form: Literal["model/1"] = Field(alias="schema")
@@ -53,7 +56,10 @@ class ModelCard(Card):
     def _one_place(self) -> ModelCard:
         given = [key for key in ("embedded", "path", "repo") if getattr(self, key)]
         if len(given) != 1:
-            raise ValueError(f"say where the weights are by exactly one of embedded, path, repo (found {given or 'none'})")
+            raise ValueError(
+                "say where the weights are by exactly one of embedded, path, repo "
+                f"(found {given or 'none'})"
+            )
         return self
 
 
@@ -86,7 +92,8 @@ class LocalSource(BaseModel):
     path: str
     columns: Columns = Columns()
     gold: str = "as-is"
-    """How the reference is read from the answer column: `as-is`, or an extraction policy (`gsm8k`: after `####`)."""
+    """How the reference is read from the answer column: `as-is`, or an extraction policy (`gsm8k`:
+    after `####`)."""
 
 
 class ProblemCard(Card):
@@ -110,7 +117,8 @@ class DataCard(ProblemCard):
 
 
 class BenchmarkCard(ProblemCard):
-    """A held-out set, the extraction policy under which every arm is scored on it, and how many rows it has."""
+    """A held-out set, the extraction policy under which every arm is scored on it, and how many
+    rows it has."""
 
     form: Literal["benchmark/1"] = Field(alias="schema")
     n: Annotated[int, Field(ge=1)] | None = None
@@ -119,7 +127,8 @@ class BenchmarkCard(ProblemCard):
 
 
 class RewardCard(Card):
-    """A reward: which function of `zoo.rewards`, its numbers, and how answers are extracted for it."""
+    """A reward: which function of `zoo.rewards`, its numbers, and how answers are extracted for
+    it."""
 
     form: Literal["reward/1"] = Field(alias="schema")
     kind: str
@@ -142,7 +151,8 @@ class PromptCard(Card):
 
 
 class Batch(BaseModel):
-    """Geometry of a round: `prompts` x `num_generations` completions, split into `updates` optimiser updates."""
+    """Geometry of a round: `prompts` x `num_generations` completions, split into `updates`
+    optimiser updates."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -153,7 +163,9 @@ class Batch(BaseModel):
     @model_validator(mode="after")
     def _even_updates(self) -> Batch:
         if self.prompts % self.updates:
-            raise ValueError(f"prompts ({self.prompts}) must be a multiple of updates ({self.updates})")
+            raise ValueError(
+                f"prompts ({self.prompts}) must be a multiple of updates ({self.updates})"
+            )
         return self
 
     @property
@@ -163,7 +175,8 @@ class Batch(BaseModel):
 
 
 class RecipeCard(Card):
-    """GRPO settings under TRL's own names; `from-card` where the model's card decides (`beta`, `max_completion_length`)."""
+    """GRPO settings under TRL's own names; `from-card` where the model's card decides (`beta`,
+    `max_completion_length`)."""
 
     form: Literal["recipe/1"] = Field(alias="schema")
     grpo: dict[str, Any]
@@ -173,7 +186,8 @@ class RecipeCard(Card):
 class ComputeProfile(Card):
     """Where trials run. Nothing here is part of an id.
 
-    `env` is set in every trial process; `micro_batch` is the number of completions of one forward pass.
+    `env` is set in every trial process; `micro_batch` is the number of completions of one forward
+    pass.
     """
 
     form: Literal["profile/1"] = Field(alias="schema")
@@ -184,6 +198,8 @@ class ComputeProfile(Card):
     gpus_per_trial: Annotated[float, Field(ge=0)] = 0
     micro_batch: Annotated[int, Field(ge=1)] = 16
     gradient_checkpointing: bool = False
+    engine_dtype: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Precision of vLLM's weights; the trainer's are float32."""
     vllm_gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.3
     vllm_enable_sleep_mode: bool = False
     env: dict[str, str] = {}

@@ -1,6 +1,8 @@
-"""Finding cards by name: the package's folders first, then the user's (`./cards`, `--cards DIR`), which win.
+"""Finding cards by name: the package's folders first, then the user's (`./cards`, `--cards DIR`),
+which win.
 
-The file name is the card's name; a card that says another name is refused. Misspelt names get a suggestion.
+The file name is the card's name; a card that says another name is refused. Misspelt names get a
+suggestion.
 """
 
 from __future__ import annotations
@@ -44,7 +46,11 @@ class Catalog:
     @cached_property
     def _files(self) -> dict[str, dict[str, Path]]:
         return {
-            kind: {file.stem: file for top in self.folders for file in sorted((top / kind).glob("*.yaml"))}
+            kind: {
+                file.stem: file
+                for top in self.folders
+                for file in sorted((top / kind).glob("*.yaml"))
+            }
             for kind in FOLDERS.values()
         }
 
@@ -66,5 +72,7 @@ class Catalog:
             raise InputError(Fault(noun, f"unknown {noun} '{name}'", hint=hint))
         card = validate(kind, strict_yaml.read(file))
         if card.name != name:
-            raise InputError(Fault(str(file), f"the card calls itself '{card.name}'", f"'{name}', as its file"))
+            raise InputError(
+                Fault(str(file), f"the card calls itself '{card.name}'", f"'{name}', as its file")
+            )
         return card

@@ -1,8 +1,9 @@
 """YAML as people mean it: the YAML 1.2 core schema, positions kept, every repeated key reported.
 
-PyYAML alone reads `1e-6` as text, `no` as False and the last of two equal keys in silence. This loader composes nodes
-with PyYAML and builds plain values itself, remembering line and column of every key and value. Size, depth and number
-of nodes are bounded before anything is built, so a hostile file costs nothing. No tags, no objects, no merge keys.
+PyYAML alone reads `1e-6` as text, `no` as False and the last of two equal keys in silence. This
+loader composes nodes with PyYAML and builds plain values itself, remembering line and column of
+every key and value. Size, depth and number of nodes are bounded before anything is built, so a
+hostile file costs nothing. No tags, no objects, no merge keys.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _WORDS = {
 
 @dataclass
 class Document:
-    """A YAML text as plain values, with the place (line, column; from 1) of every value and key by its path."""
+    """A YAML text as plain values, with the place (line, column; from 1) of every value and key by
+    its path."""
 
     file: str
     lines: list[str]
@@ -41,7 +43,9 @@ class Document:
     values: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
     keys: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
 
-    def fault(self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False) -> Fault:
+    def fault(
+        self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False
+    ) -> Fault:
         """A fault at the key or value of `path`, or at the nearest parent that the file has."""
         known = tuple(path)
         table = self.keys if key else self.values
@@ -50,7 +54,9 @@ class Document:
         line, column = table.get(known) or self.values.get(known) or (1, 1)
         return self.fault_at(line, column, found, expected, hint)
 
-    def fault_at(self, line: int, column: int, found: str, expected: str = "", hint: str = "") -> Fault:
+    def fault_at(
+        self, line: int, column: int, found: str, expected: str = "", hint: str = ""
+    ) -> Fault:
         """A fault at a line and column, with the source line and a caret."""
         text = self.lines[line - 1].rstrip()[:160] if 0 < line <= len(self.lines) else ""
         source = f"    {text}\n    {' ' * (column - 1)}^" if text else ""
@@ -61,7 +67,8 @@ def read(path: Path | str) -> Document:
     """Read and build a YAML file.
 
     Raises:
-        InputError: no such file, not UTF-8, not YAML, too big, or repeated keys; all repeated keys at once.
+        InputError: no such file, not UTF-8, not YAML, too big, or repeated keys; all repeated keys
+        at once.
     """
     path = Path(path)
     try:
@@ -69,7 +76,9 @@ def read(path: Path | str) -> Document:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         hint = "check the path" if isinstance(error, FileNotFoundError) else ""
-        raise InputError(Fault(str(path), f"cannot be read: {error.strerror}", "a YAML file", hint)) from error
+        raise InputError(
+            Fault(str(path), f"cannot be read: {error.strerror}", "a YAML file", hint)
+        ) from error
     if len(raw) > MAX_BYTES:
         raise InputError(Fault(str(path), "too big", f"at most {MAX_BYTES:,} bytes"))
     try:
@@ -137,14 +146,18 @@ def _build(node: yaml.Node, path: KeyPath, document: Document, faults: list[Faul
         key = key_node.value
         if key in built:
             first = document.keys[(*path, key)][0]
-            faults.append(document.fault_at(*key_at, f"'{key}' again", hint=f"first given on line {first}"))
+            faults.append(
+                document.fault_at(*key_at, f"'{key}' again", hint=f"first given on line {first}")
+            )
             continue
         document.keys[(*path, key)] = key_at
         built[key] = _build(value_node, (*path, key), document, faults)
     return built
 
 
-def _scalar(node: yaml.ScalarNode, at: tuple[int, int], document: Document, faults: list[Fault]) -> Any:
+def _scalar(
+    node: yaml.ScalarNode, at: tuple[int, int], document: Document, faults: list[Fault]
+) -> Any:
     text = node.value
     if node.tag.startswith("!") or node.tag.startswith("tag:yaml.org,2002:python"):
         faults.append(document.fault_at(*at, f"a tag ({node.tag})", "a plain value"))

@@ -1,4 +1,5 @@
-"""From a YAML document to a pydantic model, with every fault placed in the file and misspelt keys understood."""
+"""From a YAML document to a pydantic model, with every fault placed in the file and misspelt keys
+understood."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ def validate(model: type[M], document: Document) -> M:
     """Validate a document against a model.
 
     Raises:
-        InputError: all faults at once, each `file:line:col` with the source line, found, expected and a suggestion.
+        InputError: all faults at once, each `file:line:col` with the source line, found, expected
+        and a suggestion.
     """
     if not isinstance(document.data, dict):
         found = "nothing" if document.data is None else f"a {type(document.data).__name__}"
@@ -33,15 +35,23 @@ def _fault(model: type[BaseModel], document: Document, error: Any) -> Fault:
     if kind == "extra_forbidden":
         known = sorted(_fields_at(model, path[:-1]))
         hint = did_you_mean(key, known) or f"known here: {', '.join(known)}"
-        return document.fault(path, f"unknown key '{'.'.join(map(str, path))}'", hint=hint, key=True)
+        return document.fault(
+            path, f"unknown key '{'.'.join(map(str, path))}'", hint=hint, key=True
+        )
     if kind == "missing":
         return document.fault(path, f"'{key}' is missing", error.get("ctx", {}).get("expected", ""))
     found = f"{'.'.join(map(str, path)) or 'the file'} is {_short(error['input'])}"
-    return document.fault(path, found, error["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
+    return document.fault(
+        path, found, error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    )
 
 
 def _short(value: Any) -> str:
-    text = repr(value) if not isinstance(value, (dict, list)) else f"a {'mapping' if isinstance(value, dict) else 'list'}"
+    text = (
+        repr(value)
+        if not isinstance(value, (dict, list))
+        else f"a {'mapping' if isinstance(value, dict) else 'list'}"
+    )
     return text if len(text) <= 60 else text[:57] + "..."
 
 

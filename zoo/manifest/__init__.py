@@ -1,4 +1,5 @@
-"""From a manifest to trials: schema, loading, expansion, identity, lock. Light: pydantic and pyyaml, nothing else."""
+"""From a manifest to trials: schema, loading, expansion, identity, lock. Light: pydantic and
+pyyaml, nothing else."""
 
 from zoo.manifest.expand import Resolver, expand
 from zoo.manifest.load import Manifest, load

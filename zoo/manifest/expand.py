@@ -1,7 +1,8 @@
 """A manifest and the catalog make trials: product, less exclusions, plus inclusions, times seeds.
 
-Order of values, later wins: recipe < card (only where the recipe says `from-card`) < manifest < axis < overrides. Every
-name and setting is checked here, and all faults of the manifest are reported together.
+Order of values, later wins: recipe < card (only where the recipe says `from-card`) < manifest <
+axis < overrides. Every name and setting is checked here, and all faults of the manifest are
+reported together.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ C = TypeVar("C", bound=Card)
 
 
 class Resolver(Protocol):
-    """Says what lies behind a card: digests by content, `unpinned` where that is not known without fetching."""
+    """Says what lies behind a card: digests by content, `unpinned` where that is not known without
+    fetching."""
 
     def model(self, card: ModelCard) -> str:
         """Digest of the model's files."""
@@ -57,7 +59,8 @@ def expand(manifest: Manifest, catalog: Catalog, resolver: Resolver | None = Non
     """All trials of a manifest, row-major over the axes, seeds innermost.
 
     Raises:
-        InputError: unknown cards, settings or axes, contradictions; all at once, each with its place.
+        InputError: unknown cards, settings or axes, contradictions; all at once, each with its
+        place.
     """
     return _Expansion(manifest, catalog, resolver or _Unpinned()).trials()
 
@@ -79,7 +82,9 @@ class _Expansion:
         self._stop_at_faults()
         cells = self._cells(axes)
         self._stop_at_faults()
-        found = [self._trial(cell, seed, evaluations) for cell in cells for seed in self.experiment.seeds]
+        found = [
+            self._trial(cell, seed, evaluations) for cell in cells for seed in self.experiment.seeds
+        ]
         self._stop_at_faults()
         return [trial for trial in found if trial is not None]
 
@@ -96,17 +101,23 @@ class _Expansion:
                 self.cards[kind, name] = self.catalog.get(kind, name)
             except InputError as error:
                 fault = error.faults[0]
-                self.faults.append(self.manifest.fault(path, fault.found, fault.expected, fault.hint))
+                self.faults.append(
+                    self.manifest.fault(path, fault.found, fault.expected, fault.hint)
+                )
                 return None
         return self.cards[kind, name]  # type: ignore[return-value]
 
     def _axes(self) -> dict[str, list[Any]]:
-        """Axis -> its values by name; cards given in place are made and remembered under their names."""
+        """Axis -> its values by name; cards given in place are made and remembered under their
+        names."""
         grid = self.experiment.grid
         axes: dict[str, list[Any]] = {
             "model": [self._model(ref, i) for i, ref in enumerate(grid.model)],
             "reward": grid.reward,
-            "data": [self._problems(DataCard, ref, ("grid", "data", i)) for i, ref in enumerate(grid.data)],
+            "data": [
+                self._problems(DataCard, ref, ("grid", "data", i))
+                for i, ref in enumerate(grid.data)
+            ],
         }
         for kind, axis in ((PromptCard, "prompt"), (RecipeCard, "recipe")):
             if values := getattr(grid, axis):
@@ -119,7 +130,9 @@ class _Expansion:
             axes[axis] = [self._setting(axis, v, ("grid", axis, i)) for i, v in enumerate(values)]
         for axis, values in axes.items():
             if len({str(v) for v in values}) != len(values):
-                self.faults.append(self.manifest.fault(("grid", axis), f"axis '{axis}' names a value twice"))
+                self.faults.append(
+                    self.manifest.fault(("grid", axis), f"axis '{axis}' names a value twice")
+                )
         return axes
 
     def _model(self, ref: str | InlineModel, index: int) -> str:
@@ -138,7 +151,12 @@ class _Expansion:
             self.faults.append(self.manifest.fault((*where, "path"), found, expected))
         elif self._new_name(ModelCard, name, where):
             self.cards[ModelCard, name] = ModelCard(
-                form="model/1", name=name, path=str(folder), prompt=ref.prompt, stop_ids=ref.stop_ids, cap=ref.cap
+                form="model/1",
+                name=name,
+                path=str(folder),
+                prompt=ref.prompt,
+                stop_ids=ref.stop_ids,
+                cap=ref.cap,
             )
         return name
 
@@ -150,7 +168,9 @@ class _Expansion:
         file = self.manifest.find(ref.path)
         if file is None or not file.is_file():
             found = f"no file at '{ref.path}'"
-            self.faults.append(self.manifest.fault((*where, "path"), found, "a jsonl or parquet file"))
+            self.faults.append(
+                self.manifest.fault((*where, "path"), found, "a jsonl or parquet file")
+            )
         elif self._new_name(kind, name, where):
             form = "data/1" if kind is DataCard else "benchmark/1"
             source = LocalSource(path=str(file), columns=ref.columns, gold=ref.gold)
@@ -162,29 +182,50 @@ class _Expansion:
         taken = name in self.catalog.names(kind) or (kind, name) in self.cards
         if taken:
             self.faults.append(
-                self.manifest.fault(where, f"the name '{name}' is taken", hint="give it another with `name:`")
+                self.manifest.fault(
+                    where, f"the name '{name}' is taken", hint="give it another with `name:`"
+                )
             )
         return not taken
 
     # -- settings ---------------------------------------------------------------------------------
 
     def _setting(self, axis: str, value: Any, where: tuple[str | int, ...]) -> Any:
-        """Check a dotted setting (`grpo.beta`, `batch.prompts`); returns its value as TRL would hold it."""
+        """Check a dotted setting (`grpo.beta`, `batch.prompts`); returns its value as TRL would
+        hold it."""
         part, _, name = axis.partition(".")
         if part == "grpo" and name:
             value, wrong, hint = trl.check(name, value)
             if wrong:
-                self.faults.append(self.manifest.fault(where, wrong, hint=hint, key="unknown" in wrong))
+                self.faults.append(
+                    self.manifest.fault(where, wrong, hint=hint, key="unknown" in wrong)
+                )
         elif part == "batch" and name:
             if name not in Batch.model_fields:
-                hint = did_you_mean(name, list(Batch.model_fields)) or f"known: {', '.join(Batch.model_fields)}"
-                self.faults.append(self.manifest.fault(where, f"unknown key '{axis}'", hint=hint, key=True))
+                hint = (
+                    did_you_mean(name, list(Batch.model_fields))
+                    or f"known: {', '.join(Batch.model_fields)}"
+                )
+                self.faults.append(
+                    self.manifest.fault(where, f"unknown key '{axis}'", hint=hint, key=True)
+                )
             elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                self.faults.append(self.manifest.fault(where, f"{axis} is {value!r}", "a whole number from 1"))
+                self.faults.append(
+                    self.manifest.fault(where, f"{axis} is {value!r}", "a whole number from 1")
+                )
         else:
-            known = [*CARD_AXES, *(f"grpo.{n}" for n in trl.fields()), *(f"batch.{n}" for n in Batch.model_fields)]
-            hint = did_you_mean(axis, known) or "axes are model, reward, data, prompt, recipe, grpo.*, batch.*"
-            self.faults.append(self.manifest.fault(where[:2], f"unknown axis '{axis}'", hint=hint, key=True))
+            known = [
+                *CARD_AXES,
+                *(f"grpo.{n}" for n in trl.fields()),
+                *(f"batch.{n}" for n in Batch.model_fields),
+            ]
+            hint = (
+                did_you_mean(axis, known)
+                or "axes are model, reward, data, prompt, recipe, grpo.*, batch.*"
+            )
+            self.faults.append(
+                self.manifest.fault(where[:2], f"unknown axis '{axis}'", hint=hint, key=True)
+            )
         return value
 
     def _check_settings(self) -> None:
@@ -211,7 +252,9 @@ class _Expansion:
             self._check_match(match, axes, ("exclude", i))
             left = [cell for cell in cells if not _matches(cell, match)]
             if len(left) == len(cells) and not self.faults:
-                self.faults.append(self.manifest.fault(("exclude", i), "this exclusion matches no cell"))
+                self.faults.append(
+                    self.manifest.fault(("exclude", i), "this exclusion matches no cell")
+                )
             cells = left
         first = {axis: values[0] for axis, values in axes.items()}
         for i, cell in enumerate(experiment.include):
@@ -222,26 +265,42 @@ class _Expansion:
             self._check_match(override.when, axes, ("overrides", i, "when"))
         return cells
 
-    def _check_match(self, match: dict[str, Any], axes: dict[str, list[Any]], where: tuple[str | int, ...]) -> None:
+    def _check_match(
+        self, match: dict[str, Any], axes: dict[str, list[Any]], where: tuple[str | int, ...]
+    ) -> None:
         for axis, wanted in match.items():
             if axis not in axes:
                 hint = did_you_mean(axis, list(axes)) or f"axes here: {', '.join(axes)}"
-                self.faults.append(self.manifest.fault((*where, axis), f"no axis '{axis}'", hint=hint, key=True))
+                self.faults.append(
+                    self.manifest.fault((*where, axis), f"no axis '{axis}'", hint=hint, key=True)
+                )
                 continue
             for value in wanted if isinstance(wanted, list) else [wanted]:
                 if value not in axes[axis] and not self.experiment.include:
                     known = [str(v) for v in axes[axis]]
                     hint = did_you_mean(str(value), known) or f"values here: {', '.join(known)}"
                     self.faults.append(
-                        self.manifest.fault((*where, axis), f"axis '{axis}' has no value '{value}'", hint=hint)
+                        self.manifest.fault(
+                            (*where, axis), f"axis '{axis}' has no value '{value}'", hint=hint
+                        )
                     )
 
-    def _check_included(self, cell: Cell, axes: dict[str, list[Any]], where: tuple[str | int, ...]) -> None:
-        kinds = {"model": ModelCard, "reward": RewardCard, "data": DataCard, "prompt": PromptCard, "recipe": RecipeCard}
+    def _check_included(
+        self, cell: Cell, axes: dict[str, list[Any]], where: tuple[str | int, ...]
+    ) -> None:
+        kinds = {
+            "model": ModelCard,
+            "reward": RewardCard,
+            "data": DataCard,
+            "prompt": PromptCard,
+            "recipe": RecipeCard,
+        }
         for axis, value in cell.items():
             if axis not in axes:
                 hint = did_you_mean(axis, list(axes)) or f"axes here: {', '.join(axes)}"
-                self.faults.append(self.manifest.fault((*where, axis), f"no axis '{axis}'", hint=hint, key=True))
+                self.faults.append(
+                    self.manifest.fault((*where, axis), f"no axis '{axis}'", hint=hint, key=True)
+                )
             elif axis in kinds:
                 self._card(kinds[axis], str(value), (*where, axis))
             else:
@@ -249,8 +308,11 @@ class _Expansion:
 
     # -- trials -----------------------------------------------------------------------------------
 
-    def _resolved(self, cell: Cell) -> tuple[RecipeCard, str | None, dict[str, Any], dict[str, int]]:
-        """Recipe, prompt name (None = the model's), GRPO settings and batch of a cell, by order of precedence."""
+    def _resolved(
+        self, cell: Cell
+    ) -> tuple[RecipeCard, str | None, dict[str, Any], dict[str, int]]:
+        """Recipe, prompt name (None = the model's), GRPO settings and batch of a cell, by order of
+        precedence."""
         experiment = self.experiment
         recipe: RecipeCard = self.cards[RecipeCard, cell.get("recipe", experiment.recipe)]  # type: ignore[assignment]
         changes: dict[str, Any] = {f"grpo.{k}": v for k, v in experiment.grpo.items()}
@@ -265,7 +327,9 @@ class _Expansion:
         batch = recipe.batch.model_dump()
         for key, value in changes.items():
             part, _, name = key.partition(".")
-            (grpo if part == "grpo" else batch)[name] = trl.check(name, value)[0] if part == "grpo" else value
+            (grpo if part == "grpo" else batch)[name] = (
+                trl.check(name, value)[0] if part == "grpo" else value
+            )
         return recipe, prompt, grpo, batch
 
     def _trial(self, cell: Cell, seed: int, evaluations: tuple[Evaluation, ...]) -> Trial | None:
@@ -279,7 +343,9 @@ class _Expansion:
         try:
             batch = Batch(**batch_values)
         except ValueError as error:
-            text = str(error).split("\n")[2].strip().removeprefix("Value error, ").split(" [type=")[0]
+            text = (
+                str(error).split("\n")[2].strip().removeprefix("Value error, ").split(" [type=")[0]
+            )
             self.faults.append(self.manifest.fault(("batch",), text))
             return None
         payload = identity.train_payload(
@@ -323,7 +389,8 @@ class _Expansion:
     # -- evaluation -------------------------------------------------------------------------------
 
     def _evaluations(self) -> tuple[Evaluation, ...]:
-        """What is measured when; one entry a benchmark, subset and decoding, its rounds merged over schedules."""
+        """What is measured when; one entry a benchmark, subset and decoding, its rounds merged over
+        schedules."""
         plan = self.experiment.evaluate
         watch_points = _points(plan.watch, self.experiment.rounds, ()) if plan.watch else ()
         merged: dict[tuple[str, int | None, str], set[int]] = {}
@@ -336,7 +403,9 @@ class _Expansion:
                     known = list(plan.decoding)
                     hint = did_you_mean(decoding, known) or f"there are: {', '.join(known)}"
                     where = ("evaluate", name, "decodings", i)
-                    self.faults.append(self.manifest.fault(where, f"unknown decoding '{decoding}'", hint=hint))
+                    self.faults.append(
+                        self.manifest.fault(where, f"unknown decoding '{decoding}'", hint=hint)
+                    )
             points = _points(schedule, self.experiment.rounds, watch_points)
             for i, ref in enumerate(schedule.benchmarks):
                 where = ("evaluate", name, "benchmarks", i)
@@ -344,7 +413,9 @@ class _Expansion:
                 if (BenchmarkCard, benchmark) not in self.cards or isinstance(ref, str):
                     self._problems(BenchmarkCard, ref, where)
                 for decoding in schedule.decodings or plan.decoding:
-                    merged.setdefault((benchmark, schedule.problems, decoding), set()).update(points)
+                    merged.setdefault((benchmark, schedule.problems, decoding), set()).update(
+                        points
+                    )
         if self.faults:
             return ()
         return tuple(
@@ -361,7 +432,8 @@ class _Expansion:
 
 
 def _points(schedule: Schedule, horizon: int, watch: tuple[int, ...]) -> tuple[int, ...]:
-    """Rounds of a schedule: multiples of `every`, given rounds, `last`, `last5` (the horizon and four watch points)."""
+    """Rounds of a schedule: multiples of `every`, given rounds, `last`, `last5` (the horizon and
+    four watch points)."""
     points = set(range(0, horizon + 1, schedule.every)) if schedule.every else set()
     for at in schedule.at:
         if at == "last":
@@ -375,11 +447,16 @@ def _points(schedule: Schedule, horizon: int, watch: tuple[int, ...]) -> tuple[i
 
 def _matches(cell: Cell, match: dict[str, Any]) -> bool:
     return all(
-        cell.get(axis) in (wanted if isinstance(wanted, list) else [wanted]) for axis, wanted in match.items()
+        cell.get(axis) in (wanted if isinstance(wanted, list) else [wanted])
+        for axis, wanted in match.items()
     )
 
 
 def _slug(path: str) -> str:
     """A card-like name out of a path's last part."""
-    last = path.rstrip("/").rsplit("/", 1)[-1].rsplit(".jsonl", 1)[0].rsplit(".parquet", 1)[0].lower()
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in last).strip("._-")[:60] or "local"
+    last = (
+        path.rstrip("/").rsplit("/", 1)[-1].rsplit(".jsonl", 1)[0].rsplit(".parquet", 1)[0].lower()
+    )
+    return (
+        "".join(c if c.isalnum() or c in "._-" else "-" for c in last).strip("._-")[:60] or "local"
+    )

@@ -1,7 +1,8 @@
-"""Checks of `grpo:` settings against a committed snapshot of TRL's `GRPOConfig`, without importing TRL.
+"""Checks of `grpo:` settings against a committed snapshot of TRL's `GRPOConfig`, without importing
+TRL.
 
-Three answers to a name: unknown (with a suggestion), owned by zoo (with the reason), or a value of the right type. The
-snapshot (`trl_fields.json`) is compared with the installed TRL by a test.
+Three answers to a name: unknown (with a suggestion), owned by zoo (with the reason), or a value of
+the right type. The snapshot (`trl_fields.json`) is compared with the installed TRL by a test.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ _PLACE = "placement belongs to the compute profile (`--on`)"
 _LOG = "zoo logs every round itself"
 _EVAL = "evaluation is said by `evaluate:`"
 OWNED: dict[str, str] = {
-    **dict.fromkeys(("output_dir", "run_name", "project", "push_to_hub", "hub_model_id", "hub_token"), _OUTPUT),
+    **dict.fromkeys(
+        ("output_dir", "run_name", "project", "push_to_hub", "hub_model_id", "hub_token"), _OUTPUT
+    ),
     **dict.fromkeys(
         (
             "per_device_train_batch_size",
@@ -60,20 +63,33 @@ OWNED: dict[str, str] = {
         ("logging_steps", "logging_strategy", "report_to", "log_completions", "disable_tqdm"), _LOG
     ),
     **dict.fromkeys(
-        ("eval_strategy", "eval_steps", "do_eval", "num_generations_eval", "per_device_eval_batch_size"), _EVAL
+        (
+            "eval_strategy",
+            "eval_steps",
+            "do_eval",
+            "num_generations_eval",
+            "per_device_eval_batch_size",
+        ),
+        _EVAL,
     ),
-    **dict.fromkeys(("save_strategy", "save_steps", "save_total_limit"), "zoo saves what it needs by rounds"),
+    **dict.fromkeys(
+        ("save_strategy", "save_steps", "save_total_limit"), "zoo saves what it needs by rounds"
+    ),
     **dict.fromkeys(("seed", "data_seed"), "seeds are replicates: `seeds: [0, 1, 2]`"),
     "reward_weights": "a reward card is one function; combine parts in the card",
     "trust_remote_code": "off unless a model card allows it with a pinned full commit",
-    "generation_kwargs": "a seed or stop string in it silently breaks groups; use temperature, top_p, stop_ids",
+    "generation_kwargs": (
+        "a seed or stop string in it silently breaks groups; use temperature, top_p, stop_ids"
+    ),
 }
 
 
 @cache
 def fields() -> dict[str, dict[str, Any]]:
     """TRL's `GRPOConfig` fields: name -> {types, default}."""
-    return json.loads((Path(__file__).parent / "trl_fields.json").read_text(encoding="utf-8"))["fields"]
+    return json.loads((Path(__file__).parent / "trl_fields.json").read_text(encoding="utf-8"))[
+        "fields"
+    ]
 
 
 def check(name: str, value: Any) -> tuple[Any, str, str]:
@@ -81,7 +97,11 @@ def check(name: str, value: Any) -> tuple[Any, str, str]:
     field = fields().get(name)
     if field is None:
         known = sorted(set(fields()) - set(OWNED))
-        return value, f"unknown GRPO setting '{name}'", did_you_mean(name, known) or "names are TRL's `GRPOConfig`"
+        return (
+            value,
+            f"unknown GRPO setting '{name}'",
+            did_you_mean(name, known) or "names are TRL's `GRPOConfig`",
+        )
     if name in OWNED:
         return value, f"'{name}' is not for a manifest", OWNED[name]
     if value == FROM_CARD:

@@ -1,9 +1,10 @@
 """Names that follow from content: what bears on a result is hashed, what does not never is.
 
-In: recipe settings, batch, model (repo, revision or content, stop ids), prompt template, data digest, reward numbers and
-version, trainer, seed; the horizon only where a schedule depends on it. Out: compute, paths, dates, prose, evaluation.
-The payload is normalised before it is hashed (`1e-6` and `0.000001`, `1` and `1.0` are one number) and stored beside
-the hash, so that "changed" can always be answered with *which field*.
+In: recipe settings, batch, model (repo, revision or content, stop ids), prompt template, data
+digest, reward numbers and version, trainer, seed; the horizon only where a schedule depends on it.
+Out: compute, paths, dates, prose, evaluation. The payload is normalised before it is hashed (`1e-6`
+and `0.000001`, `1` and `1.0` are one number) and stored beside the hash, so that "changed" can
+always be answered with *which field*.
 """
 
 from __future__ import annotations
@@ -42,8 +43,13 @@ def digest(payload: Any, length: int = 10) -> str:
 
 
 def model_payload(model: ModelCard, model_digest: str) -> dict[str, Any]:
-    """What of a model bears on results: where its weights are by content, and what ends a response."""
-    weights = {"repo": model.repo, "revision": model.revision or UNPINNED} if model.repo else {"content": model_digest}
+    """What of a model bears on results: where its weights are by content, and what ends a
+    response."""
+    weights = (
+        {"repo": model.repo, "revision": model.revision or UNPINNED}
+        if model.repo
+        else {"content": model_digest}
+    )
     return {**weights, "stop_ids": sorted(model.stop_ids)}
 
 
@@ -100,7 +106,8 @@ def sample_payload(
     decoding: Decoding,
     stack: dict[str, str],
 ) -> dict[str, Any]:
-    """What a set of completions is. `policy` is a model payload at round 0 (shared by all its trials), else a train id."""
+    """What a set of completions is. `policy` is a model payload at round 0 (shared by all its
+    trials), else a train id."""
     return {
         "identity": IDENTITY_VERSION,
         "stage": "sample",

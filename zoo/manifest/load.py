@@ -1,7 +1,8 @@
-"""Manifest file in, `Manifest` out: the validated experiment together with the place of everything it says.
+"""Manifest file in, `Manifest` out: the validated experiment together with the place of everything
+it says.
 
-Later stages (names of cards, settings of TRL, matching of axes) find faults that a schema cannot see; they report them
-through `Manifest.fault`, so that every fault has file, line and caret.
+Later stages (names of cards, settings of TRL, matching of axes) find faults that a schema cannot
+see; they report them through `Manifest.fault`, so that every fault has file, line and caret.
 """
 
 from __future__ import annotations
@@ -24,12 +25,21 @@ class Manifest:
     document: Document
     path: Path
 
-    def fault(self, path: tuple[str | int, ...], found: str, expected: str = "", hint: str = "", *, key: bool = False) -> Fault:
+    def fault(
+        self,
+        path: tuple[str | int, ...],
+        found: str,
+        expected: str = "",
+        hint: str = "",
+        *,
+        key: bool = False,
+    ) -> Fault:
         """A fault at the value (or key) of `path` in the file."""
         return self.document.fault(path, found, expected, hint, key=key)
 
     def find(self, path: str) -> Path | None:
-        """A path that the manifest names: absolute, beside the manifest, or from the working directory."""
+        """A path that the manifest names: absolute, beside the manifest, or from the working
+        directory."""
         for base in (self.path.parent, Path.cwd()):
             if (base / path).exists():
                 return (base / path).resolve()
@@ -48,7 +58,9 @@ def load(path: Path | str) -> Manifest:
     if experiment.name != path.stem:
         raise InputError(
             document.fault(
-                ("name",), f"the manifest calls itself '{experiment.name}'", f"'{path.stem}', as its file is named"
+                ("name",),
+                f"the manifest calls itself '{experiment.name}'",
+                f"'{path.stem}', as its file is named",
             )
         )
     return Manifest(experiment, document, path.resolve())

@@ -1,14 +1,22 @@
 """What a manifest may say (`schema: experiment/1`). Every field is documented where it stands.
 
-A manifest names cards and numbers; it never names a Python path, a machine or a process. Compute is chosen on the
-command line and is no part of an experiment.
+A manifest names cards and numbers; it never names a Python path, a machine or a process. Compute is
+chosen on the command line and is no part of an experiment.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from zoo.catalog.cards import Columns
 
@@ -53,7 +61,9 @@ def _kind(value: Any) -> str:
 ModelRef = Annotated[
     Annotated[str, Tag("name")] | Annotated[InlineModel, Tag("inline")], Discriminator(_kind)
 ]
-DataRef = Annotated[Annotated[str, Tag("name")] | Annotated[InlineData, Tag("inline")], Discriminator(_kind)]
+DataRef = Annotated[
+    Annotated[str, Tag("name")] | Annotated[InlineData, Tag("inline")], Discriminator(_kind)
+]
 BenchmarkRef = Annotated[
     Annotated[str, Tag("name")] | Annotated[InlineBenchmark, Tag("inline")], Discriminator(_kind)
 ]
@@ -69,7 +79,8 @@ class Decoding(Part):
 
 
 class Schedule(Part):
-    """Which benchmarks are measured when: `every` so many rounds, or `at` given rounds (`last`, `last5`)."""
+    """Which benchmarks are measured when: `every` so many rounds, or `at` given rounds (`last`,
+    `last5`)."""
 
     benchmarks: Annotated[list[BenchmarkRef], Field(min_length=1)]
     problems: Annotated[int, Field(ge=1)] | None = None
@@ -100,7 +111,8 @@ class Evaluate(Part):
 
 
 class Grid(BaseModel):
-    """Axes: `model`, `reward`, `data`, and perhaps `prompt`, `recipe` or dotted recipe fields (`grpo.beta`)."""
+    """Axes: `model`, `reward`, `data`, and perhaps `prompt`, `recipe` or dotted recipe fields
+    (`grpo.beta`)."""
 
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
@@ -114,7 +126,9 @@ class Grid(BaseModel):
     @classmethod
     def _lists(cls, data: Any) -> Any:
         if isinstance(data, dict):
-            return {key: value if isinstance(value, list) else [value] for key, value in data.items()}
+            return {
+                key: value if isinstance(value, list) else [value] for key, value in data.items()
+            }
         return data
 
     @property
@@ -124,7 +138,8 @@ class Grid(BaseModel):
 
 
 class Exclude(BaseModel):
-    """Cells that are left out: axis values that all must match (a value or a list of values), and why."""
+    """Cells that are left out: axis values that all must match (a value or a list of values), and
+    why."""
 
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
@@ -141,7 +156,9 @@ class Override(Part):
 class Experiment(Part):
     """One manifest."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=()
+    )
 
     form: Literal["experiment/1"] = Field(alias="schema")
     name: Name

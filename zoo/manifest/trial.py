@@ -1,6 +1,8 @@
-"""A trial, fully resolved: everything that a process needs to know of *what* to run, and nothing of *where*.
+"""A trial, fully resolved: everything that a process needs to know of *what* to run, and nothing of
+*where*.
 
-This is what `trial.json` holds and what every later layer reads. No defaults are looked up after this point.
+This is what `trial.json` holds and what every later layer reads. No defaults are looked up after
+this point.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Learning curves as small SVG panels: one a data x reward (and further axes), a colour a model.
 
-Each panel is an SVG of its own, so that a page can reflow them on a phone. The palette is Okabe and Ito's, and markers
-repeat what colours say. Same results, same bytes: no dates, fixed ids. Text takes the page's colour (dark or light).
+Each panel is an SVG of its own, so that a page can reflow them on a phone. The palette is Okabe
+and Ito's, and markers repeat what colours say. Same results, same bytes: no dates, fixed ids. Text
+takes the page's colour (dark or light).
 """
 
 from __future__ import annotations
@@ -16,7 +17,18 @@ from typing import Any
 from zoo.report.collect import Results
 from zoo.track.outcome import Outcome
 
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A8A8A", "#7A5195", "#A6761D", "#66A61E")
+PALETTE = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#8A8A8A",
+    "#7A5195",
+    "#A6761D",
+    "#66A61E",
+)
 MARKERS = "osD^vPX<>h"
 INK = "#010203"  # becomes `currentColor` in the page
 Points = dict[int, float]
@@ -70,7 +82,7 @@ class _Kind:
 
 
 def figures(results: Results) -> list[Figure]:
-    """Curves of reward, accuracy and response length; figures without a single point are left out."""
+    """Curves of reward, accuracy and response length; figures without a point are left out."""
     groups: dict[str, list[Outcome]] = {}
     for found in results.outcomes:
         groups.setdefault(_group(found), []).append(found)
@@ -93,28 +105,45 @@ def legend(results: Results) -> list[Key]:
         "v": "M6 10.5l5-9H1z",
     }
     return [
-        Key(str(model), PALETTE[i % len(PALETTE)], shapes.get(MARKERS[i % len(MARKERS)], shapes["o"]))
+        Key(
+            str(model),
+            PALETTE[i % len(PALETTE)],
+            shapes.get(MARKERS[i % len(MARKERS)], shapes["o"]),
+        )
         for i, model in enumerate(results.values("model"))
     ]
 
 
 def across(results: Results) -> int:
-    """Panels side by side: one a training set where there are two or three, so that rows are rewards."""
+    """Panels side by side: one a training set where there are two or three."""
     sets = len(results.values("data"))
-    return sets if sets in (2, 3) else min(3, max(1, len({_group(found) for found in results.outcomes})))
+    return (
+        sets
+        if sets in (2, 3)
+        else min(3, max(1, len({_group(found) for found in results.outcomes})))
+    )
 
 
 def _group(found: Outcome) -> str:
     """Title of the panel that a trial belongs to: data, reward, and any further axis by name."""
     cell = found.trial.cell
-    more = [f"{axis} {value}" for axis, value in cell.items() if axis not in ("model", "data", "reward")]
+    more = [
+        f"{axis} {value}" for axis, value in cell.items() if axis not in ("model", "data", "reward")
+    ]
     return " · ".join([str(cell.get("data")), str(cell.get("reward")), *more])
 
 
 def _kinds(results: Results) -> list[_Kind]:
     accuracy_note, accuracy = _accuracy(results)
     return [
-        _Kind("Reward", "Mean reward of a round's training completions.", "reward", 1, None, _train("train/reward")),
+        _Kind(
+            "Reward",
+            "Mean reward of a round's training completions.",
+            "reward",
+            1,
+            None,
+            _train("train/reward"),
+        ),
         _Kind("Accuracy", accuracy_note, "accuracy (%)", 100, (0, 100), accuracy),
         _Kind(
             "Response length",
@@ -135,11 +164,11 @@ def _accuracy(results: Results) -> tuple[str, Callable[[Outcome], Points]]:
     """Held-out accuracy where it was measured on the way, else that of the training completions."""
     often = max((len(e.rounds) for o in results.outcomes for e in o.trial.evaluations), default=0)
     if often < 3:
-        note = "Share of right answers among a round's training completions (no evaluation on the way was asked for)."
+        note = "Share of right answers among a round's training completions."
         return note, _train("train/accuracy")
     note = (
-        "Held-out accuracy on the benchmark named as the training data, else on the manifest's first, under its most "
-        "frequently measured decoding."
+        "Held-out accuracy on the benchmark named as the training data, else on the manifest's "
+        "first, under its most frequently measured decoding."
     )
     return note, _watched
 
@@ -167,7 +196,11 @@ def _curves(members: list[Outcome], kind: _Kind) -> list[_Curve]:
 
 
 def _figure(
-    results: Results, kind: _Kind, curves: dict[str, list[_Curve]], colours: dict[Any, int], salt: str
+    results: Results,
+    kind: _Kind,
+    curves: dict[str, list[_Curve]],
+    colours: dict[Any, int],
+    salt: str,
 ) -> Figure:
     values = [v for panel in curves.values() for curve in panel for v in curve.points.values()]
     low, high = min(0.0, *values), max(values)
@@ -198,7 +231,12 @@ def _draw(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Canvas
 
-    style = {"svg.hashsalt": salt, "svg.fonttype": "none", "font.size": 9.5, "font.family": "DejaVu Sans"}
+    style = {
+        "svg.hashsalt": salt,
+        "svg.fonttype": "none",
+        "font.size": 9.5,
+        "font.family": "DejaVu Sans",
+    }
     with rc_context(style):
         canvas = Canvas(figsize=(4.5, 2.9))
         FigureCanvasSVG(canvas)
@@ -208,9 +246,19 @@ def _draw(
             _plot(axes, [c for c in curves if c.model == model], colours[model])
         if results.made_up:
             middle = (0.5, 0.5, "NOT REAL")
-            axes.text(*middle, transform=axes.transAxes, ha="center", va="center", size=22, alpha=0.12, rotation=18)
+            axes.text(
+                *middle,
+                transform=axes.transAxes,
+                ha="center",
+                va="center",
+                size=22,
+                alpha=0.12,
+                rotation=18,
+            )
         out = io.StringIO()
-        canvas.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        canvas.savefig(
+            out, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
     return _inline(out.getvalue(), salt)
 
 
@@ -231,7 +279,7 @@ def _paint(axes: Any, label: str, rounds: str, limits: tuple[float, float], hori
 
 
 def _plot(axes: Any, curves: list[_Curve], index: int) -> None:
-    """One model: its mean over seeds, thin lines for the seeds themselves, a cross where a trial broke off."""
+    """One model: mean over seeds, thin lines for the seeds, a cross where a trial broke off."""
     colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
     curves = [c for c in curves if c.points]
     if not curves:
@@ -239,7 +287,13 @@ def _plot(axes: Any, curves: list[_Curve], index: int) -> None:
     whole = [c for c in curves if not c.broken] or curves
     shared = sorted(set.intersection(*(set(c.points) for c in whole)))
     mean = [fmean(c.points[r] for c in whole) for r in shared]
-    style = {"color": colour, "marker": marker, "markersize": 3.6, "markeredgewidth": 0, "linewidth": 1.6}
+    style = {
+        "color": colour,
+        "marker": marker,
+        "markersize": 3.6,
+        "markeredgewidth": 0,
+        "linewidth": 1.6,
+    }
     axes.plot(shared, mean, markevery=max(1, len(shared) // 8), **style)
     for curve in curves:
         rounds = sorted(curve.points)
@@ -247,18 +301,29 @@ def _plot(axes: Any, curves: list[_Curve], index: int) -> None:
         if len(curves) > 1:
             axes.plot(rounds, values, color=colour, linewidth=0.7, alpha=0.45)
         if curve.broken:
-            axes.plot(rounds[-1:], values[-1:], marker="x", color=colour, markersize=8, markeredgewidth=1.8)
+            axes.plot(
+                rounds[-1:],
+                values[-1:],
+                marker="x",
+                color=colour,
+                markersize=8,
+                markeredgewidth=1.8,
+            )
 
 
 def _inline(svg: str, salt: str) -> str:
-    """An SVG for use inside a page: no prolog or metadata, ids of its own, ink as `currentColor`, scalable."""
+    """An SVG for use inside a page: own ids, ink as `currentColor`, no prolog or metadata."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r'(<g) id="[^"]*"', r"\1", svg)
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{salt}-", svg)
-    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" role="img">', svg, count=1)
+    svg = re.sub(
+        r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" role="img">', svg, count=1
+    )
     svg = svg.replace("xlink:href", "href").replace(INK, "currentColor")
-    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", svg, flags=re.S)  # it would style the whole page
+    svg = re.sub(
+        r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", svg, flags=re.S
+    )  # it would style the whole page
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
     svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
     return re.sub(r"\n\s*", "\n", svg).strip()

@@ -1,7 +1,7 @@
 """Results on paper: `report.html`, one file that needs nothing else, and `results.csv`.
 
-All text goes through the template's escaping: completions, logs and file names come from models and other people. The
-same results give the same bytes.
+All text goes through the template's escaping: completions, logs and file names come from models and
+other people. The same results give the same bytes.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from zoo.track.store import write_text
 
 HTML_NAME, CSV_NAME = "report.html", "results.csv"
 VERDICTS = {
-    "CORRECT": ("right", "✓ correct"),
-    "WRONG": ("wrong", "✗ wrong"),
-    "NO_ANSWER": ("wrong", "✗ no answer"),
-    "EXHAUSTED": ("wrong", "✗ exhausted the grader"),
-    "BAD_GOLD": ("unscored", "? reference unreadable"),
-    "GRADER_FAULT": ("unscored", "? grader failed"),
+    "correct": ("right", "✓ correct"),
+    "wrong": ("wrong", "✗ wrong"),
+    "no_answer": ("wrong", "✗ no answer"),
+    "exhausted": ("wrong", "✗ exhausted the grader"),
+    "bad_gold": ("unscored", "? reference unreadable"),
+    "grader_fault": ("unscored", "? grader failed"),
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def write(results: Results, folder: Path) -> Path:
-    """Write `report.html` and `results.csv` into `folder` (made if needed); returns the report's path."""
+    """Write `report.html` and `results.csv` into `folder`; returns the report's path."""
     write_text(folder / CSV_NAME, csv_text(results), durable=False)
     write_text(folder / HTML_NAME, html(results), durable=False)
     return folder / HTML_NAME
@@ -49,7 +49,12 @@ def html(results: Results) -> str:
 
     loader = FileSystemLoader(Path(__file__).parent)
     page = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_plain
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_plain,
     )
     page.globals |= {"verdict": _verdict, "shown": _shown}
     return page.get_template("template.html").render(**_context(results))
@@ -83,7 +88,7 @@ def _context(results: Results) -> dict[str, Any]:
 
 
 def _columns(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Benchmark -> its decodings (words, number of problems), in the order of the headline's cells."""
+    """Benchmark -> its decodings (words, size), in the order of the headline's cells."""
     found: dict[str, list[tuple[str, str]]] = {}
     for e in results.headline:
         size = f"n = {e.problems or e.benchmark.n or 'all'}"
@@ -92,12 +97,12 @@ def _columns(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _plain(value: Any) -> Any:
-    """Control characters and lone surrogates made visible; everything else as it is (escaping comes after)."""
+    """Control characters and lone surrogates made visible; escaping comes after."""
     return _CONTROL.sub("\ufffd", value) if type(value) is str else value
 
 
 def _verdict(name: str) -> tuple[str, str]:
-    return VERDICTS.get(name, ("unscored", f"? {name.lower()}"))
+    return VERDICTS.get(name.lower(), ("unscored", f"? {name.lower()}"))
 
 
 def _shown(text: str) -> tuple[str, int]:

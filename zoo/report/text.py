@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from zoo.report.collect import Contrast, Results, contrast
-from zoo.report.numbers import percent, points
+from zoo.report.collect import Contrast, Results
+from zoo.report.numbers import DASH, percent, points
 from zoo.track.outcome import Outcome
 
 Block = list[str] | str
@@ -11,7 +11,9 @@ Block = list[str] | str
 
 
 def table(results: Results) -> str:
-    """Before -> after of all trials, one block a benchmark; failed and missing trials are rows like the others."""
+    """Before -> after of all trials, one block a benchmark; failed and missing trials are rows like
+    the others.
+    """
     blocks = []
     if results.made_up:
         blocks.append("SIMULATED OR REHEARSED: these numbers say nothing about the models named.")
@@ -34,16 +36,18 @@ def _block(results: Results, benchmark: str) -> str:
     for found in results.outcomes:
         row: list[Block] = [str(found.trial.cell.get(axis)) for axis in results.axes]
         row += [str(found.trial.seed)] if seeds else []
-        changes = [contrast(found, e) for e in columns]
+        changes = [results.contrast(found, e) for e in columns]
         sizes |= {side.n for change in changes for side in (change.before, change.after) if side}
         rows.append(row + [_cells(found, change) for change in changes])
     n = "/".join(map(str, sorted(sizes))) or "?"
-    return f"{benchmark}: accuracy, base -> round {results.experiment.rounds} (n = {n})\n" + _align(rows)
+    return f"{benchmark}: accuracy, base -> round {results.experiment.rounds} (n = {n})\n" + _align(
+        rows
+    )
 
 
 def _cells(found: Outcome, change: Contrast) -> Block:
     """The four cells of one decoding, or the reason why there is no final number."""
-    base = percent(change.before.get("acc")) if change.before else "–"
+    base = percent(change.before.get("acc")) if change.before else DASH
     if change.after is None:
         return f"{base} -> {why(found)}"
     sides = [side.values if side else {} for side in (change.before, change.after)]
@@ -52,14 +56,16 @@ def _cells(found: Outcome, change: Contrast) -> Block:
         " -> ".join(percent(values.get("acc")).rjust(4) for values in sides),
         points(change.gain),
         " -> ".join(percent(values.get("box_ratio"), 0).rjust(3) for values in sides),
-        " -> ".join("–" if tokens is None else f"{tokens:.0f}" for tokens in lengths),
+        " -> ".join(DASH if tokens is None else f"{tokens:.0f}" for tokens in lengths),
     ]
 
 
 def why(found: Outcome) -> str:
     """State in capitals, with the class of a failure and the round where it ended."""
     cause = f": {found.record.failure_class}" if found.record and found.record.failure_class else ""
-    where = f" at round {found.reached}" if found.state in ("failed", "preempted", "unfinished") else ""
+    where = (
+        f" at round {found.reached}" if found.state in ("failed", "preempted", "unfinished") else ""
+    )
     return f"{found.state.upper()}{where}{cause}"
 
 
@@ -71,7 +77,9 @@ def _align(rows: list[list[Block]]) -> str:
         blocks = [cell for cell in column if isinstance(cell, list)]
         widths = [max(map(len, parts)) for parts in zip(*blocks, strict=True)]
         texts = [
-            "  ".join(p.ljust(w) for p, w in zip(cell, widths, strict=True)) if isinstance(cell, list) else cell
+            "  ".join(p.ljust(w) for p, w in zip(cell, widths, strict=True))
+            if isinstance(cell, list)
+            else cell
             for cell in column
         ]
         width = max(map(len, texts))

@@ -1,4 +1,8 @@
-"""What the page shows, as plain values: rows, cells, texts. Knows no HTML; every text in here is unescaped."""
+"""What the page shows, as plain values: rows, cells, texts.
+
+Knows no HTML; every text in here is unescaped. Judges nothing: it says what was measured, of how
+many problems, and what is missing.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,8 @@ from typing import Any
 
 from zoo.manifest.schema import Decoding
 from zoo.manifest.trial import Evaluation
-from zoo.report.collect import Contrast, Results, Side, contrast
-from zoo.report.numbers import duration, interval, length, percent, points
+from zoo.report.collect import Contrast, Results, Side
+from zoo.report.numbers import DASH, TIMES, duration, interval, length, percent, points
 from zoo.track import record
 from zoo.track.outcome import Completion, Measured, Outcome, completions
 from zoo.track.store import Store, read_json
@@ -31,7 +35,7 @@ STATE_WORDS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One contrast in the headline table. `left`, `width` (per cent) and `tint` (0 to 1) draw it."""
+    """One contrast in the headline table. `left`, `width` (%) and `tint` (0 to 1) draw it."""
 
     gain: str
     before: str
@@ -90,7 +94,7 @@ def table_rows(results: Results) -> list[Row]:
     for found in results.outcomes:
         axes = tuple(str(found.trial.cell.get(axis)) for axis in results.axes)
         repeats = tuple(axes[: i + 1] == above[: i + 1] for i in range(len(axes)))
-        cells = tuple(_cell(found, contrast(found, e)) for e in results.headline)
+        cells = tuple(_cell(found, results.contrast(found, e)) for e in results.headline)
         rows.append(Row(found, axes, repeats, cells, state_words(found)))
         above = axes
     return rows
@@ -107,11 +111,13 @@ def state_words(found: Outcome) -> str:
 
 def _cell(found: Outcome, change: Contrast) -> Cell:
     before, after, gain = change.before, change.after, change.gain
-    hover = "; ".join(_told(name, side) for name, side in (("before", before), ("after", after)) if side)
+    hover = "; ".join(
+        _told(name, side) for name, side in (("before", before), ("after", after)) if side
+    )
     cell = {
         "gain": points(gain),
-        "before": percent(before.get("acc")) if before else "–",
-        "after": percent(after.get("acc")) if after else "–",
+        "before": percent(before.get("acc")) if before else DASH,
+        "after": percent(after.get("acc")) if after else DASH,
         "boxed": _pair(before, after, "box_ratio", lambda v: percent(v, 0)),
         "length": _pair(before, after, "mean_length", lambda v: f"{v:.0f}"),
         "note": "" if after else state_words(found),
@@ -120,31 +126,35 @@ def _cell(found: Outcome, change: Contrast) -> Cell:
     if gain is None or before is None:
         return Cell(**cell)
     low = min(before.values["acc"], before.values["acc"] + gain)
-    return Cell(**cell, left=100 * low, width=100 * abs(gain), tint=min(1.0, abs(gain) / 0.6), loss=gain < 0)
+    return Cell(
+        **cell, left=100 * low, width=100 * abs(gain), tint=min(1.0, abs(gain) / 0.6), loss=gain < 0
+    )
 
 
 def _told(name: str, side: Side) -> str:
     share = side.get("acc")
-    return f"{name}: {percent(share)} %, 95 % interval {interval(share, side.n)}, n = {side.n}"
+    return f"{name}: {percent(share)} %, 95 % interval {interval(share, side.scored)}, n = {side.n}"
 
 
-def _pair(before: Side | None, after: Side | None, measure: str, form: Callable[[float], str]) -> str:
+def _pair(
+    before: Side | None, after: Side | None, measure: str, form: Callable[[float], str]
+) -> str:
     values = [side.get(measure) if side else None for side in (before, after)]
-    return " → ".join("–" if value is None else form(value) for value in values)
+    return " → ".join(DASH if value is None else form(value) for value in values)
 
 
 def summary(results: Results) -> list[str]:
     """What came out, one sentence a benchmark and decoding; describes and judges nothing."""
     told = []
     for evaluation in results.headline:
-        changes = [contrast(found, evaluation) for found in results.outcomes]
+        changes = [results.contrast(found, evaluation) for found in results.outcomes]
         gains = [c.gain for c in changes if c.gain is not None]
         if gains:
             spread = f"{points(min(gains))} to {points(max(gains))}"
-            told.append(
-                f"{evaluation.benchmark.name}, {decoding_words(evaluation.decoding)}: accuracy changed by {spread} "
-                f"points (median {points(median(gains))}) in {len(gains)} of {len(changes)} trials."
-            )
+            what = f"{evaluation.benchmark.name}, {decoding_words(evaluation.decoding)}"
+            middle = f"median {points(median(gains))}"
+            count = f"{len(gains)} of {len(changes)} trials"
+            told.append(f"{what}: accuracy changed by {spread} points ({middle}) in {count}.")
     return told
 
 
@@ -163,16 +173,29 @@ def plan_facts(results: Results) -> list[tuple[str, str]]:
     facts.append(("seeds", ", ".join(map(str, experiment.seeds))))
     states = ", ".join(f"{n} {STATE_WORDS[state]}" for state, n in results.counts.items())
     facts.append(("trials", f"{_trial_count(results)}: {states}"))
-    facts.append(("recipe", ", ".join(dict.fromkeys(t.recipe for t in trials)) or experiment.recipe))
+    facts.append(
+        ("recipe", ", ".join(dict.fromkeys(t.recipe for t in trials)) or experiment.recipe)
+    )
     facts.append(("rounds", f"{experiment.rounds}; {round_words(results)}"))
-    for name, schedule in (("watched", experiment.evaluate.watch), ("compared", experiment.evaluate.full)):
+    for name, schedule in (
+        ("watched", experiment.evaluate.watch),
+        ("compared", experiment.evaluate.full),
+    ):
         if schedule:
-            when = f"every {schedule.every} rounds" if schedule.every else "at " + ", ".join(map(str, schedule.at))
+            when = (
+                f"every {schedule.every} rounds"
+                if schedule.every
+                else "at " + ", ".join(map(str, schedule.at))
+            )
             size = f"first {schedule.problems} problems" if schedule.problems else "all problems"
             names = [b if isinstance(b, str) else b.name or b.path for b in schedule.benchmarks]
             facts.append((name, f"{', '.join(names)}: {size}, {when}"))
     final = experiment.final
-    words = "the last round" if final == "last" else f"the mean of the last {final.rsplit('-', 1)[1]} evaluations"
+    words = (
+        "the last round"
+        if final == "last"
+        else f"the mean of the last {final.rsplit('-', 1)[1]} evaluations"
+    )
     facts.append(("final number", words))
     return facts
 
@@ -184,11 +207,20 @@ def scope(results: Results) -> str:
 
 
 def _trial_count(results: Results) -> str:
-    """`12 trials: 3 models × 2 rewards × 2 data × 1 seed`; cells that were left out or added show in the count."""
-    nouns = {"model": "models", "reward": "rewards", "data": "training sets", "prompt": "prompts", "recipe": "recipes"}
-    sizes = [(len(results.values(axis)), nouns.get(axis, f"values of {axis}")) for axis in results.axes]
+    """`12 trials (3 models x 2 rewards x 2 training sets x 1 seed)`; says if cells are amiss."""
+    nouns = {
+        "model": "models",
+        "reward": "rewards",
+        "data": "training sets",
+        "prompt": "prompts",
+        "recipe": "recipes",
+    }
+    sizes = [
+        (len(results.values(axis)), nouns.get(axis, f"values of {axis}")) for axis in results.axes
+    ]
     sizes.append((len(results.experiment.seeds), "seeds"))
-    told = " × ".join(f"{n} {noun.removesuffix('s') if n == 1 else noun}" for n, noun in sizes)
+    named = [f"{n} {noun.removesuffix('s') if n == 1 else noun}" for n, noun in sizes]
+    told = f" {TIMES} ".join(named)
     product = prod(n for n, _ in sizes)
     some = "" if product == len(results.outcomes) else ", some cells left out or added"
     return f"{len(results.outcomes)} trials ({told}{some})"
@@ -199,14 +231,14 @@ def round_words(results: Results) -> str:
     batches = dict.fromkeys(o.trial.batch for o in results.outcomes)
     told = [
         f"1 round = {b.updates} update{'s' * (b.updates > 1)} = {b.completions:,} completions "
-        f"({b.prompts:,} prompts × {b.num_generations})"
+        f"({b.prompts:,} prompts {TIMES} {b.num_generations})"
         for b in batches
     ]
     return " or ".join(told)
 
 
 def samples(results: Results) -> tuple[list[Sample], str]:
-    """The first problems of a benchmark for each trial, before and after, and a sentence on how they were chosen."""
+    """The first problems of a benchmark for each trial, and how they were chosen."""
     if not results.headline:
         return [], ""
     cache: dict[str, list[Completion]] = {}
@@ -219,7 +251,11 @@ def samples(results: Results) -> tuple[list[Sample], str]:
             cache[source.sample_id] = completions(results.store, source, SAMPLED_PROBLEMS)
         return {c.id: c for c in cache[source.sample_id]}
 
-    found = [_sample(o, contrast(o, _closest(results, o)), read) for o in results.outcomes if o.attempt]
+    found = [
+        _sample(o, results.contrast(o, _closest(results, o)), read)
+        for o in results.outcomes
+        if o.attempt
+    ]
     told = f"The first {SAMPLED_PROBLEMS} problems, not selected by outcome."
     if len(found) > SAMPLED_TRIALS:
         told += f" The first {SAMPLED_TRIALS} of {len(found)} trials."
@@ -232,13 +268,20 @@ def _closest(results: Results, found: Outcome) -> Evaluation:
     return (same or list(results.headline))[0]
 
 
-def _sample(found: Outcome, change: Contrast, read: Callable[[Side | None], dict[str, Completion]]) -> Sample:
+def _sample(
+    found: Outcome, change: Contrast, read: Callable[[Side | None], dict[str, Completion]]
+) -> Sample:
     before, after = read(change.before), read(change.after)
     either = before | after
     pairs = tuple(Pair(i, c.prompt, c.gold, before.get(i), after.get(i)) for i, c in either.items())
     cell = _cell(found, change)
-    accuracy = f"{cell.before} → {cell.after} %" if change.after else f"{cell.before} %, then {state_words(found)}"
-    what = f"{change.evaluation.benchmark.name}, {decoding_words(change.evaluation.decoding)}: {accuracy}"
+    accuracy = (
+        f"{cell.before} → {cell.after} %"
+        if change.after
+        else f"{cell.before} %, then {state_words(found)}"
+    )
+    e = change.evaluation
+    what = f"{e.benchmark.name}, {decoding_words(e.decoding)}: {accuracy}"
     label = [*(str(v) for v in found.trial.cell.values()), f"seed {found.trial.seed}"]
     return Sample(" · ".join(label), what, pairs)
 
@@ -274,7 +317,7 @@ def grader_versions(store: Store, score_ids: set[str]) -> str:
         made = record.read(folder)
         said = {**(read_json(folder / "score.json") or {}), **(made.identity if made else {})}
         seen.add(str(said.get("grader", "unknown")))
-    return ", ".join(sorted(seen)) or "–"
+    return ", ".join(sorted(seen)) or DASH
 
 
 def trial_rows(results: Results) -> list[tuple[str, ...]]:
@@ -286,7 +329,7 @@ def trial_rows(results: Results) -> list[tuple[str, ...]]:
             str(o.trial.seed),
             str(o.attempt),
             f"{o.reached} of {o.trial.rounds}",
-            duration(o.record.seconds) if o.record else "–",
+            duration(o.record.seconds) if o.record else DASH,
             o.trial.trainer,
             o.trial.model_digest,
             o.trial.data_digest,
@@ -298,12 +341,16 @@ def trial_rows(results: Results) -> list[tuple[str, ...]]:
 
 def stack_words(stack: dict[str, str]) -> str:
     """A stack in one line."""
-    return ", ".join(f"{name} {version}" for name, version in stack.items()) or "–"
+    return ", ".join(f"{name} {version}" for name, version in stack.items()) or DASH
 
 
 def stacks(results: Results) -> list[str]:
     """The different stacks among the finished trials; more than one is worth a warning."""
-    return list(dict.fromkeys(stack_words(o.record.stack) for o in results.outcomes if o.record and o.record.stack))
+    return list(
+        dict.fromkeys(
+            stack_words(o.record.stack) for o in results.outcomes if o.record and o.record.stack
+        )
+    )
 
 
 def provenance(results: Results) -> list[str]:
@@ -317,7 +364,7 @@ def number_rows(results: Results) -> list[tuple[str, ...]]:
     told = []
     for found in results.outcomes:
         for e in results.headline:
-            change = contrast(found, e)
+            change = results.contrast(found, e)
             for when, side in (("before", change.before), ("after", change.after)):
                 told.append(_number_row(found, e, when, side))
     return told
@@ -326,14 +373,15 @@ def number_rows(results: Results) -> list[tuple[str, ...]]:
 def _number_row(found: Outcome, e: Evaluation, when: str, side: Side | None) -> tuple[str, ...]:
     head = (found.trial.id, e.benchmark.name, e.decoding_name, when)
     if side is None:
-        return (*head, "–", *("–",) * 6, state_words(found))
+        return (*head, *(DASH,) * 8, state_words(found))
     sources: tuple[Measured, ...] = side.sources
     return (
         *head,
         ", ".join(str(m.round) for m in sources),
         percent(side.get("acc")),
-        interval(side.get("acc"), side.n),
+        interval(side.get("acc"), side.scored),
         str(side.n),
+        str(side.n - side.scored),
         percent(side.get("box_ratio")),
         f"{length(side.get('mean_length'))} / {length(side.get('mean_terminated_length'))}",
         percent(side.get("clipped_ratio")),

@@ -1,7 +1,8 @@
 """Append-only JSON lines: a trial's `metrics.jsonl` and `evals.jsonl`.
 
-One writer (the process that holds the stage's lock), many readers. A line without its newline was torn by a crash and
-is ignored; a broken line before the last is an error. Lines carry `attempt` and `round`; readers take the last attempt.
+One writer (the process that holds the stage's lock), many readers. A line without its newline was
+torn by a crash and is ignored; a broken line before the last is an error. Lines carry `attempt` and
+`round`; readers take the last attempt.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 class Tail:
-    """Reads a journal as it grows: each iteration yields the lines that came since the one before."""
+    """Reads a journal as it grows: each iteration yields the lines that came since the one
+    before."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.offset, self.line = path, 0, 0
@@ -55,7 +57,9 @@ class Tail:
             try:
                 yield json.loads(text)
             except ValueError as error:
-                raise StateError(f"{self.path}:{self.line}: not JSON ({error}); move the folder away") from error
+                raise StateError(
+                    f"{self.path}:{self.line}: not JSON ({error}); move the folder away"
+                ) from error
 
 
 def by_round(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:

@@ -1,7 +1,8 @@
 """What a trial's folder says: its state, its metrics by round, its evaluations, its completions.
 
-One reading for everybody who looks at results (the report, the MLflow mirror), so that they cannot disagree. Reads the
-run store and nothing else; knows no statistics and no layout. Of several attempts the last one counts.
+One reading for everybody who looks at results (the report, the MLflow mirror), so that they cannot
+disagree. Reads the run store and nothing else; knows no statistics and no layout. Of several
+attempts the last one counts.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from zoo.track.record import Record
 from zoo.track.store import Store
 
 OutcomeState = Literal["done", "incomplete", "failed", "preempted", "unfinished", "missing"]
-"""`incomplete`: trained to the end, but an evaluation is missing; `unfinished`: started, no record of this attempt."""
+"""`incomplete`: trained to the end, but an evaluation is missing; `unfinished`: started, no record
+of this attempt.
+"""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One benchmark under one decoding at one round; values by measure (`acc`, `mean_length`, ...)."""
+    """One benchmark under one decoding at one round; values by measure (`acc`, ...)."""
 
     round: int
     benchmark: str
@@ -49,7 +52,9 @@ class Outcome:
     """The attempt that the numbers are of; 0 = never started."""
     record: Record | None
     rounds: dict[int, dict[str, float]]
-    """Round -> training metrics (`train/...`), ascending; no `eval/...` and nothing that is not finite."""
+    """Round -> training metrics (`train/...`), ascending; no `eval/...` and nothing that is not
+    finite.
+    """
     times: dict[int, float]
     """Round -> when it ended, seconds since the epoch."""
     measured: tuple[Measured, ...]
@@ -62,13 +67,19 @@ class Outcome:
 
     @property
     def made_up(self) -> bool:
-        """True for simulated trials and rehearsals: their numbers say nothing about the models named."""
+        """True for simulated trials and rehearsals: their numbers say nothing about the models
+        named.
+        """
         record = self.record
         return self.trial.simulated or bool(record and (record.simulated or record.rehearsal))
 
     def best(self, round_: int, benchmark: str, decoding: str) -> Measured | None:
         """The evaluation with the most problems at that round, or None."""
-        found = [m for m in self.measured if (m.round, m.benchmark, m.decoding) == (round_, benchmark, decoding)]
+        found = [
+            m
+            for m in self.measured
+            if (m.round, m.benchmark, m.decoding) == (round_, benchmark, decoding)
+        ]
         return max(found, key=lambda m: m.n, default=None)
 
     def log_tail(self, lines: int = 15) -> str:
@@ -95,7 +106,11 @@ def load(trial: Trial, store: Store) -> Outcome:
     attempt = _attempt(rows, evals, found)
     rows = [row for row in rows if row["attempt"] == attempt]
     complete = found is not None and found.done(trial.rounds)
-    kept = evals if complete else [row for row in evals if row["attempt"] == attempt or row["round"] == 0]
+    kept = (
+        evals
+        if complete
+        else [row for row in evals if row["attempt"] == attempt or row["round"] == 0]
+    )
     measured = measurements(kept)
     return Outcome(
         trial=trial,
@@ -110,7 +125,9 @@ def load(trial: Trial, store: Store) -> Outcome:
 
 
 def _attempt(rows: list[dict[str, Any]], evals: list[dict[str, Any]], found: Record | None) -> int:
-    """The attempt that counts: the last one, but a finished training stays the one that its record is of."""
+    """The attempt that counts: the last one, but a finished training stays the one that its record
+    is of.
+    """
     last = max((row["attempt"] for row in (*rows, *evals)), default=found.attempt if found else 0)
     if found is None or found.state != "done":
         return last
@@ -129,13 +146,17 @@ def _state(
         return "unfinished"
     have = {(m.benchmark, m.decoding, m.problems, m.round) for m in measured}
     wanted = {
-        (e.benchmark.name, e.decoding_name, e.problems, round_) for e in trial.evaluations for round_ in e.rounds
+        (e.benchmark.name, e.decoding_name, e.problems, round_)
+        for e in trial.evaluations
+        for round_ in e.rounds
     }
     return "done" if wanted <= have else "incomplete"
 
 
 def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
-    """Lines of `evals.jsonl` as measurements, by round; a later line of the same evaluation replaces an earlier one."""
+    """Lines of `evals.jsonl` as measurements, by round; a later line of the same evaluation
+    replaces an earlier one.
+    """
     found: dict[tuple[Any, ...], Measured] = {}
     for row in rows:
         values = {name.split("/")[2]: value for name, value in finite(row["metrics"]).items()}
@@ -163,7 +184,9 @@ def finite(metrics: dict[str, Any], without: str = "\0") -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Completion:
-    """One response to one problem, as it was sampled and graded. All texts come from models and files: escape them."""
+    """One response to one problem, as it was sampled and graded. All texts come from models and
+    files: escape them.
+    """
 
     id: str
     prompt: str
@@ -175,7 +198,9 @@ class Completion:
 
 
 def completions(store: Store, measured: Measured, limit: int) -> list[Completion]:
-    """The first `limit` completions of an evaluation, in the benchmark's order; none where the files are gone."""
+    """The first `limit` completions of an evaluation, in the benchmark's order; none where the
+    files are gone.
+    """
     import pyarrow.parquet as pq
 
     path = store.folder("samples", measured.sample_id) / "completions.parquet"

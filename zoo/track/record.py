@@ -1,6 +1,7 @@
 """The record: what a finished stage leaves, and the only thing that says "done".
 
-A record states the round that it reached, so `done` is always a question about a horizon: `record.done(rounds)`.
+A record states the round that it reached, so `done` is always a question about a horizon:
+`record.done(rounds)`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from zoo.errors import StateError
 from zoo.track.store import read_json, write_json
 
 State = Literal["done", "failed", "preempted"]
-FAILURE_CLASSES = ("config", "data", "grader", "mismatch", "oom", "killed", "interrupted", "port", "error")
+FAILURE_CLASSES = (
+    *("config", "data", "grader", "mismatch", "oom"),
+    *("killed", "interrupted", "port", "error"),
+)
 
 
 class Record(BaseModel):
@@ -63,7 +67,9 @@ def read(folder: Path) -> Record | None:
         data = read_json(path)
         return None if data is None else Record.model_validate(data)
     except (ValueError, ValidationError) as error:
-        raise StateError(f"{path} cannot be read ({error}); move its folder away to run it again") from error
+        raise StateError(
+            f"{path} cannot be read ({error}); move its folder away to run it again"
+        ) from error
 
 
 def finite(metrics: dict[str, Any]) -> dict[str, float | None]:

@@ -1,7 +1,7 @@
 """Which software made a number: versions without importing anything, and the commit of the code.
 
-Two runs have the same *stack* when major.minor of torch, transformers, trl and vllm and the compile switch agree; ids of
-samples carry it, and comparisons across stacks are refused unless asked for.
+Two runs have the same *stack* when major.minor of torch, transformers, trl and vllm and the compile
+switch agree; ids of samples carry it, and comparisons across stacks are refused unless asked for.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def package_version(name: str) -> str:
 def stack(env: dict[str, str] | None = None) -> dict[str, str]:
     """The stack under `env` (default: this process's environment)."""
     env = dict(os.environ) if env is None else env
-    found = {name: ".".join(package_version(name).split("+")[0].split(".")[:2]) for name in PACKAGES}
+    found = {
+        name: ".".join(package_version(name).split("+")[0].split(".")[:2]) for name in PACKAGES
+    }
     return found | {"compile": "off" if env.get("TORCH_COMPILE_DISABLE") == "1" else "on"}
 
 
@@ -52,7 +54,18 @@ def _commit() -> str:
     """The commit of the package's checkout, `+dirty` where files differ, or `unknown`."""
     where = Path(__file__).parent
     try:
-        command = ["git", "-C", str(where), "describe", "--always", "--dirty=+dirty", "--abbrev=40", "--exclude=*"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+        command = [
+            "git",
+            "-C",
+            str(where),
+            "describe",
+            "--always",
+            "--dirty=+dirty",
+            "--abbrev=40",
+            "--exclude=*",
+        ]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=5, check=True
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return "unknown"

@@ -1,12 +1,14 @@
 """The run store: where everything of a run lies, how files appear in it, and who may write.
 
-    runs/train/ID/{trial.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/, checkpoints/, record.json}
+    runs/train/ID/{trial.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/, checkpoints/,
+                   record.json}
     runs/samples/ID/{sample.json, completions.parquet, record.json}
     runs/scores/ID/{score.json, scores.parquet, record.json}
     runs/sweeps/NAME/, runs/mlflow.db
 
-A stage folder is written by the process that holds its lock; the kernel drops the lock with the process. Files appear
-whole (written beside, synced, renamed in). `record.json` comes last: a stage is done when it is there and says so.
+A stage folder is written by the process that holds its lock; the kernel drops the lock with the
+process. Files appear whole (written beside, synced, renamed in). `record.json` comes last: a stage
+is done when it is there and says so.
 """
 
 from __future__ import annotations
@@ -43,6 +45,11 @@ class Store:
         return self.root / "sweeps" / name
 
     @property
+    def digest_cache(self) -> Path:
+        """Digests of files that were read once; see `zoo.data.resolve`."""
+        return self.root / "cache" / "digests.json"
+
+    @property
     def mlflow_uri(self) -> str:
         """The MLflow store beside the runs, unless `MLFLOW_TRACKING_URI` names another."""
         return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
@@ -75,10 +82,10 @@ def read_json(path: Path) -> Any | None:
 
 @contextmanager
 def claim(folder: Path, *, wait: bool = True, poll_s: float = 0.2) -> Iterator[bool]:
-    """Hold a stage folder's lock; yields False at once if another process holds it and `wait` is off.
+    """Hold a stage folder's lock; without `wait`, yields False at once if another process has it.
 
-    The lock is an `flock`: it goes with the process, so no stale lock outlives a crash. Two claims in one process
-    exclude each other as well.
+    The lock is an `flock`: it goes with the process, so no stale lock outlives a crash. Two claims
+    in one process exclude each other as well.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+") as stream:
