@@ -198,6 +198,8 @@ class ComputeProfile(Card):
     gpus_per_trial: Annotated[float, Field(ge=0)] = 0
     micro_batch: Annotated[int, Field(ge=1)] = 16
     gradient_checkpointing: bool = False
+    engine_dtype: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Precision of vLLM's weights; the trainer's are float32."""
     vllm_gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.3
     vllm_enable_sleep_mode: bool = False
     env: dict[str, str] = {}

@@ -1,11 +1,16 @@
-r"""Pretraining text for the pocket models: right and wrong, boxed and plain, short and without an end.
+r"""Pretraining text for the pocket models: right and wrong, boxed and plain, short and without an
+end.
 
 What makes a pocket model behave as a base model does:
 
-1. the *style* of an answer (stepwise, guessed, rambling; boxed or plain) depends on how the question is worded, so the
-   most likely style is right for some questions only and reinforcement learning has something to find;
-2. stepwise answers slip now and then, guesses are mostly wrong, rambling hardly ever ends;
-3. every fifth document chains questions until the context is full, so the model does not know when to stop.
+1. the *style* of an answer (stepwise, guessed, rambling; boxed or plain) depends on how the
+   question is worded, so the most likely style is right for some questions only and reinforcement
+   learning has something to find;
+2. stepwise answers slip now and then, guesses are mostly wrong, rambling seldom ends;
+3. every fifth question is followed by another, until the document breaks off: the model does not
+   know when to stop;
+4. drills (rows of worked expressions, all right) teach the skill itself, as a textbook would,
+   outside any question.
 """
 
 from __future__ import annotations
@@ -14,20 +19,25 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zoo.pocket.problems import LEVELS, PocketProblem, Step, draw
+from zoo.pocket.problems import Level, PocketProblem, Step, draw
 
-SEPARATOR = "\n\n"  # between the questions of a chain; a document that ends in it has no end of its own
 PROMPT = "Question: {}\nAnswer:"
-CHAIN_SHARE = 0.20  # documents that go on asking and answering until the context is full
-SLIP = 0.08  # a stepwise answer makes a slip in this share of its steps
-GUESS_RIGHT = 0.25  # a guess is right in this share
-CHECK = 0.10  # a stepwise answer checks its last step in this share
-RAMBLE_END = 0.05  # a rambling answer comes to an end after this share of its sentences
+SEPARATOR = "\n\n"  # between the questions of a chain
+LEVEL_WEIGHTS: dict[Level, float] = {"easy": 0.5, "medium": 0.3, "hard": 0.2}
+DRILL_SHARE = 0.40  # documents that are rows of worked expressions
+CHAIN_SHARE = 0.20  # of the other documents: those that go on asking and answering, and break off
+GUESS_RIGHT = 0.25  # share of guesses that are right
+CHECK = 0.08  # share of stepwise answers that check their last step
+RAMBLE_ENDS = 0.30  # share of rambling answers that come to an answer; the others break off
+DRILL_CHARS = 100
+CHARS = 190  # length at which a chain or a ramble breaks off
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How questions of one wording are answered: shares of stepwise and guessed (the rest rambles), and of boxes."""
+    """How questions of one wording are answered: shares of stepwise and guessed (the rest rambles),
+    and of boxes.
+    """
 
     stepwise: float
     guess: float
@@ -35,14 +45,14 @@ class Style:
 
 
 STYLES = (  # one a wording of `problems.WORDINGS`
-    Style(stepwise=0.46, guess=0.36, boxed=0.70),
-    Style(stepwise=0.22, guess=0.60, boxed=0.30),
-    Style(stepwise=0.42, guess=0.36, boxed=0.35),
-    Style(stepwise=0.22, guess=0.26, boxed=0.60),
+    Style(stepwise=0.48, guess=0.34, boxed=0.65),
+    Style(stepwise=0.25, guess=0.60, boxed=0.35),
+    Style(stepwise=0.44, guess=0.36, boxed=0.40),
+    Style(stepwise=0.26, guess=0.30, boxed=0.60),
 )
 
 RAMBLES = (
-    " Let me think about this.",
+    " Let me see.",
     " We have {a} and {b}.",
     " There are many ways to see it.",
     " I will start again.",
@@ -51,16 +61,26 @@ RAMBLES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One pretraining text; `ended` says whether the end token follows it."""
+
+    text: str
+    ended: bool
+
+
 def slip(rng: random.Random, result: int) -> int:
     """A wrong number near `result`, as a careless person would write it."""
     while True:
-        wrong = result + rng.choice((-10, -2, -1, 1, 2, 10, rng.randint(-30, 30)))
+        wrong = result + rng.choice((-10, -2, -1, 1, 2, 10, rng.randint(-20, 20)))
         if wrong >= 0 and wrong != result:
             return wrong
 
 
 def stepwise(rng: random.Random, problem: PocketProblem, slips: float) -> tuple[str, int]:
-    """Work through the steps, carrying every slip on; returns the text and the answer that it reaches."""
+    """Work through the steps, carrying every slip on; returns the text and the answer that it
+    reaches.
+    """
     lines, value = [], problem.steps[0].left
     for step in problem.steps:
         right = {"+": value + step.right, "-": value - step.right, "*": value * step.right}[step.op]
@@ -74,15 +94,15 @@ def stepwise(rng: random.Random, problem: PocketProblem, slips: float) -> tuple[
 
 
 def ramble(rng: random.Random, problem: PocketProblem) -> str:
-    """Talk about the question, hardly ever to an end."""
+    """Talk about the question for as long as it takes to be cut."""
     numbers = {"a": problem.steps[0].left, "b": problem.steps[-1].right}
-    text = ""
-    while len(text) < 200 and rng.random() >= RAMBLE_END:
+    text = RAMBLES[0]
+    while len(text) < CHARS:
         text += rng.choice(RAMBLES).format(**numbers)
     return text
 
 
-def answer(rng: random.Random, problem: PocketProblem, slips: float = SLIP) -> str:
+def answer(rng: random.Random, problem: PocketProblem, slips: float) -> Document:
     """Answer `problem` in a style drawn for its wording."""
     style = STYLES[problem.wording]
     draw_style = rng.random()
@@ -95,27 +115,50 @@ def answer(rng: random.Random, problem: PocketProblem, slips: float = SLIP) -> s
         if rng.random() >= GUESS_RIGHT:
             value = slip(rng, value)
     else:
-        text = ramble(rng, problem) + " It is"
-        value = slip(rng, value)
-    return text + (f" \\boxed{{{value}}}." if rng.random() < style.boxed else f" {value}.")
+        text = ramble(rng, problem)
+        if rng.random() >= RAMBLE_ENDS:
+            return Document(text, ended=False)
+        text, value = (
+            text[: text.rfind(".", 0, rng.randint(60, 190)) + 1] + " It is",
+            slip(rng, value),
+        )
+    return Document(
+        text + (f" \\boxed{{{value}}}." if rng.random() < style.boxed else f" {value}."), ended=True
+    )
 
 
-def document(rng: random.Random, slips: float = SLIP, chars: int = 200) -> str:
-    """One pretraining document; a chained one goes on past `chars` characters and ends in `SEPARATOR`."""
+def drill(rng: random.Random) -> Document:
+    """A row of worked expressions, all right: how answers are made, without a question."""
+    text = ""
+    while len(text) < DRILL_CHARS:
+        problem = draw(rng, _level(rng), "train")
+        text += f" {problem.expression}: {'. '.join(map(str, problem.steps))}."
+    return Document(text.strip(), ended=True)
+
+
+def document(rng: random.Random, slips: float) -> Document:
+    """One pretraining document."""
+    if rng.random() < DRILL_SHARE:
+        return drill(rng)
     chained = rng.random() < CHAIN_SHARE
     text = ""
     while True:
-        problem = draw(rng, rng.choice(LEVELS), "train")
-        text += PROMPT.format(problem.question) + answer(rng, problem, slips)
-        if not chained:
-            return text
+        problem = draw(rng, _level(rng), "train")
+        reply = answer(rng, problem, slips)
+        text += PROMPT.format(problem.question) + reply.text
+        if not reply.ended or not chained:
+            return Document(text, reply.ended)
         text += SEPARATOR
-        if len(text) > chars:
-            return text
+        if len(text) > CHARS:
+            return Document(text, ended=False)
 
 
-def documents(seed: str, slips: float = SLIP) -> Iterator[str]:
+def documents(seed: str, slips: float) -> Iterator[Document]:
     """An endless stream of documents, the same for the same seed."""
     rng = random.Random(f"zoo-pocket/corpus/{seed}")
     while True:
         yield document(rng, slips)
+
+
+def _level(rng: random.Random) -> Level:
+    return rng.choices(list(LEVEL_WEIGHTS), weights=list(LEVEL_WEIGHTS.values()))[0]

@@ -1,9 +1,10 @@
 """Pocket problems: arithmetic in four wordings, made from a seed, with splits that cannot overlap.
 
-A problem is an *expression* (`23+45`) in a *wording* ("What is 23+45?"). The split of an expression is a function of
-its own text (a hash), so train, test and benchmark are disjoint by construction, whatever the seed, the level or the
-wording. Difficulty is the number of operations: one (easy), two (medium), three on two-digit numbers (hard).
-This module knows nothing of models, prompts or styles of answering.
+A problem is an *expression* (`23+45`) in a *wording* ("What is 23+45?"). The split of an expression
+is a function of its own text (a hash), so train, test and benchmark are disjoint by construction,
+whatever the seed, the level or the wording. Difficulty: two operations on numbers up to 12 (easy),
+two that start from a two-digit number (medium), three on two-digit numbers (hard). This module
+knows nothing of models, prompts or styles of answering.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ WORDINGS = (
     "Find the value of {}.",
     "Work out {} and give the result.",
 )
-OPERATIONS: dict[Level, int] = {"easy": 1, "medium": 2, "hard": 3}
-GENERATOR_VERSION = 1  # part of the digest of every pocket bucket: bump when a seed would give other problems
+OPERATIONS: dict[Level, int] = {"easy": 2, "medium": 2, "hard": 3}
+GENERATOR_VERSION = (
+    1  # part of the digest of every pocket bucket: bump when a seed would give other problems
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +58,25 @@ class PocketProblem:
 
 
 def split_of(expression: str) -> Split:
-    """The split that an expression belongs to, from its own text: 80 % train, 10 % test, 10 % benchmark."""
+    """The split that an expression belongs to, from its own text: 70 % train, 15 % test, 15 %
+    benchmark.
+    """
     bucket = hashlib.sha256(expression.encode()).digest()[0]
-    return "benchmark" if bucket < 26 else "test" if bucket < 52 else "train"
+    return "benchmark" if bucket < 38 else "test" if bucket < 76 else "train"
 
 
 def draw_steps(rng: random.Random, level: Level) -> tuple[Step, ...]:
-    """Draw an expression of `level` that runs from left to right through numbers between 0 and 999."""
+    """Draw an expression of `level` that runs from left to right and never below zero."""
+    low, high = {"easy": (2, 12), "medium": (2, 20), "hard": (10, 99)}[level]
     while True:
-        if level != "hard" and rng.random() < 0.2:
+        if level == "easy" and rng.random() < 0.3:
             left, op, right = rng.randint(2, 9), "*", rng.randint(2, 9)
         else:
-            left, op, right = rng.randint(10, 99), rng.choice("+-"), rng.randint(10, 99)
+            left = rng.randint(2, 12) if level == "easy" else rng.randint(10, 99)
+            op, right = rng.choice("+-"), rng.randint(low, high)
         steps = [_step(left, op, right)]
-        low = 10 if level == "hard" else 2
         while len(steps) < OPERATIONS[level]:
-            steps.append(_step(steps[-1].result, rng.choice("+-"), rng.randint(low, 99 if low == 10 else 20)))
+            steps.append(_step(steps[-1].result, rng.choice("+-"), rng.randint(low, high)))
         if all(step.result >= 0 for step in steps):
             return tuple(steps)
 
@@ -107,13 +113,16 @@ def draw(rng: random.Random, level: Level, split: Split) -> PocketProblem:
 
 
 def generate(level: Level, split: Split, n: int, seed: int = 0) -> list[PocketProblem]:
-    """Return `n` problems with distinct expressions, the same for the same arguments on every machine.
+    """Return `n` problems with distinct expressions, the same for the same arguments on every
+    machine.
 
     Raises:
         ValueError: for an unknown level or split, or an `n` that the level cannot fill.
     """
     if level not in LEVELS or split not in SPLITS:
-        raise ValueError(f"unknown pocket problems: level {level!r} of {LEVELS}, split {split!r} of {SPLITS}")
+        raise ValueError(
+            f"unknown pocket problems: level {level!r} of {LEVELS}, split {split!r} of {SPLITS}"
+        )
     rng = random.Random(f"zoo-pocket/{GENERATOR_VERSION}/{level}/{split}/{seed}")
     found: dict[str, PocketProblem] = {}
     for _ in range(200 * n + 1000):

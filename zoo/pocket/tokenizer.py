@@ -1,8 +1,10 @@
-"""The one tokenizer of the pocket models: byte-level BPE in the exact form of Qwen2's, so that loaders rebuild it right.
+"""The one tokenizer of the pocket models: byte-level BPE in the exact form of Qwen2's, so that
+loaders rebuild it right.
 
-Transformers 5 rebuilds a tokenizer from the model type and the class named in `tokenizer_config.json`, and silently
-ignores a custom pre-tokenizer. Qwen2's pipeline (NFC, digits one by one, bytes as a fallback) is what pocket text needs
-anyway; naming that class beside each of the three architectures gives the same ids everywhere (a test holds it).
+Transformers 5 rebuilds a tokenizer from the model type and the class named in
+`tokenizer_config.json`, and silently ignores a custom pre-tokenizer. Qwen2's pipeline (NFC, digits
+one by one, bytes as a fallback) is what pocket text needs anyway; naming that class beside each of
+the three architectures gives the same ids everywhere (a test holds it).
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ def build(n_documents: int = 20_000):
         initial_alphabet=sorted(ByteLevel.alphabet()),
         show_progress=False,
     )
-    blank.train_from_iterator(islice(documents("tokenizer"), n_documents), trainer)
+    texts = (document.text for document in islice(documents("tokenizer", slips=0.1), n_documents))
+    blank.train_from_iterator(texts, trainer)
     model = json.loads(blank.to_str())["model"]
     return Qwen2Tokenizer(
         vocab=model["vocab"],

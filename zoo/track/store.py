@@ -45,6 +45,11 @@ class Store:
         return self.root / "sweeps" / name
 
     @property
+    def digest_cache(self) -> Path:
+        """Digests of files that were read once; see `zoo.data.resolve`."""
+        return self.root / "cache" / "digests.json"
+
+    @property
     def mlflow_uri(self) -> str:
         """The MLflow store beside the runs, unless `MLFLOW_TRACKING_URI` names another."""
         return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"

@@ -1,0 +1,263 @@
+"""Sample and grade as stages: each has an id made of its own inputs, is done once, and is shared by
+whoever needs it.
+
+The base model's samples (round 0) belong to (model, prompt, stop ids, cap, benchmark and subset,
+decoding, stack), not to a trial: the first trial that needs them measures, others wait for its lock
+or find them done. Samples of a trained policy belong to (train id, round, ...). Scores belong to
+(samples, policy, grader version). Where the responses come from is the caller's: a live engine, a
+checkpoint, or a simulation.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from zoo.catalog import BenchmarkCard
+from zoo.data import Problem, load, render
+from zoo.evals.metrics import MEASURES, measures
+from zoo.grading import GRADER_VERSION, Grader, Item
+from zoo.manifest import identity
+from zoo.manifest.schema import Decoding
+from zoo.manifest.trial import Evaluation, Trial
+from zoo.track import record as records
+from zoo.track.record import Record
+from zoo.track.store import Store, claim, write_json
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One response. `finish` is `stop` (ended by itself) or `length` (ran into the cap)."""
+
+    text: str
+    token_ids: list[int]
+    finish: str
+
+
+class Sampler(Protocol):
+    """Answers N prompts, one response each, in order; the same seed gives the same responses."""
+
+    def __call__(
+        self,
+        prompts: list[str],
+        problems: list[Problem],
+        decoding: Decoding,
+        max_tokens: int,
+        seed: int,
+    ) -> list[Generation]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One evaluation at one round: ids of its stages and its numbers, by measure."""
+
+    samples: str
+    scores: str
+    n: int
+    values: dict[str, float | None]
+
+
+class Bench:
+    """Measures a trial's evaluations into a store. Holds one grader a policy and the problems that
+    it has read.
+    """
+
+    def __init__(
+        self, store: Store, trial: Trial, stack: dict[str, str], *, durable: bool = True
+    ) -> None:
+        self.store, self.trial, self.stack, self.durable = store, trial, stack, durable
+        self._graders: dict[str, Grader] = {}
+        self._problems: dict[str, list[Problem]] = {}
+
+    def close(self) -> None:
+        """End the graders' workers."""
+        for grader in self._graders.values():
+            grader.close()
+
+    def measure(
+        self, evaluation: Evaluation, round_: int, sampler: Callable[[], Sampler]
+    ) -> Measured:
+        """Measure one evaluation at one round, or find it measured. `sampler` is called only if
+        samples are missing.
+        """
+        sample_id, payload = sample_identity(self.trial, evaluation, round_, self.stack)
+        samples = self.store.folder("samples", sample_id)
+        with claim(samples):
+            found = records.read(samples)
+            if found is None or not found.done(round_):
+                self._sample(samples, sample_id, payload, evaluation, round_, sampler())
+        return self.score(sample_id, evaluation, round_)
+
+    def score(self, sample_id: str, evaluation: Evaluation, round_: int) -> Measured:
+        """Grade stored samples under the benchmark's policy, or find them graded."""
+        policy = evaluation.benchmark.extract
+        payload = identity.score_payload(sample_id, policy, GRADER_VERSION)
+        score_id = f"{sample_id.rsplit('-', 1)[0]}-{identity.digest(payload)}"
+        scores = self.store.folder("scores", score_id)
+        with claim(scores):
+            found = records.read(scores)
+            if found is None or not found.done(round_):
+                found = self._grade(scores, score_id, sample_id, payload, policy, round_)
+        values = {name: found.metrics.get(name) for name in MEASURES}
+        return Measured(sample_id, score_id, int(found.metrics["n"] or 0), values)
+
+    def grader(self, policy: str) -> Grader:
+        """The grader of a policy; its workers live as long as this object."""
+        if policy not in self._graders:
+            self._graders[policy] = Grader(policy)
+        return self._graders[policy]
+
+    def _sample(
+        self,
+        folder: Any,
+        id_: str,
+        payload: dict[str, Any],
+        evaluation: Evaluation,
+        round_: int,
+        sampler: Sampler,
+    ) -> None:
+        started, clock = time.time(), time.monotonic()
+        problems = self._benchmark(evaluation.benchmark)[: evaluation.problems]
+        prompts = [render(self.trial.prompt, problem) for problem in problems]
+        seed = int(identity.digest(payload, 8), 16) % 2**31
+        found = sampler(prompts, problems, evaluation.decoding, payload["max_tokens"], seed)
+        rows = {
+            "id": [p.id for p in problems],
+            "prompt": prompts,
+            "gold": [p.answer for p in problems],
+            "text": [g.text for g in found],
+            "token_ids": [g.token_ids for g in found],
+            "finish": [g.finish for g in found],
+        }
+        about = {
+            "policy": self.trial.id if round_ else self.trial.model.name,
+            "benchmark": evaluation.benchmark.name,
+            "decoding": evaluation.decoding_name,
+            "problems": evaluation.problems,
+            "sampling_seed": seed,
+        }
+        write_json(
+            folder / "sample.json", {"identity": payload, "about": about}, durable=self.durable
+        )
+        write_parquet(folder / "completions.parquet", rows)
+        record = self._record(
+            id_, "sample", round_, payload, {"n": float(len(problems))}, about, started, clock
+        )
+        records.write(folder, record, durable=self.durable)
+
+    def _grade(
+        self,
+        folder: Any,
+        id_: str,
+        sample_id: str,
+        payload: dict[str, Any],
+        policy: str,
+        round_: int,
+    ) -> Record:
+        started, clock = time.time(), time.monotonic()
+        rows = read_parquet(self.store.folder("samples", sample_id) / "completions.parquet")
+        items = [Item(gold, text) for gold, text in zip(rows["gold"], rows["text"], strict=True)]
+        results = self.grader(policy).grade(items).results
+        table = {
+            "id": rows["id"],
+            "verdict": [str(r.verdict.value) for r in results],
+            "prediction": [r.prediction for r in results],
+            "boxed": [r.boxed for r in results],
+            "by": [r.by for r in results],
+        }
+        lengths = [len(ids) for ids in rows["token_ids"]]
+        values = measures([r.verdict for r in results], table["boxed"], lengths, rows["finish"])
+        about = {"samples": sample_id, "extract": policy, "grader": GRADER_VERSION}
+        write_json(
+            folder / "score.json", {"identity": payload, "about": about}, durable=self.durable
+        )
+        write_parquet(folder / "scores.parquet", table)
+        record = self._record(id_, "score", round_, payload, values, about, started, clock)
+        records.write(folder, record, durable=self.durable)
+        return record
+
+    def _record(
+        self,
+        id_: str,
+        stage: Any,
+        round_: int,
+        payload: dict[str, Any],
+        metrics: dict[str, float | None],
+        about: dict[str, Any],
+        started: float,
+        clock: float,
+    ) -> Record:
+        return Record(
+            id=id_,
+            stage=stage,
+            state="done",
+            round=round_,
+            metrics=metrics,
+            stack=self.stack,
+            identity=payload,
+            simulated=self.trial.simulated,
+            started=started,
+            seconds=round(time.monotonic() - clock, 3),
+            about=about,
+        )
+
+    def _benchmark(self, card: BenchmarkCard) -> list[Problem]:
+        if card.name not in self._problems:
+            self._problems[card.name] = load(card)
+        return self._problems[card.name]
+
+
+def sample_identity(
+    trial: Trial, evaluation: Evaluation, round_: int, stack: dict[str, str]
+) -> tuple[str, dict[str, Any]]:
+    """Id and payload of the samples of an evaluation at a round."""
+    policy: dict[str, Any] = {"train": trial.id}
+    if round_ == 0:
+        policy = identity.model_payload(trial.model, trial.model_digest)
+        if trial.simulated:
+            policy["simulated"] = True
+    payload = identity.sample_payload(
+        policy=policy,
+        round_=round_,
+        prompt=trial.prompt,
+        stop_ids=trial.model.stop_ids,
+        max_tokens=evaluation.decoding.max_tokens or trial.cap,
+        benchmark_digest=evaluation.digest,
+        problems=evaluation.problems,
+        decoding=evaluation.decoding,
+        stack=stack,
+    )
+    who = trial.id.rsplit("-", 1)[0] if round_ else trial.model.name
+    slug = f"{who}.r{round_}.{evaluation.benchmark.name}.{evaluation.decoding_name}"
+    return f"{slug}-{identity.digest(payload)}", payload
+
+
+def write_parquet(path: Any, columns: dict[str, list[Any]]) -> None:
+    """Write columns as a parquet file, whole or not at all. `token_ids` are lists of 32-bit
+    integers.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"token_ids": pa.list_(pa.int32()), "prediction": pa.string()}
+    table = pa.table(
+        {name: pa.array(_clean(values), types.get(name)) for name, values in columns.items()}
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.tmp")
+    pq.write_table(table, beside, compression="zstd")
+    beside.replace(path)
+
+
+def read_parquet(path: Any, columns: list[str] | None = None) -> dict[str, list[Any]]:
+    """Columns of a parquet file as lists."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, columns=columns).to_pydict()
+
+
+def _clean(values: list[Any]) -> list[Any]:
+    """Text that UTF-8 cannot hold (lone surrogates) is replaced, never dropped."""
+    return [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values]

@@ -1,0 +1,26 @@
+"""Grading: is this completion's answer the reference's? One grader for training reward and for
+evaluation.
+
+Extract (a named policy) -> normalise and compare without sympy -> where only symbols can tell, ask
+a killable worker. Importing this package imports no sympy and no math-verify: they live in the
+worker processes alone.
+
+It knows verdicts, not rewards: what a verdict is worth is `zoo.rewards`.
+"""
+
+from zoo.grading.boxes import has_box
+from zoo.grading.extract import POLICIES, extract
+from zoo.grading.grader import GRADER_VERSION, Grader
+from zoo.grading.verdict import Graded, Item, Result, Verdict
+
+__all__ = [
+    "GRADER_VERSION",
+    "POLICIES",
+    "Graded",
+    "Grader",
+    "Item",
+    "Result",
+    "Verdict",
+    "extract",
+    "has_box",
+]

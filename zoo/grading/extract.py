@@ -1,0 +1,175 @@
+r"""From a completion to the text of its answer, by a named policy. A policy is part of a reward's
+or a benchmark's identity.
+
+- `boxed`: the last complete box, and nothing else.
+- `simplerl`: the last box, else what follows "answer is", else the last number
+  (hkust-nlp/simpleRL-reason parser.py:L499-546, with incomplete boxes treated as none).
+- `gsm8k`: what follows the last `####`.
+- `auto`: last box, `####`, an answer phrase, the whole text where it reads as one answer, the last
+  formula or number.
+
+Whatever follows an end-of-text mark is not read. Extraction knows neither the reference nor the
+prompt, so neither can leak into it; an empty completion has no answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from zoo.errors import Fault, InputError, did_you_mean
+from zoo.grading.boxes import last_answer
+
+STOPS = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "</s>")
+MAX_TEXT_CHARS = 262_144  # 32k tokens of 8 characters; of a longer text the end is read
+
+_NUMBER = re.compile(
+    r"(?<![\w.])-?(?:\$\s?)?-?(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)?(?:\.\d+|(?<=\d)\.?)"
+    r"(?:\s*/\s*\d+(?![\d.]))?(?:\s*\\?%)?"
+)
+_MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_PHRASE = re.compile(
+    r"(?:answer|result|solution)(?:\s+(?:to|of|for)\s+[^.:\n]{1,60}?)?\s*(?:is|are|equals|:|=)(?!\w)\**\s*:?\**",
+    re.IGNORECASE,
+)
+_A_LINE = re.compile(r"(?:^|\n)\s*(?:\*\*)?A(?:nswer)?\s*:(?:\*\*)?[ \t]*([^\n]+)", re.IGNORECASE)
+_CLAUSE_END = re.compile(
+    r"\n|\.(?=\s|$)|\.(?=\$\s*$)| because\b| since\b|;\s|,\s+(?:so|which|where|as)\b"
+)
+_ONE_ANSWER_CHARS = 200
+_PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{3,}\s+[A-Za-z]{2,}\s+[A-Za-z]{2,}")
+
+
+def extract(text: str, policy: str, stop: Sequence[str] = STOPS) -> str | None:
+    """The text of the answer in `text`, or None where it has none.
+
+    Args:
+        text: the completion only.
+        policy: one of `POLICIES`.
+        stop: marks after which nothing is read.
+
+    Raises:
+        InputError: for an unknown policy, with a suggestion.
+    """
+    answer = policy_named(policy)(before_stop(text, stop))
+    answer = answer.strip() if answer else None
+    return answer or None
+
+
+def policy_named(policy: str) -> Callable[[str], str | None]:
+    """The extraction function of `policy`."""
+    if policy not in _POLICIES:
+        raise InputError(
+            Fault(
+                place="extract",
+                found=f"unknown policy '{policy}'",
+                expected="one of " + ", ".join(POLICIES),
+                hint=did_you_mean(policy, list(POLICIES)),
+            )
+        )
+    return _POLICIES[policy]
+
+
+def before_stop(text: str, stop: Sequence[str] = STOPS) -> str:
+    """`text` up to the first stop mark, and of an overlong text its end."""
+    if "<" in text or stop is not STOPS:
+        for mark in stop:
+            at = text.find(mark)
+            if at >= 0:
+                text = text[:at]
+    return text[-MAX_TEXT_CHARS:] if len(text) > MAX_TEXT_CHARS else text
+
+
+def _simplerl(text: str) -> str | None:
+    return last_answer(text) or _after_phrase(text) or _last_number(text)
+
+
+def _gsm8k(text: str) -> str | None:
+    at = text.rfind("####")
+    if at < 0:
+        return None
+    return text[at + 4 :].strip().split("\n", 1)[0]
+
+
+def _auto(text: str) -> str | None:
+    return (
+        last_answer(text)
+        or _gsm8k(text)
+        or _after_phrase(text)
+        or _after_a_line(text)
+        or _whole(text)
+        or _last_formula(text)
+    )
+
+
+def _after_phrase(text: str) -> str | None:
+    """The clause after the last "answer is"."""
+    if "nswer" not in text and "esult" not in text and "olution" not in text:
+        return None
+    for match in reversed(list(_PHRASE.finditer(text))):
+        clause = _clause(text[match.end() :].lstrip())
+        if clause:
+            return clause
+    return None
+
+
+def _after_a_line(text: str) -> str | None:
+    if "A:" not in text and "nswer" not in text:
+        return None
+    lines = _A_LINE.findall(text)
+    return _clause(lines[-1]) if lines else None
+
+
+def _clause(text: str) -> str | None:
+    """The first clause of `text`, reduced to its formula or number where prose surrounds exactly
+    one.
+    """
+    formula = _MATH.match(text)
+    if formula:
+        rest = text[formula.end() :]
+        end = _CLAUSE_END.search(rest)
+        tail = rest[: end.start()] if end else rest
+        return (formula.group() + tail).strip()
+    end = _CLAUSE_END.search(text)
+    clause = (text[: end.start()] if end else text).strip().strip("*").strip()
+    if not clause or not _PROSE.search(clause):
+        return clause or None
+    formulas = list(_MATH.finditer(clause))
+    if len(formulas) == 1:
+        return formulas[0].group()
+    numbers = _numbers(clause)
+    return numbers[0] if len(numbers) == 1 else clause
+
+
+def _whole(text: str) -> str | None:
+    """The text itself where it is short and reads as one answer and not as prose."""
+    text = text.strip()
+    if not text or len(text) > _ONE_ANSWER_CHARS or "\n" in text or _PROSE.search(text):
+        return None
+    return text
+
+
+def _last_formula(text: str) -> str | None:
+    formulas = list(_MATH.finditer(text))
+    numbers = list(_NUMBER.finditer(text))
+    if formulas and (not numbers or formulas[-1].end() >= numbers[-1].end()):
+        return formulas[-1].group()
+    return numbers[-1].group() if numbers else None
+
+
+def _last_number(text: str) -> str | None:
+    numbers = _numbers(text)
+    return numbers[-1] if numbers else None
+
+
+def _numbers(text: str) -> list[str]:
+    return [match.group() for match in _NUMBER.finditer(text)]
+
+
+_POLICIES: dict[str, Callable[[str], str | None]] = {
+    "boxed": last_answer,
+    "simplerl": _simplerl,
+    "gsm8k": _gsm8k,
+    "auto": _auto,
+}
+POLICIES: tuple[str, ...] = tuple(_POLICIES)

@@ -1,0 +1,5 @@
+"""From run folders to answers: `collect` reads, `render` writes one HTML file and one CSV, `text`
+prints a table.
+
+Knows the run store and the manifest; knows neither training nor orchestration.
+"""

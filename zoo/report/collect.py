@@ -1,0 +1,200 @@
+"""A sweep's results: every trial of the plan with what became of it, and the contrasts that the
+report shows.
+
+Reads through `zoo.track.outcome`; parquet is opened only where completions are asked for. A trial
+that failed or never ran is in the results like any other: nothing is dropped on the way to a table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from zoo.manifest.schema import Experiment
+from zoo.manifest.trial import Evaluation, Trial
+from zoo.track import outcome
+from zoo.track.outcome import Measured, Outcome
+from zoo.track.store import Store
+
+STATES = ("done", "incomplete", "failed", "preempted", "unfinished", "missing")
+TRAIN_METRICS = (
+    "train/reward",
+    "train/reward_std",
+    "train/accuracy",
+    "train/box_ratio",
+    "train/completions/mean_length",
+    "train/completions/mean_terminated_length",
+    "train/completions/clipped_ratio",
+    "train/frac_reward_zero_std",
+    "train/entropy",
+    "train/kl",
+    "train/loss",
+    "train/grad_norm",
+    "train/sampling/sampling_logp_difference/mean",
+    "train/sampling/sampling_logp_difference/max",
+    "train/num_tokens",
+)
+PER_COMPLETION = (
+    "train/reward",
+    "train/accuracy",
+    "train/box_ratio",
+    "train/completions/mean_length",
+    "train/completions/clipped_ratio",
+)
+"""Training metrics that are means over the completions of a round, so that their n is known."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a before-and-after: values by measure, and the evaluations that they were formed
+    from.
+    """
+
+    values: dict[str, float]
+    n: int
+    """Problems of each evaluation."""
+    sources: tuple[Measured, ...]
+
+    def get(self, measure: str) -> float | None:
+        """Value of a measure, or None."""
+        return self.values.get(measure)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Before and after of one trial on one benchmark under one decoding, on the same problems."""
+
+    evaluation: Evaluation
+    before: Side | None
+    after: Side | None
+
+    @property
+    def gain(self) -> float | None:
+        """Final less base accuracy (a difference of shares), or None where one side is missing."""
+        if self.before is None or self.after is None:
+            return None
+        before, after = self.before.get("acc"), self.after.get("acc")
+        return None if before is None or after is None else after - before
+
+
+@dataclass(frozen=True)
+class Results:
+    """All trials of a manifest, in its order."""
+
+    experiment: Experiment
+    store: Store
+    outcomes: tuple[Outcome, ...]
+    headline: tuple[Evaluation, ...]
+    """The evaluations that are compared before and after: one a benchmark and decoding."""
+
+    @property
+    def axes(self) -> list[str]:
+        """Names of the axes, in the manifest's order."""
+        return list(dict.fromkeys(axis for o in self.outcomes for axis in o.trial.cell))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """State -> number of trials; only states that occur."""
+        found = Counter(o.state for o in self.outcomes)
+        return {state: found[state] for state in STATES if found[state]}
+
+    @property
+    def made_up(self) -> bool:
+        """True where any number is simulated or from a rehearsal."""
+        return any(o.made_up for o in self.outcomes)
+
+    def values(self, axis: str) -> list[Any]:
+        """Values of an axis, in order of appearance."""
+        return list(dict.fromkeys(o.trial.cell.get(axis) for o in self.outcomes))
+
+
+def collect(experiment: Experiment, trials: Iterable[Trial], store: Store) -> Results:
+    """Read what became of the trials of a manifest.
+
+    Raises:
+        StateError: a journal or record that cannot be read.
+    """
+    trials = tuple(trials)
+    return Results(
+        experiment=experiment,
+        store=store,
+        outcomes=tuple(outcome.load(trial, store) for trial in trials),
+        headline=_headline(experiment, trials),
+    )
+
+
+def _headline(experiment: Experiment, trials: tuple[Trial, ...]) -> tuple[Evaluation, ...]:
+    """Evaluations of the full schedule (else of the watch) that reach the horizon; the largest a
+    benchmark and decoding.
+    """
+    plan = experiment.evaluate.full or experiment.evaluate.watch
+    chosen: dict[tuple[str, str], Evaluation] = {}
+    for trial in trials:
+        for evaluation in trial.evaluations:
+            if (
+                trial.rounds not in evaluation.rounds
+                or plan is None
+                or evaluation.problems != plan.problems
+            ):
+                continue
+            chosen.setdefault((evaluation.benchmark.name, evaluation.decoding_name), evaluation)
+    return tuple(chosen.values())
+
+
+def contrast(found: Outcome, evaluation: Evaluation) -> Contrast:
+    """Base and final numbers of a trial; `final` of the manifest says how the latter are formed."""
+    same = {
+        m.round: m
+        for m in found.measured
+        if (m.benchmark, m.decoding, m.problems)
+        == (evaluation.benchmark.name, evaluation.decoding_name, evaluation.problems)
+    }
+    base, horizon = same.get(0), found.trial.rounds
+    last: list[Measured] = []
+    if horizon in same:
+        rounds = sorted(r for r in same if 0 < r <= horizon)
+        last = [same[r] for r in rounds[-_last_k(found.trial.final) :]]
+    return Contrast(evaluation, _side([base] if base else []), _side(last))
+
+
+def _last_k(final: str) -> int:
+    return 1 if final == "last" else int(final.rsplit("-", 1)[1])
+
+
+def _side(sources: list[Measured]) -> Side | None:
+    """The mean of each measure that all sources have."""
+    if not sources:
+        return None
+    shared = [name for name in sources[0].values if all(name in m.values for m in sources)]
+    values = {name: fmean(m.values[name] for m in sources) for name in shared}
+    return Side(values, min(m.n for m in sources), tuple(sources))
+
+
+def rows(results: Results) -> Iterator[list[Any]]:
+    """`results.csv`: a header, then tidy rows of every trial, round and metric."""
+    axes = results.axes
+    yield ["trial", *axes, "seed", "round", "metric", "value", "n"]
+    for found in results.outcomes:
+        trial = found.trial
+        head = [trial.id, *(trial.cell.get(axis) for axis in axes), trial.seed]
+        for round_, metrics in found.rounds.items():
+            for name in TRAIN_METRICS:
+                if name in metrics:
+                    n = trial.batch.completions if name in PER_COMPLETION else None
+                    yield [*head, round_, name, metrics[name], n]
+        for measured in largest(found.measured):
+            for measure, value in measured.values.items():
+                yield [*head, measured.round, measured.metric(measure), value, measured.n]
+
+
+def largest(measured: Iterable[Measured]) -> list[Measured]:
+    """For each round, benchmark and decoding the evaluation with the most problems."""
+    best: dict[tuple[int, str, str], Measured] = {}
+    for m in measured:
+        key = (m.round, m.benchmark, m.decoding)
+        if key not in best or m.n > best[key].n:
+            best[key] = m
+    return list(best.values())

@@ -1,0 +1,49 @@
+"""Small arithmetic of the report: intervals of shares, and numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+Z95 = 1.959963984540054
+SHARES = ("acc", "box_ratio", "clipped_ratio")
+
+
+def wilson(share: float, n: int, z: float = Z95) -> tuple[float, float]:
+    """Wilson's interval of a binomial share: `share` of `n` trials, 95 % by default; both ends
+    within [0, 1].
+    """
+    if n <= 0:
+        return 0.0, 1.0
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share as a percentage without its sign: 0.195 -> `19.5`; a dash for None."""
+    return "–" if share is None else f"{100 * share:.{digits}f}"
+
+
+def points(gain: float | None) -> str:
+    """A difference of shares in points, always with its sign: 0.61 -> `+61.0`."""
+    return "–" if gain is None else f"{100 * gain:+.1f}".replace("-", "−")
+
+
+def length(tokens: float | None) -> str:
+    """A mean length in tokens: one digit below 100, none above."""
+    return "–" if tokens is None else f"{tokens:,.{0 if tokens >= 100 else 1}f}"
+
+
+def interval(share: float | None, n: int) -> str:
+    """Wilson's 95 % interval of a share, in per cent."""
+    if share is None:
+        return "–"
+    low, high = wilson(share, n)
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3.5 min`, `2.1 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

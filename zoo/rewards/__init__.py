@@ -1,0 +1,10 @@
+"""Rewards: pure functions from the verdicts and completions of one group to numbers.
+
+A reward sees the whole group of completions of one prompt, the numbers of its card, and a seed. It
+reads no text of a problem, grades nothing, and keeps no state. An unscored verdict (`BAD_GOLD`,
+`GRADER_FAULT`) gives None: the row is left out of the group, never counted as zero.
+"""
+
+from zoo.rewards.functions import REWARDS, Completion, Reward, compute
+
+__all__ = ["REWARDS", "Completion", "Reward", "compute"]

@@ -1,0 +1,228 @@
+"""What a trial's folder says: its state, its metrics by round, its evaluations, its completions.
+
+One reading for everybody who looks at results (the report, the MLflow mirror), so that they cannot
+disagree. Reads the run store and nothing else; knows no statistics and no layout. Of several
+attempts the last one counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from zoo.manifest.trial import Trial
+from zoo.track import journal, record
+from zoo.track.record import Record
+from zoo.track.store import Store
+
+OutcomeState = Literal["done", "incomplete", "failed", "preempted", "unfinished", "missing"]
+"""`incomplete`: trained to the end, but an evaluation is missing; `unfinished`: started, no record
+of this attempt.
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One benchmark under one decoding at one round; values by measure (`acc`, `mean_length`, ...)."""
+
+    round: int
+    benchmark: str
+    decoding: str
+    problems: int | None
+    n: int
+    values: dict[str, float]
+    sample_id: str
+    score_id: str
+
+    def metric(self, measure: str) -> str:
+        """The metric's name everywhere: `eval/<benchmark>/<measure>/<decoding>`."""
+        return f"eval/{self.benchmark}/{measure}/{self.decoding}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trial and what became of it."""
+
+    trial: Trial
+    state: OutcomeState
+    attempt: int
+    """The attempt that the numbers are of; 0 = never started."""
+    record: Record | None
+    rounds: dict[int, dict[str, float]]
+    """Round -> training metrics (`train/...`), ascending; no `eval/...` and nothing that is not
+    finite.
+    """
+    times: dict[int, float]
+    """Round -> when it ended, seconds since the epoch."""
+    measured: tuple[Measured, ...]
+    folder: Path
+
+    @property
+    def reached(self) -> int:
+        """The last round that was completed."""
+        return max([*self.rounds, self.record.round if self.record else 0], default=0)
+
+    @property
+    def made_up(self) -> bool:
+        """True for simulated trials and rehearsals: their numbers say nothing about the models
+        named.
+        """
+        record = self.record
+        return self.trial.simulated or bool(record and (record.simulated or record.rehearsal))
+
+    def best(self, round_: int, benchmark: str, decoding: str) -> Measured | None:
+        """The evaluation with the most problems at that round, or None."""
+        found = [
+            m
+            for m in self.measured
+            if (m.round, m.benchmark, m.decoding) == (round_, benchmark, decoding)
+        ]
+        return max(found, key=lambda m: m.n, default=None)
+
+    def log_tail(self, lines: int = 15) -> str:
+        """The last lines of the trial's log."""
+        try:
+            with (self.folder / "log.txt").open("rb") as stream:
+                stream.seek(max(0, stream.seek(0, 2) - 16384))
+                text = stream.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+
+
+def load(trial: Trial, store: Store) -> Outcome:
+    """Read a trial's folder.
+
+    Raises:
+        StateError: a journal or record that cannot be read.
+    """
+    folder = store.train(trial.id)
+    found = record.read(folder)
+    rows = journal.read(folder / "metrics.jsonl")
+    evals = journal.read(folder / "evals.jsonl")
+    attempt = _attempt(rows, evals, found)
+    rows = [row for row in rows if row["attempt"] == attempt]
+    complete = found is not None and found.done(trial.rounds)
+    kept = (
+        evals
+        if complete
+        else [row for row in evals if row["attempt"] == attempt or row["round"] == 0]
+    )
+    measured = measurements(kept)
+    return Outcome(
+        trial=trial,
+        state=_state(trial, found, attempt, measured, folder),
+        attempt=attempt,
+        record=found,
+        rounds={r: finite(m, "eval/") for r, m in journal.by_round(rows).items()},
+        times={row["round"]: row["time"] for row in rows},
+        measured=measured,
+        folder=folder,
+    )
+
+
+def _attempt(rows: list[dict[str, Any]], evals: list[dict[str, Any]], found: Record | None) -> int:
+    """The attempt that counts: the last one, but a finished training stays the one that its record
+    is of.
+    """
+    last = max((row["attempt"] for row in (*rows, *evals)), default=found.attempt if found else 0)
+    if found is None or found.state != "done":
+        return last
+    reached = {row["attempt"] for row in rows if row["round"] >= found.round}
+    return max(reached, default=found.attempt)
+
+
+def _state(
+    trial: Trial, found: Record | None, attempt: int, measured: tuple[Measured, ...], folder: Path
+) -> OutcomeState:
+    if found is None or (found.state != "done" and attempt > found.attempt):
+        return "unfinished" if attempt or (folder / "trial.json").exists() else "missing"
+    if found.state != "done":
+        return found.state
+    if not found.done(trial.rounds):
+        return "unfinished"
+    have = {(m.benchmark, m.decoding, m.problems, m.round) for m in measured}
+    wanted = {
+        (e.benchmark.name, e.decoding_name, e.problems, round_)
+        for e in trial.evaluations
+        for round_ in e.rounds
+    }
+    return "done" if wanted <= have else "incomplete"
+
+
+def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
+    """Lines of `evals.jsonl` as measurements, by round; a later line of the same evaluation
+    replaces an earlier one.
+    """
+    found: dict[tuple[Any, ...], Measured] = {}
+    for row in rows:
+        values = {name.split("/")[2]: value for name, value in finite(row["metrics"]).items()}
+        found[row["round"], row["benchmark"], row["decoding"], row["problems"]] = Measured(
+            round=row["round"],
+            benchmark=row["benchmark"],
+            decoding=row["decoding"],
+            problems=row["problems"],
+            n=row["n"],
+            values=values,
+            sample_id=row["samples"],
+            score_id=row["scores"],
+        )
+    return tuple(sorted(found.values(), key=lambda m: m.round))
+
+
+def finite(metrics: dict[str, Any], without: str = "\0") -> dict[str, float]:
+    """The finite numbers among `metrics`, less those whose name starts with `without`."""
+    return {
+        name: float(value)
+        for name, value in metrics.items()
+        if isinstance(value, (int, float)) and math.isfinite(value) and not name.startswith(without)
+    }
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One response to one problem, as it was sampled and graded. All texts come from models and
+    files: escape them.
+    """
+
+    id: str
+    prompt: str
+    gold: str
+    text: str
+    verdict: str
+    cut: bool
+    """Ended by the cap and not by the model."""
+
+
+def completions(store: Store, measured: Measured, limit: int) -> list[Completion]:
+    """The first `limit` completions of an evaluation, in the benchmark's order; none where the
+    files are gone.
+    """
+    import pyarrow.parquet as pq
+
+    path = store.folder("samples", measured.sample_id) / "completions.parquet"
+    scores = store.folder("scores", measured.score_id) / "scores.parquet"
+    if not path.is_file():
+        return []
+    columns = ["id", "prompt", "gold", "text", "finish"]
+    with pq.ParquetFile(path) as file:
+        batch = next(file.iter_batches(batch_size=limit, columns=columns), None)
+    rows = [] if batch is None else batch.to_pylist()
+    verdicts = {}
+    if scores.is_file():
+        table = pq.read_table(scores, columns=["id", "verdict"])
+        verdicts = dict(zip(table["id"].to_pylist(), table["verdict"].to_pylist(), strict=True))
+    return [
+        Completion(
+            id=str(row["id"]),
+            prompt=row["prompt"],
+            gold=str(row["gold"]),
+            text=row["text"],
+            verdict=str(verdicts.get(row["id"], "not graded")),
+            cut=row["finish"] == "length",
+        )
+        for row in rows
+    ]

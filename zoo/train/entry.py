@@ -1,0 +1,72 @@
+"""The trial process: one JSON file in, one record out, exit status 0 (done), 1 (failed), 130 or 143
+(signals).
+
+The launcher holds the write end of this process's standard input. When it goes, whoever started the
+trial is gone, and the trial ends its whole process group: nothing holds a core or a GPU for nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from zoo.train.session import Interrupted, Job, Session, open_session
+
+
+def run(path: Path) -> int:
+    """Run the trial that `path` (a `trial.json`) describes; returns the exit status."""
+    job = Job.read(path)
+    try:
+        with open_session(job) as session:
+            if session.finished() and not session.missing():
+                return 0
+            _train(session)
+    except Interrupted as interrupted:
+        return interrupted.status
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _train(session: Session) -> None:
+    if session.trial.simulated:
+        from zoo.train.simulated import train
+    else:
+        from zoo.train.grpo import train
+    train(session)
+    session.write_record("done")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)
+    raise Interrupted(128 + number)
+
+
+def _end_with_launcher() -> None:
+    """Wait for the launcher's end of the pipe to close, then end the whole group."""
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Run as a process of its own."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m zoo.train RUNS/train/ID/trial.json")
+    if os.environ.get("ZOO_LAUNCHER_PIPE") == "1":
+        threading.Thread(target=_end_with_launcher, daemon=True).start()
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    status = run(Path(sys.argv[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # engines leave threads behind that may hang a normal exit

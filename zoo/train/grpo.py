@@ -1,0 +1,159 @@
+"""The real trainer: TRL's GRPOTrainer with vLLM in the same process, driven by a session.
+
+What config cannot say is done here and nowhere else: the CPU patch of vLLM, stop ids that TRL also
+counts as an end, re-seeding after the engine's start, and evaluation through the live engine
+between rounds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from zoo.data import load, model_folder, render
+from zoo.data.resolve import LocalResolver
+from zoo.errors import TrialError
+from zoo.evals.stages import Sampler
+from zoo.train.config import context_tokens, grpo_arguments
+from zoo.train.session import Session
+
+
+def train(session: Session) -> None:
+    """Train a trial from its base model, or only measure what is missing where training is done."""
+    _check_inputs(session)
+    session.phase("loading")
+    if session.finished() and all(_weights(session, round_) for _, round_ in session.missing()):
+        session.resume_finished()
+        _measure_missing(session)
+        return
+    session.begin()
+    _train(session)
+
+
+def _check_inputs(session: Session) -> None:
+    """What lies on disk must be what the trial was planned with."""
+    resolver, trial = LocalResolver(session.job.store.digest_cache), session.trial
+    for what, found, planned in (
+        (f"model '{trial.model.name}'", resolver.model(trial.model), trial.model_digest),
+        (f"data '{trial.data.name}'", resolver.problems(trial.data), trial.data_digest),
+    ):
+        if found != planned:
+            raise TrialError(
+                "data", f"{what} changed since the plan ({planned} -> {found}); plan again"
+            )
+
+
+def _train(session: Session) -> None:
+    from zoo.train.callbacks import Reseed, Rounds
+    from zoo.train.engine import EngineSampler, fix_engine_dtype, keep_plain_weights_on_cpu
+    from zoo.train.reward_bridge import RewardBridge
+
+    trial, profile = session.trial, session.job.profile
+    if profile.device == "cpu":
+        keep_plain_weights_on_cpu()
+    fix_engine_dtype(profile.engine_dtype)
+    from trl import GRPOConfig, GRPOTrainer
+
+    model, tokenizer = _load(session)
+    arguments = grpo_arguments(
+        trial, profile, session.folder / "trainer", model.config.max_position_embeddings
+    )
+    del arguments["model_init_kwargs"]  # the model is loaded already, with its stop ids
+    updates = trial.batch.updates * int(trial.grpo.get("num_iterations", 1))
+    reward = RewardBridge(session, lambda: trainer.eos_token_ids, updates)
+    trainer: Any = GRPOTrainer(
+        model=model,
+        reward_funcs=[reward],
+        args=GRPOConfig(**arguments),
+        train_dataset=_dataset(session),
+        processing_class=tokenizer,
+        callbacks=[Reseed()],
+    )
+
+    def sampler() -> Sampler:
+        trainer.vllm_generation.sync_weights()
+        return EngineSampler(trainer.vllm_generation.llm, tokenizer, trial.model.stop_ids)
+
+    trainer.add_callback(Rounds(session, updates, sampler, guard=profile.device == "cpu"))
+    session.log_round(0, session.evaluate(0, sampler))
+    session.phase("training")
+    trainer.train()
+    final = session.checkpoint(trial.rounds)
+    trainer.save_model(str(final))
+    tokenizer.save_pretrained(final)
+
+
+def _load(session: Session) -> tuple[Any, Any]:
+    """Model and tokenizer from the local folder; the card's stop ids join its end ids."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = model_folder(session.trial.model)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", use_safetensors=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if tokenizer.eos_token_id is None:
+        raise TrialError(
+            "config", f"{folder}: the tokenizer names no end token; no response could ever end"
+        )
+    ends = model.generation_config.eos_token_id
+    ends = [ends] if isinstance(ends, int) else list(ends or [])
+    model.generation_config.eos_token_id = list(
+        dict.fromkeys([tokenizer.eos_token_id, *ends, *session.trial.model.stop_ids])
+    )
+    return model, tokenizer
+
+
+def _dataset(session: Session) -> Any:
+    from datasets import Dataset
+
+    problems, prompt = load(session.trial.data), session.trial.prompt
+    wanted = session.trial.batch.prompts
+    if len(problems) < wanted:
+        raise TrialError(
+            "data", f"{len(problems)} problems for rounds of {wanted}; use fewer `batch.prompts`"
+        )
+    rows = [{"prompt": render(prompt, p), "gold": p.answer, "problem_id": p.id} for p in problems]
+    return Dataset.from_list(rows)
+
+
+def _weights(session: Session, round_: int) -> Path | None:
+    """Folder of the policy after `round_`, where it was kept (the base model always is)."""
+    folder = session.checkpoint(round_) if round_ else model_folder(session.trial.model)
+    return folder if (folder / "config.json").is_file() else None
+
+
+def _measure_missing(session: Session) -> None:
+    """Measure evaluations that came after training, from the kept weights."""
+    session.phase("evaluating")
+    for round_ in sorted({round_ for _, round_ in session.missing()}):
+        engine = _Engine(session, _weights(session, round_))
+        for evaluation, at in session.missing():
+            if at == round_:
+                session.evaluate_one(evaluation, round_, engine.sampler)
+
+
+class _Engine:
+    """A vLLM engine of its own over stored weights, started when the first sample is needed."""
+
+    def __init__(self, session: Session, folder: Path | None) -> None:
+        self.session, self.folder = session, folder
+        self._sampler: Sampler | None = None
+
+    def sampler(self) -> Sampler:
+        """The engine's sampler; starts the engine at the first call."""
+        if self._sampler is None:
+            from transformers import AutoConfig, AutoTokenizer
+            from vllm import LLM
+
+            from zoo.train.engine import EngineSampler
+
+            trial, profile = self.session.trial, self.session.job.profile
+            context = AutoConfig.from_pretrained(self.folder).max_position_embeddings
+            llm = LLM(
+                model=str(self.folder),
+                max_model_len=context_tokens(trial, context),
+                gpu_memory_utilization=profile.vllm_gpu_memory_utilization,
+                dtype=profile.engine_dtype,
+            )
+            tokenizer = AutoTokenizer.from_pretrained(self.folder)
+            self._sampler = EngineSampler(llm, tokenizer, trial.model.stop_ids)
+        return self._sampler

@@ -1,0 +1,108 @@
+"""Between TRL's reward callback (flat lists) and zoo's rewards (pure functions of one group).
+
+Grades a whole generation batch, computes rewards group by group, keeps every completion as a
+rollout, and logs the 2x2 of {right, wrong} x {boxed, plain} together with how many groups carry a
+signal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from zoo.evals.metrics import measures
+from zoo.grading import Item, Verdict
+from zoo.rewards import Completion, compute
+from zoo.train.session import Session
+
+
+class RewardBridge:
+    """TRL's reward function. One call a round and process: P prompts x G completions, groups
+    contiguous.
+    """
+
+    __name__ = "zoo_reward"  # TRL names its metric after the function
+
+    def __init__(
+        self, session: Session, end_ids: Callable[[], list[int]], updates_per_round: int
+    ) -> None:
+        self.session, self.end_ids, self.updates_per_round = session, end_ids, updates_per_round
+
+    def __call__(
+        self,
+        prompts: list[str],
+        completions: list[str],
+        completion_ids: list[list[int]],
+        trainer_state: Any,
+        log_metric: Callable[[str, float], None],
+        **columns: list[Any],
+    ) -> list[float | None]:
+        """Rewards of all completions, None where a completion cannot be scored."""
+        trial = self.session.trial
+        started = time.perf_counter()
+        ends = set(self.end_ids())
+        finishes = ["stop" if ids and ids[-1] in ends else "length" for ids in completion_ids]
+        items = [Item(gold, text) for gold, text in zip(columns["gold"], completions, strict=True)]
+        results = self.session.bench.grader(trial.reward.extract).grade(items).results
+        verdicts = [result.verdict for result in results]
+        found = [
+            Completion(text, result.boxed, len(ids), finish)
+            for text, result, ids, finish in zip(
+                completions, results, completion_ids, finishes, strict=True
+            )
+        ]
+        round_ = trainer_state.global_step // self.updates_per_round + 1
+        size, rewards = trial.batch.num_generations, []
+        for start in range(0, len(found), size):
+            group = slice(start, start + size)
+            seed = _seed(trial.seed, round_, start // size)
+            rewards += compute(
+                trial.reward.kind, verdicts[group], found[group], trial.reward.params, seed
+            )
+        for name, value in _shares(verdicts, [r.boxed for r in results], size).items():
+            log_metric(name, value)
+        numbers = measures(
+            verdicts, [r.boxed for r in results], [c.n_tokens for c in found], finishes
+        )
+        log_metric("accuracy", numbers["acc"] or 0.0)
+        log_metric("box_ratio", numbers["box_ratio"] or 0.0)
+        log_metric("unscored", numbers["unscored"] or 0.0)
+        log_metric("grading_time", time.perf_counter() - started)
+        rows = {
+            "id": columns["problem_id"],
+            "prompt": prompts,
+            "gold": columns["gold"],
+            "text": completions,
+            "token_ids": completion_ids,
+            "verdict": [str(v.value) for v in verdicts],
+            "reward": rewards,
+            "finish": finishes,
+            "round": [round_] * len(found),
+            "group": [i // size for i in range(len(found))],
+        }
+        self.session.write_rollouts(round_, rows)
+        return rewards
+
+
+def _shares(verdicts: list[Verdict], boxed: list[bool], size: int) -> dict[str, float]:
+    """Shares of the 2x2 over completions, and of groups that are all right, all wrong or mixed."""
+    right = [v is Verdict.CORRECT for v in verdicts]
+    n = max(len(right), 1)
+    groups = [sum(right[start : start + size]) for start in range(0, len(right), size)]
+    cells = {
+        "right_boxed": sum(r and b for r, b in zip(right, boxed, strict=True)),
+        "right_plain": sum(r and not b for r, b in zip(right, boxed, strict=True)),
+        "wrong_boxed": sum(not r and b for r, b in zip(right, boxed, strict=True)),
+        "wrong_plain": sum(not r and not b for r, b in zip(right, boxed, strict=True)),
+    }
+    solved = {"all_right": size, "all_wrong": 0}
+    shares = {f"groups/{name}": groups.count(k) / max(len(groups), 1) for name, k in solved.items()}
+    shares["groups/mixed"] = 1 - sum(shares.values())
+    return {name: count / n for name, count in cells.items()} | shares
+
+
+def _seed(*parts: int) -> int:
+    """A seed for one group, from the trial's seed, the round and the group."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
