@@ -8,13 +8,12 @@ are left; Ray's own state is never read again. Retries, records and results are 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import os
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,6 +100,7 @@ class _Run:
     stop: Stop
     over: dict[str, bool] = field(default_factory=dict)
     """Trials that were started -> whether they have ended."""
+    crash: Exception | None = None
 
     def go(self, ray: Any) -> None:
         halt = threading.Event()
@@ -123,6 +123,8 @@ class _Run:
         halt.set()
         fit.join(FAREWELL_S)
         if self.stop.grace() is None:
+            if self.crash is not None:
+                raise StateError(f"Ray Tune failed: {self.crash}") from self.crash
             self._account_for_the_rest()
 
     def _account_for_the_rest(self) -> None:
@@ -141,34 +143,13 @@ class _Run:
             self.tell(Event(id_, ended))
 
     def _fit(self, halt: threading.Event) -> None:
+        try:
+            self._tuner(halt).fit()
+        except Exception as error:
+            self.crash = error
+
+    def _tuner(self, halt: threading.Event) -> Any:
         from ray import tune
-        from ray.tune import Callback, Stopper
-
-        told = self._told
-
-        class Observer(Callback):
-            """Tells what Tune sees; decides nothing."""
-
-            def on_trial_start(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
-                told(trial.config["trial"], None)
-
-            def on_trial_complete(
-                self, iteration: Any, trials: Any, trial: Any, **info: Any
-            ) -> None:
-                told(trial.config["trial"], _ended(trial.last_result))
-
-            def on_trial_error(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
-                why = f"the Ray worker of the trial died ({trial.error_file or 'no details'})"
-                told(trial.config["trial"], Ended("failed", "killed", why))
-
-        class Halt(Stopper):
-            """Ends everything once the driver says so."""
-
-            def __call__(self, trial_id: str, result: Any) -> bool:
-                return False
-
-            def stop_all(self) -> bool:
-                return halt.is_set()
 
         _hush()
         profile, scratch = self.executor.profile, self.executor.scratch
@@ -177,12 +158,13 @@ class _Run:
             resources["gpu"] = profile.gpus_per_trial
         by_id = {task.trial.id: task for task in self.tasks}
         function = tune.with_parameters(supervise, tasks=by_id, stop_file=str(scratch / "stop"))
-        tuner = tune.Tuner(
+        observer, stopper = _hooks(self._told, halt)
+        return tune.Tuner(
             tune.with_resources(function, resources),
             param_space={"trial": tune.grid_search(list(by_id))},
             tune_config=tune.TuneConfig(
                 max_concurrent_trials=profile.concurrency,
-                reuse_actors=False,
+                reuse_actors=True,  # the worker only looks after a process; each trial has its own
                 trial_name_creator=_trial_name,
                 trial_dirname_creator=_trial_name,
             ),
@@ -190,13 +172,51 @@ class _Run:
                 name="tune",
                 storage_path=str(scratch),
                 failure_config=tune.FailureConfig(max_failures=0),
-                callbacks=[Observer()],
-                stop=Halt(),
+                callbacks=[observer],
+                stop=stopper,
                 verbose=0,
             ),
         )
-        with contextlib.suppress(Exception):  # every trial's end is told by the observer
-            tuner.fit()
+
+
+def _hooks(told: Callable[[str, Ended | None], None], halt: threading.Event) -> tuple[Any, Any]:
+    """Tune's callback and stopper. Tune pickles both into files that nobody reads; what they hold
+    stays behind."""
+    from ray.tune import Callback, Stopper
+
+    class Local:
+        def __getstate__(self) -> dict[str, Any]:
+            return {}
+
+    class Observer(Local, Callback):
+        """Tells what Tune sees; decides nothing."""
+
+        def __init__(self, told: Callable[[str, Ended | None], None]) -> None:
+            self.told = told
+
+        def on_trial_start(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
+            self.told(trial.config["trial"], None)
+
+        def on_trial_complete(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
+            self.told(trial.config["trial"], _ended(trial.last_result))
+
+        def on_trial_error(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
+            why = "the Ray worker that looked after the trial died"
+            self.told(trial.config["trial"], Ended("failed", "killed", why))
+
+    class Halt(Local, Stopper):
+        """Ends everything once the driver says so."""
+
+        def __init__(self, halt: threading.Event) -> None:
+            self.halt = halt
+
+        def __call__(self, trial_id: str, result: Any) -> bool:
+            return False
+
+        def stop_all(self) -> bool:
+            return self.halt.is_set()
+
+    return Observer(told), Halt(halt)
 
 
 def supervise(config: dict[str, Any], tasks: dict[str, Task], stop_file: str) -> None:
