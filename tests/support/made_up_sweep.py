@@ -242,7 +242,10 @@ def _row(
     end = f"\\boxed{{{answer}}}" if boxed else f"The answer is {answer}."
     text = f" First {b} * {c} = {b * c}.\nThen {a} + {b * c} = {answer}. {end}"
     if cut:
-        text = f" {b} * {c} = {b * c}\nQuestion: What is {c} + {a}?\nAnswer: {c} + {a} = {a + c}\nQuestion: Find"
+        text = (
+            f" {b} * {c} = {b * c}\nQuestion: What is {c} + {a}?\n"
+            f"Answer: {c} + {a} = {a + c}\nQuestion: Find"
+        )
     return {
         "id": f"p{index:04d}",
         "prompt": f"Question: Compute {a} + {b} * {c}.\nAnswer:",

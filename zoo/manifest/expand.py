@@ -150,13 +150,9 @@ class _Expansion:
             expected = "a Hugging Face folder (config.json, safetensors, tokenizer)"
             self.faults.append(self.manifest.fault((*where, "path"), found, expected))
         elif self._new_name(ModelCard, name, where):
-            self.cards[ModelCard, name] = ModelCard(
-                form="model/1",
-                name=name,
-                path=str(folder),
-                prompt=ref.prompt,
-                stop_ids=ref.stop_ids,
-                cap=ref.cap,
+            said = {"prompt": ref.prompt, "stop_ids": ref.stop_ids, "cap": ref.cap}
+            self.cards[ModelCard, name] = ModelCard.model_validate(
+                {"schema": "model/1", "name": name, "path": str(folder), **said}
             )
         return name
 

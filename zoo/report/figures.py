@@ -82,7 +82,7 @@ class _Kind:
 
 
 def figures(results: Results) -> list[Figure]:
-    """Curves of reward, accuracy and response length; figures without a single point are left out."""
+    """Curves of reward, accuracy and response length; a figure without a point is left out."""
     groups: dict[str, list[Outcome]] = {}
     for found in results.outcomes:
         groups.setdefault(_group(found), []).append(found)
@@ -154,11 +154,14 @@ def _accuracy(results: Results) -> tuple[str, Callable[[Outcome], Points]]:
     """Held-out accuracy where it was measured on the way, else that of the training completions."""
     often = max((len(e.rounds) for o in results.outcomes for e in o.trial.evaluations), default=0)
     if often < 3:
-        note = "Share of right answers among a round's training completions (no evaluation on the way was asked for)."
+        note = (
+            "Share of right answers among a round's training completions (no evaluation on the "
+            "way was asked for)."
+        )
         return note, _train("train/accuracy")
     note = (
-        "Held-out accuracy on the benchmark named as the training data, else on the manifest's first, under its most "
-        "frequently measured decoding."
+        "Held-out accuracy on the benchmark named as the training data, else on the manifest's "
+        "first, under its most frequently measured decoding."
     )
     return note, _watched
 
@@ -220,7 +223,7 @@ def _draw(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Canvas
 
-    style = {
+    style: dict[Any, Any] = {
         "svg.hashsalt": salt,
         "svg.fonttype": "none",
         "font.size": 9,
