@@ -81,7 +81,7 @@ class LocalResolver:
     def _file(self, file: Path) -> str:
         return self._remember(f"file/{file}/{_stamp(file)}", lambda: _sha256(file))
 
-    def _remember(self, key: str, make) -> str:
+    def _remember(self, key: str, make: Callable[[], str]) -> str:
         key = hashlib.sha256(key.encode()).hexdigest()[:24]
         if key not in self._cache:
             self._cache[key] = make()

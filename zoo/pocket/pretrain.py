@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import LlamaConfig, MistralConfig, PreTrainedConfig, Qwen2Config
@@ -21,9 +22,8 @@ from zoo.pocket import tokenizer as pocket_tokenizer
 from zoo.pocket.corpus import documents
 
 BATCH = 24  # documents a step
-POOL = 32  # batches that are drawn together and sorted by length, to pad little
+PARTS = 3  # of a batch, each padded by itself
 WARMUP = 200  # steps
-MEAN_TOKENS = 70  # of a document, about; only scales the loss
 MODEL_FOLDER = Path(__file__).parent / "models"
 
 
@@ -43,9 +43,9 @@ class Build:
 
 # From the strongest to the weakest; head_dim is 32, the smallest that vLLM's CPU kernels take.
 BUILDS = {
-    "pocket-qwen2": Build(Qwen2Config, 128, 3, 4, 2, 6500, 0.05),
-    "pocket-llama": Build(LlamaConfig, 96, 3, 3, 1, 6500, 0.08),
-    "pocket-mistral": Build(MistralConfig, 64, 3, 2, 1, 6500, 0.12),
+    "pocket-qwen2": Build(Qwen2Config, 128, 3, 4, 2, 5000, 0.05),
+    "pocket-llama": Build(LlamaConfig, 96, 3, 3, 1, 6000, 0.08),
+    "pocket-mistral": Build(MistralConfig, 64, 3, 2, 1, 6000, 0.12),
 }
 
 
@@ -69,21 +69,21 @@ def make_config(build: Build, vocab_size: int, end_id: int, pad_id: int) -> PreT
     )
 
 
-def batches(name: str, tokenizer, slips: float) -> Iterator[torch.Tensor]:
-    """Yield token ids of shape (BATCH, longest of the batch), padded right; ended documents carry
-    the end token.
+def batches(name: str, tokenizer: Any, slips: float) -> Iterator[list[torch.Tensor]]:
+    """Yield batches of `BATCH` documents as `PARTS` tensors of ids (documents, tokens).
+
+    Within a batch, documents are sorted by length, to pad little (on the right). Batches themselves
+    are as drawn: batches of one length would be batches of one style, and pull the model about.
     """
     stream, end, pad = documents(name, slips), tokenizer.eos_token_id, tokenizer.pad_token_id
-    shuffle = torch.Generator().manual_seed(0)
     while True:
-        drawn = list(islice(stream, BATCH * POOL))
+        drawn = list(islice(stream, BATCH))
         rows = tokenizer([document.text for document in drawn]).input_ids
         rows = [[*ids, end] if d.ended else ids for d, ids in zip(drawn, rows, strict=True)]
         rows.sort(key=len)
-        for index in torch.randperm(POOL, generator=shuffle).tolist():
-            chunk = rows[index * BATCH : (index + 1) * BATCH]
-            width = len(chunk[-1])
-            yield torch.tensor([row + [pad] * (width - len(row)) for row in chunk])
+        size = BATCH // PARTS
+        parts = [rows[start : start + size] for start in range(0, BATCH, size)]
+        yield [torch.tensor([r + [pad] * (len(p[-1]) - len(r)) for r in p]) for p in parts]
 
 
 def pretrain(name: str, out: Path, steps: int | None = None) -> None:
@@ -113,17 +113,19 @@ def pretrain(name: str, out: Path, steps: int | None = None) -> None:
         ),
     )
     started, running = time.monotonic(), 0.0
-    for step, ids in enumerate(islice(batches(name, tokenizer, build.slips), steps), start=1):
-        labels = ids.masked_fill(ids == tokenizer.pad_token_id, -100)
-        # Causal and padded right, so no row sees its padding. Batches are sorted by length: sum over
-        # tokens, or the short documents (guesses) would weigh more than the long ones.
-        loss = model(input_ids=ids, labels=labels, num_items_in_batch=BATCH * MEAN_TOKENS).loss
-        loss.backward()
+    for step, parts in enumerate(islice(batches(name, tokenizer, build.slips), steps), start=1):
+        total = 0.0
+        tokens = sum(int((ids != tokenizer.pad_token_id).sum()) for ids in parts)
+        for ids in parts:  # causal and padded right: no row sees its padding
+            labels = ids.masked_fill(ids == tokenizer.pad_token_id, -100)
+            loss = model(input_ids=ids, labels=labels, num_items_in_batch=tokens).loss
+            loss.backward()
+            total += loss.item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
+        running = total if step == 1 else 0.99 * running + 0.01 * total
         if step % 250 == 0 or step == steps:
             print(
                 f"step {step:5d}  loss {running:.4f}  {time.monotonic() - started:6.0f} s",

