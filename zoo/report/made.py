@@ -1,4 +1,4 @@
-"""How each number was made: decoding, sizes, graders, stacks, ids, intervals; as rows of plain text.
+"""How each number was made: decoding, sizes, graders, stacks, ids, intervals; rows of text.
 
 Knows no HTML; every text in here is unescaped.
 """

@@ -112,20 +112,20 @@ def _cell(found: Outcome, change: Contrast) -> Cell:
     hover = "; ".join(
         _told(name, side) for name, side in (("before", before), ("after", after)) if side
     )
-    cell = {
-        "gain": points(gain),
-        "before": percent(before.get("acc")) if before else DASH,
-        "after": percent(after.get("acc")) if after else DASH,
-        "boxed": _pair(before, after, "box_ratio", lambda v: percent(v, 0)),
-        "length": _pair(before, after, "mean_length", lambda v: f"{v:.0f}"),
-        "note": "" if after else state_words(found),
-        "hover": hover,
-    }
-    if gain is None or before is None:
-        return Cell(**cell)
-    low = min(before.values["acc"], before.values["acc"] + gain)
+    base = before.get("acc") if before else None
+    left, moved = (base, gain) if base is not None and gain is not None else (0.0, 0.0)
     return Cell(
-        **cell, left=100 * low, width=100 * abs(gain), tint=min(1.0, abs(gain) / 0.6), loss=gain < 0
+        gain=points(gain),
+        before=percent(base),
+        after=percent(after.get("acc")) if after else DASH,
+        boxed=_pair(before, after, "box_ratio", lambda v: percent(v, 0)),
+        length=_pair(before, after, "mean_length", lambda v: f"{v:.0f}"),
+        note="" if after else state_words(found),
+        hover=hover,
+        left=100 * min(left, left + moved),
+        width=100 * abs(moved),
+        tint=min(1.0, abs(moved) / 0.6),
+        loss=moved < 0,
     )
 
 
