@@ -148,11 +148,11 @@ def summary(results: Results) -> list[str]:
         changes = [results.contrast(found, evaluation) for found in results.outcomes]
         gains = [c.gain for c in changes if c.gain is not None]
         if gains:
-            spread = f"{points(min(gains))} to {points(max(gains))}"
+            middle = f" (median {points(median(gains))})" if len(gains) > 2 else ""
+            spread = " to ".join(dict.fromkeys([points(min(gains)), points(max(gains))]))
             what = f"{evaluation.benchmark.name}, {decoding_words(evaluation.decoding)}"
-            middle = f"median {points(median(gains))}"
             count = f"{len(gains)} of {len(changes)} trials"
-            told.append(f"{what}: accuracy changed by {spread} points ({middle}) in {count}.")
+            told.append(f"{what}: accuracy changed by {spread} points{middle} in {count}.")
     return told
 
 
@@ -221,7 +221,8 @@ def _trial_count(results: Results) -> str:
     told = f" {TIMES} ".join(named)
     product = prod(n for n, _ in sizes)
     some = "" if product == len(results.outcomes) else ", some cells left out or added"
-    return f"{len(results.outcomes)} trials ({told}{some})"
+    trials = "trial" if len(results.outcomes) == 1 else "trials"
+    return f"{len(results.outcomes)} {trials} ({told}{some})"
 
 
 def round_words(results: Results) -> str:
