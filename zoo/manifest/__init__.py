@@ -1,8 +1,9 @@
 """From a manifest to trials: schema, loading, expansion, identity, lock. Light: pydantic and
 pyyaml, nothing else."""
 
-from zoo.manifest.expand import Resolver, expand
+from zoo.manifest.expand import expand
 from zoo.manifest.load import Manifest, load
+from zoo.manifest.resolver import Resolver
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Evaluation, Trial
 

@@ -8,7 +8,9 @@ reported together.
 from __future__ import annotations
 
 from itertools import product
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from zoo.catalog import (
     BenchmarkCard,
@@ -24,35 +26,15 @@ from zoo.catalog import (
 from zoo.catalog.cards import FROM_CARD, Batch
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.manifest import grpo as trl
-from zoo.manifest import identity
+from zoo.manifest import identity, settings
 from zoo.manifest.load import Manifest
+from zoo.manifest.resolver import Resolver, Unpinned
+from zoo.manifest.schedule import schedule_points
 from zoo.manifest.schema import InlineModel, Schedule
 from zoo.manifest.trial import Evaluation, Trial
 
-CARD_AXES = ("model", "reward", "data", "prompt", "recipe")
 Cell = dict[str, Any]
 C = TypeVar("C", bound=Card)
-
-
-class Resolver(Protocol):
-    """Says what lies behind a card: digests by content, `unpinned` where that is not known without
-    fetching."""
-
-    def model(self, card: ModelCard) -> str:
-        """Digest of the model's files."""
-        ...
-
-    def problems(self, card: DataCard | BenchmarkCard) -> str:
-        """Digest of the normalised problems."""
-        ...
-
-
-class _Unpinned:
-    def model(self, card: ModelCard) -> str:
-        return identity.UNPINNED
-
-    def problems(self, card: DataCard | BenchmarkCard) -> str:
-        return identity.UNPINNED
 
 
 def expand(manifest: Manifest, catalog: Catalog, resolver: Resolver | None = None) -> list[Trial]:
@@ -62,7 +44,7 @@ def expand(manifest: Manifest, catalog: Catalog, resolver: Resolver | None = Non
         InputError: unknown cards, settings or axes, contradictions; all at once, each with its
         place.
     """
-    return _Expansion(manifest, catalog, resolver or _Unpinned()).trials()
+    return _Expansion(manifest, catalog, resolver or Unpinned()).trials()
 
 
 class _Expansion:
@@ -129,6 +111,10 @@ class _Expansion:
         for axis, values in grid.settings.items():
             axes[axis] = [self._setting(axis, v, ("grid", axis, i)) for i, v in enumerate(values)]
         for axis, values in axes.items():
+            if any(isinstance(value, (dict, list)) for value in values):
+                found = f"axis '{axis}' has a value that is a list or a mapping"
+                hint = "an axis names plain values; `overrides` can set others"
+                self.faults.append(self.manifest.fault(("grid", axis), found, hint=hint))
             if len({str(v) for v in values}) != len(values):
                 self.faults.append(
                     self.manifest.fault(("grid", axis), f"axis '{axis}' names a value twice")
@@ -142,7 +128,7 @@ class _Expansion:
             if card is not None:
                 self._card(PromptCard, card.prompt, where)
             return ref
-        name = ref.name or _slug(ref.path)
+        name = ref.name or identity.slug(ref.path)
         self._card(PromptCard, ref.prompt, (*where, "prompt"))
         folder = self.manifest.find(ref.path)
         if folder is None or not (folder / "config.json").is_file():
@@ -160,7 +146,7 @@ class _Expansion:
         if isinstance(ref, str):
             self._card(kind, ref, where)
             return ref
-        name = ref.name or _slug(ref.path)
+        name = ref.name or identity.slug(ref.path)
         file = self.manifest.find(ref.path)
         if file is None or not file.is_file():
             found = f"no file at '{ref.path}'"
@@ -171,7 +157,9 @@ class _Expansion:
             form = "data/1" if kind is DataCard else "benchmark/1"
             source = LocalSource(path=str(file), columns=ref.columns, gold=ref.gold)
             extra = {"extract": ref.extract} if kind is BenchmarkCard else {}
-            self.cards[kind, name] = kind(form=form, name=name, local=source, **extra)  # type: ignore[call-arg]
+            self.cards[kind, name] = kind.model_validate(
+                {"schema": form, "name": name, "local": source, **extra}
+            )
         return name
 
     def _new_name(self, kind: type[Card], name: str, where: tuple[str | int, ...]) -> bool:
@@ -187,42 +175,16 @@ class _Expansion:
     # -- settings ---------------------------------------------------------------------------------
 
     def _setting(self, axis: str, value: Any, where: tuple[str | int, ...]) -> Any:
-        """Check a dotted setting (`grpo.beta`, `batch.prompts`); returns its value as TRL would
-        hold it."""
-        part, _, name = axis.partition(".")
-        if part == "grpo" and name:
-            value, wrong, hint = trl.check(name, value)
-            if wrong:
-                self.faults.append(
-                    self.manifest.fault(where, wrong, hint=hint, key="unknown" in wrong)
-                )
-        elif part == "batch" and name:
-            if name not in Batch.model_fields:
-                hint = (
-                    did_you_mean(name, list(Batch.model_fields))
-                    or f"known: {', '.join(Batch.model_fields)}"
-                )
-                self.faults.append(
-                    self.manifest.fault(where, f"unknown key '{axis}'", hint=hint, key=True)
-                )
-            elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                self.faults.append(
-                    self.manifest.fault(where, f"{axis} is {value!r}", "a whole number from 1")
-                )
-        else:
-            known = [
-                *CARD_AXES,
-                *(f"grpo.{n}" for n in trl.fields()),
-                *(f"batch.{n}" for n in Batch.model_fields),
-            ]
-            hint = (
-                did_you_mean(axis, known)
-                or "axes are model, reward, data, prompt, recipe, grpo.*, batch.*"
-            )
+        """Check a dotted setting (`grpo.beta`); returns its value as TRL would hold it."""
+        checked = settings.check(axis, value)
+        if checked.found:
+            place = where[:2] if checked.unknown_axis else where
             self.faults.append(
-                self.manifest.fault(where[:2], f"unknown axis '{axis}'", hint=hint, key=True)
+                self.manifest.fault(
+                    place, checked.found, checked.expected, checked.hint, key=checked.at_key
+                )
             )
-        return value
+        return checked.value
 
     def _check_settings(self) -> None:
         experiment = self.experiment
@@ -313,7 +275,7 @@ class _Expansion:
         recipe: RecipeCard = self.cards[RecipeCard, cell.get("recipe", experiment.recipe)]  # type: ignore[assignment]
         changes: dict[str, Any] = {f"grpo.{k}": v for k, v in experiment.grpo.items()}
         changes |= {f"batch.{k}": v for k, v in experiment.batch.items()}
-        changes |= {axis: value for axis, value in cell.items() if axis not in CARD_AXES}
+        changes |= {axis: value for axis, value in cell.items() if axis not in settings.CARD_AXES}
         prompt = cell.get("prompt")
         for override in experiment.overrides:
             if _matches(cell, override.when):
@@ -338,11 +300,10 @@ class _Expansion:
         grpo = {k: from_card[k] if v == FROM_CARD else v for k, v in grpo.items()}
         try:
             batch = Batch(**batch_values)
-        except ValueError as error:
-            text = (
-                str(error).split("\n")[2].strip().removeprefix("Value error, ").split(" [type=")[0]
-            )
-            self.faults.append(self.manifest.fault(("batch",), text))
+        except ValidationError as error:
+            for item in error.errors():
+                text = item["msg"].removeprefix("Value error, ")
+                self.faults.append(self.manifest.fault(("batch",), text))
             return None
         payload = identity.train_payload(
             trainer=self.experiment.trainer,
@@ -388,7 +349,7 @@ class _Expansion:
         """What is measured when; one entry a benchmark, subset and decoding, its rounds merged over
         schedules."""
         plan = self.experiment.evaluate
-        watch_points = _points(plan.watch, self.experiment.rounds, ()) if plan.watch else ()
+        watch_points = schedule_points(plan.watch, self.experiment.rounds, ()) if plan.watch else ()
         merged: dict[tuple[str, int | None, str], set[int]] = {}
         for name in ("watch", "full"):
             schedule: Schedule | None = getattr(plan, name)
@@ -402,10 +363,10 @@ class _Expansion:
                     self.faults.append(
                         self.manifest.fault(where, f"unknown decoding '{decoding}'", hint=hint)
                     )
-            points = _points(schedule, self.experiment.rounds, watch_points)
+            points = schedule_points(schedule, self.experiment.rounds, watch_points)
             for i, ref in enumerate(schedule.benchmarks):
                 where = ("evaluate", name, "benchmarks", i)
-                benchmark = ref if isinstance(ref, str) else ref.name or _slug(ref.path)
+                benchmark = ref if isinstance(ref, str) else ref.name or identity.slug(ref.path)
                 if (BenchmarkCard, benchmark) not in self.cards or isinstance(ref, str):
                     self._problems(BenchmarkCard, ref, where)
                 for decoding in schedule.decodings or plan.decoding:
@@ -427,32 +388,8 @@ class _Expansion:
         )
 
 
-def _points(schedule: Schedule, horizon: int, watch: tuple[int, ...]) -> tuple[int, ...]:
-    """Rounds of a schedule: multiples of `every`, given rounds, `last`, `last5` (the horizon and
-    four watch points)."""
-    points = set(range(0, horizon + 1, schedule.every)) if schedule.every else set()
-    for at in schedule.at:
-        if at == "last":
-            points.add(horizon)
-        elif at == "last5":
-            points.update({horizon, *sorted(p for p in watch if 0 < p < horizon)[-4:]})
-        elif at <= horizon:
-            points.add(int(at))
-    return tuple(sorted(points))
-
-
 def _matches(cell: Cell, match: dict[str, Any]) -> bool:
     return all(
         cell.get(axis) in (wanted if isinstance(wanted, list) else [wanted])
         for axis, wanted in match.items()
-    )
-
-
-def _slug(path: str) -> str:
-    """A card-like name out of a path's last part."""
-    last = (
-        path.rstrip("/").rsplit("/", 1)[-1].rsplit(".jsonl", 1)[0].rsplit(".parquet", 1)[0].lower()
-    )
-    return (
-        "".join(c if c.isalnum() or c in "._-" else "-" for c in last).strip("._-")[:60] or "local"
     )
