@@ -121,8 +121,8 @@ def _bound(text: str, document: Document) -> None:
             raise InputError(document.fault_at(*at, "an alias (`*name`)", "the value written out"))
         if isinstance(event, yaml.DocumentStartEvent) and nodes:
             raise InputError(document.fault_at(*at, "a second document", "one document a file"))
-        if getattr(event, "tag", None):
-            raise InputError(document.fault_at(*at, f"a tag ({event.tag})", "a plain value"))
+        if tag := getattr(event, "tag", None):
+            raise InputError(document.fault_at(*at, f"a tag ({tag})", "a plain value"))
         if isinstance(event, yaml.NodeEvent):
             nodes += 1
         depth += isinstance(event, yaml.CollectionStartEvent)

@@ -3,7 +3,7 @@ pyyaml, nothing else."""
 
 from zoo.manifest.expand import expand
 from zoo.manifest.load import Manifest, load
-from zoo.manifest.resolver import Resolver
+from zoo.manifest.names import Resolver
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Evaluation, Trial
 

@@ -89,14 +89,6 @@ def train_payload(
     return payload
 
 
-def slug(path: str) -> str:
-    """A card-like name out of a path's last part: lower case, ASCII, no file ending."""
-    last = path.rstrip("/").rsplit("/", 1)[-1].lower()
-    stem = last.removesuffix(".jsonl").removesuffix(".parquet")
-    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in stem)
-    return plain.strip("._-")[:60] or "local"
-
-
 def train_id(slug: str, payload: dict[str, Any]) -> str:
     """Readable part first, hash after."""
     return f"{slug}-{digest(payload)}"

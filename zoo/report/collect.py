@@ -15,7 +15,7 @@ from typing import Any
 
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Evaluation, Trial
-from zoo.track import outcome
+from zoo.track import outcome, record
 from zoo.track.outcome import Measured, Outcome
 from zoo.track.store import Store
 
@@ -56,6 +56,8 @@ class Side:
     values: dict[str, float]
     n: int
     """Problems of each evaluation."""
+    scored: int
+    """Those of them that the grader could score: the n of an accuracy."""
     sources: tuple[Measured, ...]
 
     def get(self, measure: str) -> float | None:
@@ -89,6 +91,12 @@ class Results:
     outcomes: tuple[Outcome, ...]
     headline: tuple[Evaluation, ...]
     """The evaluations that are compared before and after: one a benchmark and decoding."""
+    contrasts: dict[tuple[str, str, str], Contrast]
+    """(trial id, benchmark, decoding) -> before and after."""
+
+    def contrast(self, found: Outcome, evaluation: Evaluation) -> Contrast:
+        """Before and after of a trial on one of the headline's evaluations."""
+        return self.contrasts[found.trial.id, evaluation.benchmark.name, evaluation.decoding_name]
 
     @property
     def axes(self) -> list[str]:
@@ -118,12 +126,14 @@ def collect(experiment: Experiment, trials: Iterable[Trial], store: Store) -> Re
         StateError: a journal or record that cannot be read.
     """
     trials = tuple(trials)
-    return Results(
-        experiment=experiment,
-        store=store,
-        outcomes=tuple(outcome.load(trial, store) for trial in trials),
-        headline=_headline(experiment, trials),
-    )
+    outcomes = tuple(outcome.load(trial, store) for trial in trials)
+    headline = _headline(experiment, trials)
+    contrasts = {
+        (found.trial.id, e.benchmark.name, e.decoding_name): _contrast(found, e, store)
+        for found in outcomes
+        for e in headline
+    }
+    return Results(experiment, store, outcomes, headline, contrasts)
 
 
 def _headline(experiment: Experiment, trials: tuple[Trial, ...]) -> tuple[Evaluation, ...]:
@@ -144,7 +154,7 @@ def _headline(experiment: Experiment, trials: tuple[Trial, ...]) -> tuple[Evalua
     return tuple(chosen.values())
 
 
-def contrast(found: Outcome, evaluation: Evaluation) -> Contrast:
+def _contrast(found: Outcome, evaluation: Evaluation, store: Store) -> Contrast:
     """Base and final numbers of a trial; `final` of the manifest says how the latter are formed."""
     same = {
         m.round: m
@@ -157,20 +167,27 @@ def contrast(found: Outcome, evaluation: Evaluation) -> Contrast:
     if horizon in same:
         rounds = sorted(r for r in same if 0 < r <= horizon)
         last = [same[r] for r in rounds[-_last_k(found.trial.final) :]]
-    return Contrast(evaluation, _side([base] if base else []), _side(last))
+    return Contrast(evaluation, _side([base] if base else [], store), _side(last, store))
 
 
 def _last_k(final: str) -> int:
     return 1 if final == "last" else int(final.rsplit("-", 1)[1])
 
 
-def _side(sources: list[Measured]) -> Side | None:
+def _side(sources: list[Measured], store: Store) -> Side | None:
     """The mean of each measure that all sources have."""
     if not sources:
         return None
     shared = [name for name in sources[0].values if all(name in m.values for m in sources)]
     values = {name: fmean(m.values[name] for m in sources) for name in shared}
-    return Side(values, min(m.n for m in sources), tuple(sources))
+    n = min(m.n for m in sources)
+    return Side(values, n, n - max(_unscored(m, store) for m in sources), tuple(sources))
+
+
+def _unscored(measured: Measured, store: Store) -> int:
+    """Responses that the grader could not score, as its record says; 0 where that is gone."""
+    found = record.read(store.folder("scores", measured.score_id))
+    return int((found.metrics.get("unscored") if found else 0) or 0)
 
 
 def rows(results: Results) -> Iterator[list[Any]]:

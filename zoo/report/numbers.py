@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+DASH, MINUS, TIMES = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 Z95 = 1.959963984540054
-SHARES = ("acc", "box_ratio", "clipped_ratio")
 
 
 def wilson(share: float, n: int, z: float = Z95) -> tuple[float, float]:
@@ -21,23 +21,23 @@ def wilson(share: float, n: int, z: float = Z95) -> tuple[float, float]:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """A share as a percentage without its sign: 0.195 -> `19.5`; a dash for None."""
-    return "–" if share is None else f"{100 * share:.{digits}f}"
+    return DASH if share is None else f"{100 * share:.{digits}f}"
 
 
 def points(gain: float | None) -> str:
     """A difference of shares in points, always with its sign: 0.61 -> `+61.0`."""
-    return "–" if gain is None else f"{100 * gain:+.1f}".replace("-", "−")
+    return DASH if gain is None else f"{100 * gain:+.1f}".replace("-", MINUS)
 
 
 def length(tokens: float | None) -> str:
     """A mean length in tokens: one digit below 100, none above."""
-    return "–" if tokens is None else f"{tokens:,.{0 if tokens >= 100 else 1}f}"
+    return DASH if tokens is None else f"{tokens:,.{0 if tokens >= 100 else 1}f}"
 
 
 def interval(share: float | None, n: int) -> str:
     """Wilson's 95 % interval of a share, in per cent."""
     if share is None:
-        return "–"
+        return DASH
     low, high = wilson(share, n)
     return f"{100 * low:.1f} to {100 * high:.1f}"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from zoo.report.collect import Contrast, Results, contrast
-from zoo.report.numbers import percent, points
+from zoo.report.collect import Contrast, Results
+from zoo.report.numbers import DASH, percent, points
 from zoo.track.outcome import Outcome
 
 Block = list[str] | str
@@ -36,7 +36,7 @@ def _block(results: Results, benchmark: str) -> str:
     for found in results.outcomes:
         row: list[Block] = [str(found.trial.cell.get(axis)) for axis in results.axes]
         row += [str(found.trial.seed)] if seeds else []
-        changes = [contrast(found, e) for e in columns]
+        changes = [results.contrast(found, e) for e in columns]
         sizes |= {side.n for change in changes for side in (change.before, change.after) if side}
         rows.append(row + [_cells(found, change) for change in changes])
     n = "/".join(map(str, sorted(sizes))) or "?"
@@ -47,7 +47,7 @@ def _block(results: Results, benchmark: str) -> str:
 
 def _cells(found: Outcome, change: Contrast) -> Block:
     """The four cells of one decoding, or the reason why there is no final number."""
-    base = percent(change.before.get("acc")) if change.before else "–"
+    base = percent(change.before.get("acc")) if change.before else DASH
     if change.after is None:
         return f"{base} -> {why(found)}"
     sides = [side.values if side else {} for side in (change.before, change.after)]
@@ -56,7 +56,7 @@ def _cells(found: Outcome, change: Contrast) -> Block:
         " -> ".join(percent(values.get("acc")).rjust(4) for values in sides),
         points(change.gain),
         " -> ".join(percent(values.get("box_ratio"), 0).rjust(3) for values in sides),
-        " -> ".join("–" if tokens is None else f"{tokens:.0f}" for tokens in lengths),
+        " -> ".join(DASH if tokens is None else f"{tokens:.0f}" for tokens in lengths),
     ]
 
 

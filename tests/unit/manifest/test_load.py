@@ -109,6 +109,7 @@ def test_the_name_is_the_name_of_the_file(write: Write) -> None:
         ("beta: high", "beta is 'high'; TRL wants float"),
         ("use_vllm: false", "'use_vllm' is not for a manifest; placement belongs to the compute"),
         ("seed: 3", "'seed' is not for a manifest; seeds are replicates: `seeds: [0, 1, 2]`"),
+        ("beta: .nan", "beta is nan; a number that is finite"),
         ("num_iterations: 1.5", "num_iterations is 1.5; TRL wants int"),
         ("temperature: from-card", "temperature cannot come from a card"),
     ],

@@ -1,0 +1,158 @@
+"""What a manifest refers to: cards by name, cards made in place (a folder, a file), and what lies
+behind them.
+
+Collects faults instead of raising at the first, each at its place in the manifest, so that a user
+sees all misspelt names at once.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from zoo.catalog import (
+    BenchmarkCard,
+    Card,
+    Catalog,
+    DataCard,
+    LocalSource,
+    ModelCard,
+    PromptCard,
+)
+from zoo.catalog.strict_yaml import KeyPath
+from zoo.errors import Fault, InputError, did_you_mean
+from zoo.manifest import identity
+from zoo.manifest.load import Manifest
+from zoo.manifest.schema import InlineData, InlineModel
+
+C = TypeVar("C", bound=Card)
+P = TypeVar("P", DataCard, BenchmarkCard)
+
+
+class Resolver(Protocol):
+    """Says what lies behind a card: digests by content, `unpinned` where not known without
+    fetching.
+    """
+
+    def model(self, card: ModelCard) -> str:
+        """Digest of the model's files."""
+        ...
+
+    def problems(self, card: DataCard | BenchmarkCard) -> str:
+        """Digest of the normalised problems."""
+        ...
+
+
+class Unpinned:
+    """A resolver that looks at nothing."""
+
+    def model(self, card: ModelCard) -> str:
+        """Always `unpinned`."""
+        return identity.UNPINNED
+
+    def problems(self, card: DataCard | BenchmarkCard) -> str:
+        """Always `unpinned`."""
+        return identity.UNPINNED
+
+
+class Names:
+    """The cards that one manifest uses, and the faults found so far."""
+
+    def __init__(self, manifest: Manifest, catalog: Catalog, resolver: Resolver) -> None:
+        self.manifest, self.catalog, self.resolver = manifest, catalog, resolver
+        self.faults: list[Fault] = []
+        self._cards: dict[tuple[type[Card], str], Card] = {}
+        self._digests: dict[tuple[str, str], str] = {}
+
+    def fault(
+        self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False
+    ) -> None:
+        """Remember a fault at a place of the manifest."""
+        self.faults.append(self.manifest.fault(path, found, expected, hint, key=key))
+
+    def unknown(self, path: KeyPath, found: str, word: str, known: list[str], *, key: bool) -> None:
+        """Remember a fault about a word that is none of `known`, with a suggestion."""
+        hint = did_you_mean(word, known) or f"there are: {', '.join(known)}"
+        self.fault(path, found, hint=hint, key=key)
+
+    def stop_at_faults(self) -> None:
+        """Raise all faults found so far, if there are any."""
+        if self.faults:
+            raise InputError(list(dict.fromkeys(self.faults)))
+
+    def card(self, kind: type[C], name: str, path: KeyPath) -> C | None:
+        """The named card, or None and a fault at `path`."""
+        if (kind, name) not in self._cards:
+            try:
+                self._cards[kind, name] = self.catalog.get(kind, name)
+            except InputError as error:
+                fault = error.faults[0]
+                self.fault(path, fault.found, fault.expected, fault.hint)
+                return None
+        return self.known(kind, name)
+
+    def known(self, kind: type[C], name: str) -> C:
+        """A card that `card` or a card in place has brought in before."""
+        found = self._cards[kind, name]
+        assert isinstance(found, kind)
+        return found
+
+    def model(self, ref: str | InlineModel, path: KeyPath) -> str:
+        """Name of a model, given by name or in place."""
+        if isinstance(ref, str):
+            card = self.card(ModelCard, ref, path)
+            if card is not None:
+                self.card(PromptCard, card.prompt, path)
+            return ref
+        name = ref.name or slug(ref.path)
+        self.card(PromptCard, ref.prompt, (*path, "prompt"))
+        folder = self.manifest.find(ref.path)
+        if folder is None or not (folder / "config.json").is_file():
+            found = f"no model folder at '{ref.path}'"
+            expected = "a Hugging Face folder (config.json, safetensors, tokenizer)"
+            self.fault((*path, "path"), found, expected)
+        elif self._free(ModelCard, name, path):
+            said = {"prompt": ref.prompt, "stop_ids": ref.stop_ids, "cap": ref.cap}
+            self._cards[ModelCard, name] = ModelCard.model_validate(
+                {"schema": "model/1", "name": name, "path": str(folder)} | said
+            )
+        return name
+
+    def problems(self, kind: type[P], ref: str | InlineData, path: KeyPath) -> str:
+        """Name of a training set or benchmark, given by name or in place."""
+        if isinstance(ref, str):
+            self.card(kind, ref, path)
+            return ref
+        name = ref.name or slug(ref.path)
+        file = self.manifest.find(ref.path)
+        if file is None or not file.is_file():
+            self.fault((*path, "path"), f"no file at '{ref.path}'", "a jsonl or parquet file")
+            return name
+        given = ref.model_dump(exclude={"name", "path", "columns", "gold"})
+        form = "data/1" if kind is DataCard else "benchmark/1"
+        source = LocalSource(path=str(file), columns=ref.columns, gold=ref.gold)
+        card = kind.model_validate({"schema": form, "name": name, "local": source} | given)
+        if self._cards.get((kind, name)) != card and self._free(kind, name, path):
+            self._cards[kind, name] = card
+        return name
+
+    def digest(self, card: ModelCard | DataCard | BenchmarkCard) -> str:
+        """Digest of what lies behind a card, asked of the resolver once."""
+        key = (type(card).__name__, card.name)
+        if key not in self._digests:
+            resolve = self.resolver.model if isinstance(card, ModelCard) else self.resolver.problems
+            self._digests[key] = resolve(card)  # type: ignore[arg-type]
+        return self._digests[key]
+
+    def _free(self, kind: type[Card], name: str, path: KeyPath) -> bool:
+        taken = name in self.catalog.names(kind) or (kind, name) in self._cards
+        if taken:
+            self.fault(path, f"the name '{name}' is taken", hint="give it another with `name:`")
+        return not taken
+
+
+def slug(path: str) -> str:
+    """A card-like name out of a path's last part."""
+    last = path.rstrip("/").rsplit("/", 1)[-1].lower()
+    last = last.removesuffix(".jsonl").removesuffix(".parquet")
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in last)
+    return plain.strip("._-")[:60] or "local"

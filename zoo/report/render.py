@@ -1,0 +1,110 @@
+"""Results on paper: `report.html`, one file that needs nothing else, and `results.csv`.
+
+All text goes through the template's escaping: completions, logs and file names come from models and
+other people. The same results give the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+from zoo.report import view
+from zoo.report.collect import Results, rows
+from zoo.report.figures import across, figures, legend
+from zoo.track.store import write_text
+
+HTML_NAME, CSV_NAME = "report.html", "results.csv"
+VERDICTS = {
+    "correct": ("right", "✓ correct"),
+    "wrong": ("wrong", "✗ wrong"),
+    "no_answer": ("wrong", "✗ no answer"),
+    "exhausted": ("wrong", "✗ exhausted the grader"),
+    "bad_gold": ("unscored", "? reference unreadable"),
+    "grader_fault": ("unscored", "? grader failed"),
+}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+def write(results: Results, folder: Path) -> Path:
+    """Write `report.html` and `results.csv` into `folder`; returns the report's path."""
+    write_text(folder / CSV_NAME, csv_text(results), durable=False)
+    write_text(folder / HTML_NAME, html(results), durable=False)
+    return folder / HTML_NAME
+
+
+def csv_text(results: Results) -> str:
+    """`results.csv`: tidy rows of every round and metric."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows(results))
+    return out.getvalue()
+
+
+def html(results: Results) -> str:
+    """The whole page."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(Path(__file__).parent)
+    page = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_plain,
+    )
+    page.globals |= {"verdict": _verdict, "shown": _shown}
+    return page.get_template("template.html").render(**_context(results))
+
+
+def _context(results: Results) -> dict[str, Any]:
+    pairs, chosen = view.samples(results)
+    return {
+        "experiment": results.experiment,
+        "results": results,
+        "scope": view.scope(results),
+        "plan": view.plan_facts(results),
+        "rows": view.table_rows(results),
+        "columns": _columns(results),
+        "several_seeds": len(results.experiment.seeds) > 1,
+        "summary": view.summary(results),
+        "figures": figures(results),
+        "legend": legend(results),
+        "across": across(results),
+        "samples": pairs,
+        "chosen": chosen,
+        "evaluations": view.evaluation_rows(results),
+        "trials": view.trial_rows(results),
+        "numbers": view.number_rows(results),
+        "stacks": view.stacks(results),
+        "provenance": view.provenance(results),
+        "failures": view.failures(results),
+        "missing": [o.trial.id for o in results.outcomes if o.state == "missing"],
+        "words": view.STATE_WORDS,
+    }
+
+
+def _columns(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Benchmark -> its decodings (words, size), in the order of the headline's cells."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for e in results.headline:
+        size = f"n = {e.problems or e.benchmark.n or 'all'}"
+        found.setdefault(e.benchmark.name, []).append((view.decoding_words(e.decoding), size))
+    return list(found.items())
+
+
+def _plain(value: Any) -> Any:
+    """Control characters and lone surrogates made visible; escaping comes after."""
+    return _CONTROL.sub("\ufffd", value) if type(value) is str else value
+
+
+def _verdict(name: str) -> tuple[str, str]:
+    return VERDICTS.get(name.lower(), ("unscored", f"? {name.lower()}"))
+
+
+def _shown(text: str) -> tuple[str, int]:
+    """The part of a text that is shown, and how many characters are not."""
+    return text[: view.LONGEST_TEXT], max(0, len(text) - view.LONGEST_TEXT)

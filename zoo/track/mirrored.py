@@ -1,0 +1,151 @@
+"""What of a trial goes into MLflow: names, tags, params, points and tables, as plain values.
+
+Pure: the same folder gives the same points with the same timestamps, so that sending them twice
+stores them once. Knows no MLflow; `zoo.track.mlflow` carries the values there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.manifest.schema import Experiment
+from zoo.manifest.trial import Trial
+from zoo.track.outcome import Measured, Outcome, completions
+from zoo.track.store import Store
+
+TABLE_NAME = "completions.json"
+TABLE_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of one metric. `time_ms` is when its round ended, since the epoch."""
+
+    name: str
+    value: float
+    step: int
+    time_ms: int
+
+
+def run_name(trial: Trial) -> str:
+    """`pocket-llama · box-strict · pocket-easy · s0`."""
+    return " · ".join([*(str(value) for value in trial.cell.values()), f"s{trial.seed}"])
+
+
+def params(trial: Trial) -> dict[str, str]:
+    """Axes first, then what the recipe resolved to; sent once, as MLflow never changes a param."""
+    settings = {f"grpo.{name}": value for name, value in trial.grpo.items()}
+    settings |= {f"batch.{name}": value for name, value in trial.batch.model_dump().items()}
+    named = {"prompt": trial.prompt.name, "recipe": trial.recipe, "trainer": trial.trainer}
+    chosen = {**named, **settings, **trial.cell, "seed": trial.seed}
+    return {name: str(value)[:6000] for name, value in chosen.items()}
+
+
+def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
+    """The tags of a child run. `zoo.attempt` is 0 until a line was written."""
+    trial, record = found.trial, found.record
+    stack = record.stack if record else {}
+    cell = {axis: str(value) for axis, value in trial.cell.items()}
+    given = {
+        "zoo.kind": "trial",
+        "zoo.sweep": experiment.name,
+        "zoo.trial": trial.id,
+        "zoo.cell": " ".join(f"{axis}={value}" for axis, value in cell.items()),
+        **{f"zoo.axis.{axis}": value for axis, value in cell.items()},
+        "zoo.seed": str(trial.seed),
+        "zoo.rounds": str(trial.rounds),
+        "zoo.attempt": str(found.attempt),
+        "zoo.started": str(started_ms(found)),
+        "zoo.state": found.state,
+        "zoo.failure_class": (record.failure_class if record else None) or "",
+        "zoo.model_digest": trial.model_digest,
+        "zoo.data_digest": trial.data_digest,
+        "zoo.simulated": str(found.made_up).lower(),
+        "zoo.stack": " ".join(f"{name}={version}" for name, version in stack.items()),
+        "mlflow.source.name": "zoo",
+    }
+    return {name: value[:5000] for name, value in given.items()}
+
+
+def started_ms(found: Outcome) -> int:
+    """When the attempt wrote its first line, in milliseconds; 0 before that."""
+    return round(1000 * min(found.times.values(), default=0))
+
+
+def mark(found: Outcome) -> str:
+    """Says how much of a trial there is to send; equal marks mean there is nothing new."""
+    sizes = (found.attempt, started_ms(found), len(found.rounds), len(found.measured), found.state)
+    return ":".join(map(str, sizes))
+
+
+def points(found: Outcome) -> Iterator[Point]:
+    """All points of the attempt that counts: step = round, time = when the round ended.
+
+    Of several evaluations that share a name and round only the one with the most problems counts.
+    A smaller one is not sent ahead of a larger one that is still to come, as MLflow would keep
+    both; nor is an evaluation sent before its round has ended and thereby has a time.
+    """
+    for round_, metrics in found.rounds.items():
+        time_ms = round(1000 * found.times[round_])
+        for name, value in metrics.items():
+            yield Point(name, value, round_, time_ms)
+    for measured in found.measured:
+        if measured.round in found.times and _largest(found.trial, measured):
+            time_ms = round(1000 * found.times[measured.round])
+            for measure, value in measured.values.items():
+                yield Point(measured.metric(measure), value, measured.round, time_ms)
+
+
+def _largest(trial: Trial, measured: Measured) -> bool:
+    """Whether the plan has no larger evaluation of that name at that round."""
+    sizes = [
+        e.problems or 10**9
+        for e in trial.evaluations
+        if (e.benchmark.name, e.decoding_name) == (measured.benchmark, measured.decoding)
+        and measured.round in e.rounds
+    ]
+    return (measured.problems or 10**9) >= max(sizes, default=0)
+
+
+def table(found: Outcome, store: Store) -> dict[str, Any] | None:
+    """Completions of the same problems before and after, as MLflow's tables are; None without any.
+
+    The benchmark named as the training data, else the first; the last round that was measured.
+    """
+    known = [m for m in found.measured if m.benchmark == found.trial.data.name]
+    known = known or [m for m in found.measured if m.benchmark == found.measured[0].benchmark]
+    if not known:
+        return None
+    last = max(known, key=lambda m: (m.round, m.n))
+    same = (last.benchmark, last.decoding, last.problems)
+    first = [m for m in known if m.round == 0 and (m.benchmark, m.decoding, m.problems) == same]
+    before = {c.id: c for m in first for c in completions(store, m, TABLE_ROWS)}
+    rows = []
+    for after in completions(store, last, TABLE_ROWS):
+        base = before.get(after.id)
+        told = [base.verdict, base.text] if base else ["", ""]
+        ending = "cut at the cap" if after.cut else "ended"
+        rows.append([after.id, after.prompt, after.gold, *told, after.verdict, after.text, ending])
+    if not rows:
+        return None
+    columns = ["id", "prompt", "gold", "base verdict", "base text"]
+    return {"columns": [*columns, f"round {last.round} verdict", "text", "ending"], "data": rows}
+
+
+def table_tag() -> str:
+    """Value of the tag by which MLflow's pages know that an artifact is a table."""
+    return json.dumps([{"path": TABLE_NAME, "type": "table"}])
+
+
+def note(experiment: Experiment, report: str) -> str:
+    """Description of the experiment and of the sweep's run, in markdown."""
+    told = [f"**{experiment.question}**"]
+    if experiment.prediction:
+        told.append(f"Predicted before the run: {experiment.prediction}")
+    told.append(
+        f"Report: `{report}`. One run a sweep, one child a trial; step = round, 0 = base model."
+    )
+    return "\n\n".join(told)

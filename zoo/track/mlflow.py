@@ -1,0 +1,375 @@
+"""The MLflow mirror of a sweep: one parent run, one child run a trial. The only importer of mlflow.
+
+The run folders are the truth; this copies them, may be lost, and can be rebuilt from them at any
+time. One thread of one process calls it. The mirror's methods do not raise: MLflow being down or
+slow delays the copy and harms nothing else (`Mirror.problem` says what is wrong). Run ids are
+explicit, statuses are set by us, and points carry the journals' timestamps, so that whatever is
+sent twice is stored once.
+
+A trial that starts over (attempt 2) gets a new child run: MLflow cannot take metrics back, and two
+attempts in one curve would be neither. The earlier child is renamed, ended, tagged
+`zoo.superseded_by` and moved to MLflow's trash, from where it can be restored.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import StateError
+from zoo.manifest.schema import Experiment
+from zoo.manifest.trial import Trial
+from zoo.track import mirrored, mlflow_server, outcome
+from zoo.track.mirrored import Point
+from zoo.track.outcome import Outcome
+from zoo.track.store import Store, claim
+
+BATCH = 1000
+RETRY_S = 30.0
+STATUS = {
+    "done": "FINISHED",
+    "incomplete": "KILLED",
+    "failed": "FAILED",
+    "preempted": "KILLED",
+    "unfinished": "KILLED",
+    "missing": "SCHEDULED",
+}
+"""What a trial's state is in MLflow once nothing works on it."""
+WATCHED = ("metrics.jsonl", "evals.jsonl", "record.json", "phase")
+
+
+@dataclass
+class _Child:
+    """A child run as it is in MLflow, and what was sent to it."""
+
+    run_id: str
+    status: str
+    tags: dict[str, str]
+    sent: set[tuple[str, int, int]] = field(default_factory=set)
+    seen: tuple[float, ...] = ()
+
+
+class Mirror:
+    """Copies one sweep into MLflow: `begin`, then `sync` now and then, then `finish`."""
+
+    def __init__(
+        self,
+        store: Store,
+        experiment: Experiment,
+        trials: Iterable[Trial],
+        uri: str | None = None,
+        report: str | None = None,
+    ) -> None:
+        """`uri`: the MLflow store (default: the run store's); `report`: where it will lie."""
+        self.store, self.experiment, self.trials = store, experiment, tuple(trials)
+        self.uri = uri or store.mlflow_uri
+        self.report = report or f"sweeps/{experiment.name}/report.html"
+        self.problem: str | None = None
+        """What went wrong last, or None while all is well."""
+        self._client: Any = None
+        self._experiment_id = self._parent = ""
+        self._children: dict[str, _Child] = {}
+        self._begun, self._retry_at = False, 0.0
+
+    def begin(self) -> bool:
+        """Find or make experiment, parent and children; put stale statuses right."""
+        return self._try(self._begin)
+
+    def sync(self) -> bool:
+        """Send what is new in the journals. Cheap where nothing is."""
+        if time.monotonic() < self._retry_at:
+            return False
+        return self._try(lambda: self._each(self._sync_one))
+
+    def finish(self, sweep_ok: bool | None, report: Path | None = None) -> bool:
+        """Send the rest and set the final statuses.
+
+        Args:
+            sweep_ok: True = all trials are done, False = some failed, None = interrupted.
+            report: the HTML file, kept with the parent run.
+        """
+        return self._try(lambda: self._finish(sweep_ok, report))
+
+    def _try(self, action: Callable[[], None]) -> bool:
+        try:
+            if not self._begun and action != self._begin:
+                self._begin()
+            action()
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            if self.problem is None:
+                logging.getLogger("zoo").warning("MLflow at %s lags behind: %s", self.uri, said)
+            self.problem, self._retry_at = (
+                f"{type(error).__name__}: {said}",
+                time.monotonic() + RETRY_S,
+            )
+            return False
+        self.problem, self._retry_at = None, 0.0
+        return True
+
+    def _each(self, action: Callable[[Trial], None]) -> None:
+        """Do something for every trial; a folder that cannot be read stops no other trial."""
+        wrong = None
+        for trial in self.trials:
+            try:
+                action(trial)
+            except StateError as error:
+                wrong = error
+        if wrong is not None:
+            raise wrong
+
+    # -- begin ------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._client = connect(self.store, self.uri)
+        self._experiment_id = self._find_experiment()
+        self._find_runs()
+        self._begun = True
+        self._each(self._settle)
+
+    def _settle(self, trial: Trial) -> None:
+        """Bring a trial's run to what its folder says while nothing works on it."""
+        look = self._look(trial)
+        found = outcome.load(trial, self.store)
+        child = self._child(found)
+        self._update(child, found, STATUS[found.state])
+        child.seen = look
+
+    def _find_experiment(self) -> str:
+        name, client = self.experiment.name, self._client
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            local = self.uri.startswith("sqlite:")
+            place = artifact_root(self.store) / name if local else None
+            id_ = client.create_experiment(name, artifact_location=place and place.as_uri())
+        else:
+            id_ = found.experiment_id
+            if found.lifecycle_stage != "active":
+                client.restore_experiment(id_)
+        note = mirrored.note(self.experiment, self.report)
+        client.set_experiment_tag(id_, "mlflow.note.content", note)
+        return id_
+
+    def _find_runs(self) -> None:
+        """Parent and children that are there already, in one query; makes the parent if needed."""
+        self._children, self._parent = {}, ""
+        name, known = self.experiment.name, {trial.id for trial in self.trials}
+        for run in self._search(f"tags.`zoo.sweep` = '{name}'"):
+            run_tags, id_ = run.data.tags, run.info.run_id
+            if run_tags.get("zoo.kind") == "sweep":
+                self._parent = self._parent or id_
+            elif (trial_id := run_tags.get("zoo.trial", "")) in known:
+                self._children.setdefault(trial_id, _Child(id_, run.info.status, run_tags))
+            elif run.info.status == "RUNNING":
+                self._client.update_run(id_, status="KILLED")
+        if self._parent:
+            self._client.update_run(self._parent, status="RUNNING")
+            return
+        tags = {"zoo.kind": "sweep", "zoo.sweep": name, "mlflow.source.name": "zoo"}
+        tags["mlflow.note.content"] = mirrored.note(self.experiment, self.report)
+        made = self._client.create_run(self._experiment_id, run_name=f"sweep {name}", tags=tags)
+        self._parent = made.info.run_id
+
+    def _search(self, query: str) -> Iterator[Any]:
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id], query, max_results=1000, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _child(self, found: Outcome) -> _Child:
+        """The trial's child run; made where there is none, or where it is of another attempt."""
+        child = self._children.get(found.trial.id)
+        wanted = (str(found.attempt), str(mirrored.started_ms(found)))
+        if child is not None:
+            has = (child.tags.get("zoo.attempt", "0"), child.tags.get("zoo.started", "0"))
+            if found.attempt == 0 or not found.times or has == wanted or has[1] == "0":
+                return child
+        made = self._create(found)
+        if child is not None:
+            self._supersede(child, made.run_id)
+        self._children[found.trial.id] = made
+        return made
+
+    def _create(self, found: Outcome) -> _Child:
+        from mlflow.entities import Param
+
+        tags = mirrored.tags(self.experiment, found) | {"mlflow.parentRunId": self._parent}
+        run = self._client.create_run(
+            self._experiment_id,
+            start_time=mirrored.started_ms(found) or None,
+            run_name=mirrored.run_name(found.trial),
+            tags=tags,
+        )
+        id_ = run.info.run_id
+        params = [Param(key, value) for key, value in mirrored.params(found.trial).items()]
+        self._client.log_batch(id_, params=params[:100])
+        self._client.log_dict(id_, found.trial.model_dump(mode="json"), "trial.json")
+        return _Child(id_, "RUNNING", dict(tags))
+
+    def _supersede(self, child: _Child, by: str) -> None:
+        """Put away the run of an earlier attempt."""
+        attempt = child.tags.get("zoo.attempt", "?")
+        name = f"{child.tags.get('mlflow.runName', 'trial')} (attempt {attempt}, superseded)"
+        status = child.status if child.status in ("FAILED", "FINISHED") else "KILLED"
+        self._client.set_tag(child.run_id, "zoo.superseded_by", by)
+        self._client.update_run(child.run_id, status=status, name=name)
+        self._client.delete_run(child.run_id)
+
+    # -- sync -------------------------------------------------------------------------------------
+
+    def _look(self, trial: Trial) -> tuple[float, ...]:
+        """Size and time of the files that say something new; equal looks mean nothing to read."""
+        folder, seen = self.store.train(trial.id), []
+        for name in WATCHED:
+            try:
+                stat = (folder / name).stat()
+            except FileNotFoundError:
+                seen += [-1.0, -1.0]
+            else:
+                seen += [stat.st_size, stat.st_mtime]
+        return tuple(seen)
+
+    def _sync_one(self, trial: Trial) -> None:
+        look = self._look(trial)
+        child = self._children.get(trial.id)
+        if child is not None and child.seen == look:
+            return
+        found = outcome.load(trial, self.store)
+        child = self._child(found)
+        busy = found.state in ("unfinished", "missing", "incomplete")
+        self._update(child, found, "RUNNING" if busy else STATUS[found.state])
+        child.seen = look
+
+    def _update(self, child: _Child, found: Outcome, status: str) -> None:
+        """Send points and tags that MLflow does not have yet, then the status."""
+        ended = status in ("FINISHED", "FAILED", "KILLED")
+        mark = mirrored.mark(found)
+        if child.tags.get("zoo.mark") != mark:
+            self._send(child, mirrored.points(found))
+            if ended:
+                self._keep_artifacts(child, found)
+            self._tag(child, mirrored.tags(self.experiment, found))
+        if child.status != status:
+            self._set_status(child, found, status)
+        if ended and child.tags.get("zoo.mark") != mark:
+            self._tag(child, {"zoo.mark": mark})
+
+    def _send(self, child: _Child, points: Iterable[Point]) -> None:
+        from mlflow.entities import Metric
+
+        new = [p for p in points if (p.name, p.step, p.time_ms) not in child.sent]
+        for start in range(0, len(new), BATCH):
+            part = new[start : start + BATCH]
+            metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in part]
+            self._client.log_batch(child.run_id, metrics=metrics)
+            child.sent |= {(p.name, p.step, p.time_ms) for p in part}
+
+    def _tag(self, child: _Child, tags: dict[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        new = {name: value for name, value in tags.items() if child.tags.get(name) != value}
+        if new:
+            self._client.log_batch(child.run_id, tags=[RunTag(k, v) for k, v in new.items()])
+            child.tags |= new
+
+    def _set_status(self, child: _Child, found: Outcome, status: str) -> None:
+        record = found.record
+        if status in ("FINISHED", "FAILED", "KILLED"):
+            end = record.started + record.seconds if record and record.started else time.time()
+            self._client.set_terminated(child.run_id, status, end_time=round(1000 * end))
+        else:
+            self._client.update_run(child.run_id, status=status)
+        child.status = status
+
+    def _keep_artifacts(self, child: _Child, found: Outcome) -> None:
+        table = mirrored.table(found, self.store)
+        if table is not None:
+            self._client.log_dict(child.run_id, table, mirrored.TABLE_NAME)
+            self._tag(child, {"mlflow.loggedArtifacts": mirrored.table_tag()})
+        if found.state != "done" and (log := found.log_tail(100)):
+            self._client.log_text(child.run_id, log, "log_tail.txt")
+
+    # -- finish -----------------------------------------------------------------------------------
+
+    def _finish(self, sweep_ok: bool | None, report: Path | None) -> None:
+        try:
+            self._each(self._settle)
+        finally:
+            states = Counter(c.tags.get("zoo.state", "missing") for c in self._children.values())
+            told = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+            self._client.set_tag(self._parent, "zoo.trials", told)
+            if report is not None and report.is_file():
+                self._client.log_artifact(self._parent, str(report))
+            status = {True: "FINISHED", False: "FAILED", None: "KILLED"}[sweep_ok]
+            self._client.set_terminated(self._parent, status)
+
+
+def connect(store: Store, uri: str) -> Any:
+    """A client of an MLflow store; a sqlite file is made and migrated once, by whoever comes first.
+
+    The file is put into WAL mode, so that readers and writers do not block each other.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if not uri.startswith("sqlite:///"):
+        return MlflowClient(uri)
+    import sqlite3
+    from contextlib import closing
+
+    file = Path(uri.removeprefix("sqlite:///"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with claim(artifact_root(store)):
+        with closing(sqlite3.connect(file, timeout=60)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)  # opens and migrates while nobody else does
+    return client
+
+
+def artifact_root(store: Store) -> Path:
+    """Where artifacts lie beside a sqlite store."""
+    return store.root / "mlartifacts"
+
+
+def serve(store: Store, port: int, host: str = "127.0.0.1", name: str | None = None) -> int:
+    """Run the MLflow server on the run store until it is stopped; prints its address.
+
+    Args:
+        name: a sweep, whose page is printed.
+
+    Returns:
+        The server's exit status; 0 after Ctrl-C.
+
+    Raises:
+        InputError: nothing was recorded yet, or the port is taken.
+    """
+    uri = store.mlflow_uri
+    return mlflow_server.run(
+        uri,
+        artifact_root(store).as_uri(),
+        port,
+        host,
+        lambda: experiment_path(store, uri, name) if name else "",
+    )
+
+
+def experiment_path(store: Store, uri: str, name: str) -> str:
+    """The part of a page's address that opens a sweep's runs; empty where MLflow has none of it."""
+    found = connect(store, uri).get_experiment_by_name(name)
+    return "" if found is None else f"/#/experiments/{found.experiment_id}/runs"

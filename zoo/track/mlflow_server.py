@@ -1,0 +1,64 @@
+"""Runs `mlflow server` on a sqlite store, bound to one address, until it is stopped.
+
+Knows the command line of MLflow and nothing of its Python.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from zoo.errors import InputError
+
+
+def run(uri: str, artifacts: str, port: int, host: str, page: Callable[[], str]) -> int:
+    """Serve until stopped; `page()` is the part of the address to print. See `mlflow.serve`."""
+    if not uri.startswith("sqlite:///"):
+        print(f"The runs are kept by the MLflow server at {uri}")
+        return 0
+    if not Path(uri.removeprefix("sqlite:///")).is_file():
+        raise InputError(f"{uri} does not exist: no sweep has been recorded yet; `zoo sweep` does")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"cannot serve on {host}:{port} ({error.strerror}); try --port"
+            ) from error
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command += ["--default-artifact-root", artifacts, "--workers", "1"]
+    command += ["--host", host, "--port", str(port)]
+    env = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    address = f"http://{host}:{port}"
+    print(f"starting MLflow at {address} (takes some 20 s; Ctrl-C stops it)", flush=True)
+    server = subprocess.Popen(command, env=env)
+    try:
+        found = address + page()
+        _wait_until_ready(address, server)
+        print(f"MLflow: {found}", flush=True)
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_until_ready(
+    address: str, server: subprocess.Popen[bytes], timeout_s: float = 120
+) -> None:
+    """Wait for the server's first answer, its end, or `timeout_s` seconds."""
+    until = time.monotonic() + timeout_s
+    while server.poll() is None and time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.5)
