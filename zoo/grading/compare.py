@@ -10,6 +10,7 @@ condition.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from zoo.grading import units
 from zoo.grading.evaluate import close
@@ -223,15 +224,18 @@ def _numerals(gold: Form, prediction: Form) -> Answer:
     if isinstance(gold, Numeral) and isinstance(prediction, Numeral):
         return gold == prediction
     if isinstance(gold, Numeral) and isinstance(prediction, Quantity):
-        return prediction.node == ("n", int(gold.digits))
+        return prediction.value == Fraction(gold.digits) and not prediction.percent
     if isinstance(gold, Quantity) and isinstance(prediction, Numeral):
-        return prediction.base == 10 and gold.value == int(prediction.digits)
+        return prediction.base == 10 and gold.value == Fraction(prediction.digits)
     return False
 
 
 def _ratios(gold: Form, prediction: Form) -> Answer:
     if isinstance(gold, Ratio) and isinstance(prediction, Ratio):
         if len(gold.parts) != len(prediction.parts):
+            return False
+        pairs = zip(gold.parts, prediction.parts, strict=True)
+        if not all(units.compatible(one.unit, other.unit) for one, other in pairs):
             return False
         left, right = ([part.value for part in side.parts] for side in (gold, prediction))
         if None in left or None in right:

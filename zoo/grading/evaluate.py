@@ -18,7 +18,7 @@ from zoo.grading.tree import Node
 
 Value = Any  # int | Fraction | float | complex
 MAX_BITS = 40_000
-MAX_FACTORIAL = 2_000
+MAX_FACTORIAL = 3_000
 
 
 class TooBig(Exception):

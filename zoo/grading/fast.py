@@ -51,7 +51,7 @@ def _settle(gold: str, prediction: str) -> Settled | None:
         return Verdict.CORRECT, "text"
     if too_much(prediction):
         return Verdict.EXHAUSTED, "structure"
-    if _FORBIDDEN.search(found) and not _FORBIDDEN.search(expected):
+    if _FORBIDDEN.search(prediction) and not _FORBIDDEN.search(gold):
         return Verdict.WRONG, "refused"
     if _UNEVALUATED.search(_last_side(found)) and not _UNEVALUATED.search(expected):
         return Verdict.WRONG, "refused"

@@ -82,7 +82,7 @@ class Relation:
 class Ratio:
     """Quantities with colons between them."""
 
-    parts: tuple[Form, ...]
+    parts: tuple[Quantity, ...]
 
 
 @dataclass(frozen=True, slots=True)

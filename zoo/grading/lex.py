@@ -25,7 +25,7 @@ _TEXT_COMMANDS = (
     "|mathbf|mathsf|bm|boldsymbol|mathcal"
 )
 _TOKEN = re.compile(
-    rf"(?P<num>(?:{_GROUPED}|\d+)(?:\.\d+|\.(?=\s*\\(?:overline|bar)|\s*$))?"
+    rf"(?P<num>(?:{_GROUPED}|\d+)(?:\.\d+|\.(?=\s*\\(?:overline|bar)|\s*$|\s*/))?"
     r"(?:[eE][+-]?\d{1,4}(?![\w^]))?|\.\d+)"
     rf"|(?P<text>\\(?:{_TEXT_COMMANDS})\*?\s*\{{(?P<inside>[^{{}}]*)\}})"
     r"|\\(?P<cmd>[A-Za-z]+)"
@@ -50,7 +50,9 @@ _COMMAND_SIGNS = {
     "rangle": "rangle", "degree": "deg", "ldots": "...", "dots": "...", "cdots": "...",
     "percent": "%", "dollar": "\\$", "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")",
 }  # fmt: skip
-_INLINE = re.compile(r"\s*(?:\(?\s*[A-Za-z]\s*\)?|[-+]?[\d.,/ ]+%?)\s*\.?")
+_INLINE = re.compile(
+    r"\s*(?:\(?\s*[A-Za-z]\s*\)?|[-+]?[\d.,/ ]+%?|[A-Za-z](?:\s*,\s*[A-Za-z])+)\s*\.?"
+)
 _CONNECTIVES = {"and": "and", "or": "or"}
 
 

@@ -289,14 +289,16 @@ def _ratio(tokens: list[Token], kinds: set[str]) -> Form | None:
     pieces, signs = _split(tokens, frozenset((":",)))
     if not signs:
         return None
-    parts = tuple(map(read_quantity, pieces)) if all(pieces) else ()
-    if not parts:
+    parts = [read_quantity(piece) for piece in pieces if piece]
+    if len(parts) < len(pieces) or not all(isinstance(part, Quantity) for part in parts):
         raise Unread(":")
-    return Ratio(parts)
+    return Ratio(tuple(part for part in parts if isinstance(part, Quantity)))
 
 
 def _numeral(tokens: list[Token]) -> Form | None:
     """Digits with a base as subscript: `4210_7`, `4210_{7}`, `101_{\text{two}}`."""
+    sign = "-" if tokens[0][0] == "-" else ""
+    tokens = tokens[len(sign) :]
     kinds = [kind for kind, _ in tokens]
     if kinds[:2] != ["num", "_"]:
         return None
@@ -306,6 +308,6 @@ def _numeral(tokens: list[Token]) -> Form | None:
     word = inner[0][1].strip().lower()
     base = int(word) if word.isdecimal() and len(word) < 3 else units.NUMBER_WORDS.get(word)
     digits = tokens[0][1].replace(",", "").replace("\\", "").replace(" ", "").lstrip("0") or "0"
-    if base is None or base < 2 or not digits.isdecimal():
+    if base is None or base < 2 or not digits.replace(".", "").isdecimal():
         raise Unread("_")
-    return Numeral(digits, base)
+    return Numeral(sign + digits, base)

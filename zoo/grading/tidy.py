@@ -37,6 +37,9 @@ _SPACING = re.compile(
     r"|\\(?:displaystyle|textstyle|limits|nolimits|quad|qquad)(?![A-Za-z])"
     r"|\\hspace\*?\{[^{}]*\}|\\(?:color|textcolor)\s*\{\s*[A-Za-z]+\s*\}"
 )
+_PHANTOM = re.compile(r"\\[hv]?phantom\s*(?:\{[^{}]*\}|\\?[^\\{}])")
+_WORDED = re.compile(r"\\(?:text|textbf|textrm|textit|mbox|mathrm|mathbf)\s*\{([^{}\\$]{2,})\}")
+_CLOCK = re.compile(r"(?<![A-Za-z])([ap])\.\s?m\.")
 _RENAMED = re.compile(r"\\(?:dfrac|tfrac|cfrac|dbinom|tbinom)(?![A-Za-z])")
 _WRAPPED = re.compile(r"\\+(?:boxed|fbox)\s*\{")
 _ENVIRONMENT = re.compile(r"\\begin")
@@ -90,6 +93,12 @@ def tidy(text: str) -> str:
     if "\\" in text:
         text = _RENAMED.sub(lambda match: "\\" + match.group()[2:], text)
         text = _SPACING.sub(" ", text)
+        if "phantom" in text:
+            text = _PHANTOM.sub(" ", text)
+        if worded := _WORDED.fullmatch(text.strip()):
+            text = worded[1]
+    if "m." in text:
+        text = _CLOCK.sub(r"\1m", text)
     return _trim(text.replace("**", "^"))
 
 

@@ -31,6 +31,7 @@ _REFUSED = wordset(
     "bcancel xcancel phantom hphantom vphantom def newcommand input include write csname "
     "catcode let text mathrm det"
 )
+_CLOSING = frozenset(("rfloor", "rceil"))
 _APPLIED = frozenset("fghFGHPQW")
 MINUS_ONE: Node = ("n", -1)
 
@@ -100,8 +101,7 @@ class _Reader:
                 if kind == "*":
                     factors.append(divisor)
                 else:
-                    factors[-1:] = [("/", self._join(factors), divisor)]
-                    factors = factors[-1:]
+                    factors = [("/", self._join(factors), divisor)]
             elif kind == "cmd" and self.value() in ("bmod", "mod"):
                 self.at += 1
                 factors = [("mod", self._join(factors), self.signed_factor())]
@@ -121,7 +121,9 @@ class _Reader:
     def _continues(self, kind: str) -> bool:
         if kind == "|":
             return not self.bars
-        return kind in ("num", "sym", "cmd", "(", "{", "[", "word")
+        if kind == "cmd":
+            return self.value() not in _CLOSING
+        return kind in ("num", "sym", "(", "{", "[", "word")
 
     def _juxtapose(self, factors: list[Node]) -> None:
         """A factor without a sign before it: a product, or the fraction of a mixed number."""
@@ -375,11 +377,14 @@ class _Reader:
             self.at += 1
             return self._function(self.tokens[self.at - 1][1])
         factors = [self.factor()]
-        while self.peek() in ("sym", "cmd", "num", "word") and not (
-            self.peek() == "cmd" and self.value() in FUNCTIONS
-        ):
+        while self.peek() in ("sym", "num", "word") or self._argument_command():
             factors.append(self.factor())
         return self._join(factors)
+
+    def _argument_command(self) -> bool:
+        """Whether a command follows that a function without brackets takes into its argument."""
+        stops = self.value() in FUNCTIONS or self.value() in _CLOSING or self.value() == "bmod"
+        return self.peek() == "cmd" and not stops
 
 
 def _proper(node: Node) -> bool:

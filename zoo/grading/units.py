@@ -19,6 +19,7 @@ _ALIASES = {
     "second": "s sec", "minute": "min", "hour": "h hr", "dollar": "usd buck $", "cent": "¢",
     "degree": "deg", "euro": "eur €", "newton": "n", "joule": "j", "watt": "w",
     "mph": "mile/hour mileanhour", "kph": "kilometer/hour kmh", "radian": "rad",
+    "am": "", "pm": "",
     "person": "people", "child": "children", "man": "men", "woman": "women", "mouse": "mice",
 }  # fmt: skip
 _CANONICAL = {alias: name for name, text in _ALIASES.items() for alias in [name, *text.split()]}

@@ -89,12 +89,12 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, bool, int]:
     body = list(tokens)
     words: list[str] = []
     percent, scale = False, 1
-    while body and (
-        body[0][0] in ("text", "\\$") or (body[0][0] == "word" and len(body[0][1]) > 3)
-    ):
+    sign = [body.pop(0)] if [kind for kind, _ in body[:2]] == ["-", "\\$"] else []
+    while body and (body[0][0] in ("text", "\\$") or _is_caption(body)):
         words.append(body.pop(0)[1])
         if body[:1] == [(":", ":")]:
             body.pop(0)
+    body = sign + body
     tail: list[str] = []
     while body:
         kind, value = body[-1]
@@ -113,6 +113,11 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, bool, int]:
             break
         body.pop()
     return body, " ".join([*words, *reversed(tail)]), percent, scale
+
+
+def _is_caption(body: list[Token]) -> bool:
+    """Whether the first word is a caption such as `Total: `."""
+    return body[0][0] == "word" and len(body) > 2 and body[1][0] == ":"
 
 
 def _unit_power(body: list[Token]) -> list[str]:
