@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from zoo.grading import units
 from zoo.grading.evaluate import close
@@ -46,6 +47,8 @@ def same(gold: Form, prediction: Form) -> Answer:
         return _relations(gold, prediction)
     if isinstance(gold, Raw) or isinstance(prediction, Raw):
         return _raw(gold, prediction)
+    if isinstance(gold, Listing) != isinstance(prediction, Listing):
+        gold, prediction = _single(gold), _single(prediction)
     if isinstance(gold, Quantity) and isinstance(prediction, Quantity):
         return _quantities(gold, prediction)
     if isinstance(gold, Words) and isinstance(prediction, Words):
@@ -58,19 +61,15 @@ def same(gold: Form, prediction: Form) -> Answer:
         return _numerals(gold, prediction)
     if isinstance(gold, Ratio) or isinstance(prediction, Ratio):
         return _ratios(gold, prediction)
-    return _mixed(gold, prediction)
-
-
-def _mixed(gold: Form, prediction: Form) -> Answer:
-    """Two forms of different kinds: sets written in two ways, a list of one, or simply not the
-    same.
-    """
-    for one, other in ((gold, prediction), (prediction, gold)):
-        if isinstance(one, Listing) and not isinstance(other, Listing):
-            items = _distinct(one) if one.brackets in ("", "{}") else list(one.items)
-            if len(items) == 1:
-                return same(items[0], other) if one is gold else same(other, items[0])
     return _sets(gold, prediction)
+
+
+def _single(form: Form) -> Form:
+    """The element of a list, set or bracket of one."""
+    if isinstance(form, Listing):
+        items = _distinct(form) if form.brackets in ("", "{}") else list(form.items)
+        return items[0] if len(items) == 1 else form
+    return form
 
 
 def _sets(gold: Form, prediction: Form) -> Answer:
@@ -118,7 +117,10 @@ def _degrees(gold: Quantity, prediction: Quantity) -> Answer:
     angle, radians = (gold, prediction) if gold.unit == "degree" else (prediction, gold)
     if angle.value is None or radians.value is None or isinstance(radians.value, int):
         return False
-    return "pi" in repr(radians.node) and close(angle.value * 0.017453292519943295, radians.value)
+    written = repr(radians.node)
+    return ("'pi'" in written or "'deg'" in written) and close(
+        angle.value * 0.017453292519943295, radians.value
+    )
 
 
 def _listings(gold: Listing, prediction: Listing) -> Answer:
@@ -126,7 +128,8 @@ def _listings(gold: Listing, prediction: Listing) -> Answer:
     loose = {left, right}
     if (left == right and left in ("", "{}")) or loose == {"", "{}"}:
         return _bags(gold, prediction)
-    if left == right or loose <= {"", "()", "<>"} or loose in ({"", "[]"}, {"<>", "[]"}):
+    vectors = loose == {"()", "[]"} and len(gold.items) > 2
+    if left == right or vectors or loose <= {"", "()", "<>"} or loose in _LOOSE:
         if len(gold.items) == len(prediction.items):
             answer = _ordered(gold.items, prediction.items)
             return answer
@@ -249,6 +252,9 @@ def _ratios(gold: Form, prediction: Form) -> Answer:
     return False
 
 
+_LOOSE = ({"", "[]"}, {"<>", "[]"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Value:
     """What an equation gives: a name, and the forms that may stand for its value."""
@@ -306,12 +312,21 @@ def _given(form: Form, strict: bool) -> _Value | None:
         if strict:
             _check_chain(sides, signs)
         open_sides = sides if strict or not any(labels) else sides[-1:]
-        if named is None and any(isinstance(side, Quantity) and side.names for side in open_sides):
+        unknowns = any(isinstance(side, Quantity) and side.names for side in open_sides)
+        if named is None and unknowns and not _all_same(sides):
             return None
     if any(isinstance(side, Raw) and not side.text for side in sides):
         return None
     kept = tuple(sides) if "approx" in form.signs and not strict else (sides[-1], sides[0])
     return _Value(named, kept if len(sides) > 1 else (sides[0],))
+
+
+def _all_same(sides: list[Form]) -> bool:
+    """Whether neighbouring sides are the same formula, so that the equation only rewrites it."""
+    return all(
+        isinstance(one, Quantity) and isinstance(other, Quantity) and same(one, other)
+        for one, other in pairwise(sides)
+    )
 
 
 def _check_chain(sides: list[Form], signs: tuple[str, ...]) -> None:

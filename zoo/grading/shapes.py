@@ -85,6 +85,8 @@ def read_tokens(tokens: list[Token]) -> Form:
 
 def _is_prose(tokens: list[Token]) -> bool:
     kinds = {kind for kind, _ in tokens}
+    if kinds == {"sym", "text"} and tokens[-1][0] == "text" and units.known(tokens[-1][1]):
+        return False
     return kinds <= _PROSE and bool(kinds & {"word", "text"})
 
 
@@ -169,6 +171,8 @@ def _label(piece: list[Token]) -> int:
     """How far an equation's side names what is asked for: 2 a name, 1 a description, 0 a value."""
     if not piece:
         return 2
+    if piece[0][0] == "-":
+        return 0
     if any(kind == "cmd" and value in _DESCRIPTIONS for kind, value in piece):
         return 2
     depth = below = 0
@@ -203,9 +207,11 @@ def _mark(piece: list[Token], index: int) -> bool:
 
 def _bracketed(tokens: list[Token]) -> Form | None:
     """A tuple, interval, set, vector or matrix where one pair of brackets holds the whole."""
-    first, last = tokens[0][0], tokens[-1][0]
     if tokens[0] == ("cmd", "begin"):
         return _matrix(tokens)
+    if tokens[0][0] in _OPEN and tokens[-1][0] == "text" and not units.says_more(tokens[-1][1]):
+        tokens = tokens[:-1]
+    first, last = tokens[0][0], tokens[-1][0]
     if first not in _OPEN or last not in _SHUT or not _closes_at_end(tokens):
         return None
     inside = tokens[1:-1]
@@ -215,9 +221,8 @@ def _bracketed(tokens: list[Token]) -> Form | None:
         return _set(inside)
     pieces, signs = _split(inside, frozenset((",", ";")))
     if not signs:
-        if any(kind in SIGNS or kind in _LISTING for kind, _ in inside):
-            return read_tokens(inside)
-        return Listing((read_tokens(inside),), "<>") if first == "langle" else None
+        form = read_tokens(inside)
+        return Listing((form,), "<>") if first == "langle" else form
     items = tuple(map(read_tokens, pieces))
     if first == "{":
         return Listing(items)

@@ -67,6 +67,11 @@ def is_unit_word(word: str, after_space: bool = False) -> bool:
     return len(word) > 3 or word.lower() in _CANONICAL or _singular(word.lower()) in _CANONICAL
 
 
+def known(words: str) -> bool:
+    """Whether the words are a unit of the table."""
+    return canonical(words) in _ALIASES
+
+
 def canonical(words: str) -> str:
     """One spelling of a unit: abbreviations, plurals, squares and "per"; empty where it says
     nothing.
