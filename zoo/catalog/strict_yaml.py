@@ -17,7 +17,7 @@ import yaml
 
 from zoo.errors import Fault, InputError
 
-MAX_BYTES, MAX_NODES, MAX_DEPTH = 1_000_000, 20_000, 50
+MAX_BYTES, MAX_NODES, MAX_DEPTH, MAX_DIGITS = 1_000_000, 20_000, 50, 1_000
 KeyPath = tuple[str | int, ...]
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -113,7 +113,7 @@ def parse(text: str, file: str = "<text>") -> Document:
 
 
 def _bound(text: str, document: Document) -> None:
-    """Refuse aliases, depth and node counts before anything walks the tree."""
+    """Refuse aliases, tags, depth and node counts before anything walks the tree."""
     depth = nodes = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         at = (event.start_mark.line + 1, event.start_mark.column + 1)
@@ -121,6 +121,8 @@ def _bound(text: str, document: Document) -> None:
             raise InputError(document.fault_at(*at, "an alias (`*name`)", "the value written out"))
         if isinstance(event, yaml.DocumentStartEvent) and nodes:
             raise InputError(document.fault_at(*at, "a second document", "one document a file"))
+        if tag := getattr(event, "tag", None):
+            raise InputError(document.fault_at(*at, f"a tag ({tag})", "a plain value"))
         if isinstance(event, yaml.NodeEvent):
             nodes += 1
         depth += isinstance(event, yaml.CollectionStartEvent)
@@ -159,13 +161,13 @@ def _scalar(
     node: yaml.ScalarNode, at: tuple[int, int], document: Document, faults: list[Fault]
 ) -> Any:
     text = node.value
-    if node.tag.startswith("!") or node.tag.startswith("tag:yaml.org,2002:python"):
-        faults.append(document.fault_at(*at, f"a tag ({node.tag})", "a plain value"))
-        return None
     if node.style is not None:  # quoted or block: text, as written
         return text
     if text in _WORDS:
         return _WORDS[text]
-    if _INT.fullmatch(text):
-        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    if not _INT.fullmatch(text):
+        return float(text) if _FLOAT.fullmatch(text) else text
+    if len(text) > MAX_DIGITS:
+        faults.append(document.fault_at(*at, "a whole number that is too long", "quotes, if text"))
+        return None
+    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)

@@ -26,7 +26,23 @@ def validate(model: type[M], document: Document) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise InputError([_fault(model, document, item) for item in error.errors()]) from None
+        items = _without_echoes(model, document, error.errors())
+        raise InputError([_fault(model, document, item) for item in items]) from None
+
+
+def _without_echoes(model: type[BaseModel], document: Document, items: list[Any]) -> list[Any]:
+    """The errors less those that a key is missing where a misspelling of it was found."""
+    meant: set[KeyPath] = set()
+    for item in items:
+        if item["type"] == "extra_forbidden":
+            *parent, key = _path_in(document.data, item["loc"])
+            known = sorted(_fields_at(model, tuple(parent)))
+            meant.update((*parent, name) for name in known if did_you_mean(str(key), [name]))
+    return [
+        item
+        for item in items
+        if item["type"] != "missing" or _path_in(document.data, item["loc"]) not in meant
+    ]
 
 
 def _fault(model: type[BaseModel], document: Document, error: Any) -> Fault:

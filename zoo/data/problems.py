@@ -107,6 +107,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
         yield from enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=1)
         return
+    line = 0
     try:
         with path.open(encoding="utf-8") as stream:
             for line, text in enumerate(stream, start=1):

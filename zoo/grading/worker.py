@@ -67,10 +67,10 @@ def _load() -> Any:
     from math_verify import parse, verify
 
     def judge(gold: str, prediction: str) -> dict[str, Any]:
-        expected = parse(gold, parsing_timeout=None)
+        expected = parse(gold, parsing_timeout=None)  # pyright: ignore[reportArgumentType]
         if not expected:
             return {"bad_gold": "math-verify reads nothing in the reference"}
-        found = parse(prediction, parsing_timeout=None)
+        found = parse(prediction, parsing_timeout=None)  # pyright: ignore[reportArgumentType]
         return {"equal": bool(verify(expected, found, timeout_seconds=None))}
 
     return judge

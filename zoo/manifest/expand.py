@@ -10,6 +10,8 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+from pydantic import ValidationError
+
 from zoo.catalog import (
     Card,
     Catalog,
@@ -80,12 +82,16 @@ class _Expansion:
             ],
         }
         axes |= {axis: found for axis in ("prompt", "recipe") if (found := getattr(grid, axis))}
-        for axis in axes.keys() - {"model", "data"}:
+        for axis in [axis for axis in axes if axis not in ("model", "data")]:
             for i, name in enumerate(axes[axis]):
                 names.card(CARD_AXES[axis], name, ("grid", axis, i))
         for axis, values in grid.settings.items():
             axes[axis] = [self._setting(axis, v, ("grid", axis, i)) for i, v in enumerate(values)]
         for axis, values in axes.items():
+            if any(isinstance(value, (dict, list)) for value in values):
+                found = f"axis '{axis}' has a value that is a list or a mapping"
+                hint = "an axis names plain values; `overrides` can set others"
+                names.fault(("grid", axis), found, hint=hint)
             if len({str(v) for v in values}) != len(values):
                 names.fault(("grid", axis), f"axis '{axis}' names a value twice")
         return axes
@@ -232,9 +238,9 @@ class _Expansion:
         """The batch of a cell, or None and a fault where its numbers do not fit each other."""
         try:
             return Batch(**values)
-        except ValueError as error:
-            text = str(error).split("\n")[2].strip().removeprefix("Value error, ")
-            self.names.fault(("batch",), text.split(" [type=")[0])
+        except ValidationError as error:
+            for item in error.errors():
+                self.names.fault(("batch",), item["msg"].removeprefix("Value error, "))
             return None
 
 

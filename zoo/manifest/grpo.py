@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,8 @@ def check(name: str, value: Any) -> tuple[Any, str, str]:
             return value, "", ""
         return value, f"{name} cannot come from a card", "only beta and max_completion_length can"
     types = field["types"]
+    if isinstance(value, float) and not isfinite(value):
+        return value, f"{name} is {value}", "a number that is finite"
     if isinstance(value, int) and not isinstance(value, bool) and "float" in types:
         return float(value), "", ""
     kind = "null" if value is None else type(value).__name__

@@ -111,13 +111,9 @@ class Names:
             expected = "a Hugging Face folder (config.json, safetensors, tokenizer)"
             self.fault((*path, "path"), found, expected)
         elif self._free(ModelCard, name, path):
-            self._cards[ModelCard, name] = ModelCard(
-                form="model/1",
-                name=name,
-                path=str(folder),
-                prompt=ref.prompt,
-                stop_ids=ref.stop_ids,
-                cap=ref.cap,
+            said = {"prompt": ref.prompt, "stop_ids": ref.stop_ids, "cap": ref.cap}
+            self._cards[ModelCard, name] = ModelCard.model_validate(
+                {"schema": "model/1", "name": name, "path": str(folder)} | said
             )
         return name
 

@@ -115,7 +115,7 @@ def pretrain(name: str, out: Path, steps: int | None = None) -> None:
     started, running = time.monotonic(), 0.0
     for step, parts in enumerate(islice(batches(name, tokenizer, build.slips), steps), start=1):
         total = 0.0
-        tokens = sum(int((ids != tokenizer.pad_token_id).sum()) for ids in parts)
+        tokens = sum(int(torch.count_nonzero(ids != tokenizer.pad_token_id)) for ids in parts)
         for ids in parts:  # causal and padded right: no row sees its padding
             labels = ids.masked_fill(ids == tokenizer.pad_token_id, -100)
             loss = model(input_ids=ids, labels=labels, num_items_in_batch=tokens).loss

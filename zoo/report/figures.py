@@ -231,7 +231,7 @@ def _draw(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Canvas
 
-    style = {
+    style: dict[Any, Any] = {
         "svg.hashsalt": salt,
         "svg.fonttype": "none",
         "font.size": 9.5,

@@ -1,0 +1,209 @@
+"""The loader reads YAML as people mean it, and says where every fault is."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo.catalog import strict_yaml
+from zoo.catalog.strict_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from zoo.errors import InputError
+
+
+def value(text: str) -> object:
+    """What `key: text` holds."""
+    return strict_yaml.parse(f"key: {text}").data["key"]
+
+
+def message(text: str) -> str:
+    """The whole message that a text gives."""
+    with pytest.raises(InputError) as caught:
+        strict_yaml.parse(text, "file.yaml")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1e-6", 1e-6),
+        ("3.0e-4", 3e-4),
+        ("1e5", 1e5),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("-7", -7),
+        ("+7", 7),
+        ("007", 7),
+        ("0o17", 15),
+        ("0x1F", 31),
+        (".inf", math.inf),
+        ("-.inf", -math.inf),
+    ],
+)
+def test_a_number_is_a_number(text: str, expected: float) -> None:
+    assert value(text) == expected
+    assert type(value(text)) is type(expected)
+
+
+def test_not_a_number_is_a_float() -> None:
+    found = value(".nan")
+    assert isinstance(found, float)
+    assert math.isnan(found)
+
+
+@pytest.mark.parametrize(
+    "text", ["no", "yes", "on", "off", "y", "1_000", "12:30:45", "2024-01-01", "1.2.3", "e5", "0b1"]
+)
+def test_words_that_yaml_1_1_turned_into_something_else_stay_text(text: str) -> None:
+    assert value(text) == text
+
+
+@pytest.mark.parametrize(("text", "expected"), [("true", True), ("False", False), ("~", None)])
+def test_the_words_of_yaml_1_2_mean_what_they_say(text: str, expected: object) -> None:
+    assert value(text) is expected
+
+
+@pytest.mark.parametrize("text", ['"1e-6"', "'true'", '"null"'])
+def test_what_is_quoted_is_text(text: str) -> None:
+    assert value(text) == text[1:-1]
+
+
+@pytest.mark.parametrize("text", ["!!str 5", "!!set {a}", "!mine [1]", "! 5", "!!int '5'"])
+def test_a_tag_is_refused_on_whatever_it_stands(text: str) -> None:
+    assert "file.yaml:1:6: a tag (" in message(f"key: {text}")
+
+
+def test_a_whole_number_without_end_is_refused() -> None:
+    assert "a whole number that is too long; expected quotes, if text" in message(
+        "a: " + "9" * 5000
+    )
+    assert value("9" * 1000) == int("9" * 1000)
+
+
+def test_keys_stay_text_whatever_they_look_like() -> None:
+    assert strict_yaml.parse("1: a\ntrue: b\nt1.0: c").data == {"1": "a", "true": "b", "t1.0": "c"}
+
+
+def test_an_empty_text_is_no_value() -> None:
+    assert strict_yaml.parse("").data is None
+    assert strict_yaml.parse("# only a comment\n").data is None
+
+
+def test_every_key_given_twice_is_reported_with_both_lines() -> None:
+    assert message("a: 1\nb: 2\na: 3\nc: {d: 1, d: 2}\n") == (
+        "file.yaml:3:1: 'a' again; first given on line 1\n"
+        "    a: 3\n"
+        "    ^\n"
+        "file.yaml:4:11: 'd' again; first given on line 4\n"
+        "    c: {d: 1, d: 2}\n"
+        "              ^"
+    )
+
+
+def test_an_alias_is_refused_before_anything_is_built() -> None:
+    assert message("a: &x [1]\nb: *x\n") == (
+        "file.yaml:2:4: an alias (`*name`); expected the value written out\n    b: *x\n       ^"
+    )
+
+
+def test_a_bomb_of_aliases_costs_nothing() -> None:
+    rows = ["a0: &a0 [x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)]
+    assert "an alias" in message("\n".join(rows))
+
+
+def test_depth_and_number_of_values_are_bounded() -> None:
+    deep = message("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
+    assert f"too deep or too many values; expected at most {MAX_DEPTH} levels" in deep
+    assert "too deep or too many values" in message("- 1\n" * (MAX_NODES + 1))
+
+
+def test_a_second_document_a_tag_and_a_key_that_is_a_list_are_refused() -> None:
+    assert "file.yaml:2:1: a second document; expected one document a file" in message(
+        "a: 1\n---\nb: 2"
+    )
+    assert "a tag (!python)" in message("a: !python os.system")
+    assert "a tag (tag:yaml.org,2002:python/name:os.system)" in message(
+        "a: !!python/name:os.system x"
+    )
+    assert "a key that is no plain word" in message("? [a, b]\n: 1")
+
+
+def test_merge_keys_are_no_merge_keys() -> None:
+    assert strict_yaml.parse("<<: {a: 1}\nb: 2").data == {"<<": {"a": 1}, "b": 2}
+
+
+def test_a_tab_where_spaces_belong_is_placed() -> None:
+    assert message("a:\n\tb: 1\n") == (
+        "file.yaml:2:1: not YAML: while scanning for the next token "
+        "found character '\\t' that cannot start any token\n"
+        "    \tb: 1\n"
+        "    ^"
+    )
+
+
+def test_text_that_is_not_yaml_is_placed() -> None:
+    assert message("grid: [a, b\nseeds: [0]\n").startswith("file.yaml:2:6: not YAML: while parsing")
+
+
+@pytest.mark.parametrize("text", ["a: b\0c", "a: \x07", "\x1b[2J"])
+def test_control_characters_are_refused(text: str) -> None:
+    assert "file.yaml:1:1: not YAML" in message(text)
+
+
+def test_a_file_with_a_byte_order_mark_reads_like_one_without(tmp_path: Path) -> None:
+    path = tmp_path / "bom.yaml"
+    path.write_bytes(b"\xef\xbb\xbfname: x\n")
+    assert strict_yaml.read(path).data == {"name": "x"}
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_the_byte(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("name: café".encode("latin-1"))
+    with pytest.raises(InputError) as caught:
+        strict_yaml.read(path)
+    assert str(caught.value) == f"{path}: byte 9 is not UTF-8; expected a text file in UTF-8"
+
+
+def test_a_file_that_is_too_big_is_not_read_through(tmp_path: Path) -> None:
+    path = tmp_path / "big.yaml"
+    with path.open("wb") as stream:
+        stream.truncate(50 * MAX_BYTES)
+    with pytest.raises(InputError) as caught:
+        strict_yaml.read(path)
+    assert str(caught.value) == f"{path}: too big; expected at most 1,000,000 bytes"
+
+
+def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as missing:
+        strict_yaml.read(tmp_path / "no.yaml")
+    assert str(missing.value) == (
+        f"{tmp_path / 'no.yaml'}: cannot be read: No such file or directory; "
+        "expected a YAML file; check the path"
+    )
+    with pytest.raises(InputError, match="Is a directory"):
+        strict_yaml.read(tmp_path)
+
+
+def test_places_are_kept_for_keys_and_values() -> None:
+    document = strict_yaml.parse("a:\n  - b: 1\n    c: 2\n", "file.yaml")
+    assert str(document.fault(("a", 0, "c"), "wrong", key=True)) == (
+        "file.yaml:3:5: wrong\n        c: 2\n        ^"
+    )
+    assert document.fault(("a", 0, "c"), "wrong").place == "file.yaml:3:8"
+    assert document.fault(("a", 0, "nothing", "there"), "wrong").place == "file.yaml:2:5"
+
+
+@given(st.text(max_size=200) | st.text("ab:-[]{},&*!|>'\"\n #%@?0.\t\\", max_size=60))
+def test_any_text_gives_values_or_an_input_error(text: str) -> None:
+    with suppress(InputError):
+        assert strict_yaml.parse(text).lines == text.splitlines()
+
+
+@given(st.floats(allow_nan=False) | st.integers(-(10**30), 10**30))
+def test_a_number_written_by_python_reads_as_itself(number: float) -> None:
+    text = repr(number).replace("inf", ".inf")
+    assert value(text) == number

@@ -1,0 +1,177 @@
+"""Wrong manifests: one clear message a fault, with file, line, caret and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from zoo.catalog import Catalog
+from zoo.errors import InputError
+from zoo.manifest import expand, load
+
+Write = Callable[..., Path]
+
+
+def message(path: Path) -> str:
+    """The whole message that loading and expanding gives."""
+    with pytest.raises(InputError) as caught:
+        expand(load(path), Catalog())
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_an_unknown_model_is_named_with_the_nearest_known_one(write: Write) -> None:
+    path = write(grid="{model: [pocket-lama], reward: correctness, data: pocket-easy}")
+    assert message(path) == (
+        f"{path}:5:16: unknown model 'pocket-lama'; did you mean 'pocket-llama'?\n"
+        "    grid: {model: [pocket-lama], reward: correctness, data: pocket-easy}\n"
+        "                   ^"
+    )
+
+
+def test_a_model_unlike_any_other_gets_the_list(write: Write) -> None:
+    path = write(grid="{model: gpt, reward: correctness, data: pocket-easy}")
+    assert "unknown model 'gpt'; there are: pocket-llama, pocket-mistral, pocket-qwen2" in message(
+        path
+    )
+
+
+def test_a_misspelt_key_is_named_with_the_key_that_was_meant(write: Write) -> None:
+    path = write(round="4")
+    assert message(path) == (
+        f"{path}:8:1: unknown key 'round'; did you mean 'rounds'?\n    round: 4\n    ^"
+    )
+
+
+def test_a_misspelt_key_deep_inside_is_understood_too(write: Write) -> None:
+    path = write(evaluate="{full: {benchmark: [pocket-easy], at: [last]}}")
+    assert message(path).startswith(
+        f"{path}:7:19: unknown key 'evaluate.full.benchmark'; did you mean 'benchmarks'?\n"
+    )
+
+
+def test_all_faults_are_reported_together(write: Write) -> None:
+    text = message(write(rounds="0", seeds="[1, 1]", recipe=None))
+    assert ":6:9: rounds is 0; expected greater than or equal to 1" not in text  # moved up a line
+    assert "rounds is 0; expected greater than or equal to 1" in text
+    assert "seeds is a list; expected seeds that differ" in text
+    assert "'recipe' is missing" in text
+
+
+def test_unknown_names_of_all_kinds_are_reported_together(write: Write) -> None:
+    path = write(
+        grid="{model: [a, b], reward: c, data: d, prompt: e, recipe: f, grpo.bta: 0}",
+        evaluate="{full: {benchmarks: [g], at: [last], decodings: [h]}}",
+    )
+    text = message(path)
+    for found in ("model 'a'", "model 'b'", "reward 'c'", "data 'd'", "prompt 'e'", "recipe 'f'"):
+        assert f"unknown {found}" in text
+    assert "unknown GRPO setting 'bta'; did you mean 'beta'?" in text
+    assert "unknown benchmark 'g'" in text
+    assert "unknown decoding 'h'; there are: t1.0, t0" in text
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "no.yaml"
+    assert message(path) == (
+        f"{path}: cannot be read: No such file or directory; expected a YAML file; check the path"
+    )
+
+
+def test_a_file_that_is_not_yaml_is_placed(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text("schema: experiment/1\nname: [small\nrounds: 3\n")
+    assert message(path).startswith(f"{path}:3:")
+    assert "not YAML: while parsing a flow sequence" in message(path)
+
+
+@pytest.mark.parametrize(("text", "found"), [("", "nothing"), ("- a", "a list"), ("word", "a str")])
+def test_a_yaml_file_that_is_no_manifest_says_what_it_is(
+    tmp_path: Path, text: str, found: str
+) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(text)
+    assert message(path).startswith(f"{path}:1:1: {found}; expected keys and values (`key: value`)")
+
+
+def test_the_name_is_the_name_of_the_file(write: Write) -> None:
+    path = write(name="other")
+    assert message(path).startswith(
+        f"{path}:2:7: the manifest calls itself 'other'; expected 'small', as its file is named"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "found"),
+    [
+        ("beta: high", "beta is 'high'; TRL wants float"),
+        ("use_vllm: false", "'use_vllm' is not for a manifest; placement belongs to the compute"),
+        ("seed: 3", "'seed' is not for a manifest; seeds are replicates: `seeds: [0, 1, 2]`"),
+        ("beta: .nan", "beta is nan; a number that is finite"),
+        ("num_iterations: 1.5", "num_iterations is 1.5; TRL wants int"),
+        ("temperature: from-card", "temperature cannot come from a card"),
+    ],
+)
+def test_a_setting_that_is_not_for_a_manifest_says_why(
+    write: Write, setting: str, found: str
+) -> None:
+    assert found in message(write(grpo=f"{{{setting}}}"))
+
+
+def test_an_unknown_axis_is_understood(write: Write) -> None:
+    path = write(grid="{model: pocket-llama, reward: correctness, data: pocket-easy, seed: [1]}")
+    assert "unknown axis 'seed'" in message(path)
+    path = write(grid="{model: pocket-llama, reward: correctness, data: pocket-easy, propmt: none}")
+    assert "unknown axis 'propmt'; did you mean 'prompt'?" in message(path)
+
+
+def test_an_axis_that_names_a_value_twice_is_refused(write: Write) -> None:
+    path = write(
+        grid="{model: [pocket-llama, pocket-llama], reward: correctness, data: pocket-easy}"
+    )
+    assert "axis 'model' names a value twice" in message(path)
+
+
+def test_a_schedule_without_a_time_is_refused(write: Write) -> None:
+    text = message(write(evaluate="{full: {benchmarks: [pocket-easy]}}"))
+    assert "expected a schedule says when" in text or "a schedule says when" in text
+
+
+def test_a_batch_that_cannot_be_split_is_refused(write: Write) -> None:
+    text = message(write(batch="{prompts: 5, updates: 2}"))
+    assert "prompts (5) must be a multiple of updates (2)" in text
+    assert message(write(batch="{promts: 5}")).count("unknown key 'batch.promts'") == 1
+
+
+def test_a_model_folder_that_is_not_there_is_refused(write: Write) -> None:
+    path = write(
+        grid="{model: {path: nowhere, prompt: none}, reward: correctness, data: {path: no.jsonl}}"
+    )
+    text = message(path)
+    assert "no model folder at 'nowhere'; expected a Hugging Face folder" in text
+    assert "no file at 'no.jsonl'; expected a jsonl or parquet file" in text
+
+
+def test_exclusions_that_match_nothing_are_faults(write: Write) -> None:
+    assert "axis 'model' has no value 'pocket-lama'; did you mean 'pocket-llama'?" in message(
+        write(exclude="[{model: pocket-lama, why: small}]")
+    )
+    assert "no axis 'modle'; did you mean 'model'?" in message(
+        write(exclude="[{modle: pocket-llama, why: small}]")
+    )
+    assert "'why' is missing" in message(write(exclude="[{model: pocket-llama}]"))
+
+
+def test_nothing_is_written_by_looking_at_a_manifest(write: Write) -> None:
+    path = write(grid="{model: no, reward: no, data: no}")
+    message(path)
+    assert sorted(path.parent.iterdir()) == [path]
+
+
+def test_a_misspelt_key_is_one_fault_even_where_the_key_is_needed(write: Write) -> None:
+    path = write(recipe=None, recipee="pocket")
+    assert message(path) == (
+        f"{path}:7:1: unknown key 'recipee'; did you mean 'recipe'?\n    recipee: pocket\n    ^"
+    )
