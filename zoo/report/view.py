@@ -7,7 +7,7 @@ many problems, and what is missing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from statistics import median
 from typing import Any
@@ -114,21 +114,20 @@ def _cell(found: Outcome, change: Contrast) -> Cell:
     hover = "; ".join(
         _told(name, side) for name, side in (("before", before), ("after", after)) if side
     )
-    cell = {
-        "gain": points(gain),
-        "before": percent(before.get("acc")) if before else DASH,
-        "after": percent(after.get("acc")) if after else DASH,
-        "boxed": _pair(before, after, "box_ratio", lambda v: percent(v, 0)),
-        "length": _pair(before, after, "mean_length", lambda v: f"{v:.0f}"),
-        "note": "" if after else state_words(found),
-        "hover": hover,
-    }
-    if gain is None or before is None:
-        return Cell(**cell)
-    low = min(before.values["acc"], before.values["acc"] + gain)
-    return Cell(
-        **cell, left=100 * low, width=100 * abs(gain), tint=min(1.0, abs(gain) / 0.6), loss=gain < 0
+    cell = Cell(
+        gain=points(gain),
+        before=percent(before.get("acc")) if before else DASH,
+        after=percent(after.get("acc")) if after else DASH,
+        boxed=_pair(before, after, "box_ratio", lambda v: percent(v, 0)),
+        length=_pair(before, after, "mean_length", lambda v: f"{v:.0f}"),
+        note="" if after else state_words(found),
+        hover=hover,
     )
+    if gain is None or before is None:
+        return cell
+    low = min(before.values["acc"], before.values["acc"] + gain)
+    tint = min(1.0, abs(gain) / 0.6)
+    return replace(cell, left=100 * low, width=100 * abs(gain), tint=tint, loss=gain < 0)
 
 
 def _told(name: str, side: Side) -> str:
