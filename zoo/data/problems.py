@@ -11,10 +11,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from zoo.catalog import BenchmarkCard, DataCard, LocalSource, PromptCard
+from zoo.catalog.cards import PocketSource
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.grading import extract
 from zoo.pocket import problems as pocket
@@ -38,11 +40,7 @@ def load(card: DataCard | BenchmarkCard) -> list[Problem]:
             count that the card denies.
     """
     if card.pocket is not None:
-        source = card.pocket
-        found = [
-            Problem(p.id, p.question, p.answer, p.level)
-            for p in pocket.generate(source.level, source.split, source.n, source.seed)
-        ]
+        found = list(_from_generator(card.pocket))
     else:
         assert card.local is not None
         found = list(_from_file(card.local))
@@ -67,6 +65,12 @@ def digest(problems: list[Problem]) -> str:
         for text in (problem.question, problem.answer):
             hasher.update(" ".join(text.split()).encode("utf-8", "surrogatepass") + b"\0")
     return hasher.hexdigest()[:16]
+
+
+@lru_cache(maxsize=16)
+def _from_generator(source: PocketSource) -> tuple[Problem, ...]:
+    made = pocket.generate(source.level, source.split, source.n, source.seed)
+    return tuple(Problem(p.id, p.question, p.answer, p.level) for p in made)
 
 
 def _from_file(source: LocalSource) -> Iterator[Problem]:

@@ -18,8 +18,9 @@ _MARK = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 # What may stand between two boxes of one answer: punctuation, math delimiters, a name with an
 # equals sign, and/or.
 _CONNECTIVE = re.compile(
-    r"(?:[\s,;.$&()\[\]|/+]|\\[\[\]();,:!\s]|\\(?:quad|qquad|text|mathrm|textbf|textit|mbox|left|right|or|vee|lor"
-    r"|wedge|land)\b|[{}]|\b(?:and|or|also|either|else|maybe|perhaps|possibly|alternatively|both|equivalently)\b"
+    r"(?:[\s,;.$&()\[\]|/+]|\\[\[\]();,:!\s]|\\(?:quad|qquad|text|mathrm|textbf|textit|mbox|left"
+    r"|right|or|vee|lor|wedge|land)\b|[{}]|\b(?:and|or|also|either|else|maybe|perhaps|possibly"
+    r"|alternatively|both|equivalently)\b"
     r"|[A-Za-z](?:_\{?\w{1,3}\}?)?(?:\(\w\))?\s*=)*",
     re.IGNORECASE,
 )

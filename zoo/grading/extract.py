@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.grading.boxes import last_answer
+from zoo.grading.tidy import wordset
 
 STOPS = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "</s>")
 MAX_TEXT_CHARS = 262_144  # 32k tokens of 8 characters; of a longer text the end is read
@@ -29,7 +30,8 @@ _NUMBER = re.compile(
 )
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _PHRASE = re.compile(
-    r"(?:answer|result|solution)(?:\s+(?:to|of|for)\s+[^.:\n]{1,60}?)?\s*(?:is|are|equals|:|=)(?!\w)\**\s*:?\**",
+    r"(?:answer|result|solution)(?:\s+(?:to|of|for)\s+[^.:\n]{1,60}?)?\s*"
+    r"(?:is|are|equals|:|=)(?!\w)\**\s*:?\**",
     re.IGNORECASE,
 )
 _A_LINE = re.compile(r"(?:^|\n)\s*(?:\*\*)?A(?:nswer)?\s*:(?:\*\*)?[ \t]*([^\n]+)", re.IGNORECASE)
@@ -37,7 +39,11 @@ _CLAUSE_END = re.compile(
     r"\n|\.(?=\s|$)|\.(?=\$\s*$)| because\b| since\b|;\s|,\s+(?:so|which|where|as)\b"
 )
 _ONE_ANSWER_CHARS = 200
-_PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{3,}\s+[A-Za-z]{2,}\s+[A-Za-z]{2,}")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+_COMMAND = re.compile(r"\\[A-Za-z]+\*?(?:\{[^{}]*\})?")
+_CODE = re.compile(r"__\w+__|\w\(\)|\blambda\b[^:]{0,40}:|\bimport\b|\w\(['\"]|\beval\b|\bexec\b")
+_IS = re.compile(r"\s(?:is|are|equals|was|be)\s")
+_PLAIN = wordset("and or either percent pct percentage pi sqrt sin cos tan log ln in cm mm km kg")
 
 
 def extract(text: str, policy: str, stop: Sequence[str] = STOPS) -> str | None:
@@ -81,7 +87,7 @@ def before_stop(text: str, stop: Sequence[str] = STOPS) -> str:
 
 
 def _simplerl(text: str) -> str | None:
-    return last_answer(text) or _after_phrase(text) or _last_number(text)
+    return _minerva(text) or last_answer(text) or _after_phrase(text) or _last_number(text)
 
 
 def _gsm8k(text: str) -> str | None:
@@ -93,13 +99,27 @@ def _gsm8k(text: str) -> str | None:
 
 def _auto(text: str) -> str | None:
     return (
-        last_answer(text)
+        _minerva(text)
+        or last_answer(text)
         or _gsm8k(text)
         or _after_phrase(text)
         or _after_a_line(text)
         or _whole(text)
         or _last_formula(text)
     )
+
+
+def _minerva(text: str) -> str | None:
+    """The sentence "The final answer is $...$. I hope it is correct." where it stands after the
+    last box.
+    """
+    end = text.rfind(". I hope it is correct")
+    if end < 0 or text.rfind("boxed{") > end:
+        return None
+    start = text.rfind("inal answer is", 0, end)
+    if start < 0 or "\n" in text[start:end]:
+        return None
+    return text[start + len("inal answer is") : end]
 
 
 def _after_phrase(text: str) -> str | None:
@@ -125,28 +145,39 @@ def _clause(text: str) -> str | None:
     one.
     """
     formula = _MATH.match(text)
-    if formula:
-        rest = text[formula.end() :]
-        end = _CLAUSE_END.search(rest)
-        tail = rest[: end.start()] if end else rest
-        return (formula.group() + tail).strip()
-    end = _CLAUSE_END.search(text)
+    start = formula.end() if formula else 0
+    end = _CLAUSE_END.search(text, start)
     clause = (text[: end.start()] if end else text).strip().strip("*").strip()
-    if not clause or not _PROSE.search(clause):
+    if not _words_outside(clause, 3):
         return clause or None
-    formulas = list(_MATH.finditer(clause))
-    if len(formulas) == 1:
-        return formulas[0].group()
-    numbers = _numbers(clause)
-    return numbers[0] if len(numbers) == 1 else clause
+    told = [match.end() for match in _IS.finditer(clause)]
+    if told and clause[told[-1] :].strip():
+        return _clause(clause[told[-1] :].strip())
+    found = [match.group() for match in _MATH.finditer(clause)]
+    found += _numbers(_MATH.sub(" ", clause))
+    return found[0] if len(found) == 1 else clause
 
 
 def _whole(text: str) -> str | None:
     """The text itself where it is short and reads as one answer and not as prose."""
     text = text.strip()
-    if not text or len(text) > _ONE_ANSWER_CHARS or "\n" in text or _PROSE.search(text):
+    if not text or len(text) > _ONE_ANSWER_CHARS or "\n" in text:
         return None
-    return text
+    if _CODE.search(text):
+        return text
+    formulas = any(len(match.group()) > 5 for match in _MATH.finditer(text))
+    limit = 1 if formulas or (_MATH.search(text) and any(map(str.isdigit, text))) else 6
+    limit = 2 if limit == 6 and any(map(str.isdigit, text)) else limit
+    return None if _words_outside(text, limit) else text
+
+
+def _words_outside(text: str, limit: int) -> bool:
+    """Whether at least `limit` words that are neither connectives nor percent stand outside
+    formulas.
+    """
+    outside = _MATH.sub(" ", text) if "$" in text or "\\" in text else text
+    outside = _COMMAND.sub(" ", outside)
+    return sum(word.lower() not in _PLAIN for word in _WORD.findall(outside)) >= limit
 
 
 def _last_formula(text: str) -> str | None:

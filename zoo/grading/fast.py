@@ -1,53 +1,115 @@
-"""What can be settled in microseconds, without sympy: equal texts, and numbers in every notation.
+"""What can be settled in microseconds, without sympy.
 
-`settle` says CORRECT, WRONG or EXHAUSTED with the stage that decided, or None where only symbols
-can tell. It looks at two short texts and knows neither completions nor workers.
+`settle` says CORRECT, WRONG, EXHAUSTED or BAD_GOLD with the stage that decided, or None where only
+symbols can tell. It looks at two short texts and knows neither completions nor workers. Bounds on
+form come first, then equal texts, then what a strict marker refuses whatever its value, then the
+comparison of forms.
 """
 
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from functools import lru_cache
 
+from zoo.grading.compare import Refused, same
+from zoo.grading.forms import Form, Listing, Matrix, Quantity, Raw, Relation
+from zoo.grading.shapes import read_form
+from zoo.grading.tidy import MAX_ANSWER_CHARS, tidy, too_much
 from zoo.grading.verdict import Verdict
 
-MAX_ANSWER_CHARS = 2_000
-_SPACING = re.compile(r"\\[,;:! ]|\\(?:quad|qquad|left|right|displaystyle)(?![A-Za-z])|[\s$]|\\\$")
-_FRACTION = re.compile(r"([+-]?)\\[dtc]?frac(?:\{(\d{1,40})\}|(\d))(?:\{(\d{1,40})\}|(\d))")
-_NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,400})?(?:\.\d{0,400})?")
+Settled = tuple[Verdict, str]
+_CACHED_CHARS = 400
+_UNEVALUATED = re.compile(
+    r"\\(?:int|iint|oint|sum|prod|lim|max|min|gcd|lcm|sup|inf|det|bmod|pmod|mod)(?![A-Za-z])"
+    r"|\\frac\s*\{d\}\s*\{d"
+)
+_FORBIDDEN = re.compile(
+    r"\\(?:cancel|bcancel|xcancel|sout|phantom|hphantom|vphantom|def|newcommand|renewcommand"
+    r"|input|include|write\d*|csname|catcode|let|immediate|href|url|html\w*|class|style|require"
+    r"|verb|begin\{comment\})(?![A-Za-z])"
+    r"|__|\blambda\b\s*:|[\"`;]\s*import\b|\bimport\b|\beval\b|\bexec\b|\bos\.|\bopen\("
+)
+_CHARACTERS = re.compile(r"[\w\s\\{}()\[\]+\-*/^=<>|.,:;!?'%$&]*", re.ASCII)
 
 
-def settle(gold: str, prediction: str) -> tuple[Verdict, str] | None:
+def settle(gold: str, prediction: str) -> Settled | None:
     """The verdict on `prediction` and how it was reached, or None where it takes symbols."""
     if len(prediction) > MAX_ANSWER_CHARS:
         return Verdict.EXHAUSTED, "structure"
-    left, right = tidy(gold), tidy(prediction)
-    if not left:
+    if len(gold) > MAX_ANSWER_CHARS:
+        return Verdict.BAD_GOLD, "structure"
+    if len(gold) + len(prediction) < _CACHED_CHARS:
+        return _settle_cached(gold, prediction)
+    return _settle(gold, prediction)
+
+
+def _settle(gold: str, prediction: str) -> Settled | None:
+    expected, found = tidy(gold), tidy(prediction)
+    if not expected:
         return Verdict.BAD_GOLD, "gold"
-    if left == right:
+    if expected == found:
         return Verdict.CORRECT, "text"
-    a, b = number(left), number(right)
-    if a is None or b is None:
-        return None
-    return (Verdict.CORRECT if a == b else Verdict.WRONG), "fast"
+    if too_much(prediction):
+        return Verdict.EXHAUSTED, "structure"
+    if _FORBIDDEN.search(prediction) and not _FORBIDDEN.search(gold):
+        return Verdict.WRONG, "refused"
+    if _UNEVALUATED.search(_last_side(found)) and not _UNEVALUATED.search(expected):
+        return Verdict.WRONG, "refused"
+    return _settle_forms(expected, found)
 
 
-@lru_cache(maxsize=65_536)
-def tidy(text: str) -> str:
-    """`text` without spacing, math delimiters and an end-of-sentence point."""
-    return _SPACING.sub("", text).rstrip(".")
+_settle_cached = lru_cache(maxsize=65_536)(_settle)
 
 
-def number(text: str) -> Fraction | None:
-    """The exact value of a tidy integer, decimal or fraction; None for anything else."""
-    if _NUMBER.fullmatch(text) and any(map(str.isdigit, text)):
-        return Fraction(text.replace(",", ""))
-    match = _FRACTION.fullmatch(text)
-    if match:
-        top, bottom = int(match[2] or match[3]), int(match[4] or match[5])
-        return Fraction(-top if match[1] == "-" else top, bottom) if bottom else None
-    top, slash, bottom = text.partition("/")
-    if slash and top.lstrip("+-").isdecimal() and bottom.isdecimal() and len(text) < 100:
-        return Fraction(int(top), int(bottom)) if int(bottom) else None
+def _settle_forms(expected: str, found: str) -> Settled | None:
+    left, right = read_form(expected), read_form(found)
+    if _decimal_comma(left, found):
+        left, right = left, read_form(found.replace(",", "."))
+    try:
+        answer = same(left, right)
+    except Refused:
+        return Verdict.WRONG, "refused"
+    except RecursionError:
+        return Verdict.EXHAUSTED, "structure"
+    if answer is not None:
+        return (Verdict.CORRECT if answer else Verdict.WRONG), "fast"
+    if _too_big(right):
+        return Verdict.EXHAUSTED, "structure"
+    return _for_symbols(left, right, found)
+
+
+def _for_symbols(left: Form, right: Form, found: str) -> Settled | None:
+    """None where a worker may decide, else why it may not."""
+    if isinstance(right, Raw):
+        if not _CHARACTERS.fullmatch(found) or found.count("=") > 1:
+            return Verdict.WRONG, "refused"
+        if "\\" not in found and not isinstance(left, Raw):
+            return Verdict.WRONG, "refused"
     return None
+
+
+def _last_side(text: str) -> str:
+    return text.rsplit("=", 1)[-1]
+
+
+def _decimal_comma(gold: Form, found: str) -> bool:
+    """Whether a comma in the answer to a decimal reference is a decimal comma: `2,74` for 2.74."""
+    return (
+        isinstance(gold, Quantity)
+        and gold.places is not None
+        and re.fullmatch(r"-?\d+,\d{1,2}", found) is not None
+    )
+
+
+def _too_big(form: Form) -> bool:
+    match form:
+        case Quantity():
+            return form.too_big
+        case Listing():
+            return any(map(_too_big, form.items))
+        case Relation():
+            return any(map(_too_big, form.sides))
+        case Matrix():
+            return any(_too_big(cell) for row in form.rows for cell in row)
+        case _:
+            return False

@@ -43,6 +43,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     deadline: float
     job: int | None = None
+    sent: float = 0.0
     ready: bool = False
     pending: bytes = b""
 
@@ -76,7 +77,7 @@ class Pool:
                     self._send(worker, waiting.popleft(), jobs)
             for worker, reply in self._wait():
                 if worker.job is not None:
-                    replies[worker.job] = reply
+                    replies[worker.job] = reply | {"ms": (time.monotonic() - worker.sent) * 1e3}
                     worker.job = None
         fault = {"fault": f"no worker starts: {self._last_error or 'see standard error'}"}
         return [fault if reply is None else reply for reply in replies]
@@ -106,7 +107,8 @@ class Pool:
         gold, prediction = jobs[job]
         line = json.dumps({"gold": gold, "prediction": prediction}) + "\n"
         worker.job = job
-        worker.deadline = time.monotonic() + self.limits.wall_s + _GRACE_S
+        worker.sent = time.monotonic()
+        worker.deadline = worker.sent + self.limits.wall_s + _GRACE_S
         assert worker.process.stdin is not None
         with suppress(BrokenPipeError):  # its end is then read as such
             worker.process.stdin.write(line.encode("ascii"))

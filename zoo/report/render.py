@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from zoo.report import view
+from zoo.report import made, view
 from zoo.report.collect import Results, rows
 from zoo.report.figures import across, figures, legend
 from zoo.track.store import write_text
@@ -76,11 +76,11 @@ def _context(results: Results) -> dict[str, Any]:
         "across": across(results),
         "samples": pairs,
         "chosen": chosen,
-        "evaluations": view.evaluation_rows(results),
-        "trials": view.trial_rows(results),
-        "numbers": view.number_rows(results),
-        "stacks": view.stacks(results),
-        "provenance": view.provenance(results),
+        "evaluations": made.evaluation_rows(results),
+        "trials": made.trial_rows(results),
+        "numbers": made.number_rows(results),
+        "stacks": made.stacks(results),
+        "provenance": made.provenance(results),
         "failures": view.failures(results),
         "missing": [o.trial.id for o in results.outcomes if o.state == "missing"],
         "words": view.STATE_WORDS,

@@ -23,7 +23,8 @@ def table(results: Results) -> str:
     if not benchmarks:
         blocks.append("no evaluation reaches the horizon, so there is no before and after")
     counts = ", ".join(f"{n} {state}" for state, n in results.counts.items())
-    blocks.append(f"{len(results.outcomes)} trials: {counts or 'none'}")
+    plural = "" if len(results.outcomes) == 1 else "s"
+    blocks.append(f"{len(results.outcomes)} trial{plural}: {counts or 'none'}")
     return "\n\n".join(blocks)
 
 

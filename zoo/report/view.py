@@ -7,7 +7,7 @@ many problems, and what is missing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from statistics import median
 from typing import Any
@@ -15,10 +15,8 @@ from typing import Any
 from zoo.manifest.schema import Decoding
 from zoo.manifest.trial import Evaluation
 from zoo.report.collect import Contrast, Results, Side
-from zoo.report.numbers import DASH, TIMES, duration, interval, length, percent, points
-from zoo.track import record
-from zoo.track.outcome import Completion, Measured, Outcome, completions
-from zoo.track.store import Store, read_json
+from zoo.report.numbers import DASH, TIMES, interval, percent, points
+from zoo.track.outcome import Completion, Outcome, completions
 
 SAMPLED_TRIALS = 36
 SAMPLED_PROBLEMS = 4
@@ -114,20 +112,21 @@ def _cell(found: Outcome, change: Contrast) -> Cell:
     hover = "; ".join(
         _told(name, side) for name, side in (("before", before), ("after", after)) if side
     )
-    cell = Cell(
+    base = before.get("acc") if before else None
+    left, moved = (base, gain) if base is not None and gain is not None else (0.0, 0.0)
+    return Cell(
         gain=points(gain),
-        before=percent(before.get("acc")) if before else DASH,
+        before=percent(base),
         after=percent(after.get("acc")) if after else DASH,
         boxed=_pair(before, after, "box_ratio", lambda v: percent(v, 0)),
         length=_pair(before, after, "mean_length", lambda v: f"{v:.0f}"),
         note="" if after else state_words(found),
         hover=hover,
+        left=100 * min(left, left + moved),
+        width=100 * abs(moved),
+        tint=min(1.0, abs(moved) / 0.6),
+        loss=moved < 0,
     )
-    if gain is None or before is None:
-        return cell
-    low = min(before.values["acc"], before.values["acc"] + gain)
-    tint = min(1.0, abs(gain) / 0.6)
-    return replace(cell, left=100 * low, width=100 * abs(gain), tint=tint, loss=gain < 0)
 
 
 def _told(name: str, side: Side) -> str:
@@ -149,11 +148,11 @@ def summary(results: Results) -> list[str]:
         changes = [results.contrast(found, evaluation) for found in results.outcomes]
         gains = [c.gain for c in changes if c.gain is not None]
         if gains:
-            spread = f"{points(min(gains))} to {points(max(gains))}"
+            middle = f" (median {points(median(gains))})" if len(gains) > 2 else ""
+            spread = " to ".join(dict.fromkeys([points(min(gains)), points(max(gains))]))
             what = f"{evaluation.benchmark.name}, {decoding_words(evaluation.decoding)}"
-            middle = f"median {points(median(gains))}"
             count = f"{len(gains)} of {len(changes)} trials"
-            told.append(f"{what}: accuracy changed by {spread} points ({middle}) in {count}.")
+            told.append(f"{what}: accuracy changed by {spread} points{middle} in {count}.")
     return told
 
 
@@ -222,7 +221,8 @@ def _trial_count(results: Results) -> str:
     told = f" {TIMES} ".join(named)
     product = prod(n for n, _ in sizes)
     some = "" if product == len(results.outcomes) else ", some cells left out or added"
-    return f"{len(results.outcomes)} trials ({told}{some})"
+    trials = "trial" if len(results.outcomes) == 1 else "trials"
+    return f"{len(results.outcomes)} {trials} ({told}{some})"
 
 
 def round_words(results: Results) -> str:
@@ -283,109 +283,6 @@ def _sample(
     what = f"{e.benchmark.name}, {decoding_words(e.decoding)}: {accuracy}"
     label = [*(str(v) for v in found.trial.cell.values()), f"seed {found.trial.seed}"]
     return Sample(" · ".join(label), what, pairs)
-
-
-def evaluation_rows(results: Results) -> list[tuple[str, ...]]:
-    """How each benchmark was measured."""
-    caps = {(o.trial.model.cap) for o in results.outcomes}
-    cap = "/".join(map(str, sorted(caps)))
-    graders: dict[tuple[str, str], set[str]] = {}
-    for found in results.outcomes:
-        for m in found.measured:
-            graders.setdefault((m.benchmark, m.decoding), set()).add(m.score_id)
-    return [
-        (
-            e.benchmark.name,
-            e.decoding_name,
-            f"{decoding_words(e.decoding)}, top-p {e.decoding.top_p:g}",
-            str(e.decoding.max_tokens or cap),
-            str(e.problems or e.benchmark.n or "all"),
-            e.benchmark.extract,
-            grader_versions(results.store, graders.get((e.benchmark.name, e.decoding_name), set())),
-            e.digest,
-        )
-        for e in results.headline
-    ]
-
-
-def grader_versions(store: Store, score_ids: set[str]) -> str:
-    """Versions of the grader behind some scores (a few are looked at), as recorded with them."""
-    seen = set()
-    for id_ in sorted(score_ids)[:24]:
-        folder = store.folder("scores", id_)
-        made = record.read(folder)
-        said = {**(read_json(folder / "score.json") or {}), **(made.identity if made else {})}
-        seen.add(str(said.get("grader", "unknown")))
-    return ", ".join(sorted(seen)) or DASH
-
-
-def trial_rows(results: Results) -> list[tuple[str, ...]]:
-    """Which run each row of the headline is: ids, attempts, digests, stack, time."""
-    return [
-        (
-            o.trial.id,
-            state_words(o),
-            str(o.trial.seed),
-            str(o.attempt),
-            f"{o.reached} of {o.trial.rounds}",
-            duration(o.record.seconds) if o.record else DASH,
-            o.trial.trainer,
-            o.trial.model_digest,
-            o.trial.data_digest,
-            stack_words(o.record.stack if o.record else {}),
-        )
-        for o in results.outcomes
-    ]
-
-
-def stack_words(stack: dict[str, str]) -> str:
-    """A stack in one line."""
-    return ", ".join(f"{name} {version}" for name, version in stack.items()) or DASH
-
-
-def stacks(results: Results) -> list[str]:
-    """The different stacks among the finished trials; more than one is worth a warning."""
-    return list(
-        dict.fromkeys(
-            stack_words(o.record.stack) for o in results.outcomes if o.record and o.record.stack
-        )
-    )
-
-
-def provenance(results: Results) -> list[str]:
-    """Full versions and commits that the trials recorded."""
-    found = [o.record.about.get("provenance") for o in results.outcomes if o.record]
-    return list(dict.fromkeys(stack_words(p) for p in found if isinstance(p, dict)))
-
-
-def number_rows(results: Results) -> list[tuple[str, ...]]:
-    """Every number of the headline with its interval, n and where it is stored."""
-    told = []
-    for found in results.outcomes:
-        for e in results.headline:
-            change = results.contrast(found, e)
-            for when, side in (("before", change.before), ("after", change.after)):
-                told.append(_number_row(found, e, when, side))
-    return told
-
-
-def _number_row(found: Outcome, e: Evaluation, when: str, side: Side | None) -> tuple[str, ...]:
-    head = (found.trial.id, e.benchmark.name, e.decoding_name, when)
-    if side is None:
-        return (*head, *(DASH,) * 8, state_words(found))
-    sources: tuple[Measured, ...] = side.sources
-    return (
-        *head,
-        ", ".join(str(m.round) for m in sources),
-        percent(side.get("acc")),
-        interval(side.get("acc"), side.scored),
-        str(side.n),
-        str(side.n - side.scored),
-        percent(side.get("box_ratio")),
-        f"{length(side.get('mean_length'))} / {length(side.get('mean_terminated_length'))}",
-        percent(side.get("clipped_ratio")),
-        ", ".join(m.score_id for m in sources),
-    )
 
 
 def failures(results: Results) -> list[dict[str, Any]]:

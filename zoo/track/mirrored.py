@@ -18,6 +18,7 @@ from zoo.track.store import Store
 
 TABLE_NAME = "completions.json"
 TABLE_ROWS = 20
+VIEW_NAME = "zoo"
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,26 @@ def table(found: Outcome, store: Store) -> dict[str, Any] | None:
 def table_tag() -> str:
     """Value of the tag by which MLflow's pages know that an artifact is a table."""
     return json.dumps([{"path": TABLE_NAME, "type": "table"}])
+
+
+def view(trials: tuple[Trial, ...]) -> str:
+    """What MLflow's run list shows when it is opened for a sweep: all trials in one flat list, the
+    axes and the accuracies at the horizon as columns, up to 20 runs in the charts.
+    """
+    axes = dict.fromkeys(axis for trial in trials for axis in trial.cell)
+    numbers = dict.fromkeys(
+        e.metric("acc") for trial in trials for e in trial.evaluations if trial.rounds in e.rounds
+    )
+    columns = [f"params.`{axis}`" for axis in [*axes, "seed"]] + ["tags.`zoo.state`"]
+    columns += [f"metrics.`{name}`" for name in [*numbers][:8]] + ["metrics.`train/reward`"]
+    state = {
+        "searchFilter": "tags.`zoo.kind` = 'trial'",
+        "orderByKey": "tags.`mlflow.runName`",
+        "orderByAsc": True,
+        "selectedColumns": columns,
+        "runsHiddenMode": "FIRST_20_RUNS",
+    }
+    return json.dumps(state)
 
 
 def note(experiment: Experiment, report: str) -> str:

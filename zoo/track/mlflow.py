@@ -152,8 +152,13 @@ class Mirror:
             id_ = found.experiment_id
             if found.lifecycle_stage != "active":
                 client.restore_experiment(id_)
-        note = mirrored.note(self.experiment, self.report)
-        client.set_experiment_tag(id_, "mlflow.note.content", note)
+        tags = {
+            "mlflow.note.content": mirrored.note(self.experiment, self.report),
+            "mlflow.experimentKind": "custom_model_development",
+            f"mlflow.sharedViewState.{mirrored.VIEW_NAME}": mirrored.view(self.trials),
+        }
+        for key, value in tags.items():
+            client.set_experiment_tag(id_, key, value)
         return id_
 
     def _find_runs(self) -> None:
@@ -372,4 +377,6 @@ def serve(store: Store, port: int, host: str = "127.0.0.1", name: str | None = N
 def experiment_path(store: Store, uri: str, name: str) -> str:
     """The part of a page's address that opens a sweep's runs; empty where MLflow has none of it."""
     found = connect(store, uri).get_experiment_by_name(name)
-    return "" if found is None else f"/#/experiments/{found.experiment_id}/runs"
+    if found is None:
+        return ""
+    return f"/#/experiments/{found.experiment_id}/runs?viewStateShareKey={mirrored.VIEW_NAME}"

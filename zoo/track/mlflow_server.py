@@ -6,12 +6,14 @@ Knows the command line of MLflow and nothing of its Python.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from zoo.errors import InputError
@@ -36,9 +38,11 @@ def run(uri: str, artifacts: str, port: int, host: str, page: Callable[[], str])
     command += ["--default-artifact-root", artifacts, "--workers", "1"]
     command += ["--host", host, "--port", str(port)]
     env = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    env["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # eight processes that nothing here uses
     address = f"http://{host}:{port}"
     print(f"starting MLflow at {address} (takes some 20 s; Ctrl-C stops it)", flush=True)
-    server = subprocess.Popen(command, env=env)
+    server = subprocess.Popen(command, env=env, start_new_session=True)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         found = address + page()
         _wait_until_ready(address, server)
@@ -47,8 +51,16 @@ def run(uri: str, artifacts: str, port: int, host: str, page: Callable[[], str])
     except KeyboardInterrupt:
         return 0
     finally:
-        server.terminate()
-        server.wait()
+        signal.signal(signal.SIGTERM, before)
+        _stop(server)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server and every process that it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(server.pid, number)
+            server.wait(timeout=10)
 
 
 def _wait_until_ready(

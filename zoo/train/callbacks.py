@@ -59,8 +59,9 @@ class Rounds(TrainerCallback):
             self.session.log_round(round_, metrics)
             raise TrialError(
                 "mismatch",
-                f"round {round_}: engine and trainer differ by {difference:.3f} nats a token, "
-                f"limit {LOGP_LIMIT}: the engine does not hold the trainer's weights",
+                f"round {round_}: engine and trainer differ by {difference:.3f} nats a token "
+                f"(limit {LOGP_LIMIT}); the engine does not hold the trainer's weights, and "
+                "nothing after this would mean anything",
             )
         self.session.log_round(round_, metrics | self.session.evaluate(round_, self.sampler))
         self.session.phase("training")

@@ -23,6 +23,7 @@ from zoo.evals.stages import Bench, Sampler, write_parquet
 from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import journal
 from zoo.track import record as records
+from zoo.track.evaluations import missing_evaluations
 from zoo.track.record import Record, finite
 from zoo.track.stack import SIMULATED, provenance, stack
 from zoo.track.store import Store, claim, write_text
@@ -193,17 +194,6 @@ class Session:
         )
         records.write(self.folder, record, durable=self.durable)
         self.phase(state)
-
-
-def missing_evaluations(trial: Trial, index: list[dict[str, Any]]) -> list[tuple[Evaluation, int]]:
-    """Evaluations of a trial that its index (`evals.jsonl` rows) does not have."""
-    known = {(row["benchmark"], row["decoding"], row["problems"], row["round"]) for row in index}
-    return [
-        (e, round_)
-        for e in trial.evaluations
-        for round_ in e.rounds
-        if (e.benchmark.name, e.decoding_name, e.problems, round_) not in known
-    ]
 
 
 @contextmanager

@@ -1,0 +1,217 @@
+"""The MLflow mirror against a real MLflow on sqlite."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+from made_up_sweep import make_sweep, write_trial
+
+from zoo.errors import InputError
+from zoo.track.mlflow import Mirror, connect, experiment_path, serve
+from zoo.track.store import Store, write_json
+
+
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory):
+    """A migrated store; making one takes seconds, copying it does not."""
+    store = Store(tmp_path_factory.mktemp("empty"))
+    connect(store, store.mlflow_uri)
+    file = store.root / "mlflow.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return file
+
+
+@pytest.fixture
+def sweep(tmp_path, empty_database, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "runs").mkdir()
+    shutil.copy(empty_database, tmp_path / "runs" / "mlflow.db")
+    return make_sweep(
+        tmp_path,
+        models=("pocket-llama",),
+        rewards=("correctness", "box-strict"),
+        data=("pocket-easy",),
+        benchmarks=("pocket-easy",),
+        rounds=3,
+        problems=8,
+    )
+
+
+def mirror(sweep):
+    return Mirror(sweep.store, sweep.experiment, sweep.trials)
+
+
+def push(sweep, ok=True, report=None):
+    made = mirror(sweep)
+    assert made.begin(), made.problem
+    assert made.sync(), made.problem
+    assert made.finish(ok, report), made.problem
+    return made
+
+
+def runs(sweep):
+    """Trial id (or `sweep`) -> run, of the active runs."""
+    client = connect(sweep.store, sweep.store.mlflow_uri)
+    experiment = client.get_experiment_by_name(sweep.experiment.name)
+    found = client.search_runs([experiment.experiment_id])
+    keyed = {run.data.tags.get("zoo.trial", "sweep"): run for run in found}
+    assert len(keyed) == len(found)
+    return keyed
+
+
+def counts(sweep):
+    tables = ("metrics", "latest_metrics", "params", "tags", "runs")
+    with closing(sqlite3.connect(sweep.store.root / "mlflow.db")) as database:
+        return [database.execute(f"select count(*) from {t}").fetchone()[0] for t in tables]
+
+
+def history(sweep, run, name):
+    client = connect(sweep.store, sweep.store.mlflow_uri)
+    return {m.step: m.value for m in client.get_metric_history(run.info.run_id, name)}
+
+
+def test_what_is_pushed_twice_is_stored_once(sweep):
+    sweep.run()
+    push(sweep)
+    once = counts(sweep)
+    push(sweep)
+    assert counts(sweep) == once
+    found = runs(sweep)
+    assert len(found) == 3
+    for run in found.values():  # even where nobody remembers what was sent
+        client = connect(sweep.store, sweep.store.mlflow_uri)
+        client.set_tag(run.info.run_id, "zoo.mark", "forgotten")
+    push(sweep)
+    assert counts(sweep)[:3] == once[:3]
+
+
+def test_a_child_has_parent_axes_metrics_and_artifacts(sweep, tmp_path):
+    sweep.run()
+    report = tmp_path / "report.html"
+    report.write_text("<p>report</p>")
+    made = push(sweep, report=report)
+    found = runs(sweep)
+    parent, child = found["sweep"], found[sweep.trials[1].id]
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.info.run_name == "pocket-llama · box-strict · pocket-easy · s0"
+    assert child.data.params["reward"] == "box-strict"
+    assert child.data.tags["zoo.axis.reward"] == "box-strict"
+    assert sorted(history(sweep, child, "train/reward")) == [1, 2, 3]
+    assert sorted(history(sweep, child, "eval/pocket-easy/acc/t0")) == [0, 3]
+    client = connect(sweep.store, sweep.store.mlflow_uri)
+    kept = {file.path for file in client.list_artifacts(child.info.run_id)}
+    assert kept == {"trial.json", "completions.json"}
+    assert [f.path for f in client.list_artifacts(parent.info.run_id)] == ["report.html"]
+    assert "Predicted before the run" in parent.data.tags["mlflow.note.content"]
+    table = client.download_artifacts(child.info.run_id, "completions.json", str(tmp_path))
+    with open(table) as stream:
+        assert len(json.load(stream)["data"]) == 8
+    path = experiment_path(sweep.store, made.uri, sweep.experiment.name)
+    assert path.startswith("/#/experiments/")
+    assert experiment_path(sweep.store, made.uri, "no-such-sweep") == ""
+
+
+def test_statuses_follow_the_records(sweep):
+    first, second = sweep.trials
+    write_trial(sweep, first, stop_after=1, state="failed", failure_class="oom", message="boom")
+    push(sweep, ok=False)
+    found = runs(sweep)
+    assert found[first.id].info.status == "FAILED"
+    assert found[first.id].data.tags["zoo.failure_class"] == "oom"
+    assert found[second.id].info.status == "SCHEDULED"
+    assert found["sweep"].info.status == "FAILED"
+
+
+def test_an_interrupted_sweep_leaves_nothing_running(sweep):
+    first, second = sweep.trials
+    made = mirror(sweep)
+    assert made.begin(), made.problem
+    write_trial(sweep, first, stop_after=1, state=None)
+    write_trial(sweep, second, stop_after=1, state="preempted", failure_class="interrupted")
+    assert made.sync(), made.problem
+    assert runs(sweep)[first.id].info.status == "RUNNING"
+    assert made.finish(None), made.problem
+    assert {run.info.status for run in runs(sweep).values()} == {"KILLED"}
+
+
+def test_runs_that_a_killed_driver_left_running_are_put_right_at_the_next_start(sweep):
+    first, second = sweep.trials
+    made = mirror(sweep)
+    assert made.begin(), made.problem
+    write_trial(sweep, first, stop_after=1, state=None)
+    write_trial(sweep, second, stop_after=1, state=None)
+    assert made.sync(), made.problem  # and then the driver is gone
+    sweep.trials.remove(second)  # and the manifest has changed
+    again = mirror(sweep)
+    assert again.begin(), again.problem
+    assert {t: r.info.status for t, r in runs(sweep).items()} == {
+        "sweep": "RUNNING",
+        first.id: "KILLED",
+        second.id: "KILLED",
+    }
+
+
+def test_a_live_trial_is_pushed_as_it_grows(sweep):
+    trial = sweep.trials[0]
+    made = mirror(sweep)
+    assert made.begin(), made.problem
+    run_id = runs(sweep)[trial.id].info.run_id
+    write_trial(sweep, trial, stop_after=1, state=None)
+    assert made.sync(), made.problem
+    assert sorted(history(sweep, runs(sweep)[trial.id], "train/reward")) == [1]
+    shutil.rmtree(sweep.store.train(trial.id))
+    write_trial(sweep, trial)
+    assert made.sync(), made.problem
+    run = runs(sweep)[trial.id]
+    assert run.info.run_id == run_id
+    assert run.info.status == "FINISHED"
+    assert sorted(history(sweep, run, "train/reward")) == [1, 2, 3]
+
+
+def test_a_second_attempt_gets_a_run_of_its_own_and_the_first_goes_to_the_trash(sweep):
+    trial = sweep.trials[0]
+    write_trial(sweep, trial, stop_after=2, state="failed", failure_class="error")
+    push(sweep, ok=False)
+    before = runs(sweep)[trial.id]
+    made = mirror(sweep)
+    assert made.begin(), made.problem
+    (sweep.store.train(trial.id) / "record.json").unlink()
+    write_trial(sweep, trial, attempt=2, stop_after=1, state=None)
+    assert made.sync(), made.problem
+    after = runs(sweep)[trial.id]
+    assert after.info.run_id != before.info.run_id
+    assert after.data.tags["zoo.attempt"] == "2"
+    assert sorted(history(sweep, after, "train/reward")) == [1]
+    client = connect(sweep.store, sweep.store.mlflow_uri)
+    old = client.get_run(before.info.run_id)
+    assert (old.info.lifecycle_stage, old.info.status) == ("deleted", "FAILED")
+    assert old.data.tags["zoo.superseded_by"] == after.info.run_id
+
+
+def test_a_broken_journal_or_a_dead_mlflow_raises_nothing_and_stops_no_other_trial(sweep):
+    first, second = sweep.trials
+    sweep.run()
+    (sweep.store.train(first.id) / "metrics.jsonl").write_text("{broken\n{}\n")
+    made = mirror(sweep)
+    assert not made.begin()
+    assert made.problem is not None
+    assert "metrics.jsonl:1" in made.problem
+    assert runs(sweep)[second.id].info.status == "FINISHED"
+    write_json(sweep.store.root / "file", {})
+    dead = Mirror(sweep.store, sweep.experiment, sweep.trials, "sqlite:////proc/nowhere/mlflow.db")
+    assert (dead.begin(), dead.sync(), dead.finish(True)) == (False, False, False)
+    assert dead.problem
+
+
+def test_the_store_is_in_wal_mode(sweep):
+    with closing(sqlite3.connect(sweep.store.root / "mlflow.db")) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_serving_needs_a_store_that_is_there(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(InputError, match="no sweep has been recorded yet"):
+        serve(Store(tmp_path), 5000)

@@ -1,0 +1,133 @@
+import re
+from html.parser import HTMLParser
+
+from made_up_sweep import make_sweep, write_trial
+
+from zoo.report.collect import collect
+from zoo.report.render import html, write
+
+HOSTILE = "<script>alert(1)</script></pre><img src=x onerror=alert(2)>{{ 7*7 }}&amp;\x00\x1b[31m"
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text outside of style."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words, self.style = [], [], ""
+        self._inside = ""
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_data(self, data):
+        if self._inside == "style":
+            self.style += data
+            self._inside = ""
+        else:
+            self.words.append(data)
+
+
+def page(sweep):
+    return Page(html(collect(sweep.experiment, sweep.trials, sweep.store)))
+
+
+def one(tmp_path, **changes):
+    return make_sweep(
+        tmp_path,
+        models=("pocket-llama",),
+        rewards=("correctness",),
+        data=("pocket-easy",),
+        benchmarks=("pocket-easy",),
+        rounds=2,
+        problems=8,
+        **changes,
+    )
+
+
+def test_what_a_model_wrote_stays_text(tmp_path):
+    sweep = one(tmp_path)
+    sweep.hostile = HOSTILE
+    write_trial(sweep, sweep.trials[0], state="failed", failure_class="error", message=HOSTILE)
+    read = page(sweep)
+    names = {tag for tag, _ in read.tags}
+    assert names.isdisjoint({"script", "img", "iframe", "object", "link"})
+    assert "<script>alert(1)</script></pre><img src=x onerror=alert(2)>{{ 7*7 }}&amp;" in read.text
+    assert not any(name.startswith("on") for _, attrs in read.tags for name in attrs)
+    assert "\x00" not in read.text
+    assert "\x1b" not in read.text
+
+
+def test_the_page_loads_nothing(mixed):
+    read = page(mixed)
+    assert "url(" not in read.style
+    assert "@import" not in read.style
+    for _, attrs in read.tags:
+        for name in ("src", "href", "data", "action"):
+            assert (attrs.get(name) or "#").startswith("#")
+
+
+def test_every_trial_has_its_row_and_its_reason(mixed):
+    read = page(mixed)
+    assert "1 of 4 done" in read.text
+    assert "failed at round 2 (oom)" in read.text
+    assert "running or cut off at round 1" in read.text
+    assert "not run" in read.text
+    for trial in mixed.trials:
+        assert trial.id in read.text
+
+
+def test_question_prediction_plan_and_making_are_told(mixed):
+    read = page(mixed)
+    assert mixed.experiment.question in read.text
+    assert mixed.experiment.prediction in read.text
+    assert "1 round = 1 update = 128 completions" in read.text
+    for word in ("95 % interval", "greedy", "temperature 1", "simplerl", "torch 2.13", "unpinned"):
+        assert word in read.text
+    assert "RuntimeError: out of memory" in read.text
+
+
+def test_simulated_results_carry_a_banner_and_real_ones_do_not(tmp_path):
+    real, simulated = one(tmp_path / "a"), one(tmp_path / "b", extra="trainer: simulated\n")
+    assert "Not a real result" not in page(real.run()).text
+    read = page(simulated.run())
+    assert "Not a real result" in read.text
+    assert "NOT REAL" in read.text
+
+
+def test_curves_have_a_panel_a_data_and_reward_and_ids_of_their_own(mixed):
+    text = html(collect(mixed.experiment, mixed.trials, mixed.store))
+    assert text.count("<figure>") == 3 * 2
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    used = set(re.findall(r"url\(#([^)]+)\)", text)) | set(re.findall(r'href="#([^"]+)"', text))
+    assert used <= set(ids)
+
+
+def test_the_same_results_give_the_same_bytes(mixed, tmp_path):
+    results = collect(mixed.experiment, mixed.trials, mixed.store)
+    first = write(results, tmp_path / "one")
+    second = write(results, tmp_path / "two")
+    assert first.read_bytes() == second.read_bytes()
+    assert (tmp_path / "one" / "results.csv").read_text().startswith("trial,model,reward,data,seed")
+
+
+def test_a_sweep_of_which_nothing_has_run_makes_a_report_too(tmp_path):
+    assert "No trial has a final number yet" in page(one(tmp_path)).text
+
+
+def test_several_seeds_and_further_axes_have_their_columns(tmp_path):
+    sweep = one(tmp_path, seeds=(0, 1)).run()
+    read = page(sweep)
+    assert "thick: mean of the seeds" in read.text
+    assert "2 trials (1 model" in read.text
+
+
+def test_completions_that_are_gone_from_the_store_are_said_to_be(tmp_path):
+    sweep = one(tmp_path).run()
+    for path in (sweep.store.root / "samples").glob("*/completions.parquet"):
+        path.unlink()
+    assert "No completions are stored yet" in page(sweep).text

@@ -1,0 +1,97 @@
+import json
+
+from made_up_sweep import make_sweep, write_trial
+
+from zoo.track import mirrored
+from zoo.track.outcome import load
+
+
+def one(tmp_path, **changes):
+    sweep = make_sweep(
+        tmp_path,
+        models=("pocket-llama",),
+        rewards=("correctness",),
+        data=("pocket-easy",),
+        benchmarks=("pocket-easy",),
+        rounds=5,
+        problems=200,
+        **changes,
+    ).run()
+    return sweep, load(sweep.trials[0], sweep.store)
+
+
+def test_points_are_the_same_every_time_and_one_a_name_and_step(tmp_path):
+    _, found = one(tmp_path)
+    points = list(mirrored.points(found))
+    assert points == list(mirrored.points(found))
+    assert len({(p.name, p.step) for p in points}) == len(points)
+
+
+def test_where_watch_and_full_evaluations_overlap_the_larger_one_is_sent(tmp_path):
+    _, found = one(tmp_path)
+    name = "eval/pocket-easy/acc/t1.0"
+    sent = {p.step: p.value for p in mirrored.points(found) if p.name == name}
+    best = {r: found.best(r, "pocket-easy", "t1.0") for r in (0, 5)}
+    assert sent == {r: m.values["acc"] for r, m in best.items() if m and m.n == 200}
+
+
+def test_points_carry_the_time_at_which_their_round_ended(tmp_path):
+    sweep, found = one(tmp_path)
+    times = {p.step: p.time_ms for p in mirrored.points(found)}
+    assert times[5] == round(1000 * sweep.clock(sweep.trials[0], 1, 5))
+
+
+def test_tags_say_axes_seed_attempt_state_digests_and_stack(tmp_path):
+    sweep, found = one(tmp_path)
+    tags = mirrored.tags(sweep.experiment, found)
+    wanted = {
+        "zoo.sweep": "made-up",
+        "zoo.trial": found.trial.id,
+        "zoo.cell": "model=pocket-llama reward=correctness data=pocket-easy",
+        "zoo.axis.reward": "correctness",
+        "zoo.seed": "0",
+        "zoo.attempt": "1",
+        "zoo.state": "done",
+        "zoo.failure_class": "",
+        "zoo.model_digest": "unpinned",
+        "zoo.data_digest": "unpinned",
+        "zoo.simulated": "false",
+    }
+    assert wanted.items() <= tags.items()
+    assert tags["zoo.stack"].startswith("torch=2.13")
+
+
+def test_the_mark_changes_with_everything_that_there_is_to_send(tmp_path):
+    sweep, found = one(tmp_path)
+    (found.folder / "record.json").unlink()
+    write_trial(sweep, found.trial, attempt=2, stop_after=1, state=None)
+    assert mirrored.mark(load(found.trial, sweep.store)) != mirrored.mark(found)
+
+
+def test_the_table_pairs_the_same_problems_before_and_after(tmp_path):
+    sweep, found = one(tmp_path)
+    table = mirrored.table(found, sweep.store)
+    assert table is not None
+    assert table["columns"][5] == "round 5 verdict"
+    assert len(table["data"]) == 20
+    assert all(len(row) == len(table["columns"]) and row[4] for row in table["data"])
+
+
+def test_a_trial_without_evaluations_has_no_table(tmp_path):
+    sweep = make_sweep(tmp_path)
+    assert mirrored.table(load(sweep.trials[0], sweep.store), sweep.store) is None
+
+
+def test_the_view_names_axes_and_the_accuracies_at_the_horizon(tmp_path):
+    sweep = make_sweep(tmp_path)
+    columns = json.loads(mirrored.view(tuple(sweep.trials)))["selectedColumns"]
+    assert columns[:3] == ["params.`model`", "params.`reward`", "params.`data`"]
+    assert "metrics.`eval/pocket-easy/acc/t0`" in columns
+
+
+def test_params_fit_into_one_batch(tmp_path):
+    sweep = make_sweep(tmp_path)
+    params = mirrored.params(sweep.trials[0])
+    assert len(params) <= 100
+    assert params["model"] == "pocket-qwen2"
+    assert params["grpo.learning_rate"] == "0.0003"

@@ -1,0 +1,81 @@
+from made_up_sweep import make_sweep, write_trial
+
+from zoo.track import journal, outcome
+from zoo.track.outcome import completions, load, measurements
+
+
+def small(tmp_path, **changes):
+    given = {"models": ("pocket-llama",), "rewards": ("correctness",), "data": ("pocket-easy",)}
+    given |= {"benchmarks": ("pocket-easy",), "rounds": 4, "problems": 20}
+    return make_sweep(tmp_path, **(given | changes))
+
+
+def test_a_trial_that_never_ran_is_missing(tmp_path):
+    sweep = small(tmp_path)
+    found = load(sweep.trials[0], sweep.store)
+    assert (found.state, found.attempt, found.reached) == ("missing", 0, 0)
+
+
+def test_a_finished_trial_with_all_evaluations_is_done(tmp_path):
+    sweep = small(tmp_path).run()
+    found = load(sweep.trials[0], sweep.store)
+    assert (found.state, found.attempt, found.reached) == ("done", 1, 4)
+    assert list(found.rounds) == [0, 1, 2, 3, 4]
+    assert not any(name.startswith("eval/") for m in found.rounds.values() for name in m)
+
+
+def test_a_finished_training_without_an_evaluation_is_incomplete(tmp_path):
+    sweep = small(tmp_path).run()
+    index = sweep.store.train(sweep.trials[0].id) / "evals.jsonl"
+    rows = journal.read(index)
+    index.unlink()
+    for row in rows[:-1]:
+        journal.append(index, row)
+    assert load(sweep.trials[0], sweep.store).state == "incomplete"
+
+
+def test_of_several_attempts_the_last_one_counts_but_the_base_model_is_shared(tmp_path):
+    sweep = small(tmp_path)
+    trial = sweep.trials[0]
+    write_trial(sweep, trial, attempt=1, stop_after=3, state=None)
+    write_trial(sweep, trial, attempt=2, stop_after=1, state=None)
+    found = load(trial, sweep.store)
+    assert (found.state, found.attempt, found.reached) == ("unfinished", 2, 1)
+    assert {m.round for m in found.measured} == {0}
+
+
+def test_a_record_of_an_earlier_attempt_does_not_speak_for_the_one_that_runs(tmp_path):
+    sweep = small(tmp_path)
+    trial = sweep.trials[0]
+    write_trial(sweep, trial, attempt=1, stop_after=3, state="failed", failure_class="oom")
+    assert load(trial, sweep.store).state == "failed"
+    write_trial(sweep, trial, attempt=2, stop_after=1, state=None)
+    assert load(trial, sweep.store).state == "unfinished"
+
+
+def test_the_evaluation_with_the_most_problems_is_the_best_one(tmp_path):
+    sweep = small(tmp_path, problems=200).run()
+    found = load(sweep.trials[0], sweep.store)
+    best = found.best(0, "pocket-easy", "t1.0")
+    assert best is not None
+    assert (best.n, best.problems) == (200, 200)
+    assert found.best(3, "pocket-easy", "t1.0") is None
+
+
+def test_values_that_are_not_finite_numbers_are_left_out():
+    row = {"attempt": 1, "round": 0, "benchmark": "b", "decoding": "t0", "problems": None}
+    row |= {"samples": "s", "scores": "c", "n": 3}
+    row["metrics"] = {"eval/b/acc/t0": 0.5, "eval/b/mean_terminated_length/t0": None}
+    assert measurements([row])[0].values == {"acc": 0.5}
+    assert outcome.finite({"a": float("nan"), "b": float("inf"), "c": "x", "d": 1}) == {"d": 1.0}
+
+
+def test_completions_come_in_order_with_their_verdicts_and_none_where_files_are_gone(tmp_path):
+    sweep = small(tmp_path).run()
+    measured = load(sweep.trials[0], sweep.store).measured[0]
+    read = completions(sweep.store, measured, 3)
+    assert [c.id for c in read] == ["p0000", "p0001", "p0002"]
+    assert {c.verdict for c in read} <= {"correct", "wrong", "no_answer"}
+    path = sweep.store.folder("samples", measured.sample_id) / "completions.parquet"
+    path.unlink()
+    assert completions(sweep.store, measured, 3) == []

@@ -1,0 +1,153 @@
+"""The `zoo` command. Reads words, calls one function, prints text; every import that costs time is
+inside its command.
+
+Exit status: 0 done, 1 some trials failed or what lies on disk cannot be used, 2 bad input, 3
+(`plan --detailed-exitcode`) there is work, 130 and 143 stopped by a signal.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+cards_option = click.option(
+    "--cards", multiple=True, metavar="DIR", help="Another folder of cards (beside ./cards)."
+)
+profile_option = click.option(
+    "--on", "profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]"
+)
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(package_name="zoo", message="zoo %(version)s")
+def cli() -> None:
+    """Zero-RL studies from one YAML manifest: plan, sweep, compare.
+
+    MANIFEST is a file; NAME is a file or the name of one in ./experiments. Runs are kept in ./runs
+    (ZOO_RUNS moves it), reports in ./sweeps (ZOO_SWEEPS).
+    """
+
+
+@cli.command()
+@click.argument("manifest")
+@click.option("--json", "json_", is_flag=True, help="For programs.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 where there is work.")
+@profile_option
+@cards_option
+def plan(
+    manifest: str,
+    json_: bool,
+    detailed_exitcode: bool,
+    profile: str | None,
+    cards: tuple[str, ...],
+) -> int:
+    """Show every trial of a MANIFEST, and which would run and why. Runs and writes nothing."""
+    from zoo.cli.plan import show
+
+    return show(manifest, cards, profile, json_=json_, detailed=detailed_exitcode)
+
+
+@cli.command()
+@click.argument("manifest")
+@click.option(
+    "--executor",
+    type=click.Choice(["ray", "local"]),
+    help="Who starts the trials. [default: the profile's; local for simulated ones]",
+)
+@click.option("--concurrency", type=click.IntRange(min=1), help="Trials at a time.")
+@profile_option
+@cards_option
+def sweep(
+    manifest: str,
+    executor: str | None,
+    concurrency: int | None,
+    profile: str | None,
+    cards: tuple[str, ...],
+) -> int:
+    """Run what is left of a MANIFEST, then write its report. Finished trials are never redone."""
+    from zoo.cli.sweep import run
+
+    return run(manifest, cards, profile, executor, concurrency)
+
+
+@cli.command()
+@click.argument("name")
+@cards_option
+def report(name: str, cards: tuple[str, ...]) -> int:
+    """Write the report of a sweep, finished or not."""
+    from zoo.cli.sweep import report as write
+
+    return write(name, cards)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--json", "json_", is_flag=True, help="For programs.")
+@cards_option
+def status(name: str, json_: bool, cards: tuple[str, ...]) -> int:
+    """Where each trial of a sweep is, and who runs it."""
+    from zoo.cli.status import show
+
+    return show(name, cards, json_=json_)
+
+
+@cli.command()
+@click.argument("name")
+@click.argument("trial")
+@click.option("-n", "lines", type=click.IntRange(min=1), help="Only the last so many lines.")
+@cards_option
+def logs(name: str, trial: str, lines: int | None, cards: tuple[str, ...]) -> int:
+    """Print the log of a TRIAL (its id, or a part of it that fits only one)."""
+    from zoo.cli.status import logs as show
+
+    return show(name, trial, cards, lines)
+
+
+@cli.command()
+@click.argument("name", required=False)
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@cards_option
+def ui(name: str | None, port: int, host: str, cards: tuple[str, ...]) -> int:
+    """Serve the MLflow pages of all sweeps; with NAME, bring that one up to date first."""
+    from zoo.cli.sweep import serve
+
+    return serve(name, cards, port, host)
+
+
+@cli.command()
+@click.option("--json", "json_", is_flag=True, help="For programs.")
+def doctor(json_: bool) -> int:
+    """What is installed, what this machine can run, and what to do about what is missing."""
+    from zoo.cli.doctor import run
+
+    return run(json_)
+
+
+def main() -> NoReturn:
+    """Entry of the console script: turns every expected error into one text and its status."""
+    from zoo.errors import ZooError
+
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        status = 130
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except ZooError as error:
+        click.echo(f"zoo: {error}", err=True)
+        status = error.exit_code
+    except KeyboardInterrupt:
+        status = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        status = 141
+    sys.exit(status or 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""`zoo status` and `zoo logs`: where the trials of a sweep are, from their files alone."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import click
+
+from zoo.cli.context import as_json, plan
+from zoo.cli.plan import as_data, summary
+from zoo.cli.sweep import shown
+from zoo.errors import Fault, InputError, did_you_mean
+from zoo.orchestrate import driver, processes
+from zoo.orchestrate.todo import look
+from zoo.orchestrate.watch import Watch
+
+
+def show(name: str, cards: tuple[str, ...], *, json_: bool) -> int:
+    """Print each trial's state; running ones with their round."""
+    made = plan(name, cards)
+    todo = look(made.trials, made.store)
+    holder = driver.holder(made.store, made.name)
+    running = {
+        item.trial.id
+        for item in todo.left
+        if (note := processes.read_note(made.store.train(item.trial.id))) and note.leader_alive
+    }
+    if json_:
+        data = as_data(made, todo)
+        click.echo(as_json(data | {"running": sorted(running), "driver": holder}))
+        return 0
+    views = Watch([item.trial for item in todo.items], made.store, 1, running=True).views
+    width = max(len(view.name) for view in views.values())
+    for item in todo.items:
+        view = views[item.trial.id]
+        view.update()
+        rounds = f"round {max(0, view.round)}/{item.trial.rounds}"
+        why = f"running, {rounds}" if item.trial.id in running else item.why
+        reward = "" if view.reward is None else f"  reward {view.reward:.2f}"
+        symbol = "*" if item.trial.id in running else item.symbol
+        click.echo(f"{symbol} {view.name:<{width}}  {why}{reward}")
+    click.echo(f"\n{summary(todo)}")
+    if holder:
+        click.echo(f"run by process {holder['pid']} on {holder['host']} since {holder['since']}")
+    return 0
+
+
+def logs(name: str, trial: str, cards: tuple[str, ...], lines: int | None) -> int:
+    """Print a trial's log."""
+    made = plan(name, cards)
+    ids = [t.id for t in made.trials]
+    found = [id_ for id_ in ids if trial == id_] or [id_ for id_ in ids if trial in id_]
+    if len(found) != 1:
+        hint = f"it fits: {', '.join(found)}" if found else did_you_mean(trial, ids)
+        hint = hint or f"there are: {', '.join(ids)}"
+        how = "more than one trial" if found else "no trial"
+        raise InputError(Fault("trial", f"'{trial}' names {how} of '{made.name}'", hint=hint))
+    path = made.store.train(found[0]) / "log.txt"
+    if not path.is_file():
+        raise InputError(Fault("trial", f"'{found[0]}' has no log yet ({shown(path)})"))
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        for line in deque(stream, maxlen=lines) if lines else stream:
+            click.echo(line.rstrip("\n"))
+    return 0

@@ -1,0 +1,162 @@
+"""`zoo sweep`, `zoo report` and `zoo ui`: chooses executor, display, mirror and report, and hands
+them to the driver.
+
+Heavy imports happen only when there is something to run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from zoo.cli.context import Plan, plan, profile_of
+from zoo.cli.plan import summary
+from zoo.errors import StateError
+from zoo.orchestrate import driver
+from zoo.orchestrate.executor import Executor
+from zoo.orchestrate.progress import clock, display
+from zoo.orchestrate.todo import look
+
+
+def run(
+    name: str,
+    cards: tuple[str, ...],
+    profile: str | None,
+    executor: str | None,
+    concurrency: int | None,
+) -> int:
+    """Run what is left of a sweep; returns the exit status."""
+    begun = time.monotonic()
+    made = plan(name, cards)
+    chosen = profile_of(made.catalog, profile, concurrency)
+    todo = look(made.trials, made.store)
+    if not todo.left:
+        click.echo(f"{made.name}: nothing to do, all {len(todo.items)} trials are done")
+        if not (made.folder / "report.html").is_file():
+            _write_report(made)
+        _tell_where(made)
+        return 0
+    click.echo(f"{made.name}: {summary(todo)}")
+    made.resolver.save()
+    kind = executor or ("local" if made.simulated else chosen.executor)
+    sweep = driver.Sweep(made.manifest, made.trials, made.store, made.folder, chosen)
+    status = driver.run(
+        sweep,
+        lambda: _executor(kind, sweep, made),
+        display(sys.stdout),
+        mirror=lambda: _mirror(made),
+        report=lambda: _report_or_excuse(made),
+    )
+    _conclude(made, status, time.monotonic() - begun)
+    return status
+
+
+def report(name: str, cards: tuple[str, ...]) -> int:
+    """Write the report of a sweep as it stands."""
+    made = plan(name, cards)
+    click.echo(f"report: {shown(_write_report(made))}")
+    return 0
+
+
+def serve(name: str | None, cards: tuple[str, ...], port: int, host: str) -> int:
+    """Serve MLflow's pages until Ctrl-C."""
+    from zoo.track.mlflow import serve as run_server
+    from zoo.track.store import Store
+
+    if name is None:
+        return run_server(Store(), port, host)
+    made = plan(name, cards)
+    if not driver.holder(made.store, made.name):  # else the running sweep does it
+        mirror = _mirror(made)
+        left = look(made.trials, made.store).left
+        mirror.finish(None if left else True, made.folder / "report.html")
+        if mirror.problem:
+            click.echo(f"note: not up to date: {mirror.problem}", err=True)
+    return run_server(made.store, port, host, made.name)
+
+
+def _executor(kind: str, sweep: driver.Sweep, made: Plan) -> Executor:
+    if kind == "ray":
+        from zoo.orchestrate.executor_ray import RayExecutor
+
+        return RayExecutor(sweep.profile, made.store.sweep(made.name) / "ray")
+    from zoo.orchestrate.executor_local import LocalExecutor
+
+    # Simulated trials take milliseconds, unless they are asked to misbehave.
+    if made.simulated and not os.environ.get("ZOO_SIMULATE"):
+        from zoo.train.entry import run as in_process
+
+        return LocalExecutor(1, in_process)
+    return LocalExecutor(sweep.profile.concurrency)
+
+
+def _mirror(made: Plan) -> driver.Mirror:
+    from zoo.track.mlflow import Mirror
+
+    return Mirror(
+        made.store,
+        made.manifest.experiment,
+        made.trials,
+        report=shown(made.folder / "report.html"),
+    )
+
+
+def _write_report(made: Plan) -> Path:
+    from zoo.report.collect import collect
+    from zoo.report.render import write
+
+    return write(collect(made.manifest.experiment, made.trials, made.store), made.folder)
+
+
+def _report_or_excuse(made: Plan) -> Path | None:
+    """The report, or a note why there is none: a sweep that ran is worth more than its page."""
+    try:
+        return _write_report(made)
+    except Exception as error:
+        click.echo(f"note: no report ({type(error).__name__}: {error})", err=True)
+        return None
+
+
+def _conclude(made: Plan, status: int, seconds: float) -> None:
+    """What came of it, and where to look."""
+    todo = look(made.trials, made.store)
+    click.echo(f"\n{made.name}: {summary(todo)}  ({clock(seconds)})")
+    for item in todo.items:
+        if item.symbol == "!":
+            reason = (item.message.strip().splitlines() or ["no reason given"])[0]
+            click.echo(f"! {item.trial.id}: {item.why} {reason[:200]}")
+            click.echo(f"  log: {shown(made.store.train(item.trial.id) / 'log.txt')}")
+    if todo.left:
+        word = "stopped" if status >= 128 else "not all done"
+        click.echo(f"{word}; `zoo sweep {shown(made.manifest.path)}` does what is left")
+    elif not status:
+        _print_table(made)
+    _tell_where(made)
+
+
+def _print_table(made: Plan) -> None:
+    from zoo.report.collect import collect
+    from zoo.report.text import table
+
+    click.echo("\n" + table(collect(made.manifest.experiment, made.trials, made.store)))
+
+
+def _tell_where(made: Plan) -> None:
+    if (page := made.folder / "report.html").is_file():
+        click.echo(f"report: {shown(page)}")
+    click.echo(f"MLflow: `zoo ui {made.name}` serves {made.store.mlflow_uri}")
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+__all__ = ["StateError", "report", "run", "serve", "shown"]

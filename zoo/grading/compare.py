@@ -1,0 +1,361 @@
+"""Whether two forms say the same: True, False, or None where only symbolic algebra can tell.
+
+The rules are those of a strict marker with the reference in hand. Order does not matter in a bare
+list or a set and does in a tuple; a set is no tuple; brackets of intervals count; a name before an
+equals sign is dropped where the other side has none; a chain of equal signs must hold and gives its
+last side; an approximation must hold. One value is no list of candidates, no range and no
+condition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+from zoo.grading import units
+from zoo.grading.evaluate import close
+from zoo.grading.forms import (
+    Form,
+    Listing,
+    Matrix,
+    Numeral,
+    Quantity,
+    Ratio,
+    Raw,
+    Relation,
+    Union,
+    Words,
+)
+from zoo.grading.identity import equations_agree, holds, same_value
+from zoo.grading.sets import real_set, same_set
+
+Answer = bool | None
+
+
+class Refused(Exception):
+    """The prediction contradicts itself, so it gives no value."""
+
+
+def same(gold: Form, prediction: Form) -> Answer:
+    """Whether `prediction` says what `gold` says.
+
+    Raises:
+        Refused: where the prediction is a chain that does not hold, such as `5 = 7`.
+    """
+    if isinstance(gold, Relation) or isinstance(prediction, Relation):
+        return _relations(gold, prediction)
+    if isinstance(gold, Raw) or isinstance(prediction, Raw):
+        return _raw(gold, prediction)
+    if isinstance(gold, Listing) != isinstance(prediction, Listing):
+        gold, prediction = _single(gold), _single(prediction)
+    if isinstance(gold, Quantity) and isinstance(prediction, Quantity):
+        return _quantities(gold, prediction)
+    if isinstance(gold, Words) and isinstance(prediction, Words):
+        return gold.text == prediction.text
+    if isinstance(gold, Listing) and isinstance(prediction, Listing):
+        return _listings(gold, prediction)
+    if isinstance(gold, Matrix) or isinstance(prediction, Matrix):
+        return _matrices(gold, prediction)
+    if isinstance(gold, Numeral) or isinstance(prediction, Numeral):
+        return _numerals(gold, prediction)
+    if isinstance(gold, Ratio) or isinstance(prediction, Ratio):
+        return _ratios(gold, prediction)
+    return _sets(gold, prediction)
+
+
+def _single(form: Form) -> Form:
+    """The element of a list, set or bracket of one."""
+    if isinstance(form, Listing):
+        items = _distinct(form) if form.brackets in ("", "{}") else list(form.items)
+        return items[0] if len(items) == 1 else form
+    return form
+
+
+def _sets(gold: Form, prediction: Form) -> Answer:
+    left, right = real_set(gold), real_set(prediction)
+    if left is None or right is None:
+        unions = isinstance(gold, Union) and isinstance(prediction, Union)
+        return _unordered(list(gold.parts), list(prediction.parts)) if unions else False
+    return same_set(left, right)
+
+
+def _raw(gold: Form, prediction: Form) -> Answer:
+    if isinstance(gold, Raw) and isinstance(prediction, Raw) and gold.text == prediction.text:
+        return True
+    return None
+
+
+def _quantities(gold: Quantity, prediction: Quantity) -> Answer:
+    if not units.compatible(gold.unit, prediction.unit):
+        degrees = {gold.unit, prediction.unit} == {"degree", ""}
+        return False if not degrees else None
+    if gold.percent != prediction.percent:
+        return _percent(gold, prediction)
+    answer = same_value(gold, prediction)
+    if answer is False and {gold.unit, prediction.unit} == {"degree", ""}:
+        return _degrees(gold, prediction)
+    return answer
+
+
+def _percent(gold: Quantity, prediction: Quantity) -> Answer:
+    """A percentage beside a plain number: the same number, or a share of at most one or with
+    decimals.
+    """
+    answer = same_value(gold, prediction)
+    if answer or gold.value is None or prediction.value is None:
+        return answer
+    share, hundredfold = (prediction, gold) if gold.percent else (gold, prediction)
+    plain = share.value
+    if isinstance(plain, complex) or (isinstance(plain, int) and abs(plain) > 1):
+        return False
+    return close(plain * 100, hundredfold.value)
+
+
+def _degrees(gold: Quantity, prediction: Quantity) -> Answer:
+    """An angle in degrees is the same angle in radians where those are written with pi."""
+    angle, radians = (gold, prediction) if gold.unit == "degree" else (prediction, gold)
+    if angle.value is None or radians.value is None or isinstance(radians.value, int):
+        return False
+    written = repr(radians.node)
+    return ("'pi'" in written or "'deg'" in written) and close(
+        angle.value * 0.017453292519943295, radians.value
+    )
+
+
+def _listings(gold: Listing, prediction: Listing) -> Answer:
+    left, right = gold.brackets, prediction.brackets
+    loose = {left, right}
+    if (left == right and left in ("", "{}")) or loose == {"", "{}"}:
+        return _bags(gold, prediction)
+    vectors = loose == {"()", "[]"} and len(gold.items) > 2
+    if left == right or vectors or loose <= {"", "()", "<>"} or loose in _LOOSE:
+        if len(gold.items) == len(prediction.items):
+            answer = _ordered(gold.items, prediction.items)
+            return answer
+        if left == right:
+            return False
+    items = _distinct(prediction) if not right else list(prediction.items)
+    if len(items) == 1:
+        return same(gold, items[0])
+    return _sets(gold, prediction) if "" not in loose else False
+
+
+def _bags(gold: Listing, prediction: Listing) -> Answer:
+    """Two bare lists or sets: the same elements in any order; named on one side only, in that
+    order.
+    """
+    named = [all(_named(item) for item in side.items) for side in (gold, prediction)]
+    if named[0] != named[1] and len(gold.items) == len(prediction.items):
+        names = gold.items if named[0] else prediction.items
+        if len({repr(item.sides[0]) for item in names if isinstance(item, Relation)}) == len(names):
+            return _ordered(gold.items, prediction.items)
+    if _conditions(gold) or _conditions(prediction):
+        left, right = real_set(gold), real_set(prediction)
+        if left is not None and right is not None:
+            return same_set(left, right)
+    return _unordered(_distinct(gold), _distinct(prediction))
+
+
+def _conditions(listing: Listing) -> bool:
+    return any(
+        isinstance(i, Relation) and set(i.signs) & {"lt", "le", "gt", "ge"} for i in listing.items
+    )
+
+
+def _named(item: Form) -> bool:
+    return isinstance(item, Relation) and item.signs == ("=",) and item.labels[0]
+
+
+def _distinct(listing: Listing) -> list[Form]:
+    kept: list[Form] = []
+    for item in listing.items:
+        if not any(same(other, item) for other in kept):
+            kept.append(item)
+    return kept
+
+
+def _ordered(left: tuple[Form, ...], right: tuple[Form, ...]) -> Answer:
+    answer: Answer = True
+    for one, other in zip(left, right, strict=True):
+        part = same(one, other)
+        if part is False:
+            return False
+        if part is None:
+            answer = None
+    return answer
+
+
+def _unordered(left: list[Form], right: list[Form]) -> Answer:
+    if len(left) != len(right):
+        return False
+    remaining = list(right)
+    unsure = False
+    for one in left:
+        answers = [same(one, other) for other in remaining]
+        if True in answers:
+            remaining.pop(answers.index(True))
+        elif None in answers:
+            unsure = True
+        else:
+            return False
+    return None if unsure else True
+
+
+def _matrices(gold: Form, prediction: Form) -> Answer:
+    left, right = _as_rows(gold), _as_rows(prediction)
+    if left is None or right is None:
+        return False
+    shapes = [(len(rows), len(rows[0])) for rows in (left, right)]
+    flat = [tuple(cell for row in rows for cell in row) for rows in (left, right)]
+    vector = not (isinstance(gold, Matrix) and isinstance(prediction, Matrix)) and 1 in shapes[0]
+    if shapes[0] != shapes[1] and not (vector and len(flat[0]) == len(flat[1]) and 1 in shapes[1]):
+        return False
+    return _ordered(*flat)
+
+
+def _as_rows(form: Form) -> tuple[tuple[Form, ...], ...] | None:
+    if isinstance(form, Matrix):
+        return form.rows
+    if isinstance(form, Listing) and form.brackets in ("()", "[]", "<>"):
+        return (form.items,)
+    return None
+
+
+def _numerals(gold: Form, prediction: Form) -> Answer:
+    """The base may be left out by the answer, whose digits must then be the reference's."""
+    if isinstance(gold, Numeral) and isinstance(prediction, Numeral):
+        return gold == prediction
+    if isinstance(gold, Numeral) and isinstance(prediction, Quantity):
+        return prediction.value == Fraction(gold.digits) and not prediction.percent
+    if isinstance(gold, Quantity) and isinstance(prediction, Numeral):
+        return prediction.base == 10 and gold.value == Fraction(prediction.digits)
+    return False
+
+
+def _ratios(gold: Form, prediction: Form) -> Answer:
+    if isinstance(gold, Ratio) and isinstance(prediction, Ratio):
+        if len(gold.parts) != len(prediction.parts):
+            return False
+        pairs = zip(gold.parts, prediction.parts, strict=True)
+        if not all(units.compatible(one.unit, other.unit) for one, other in pairs):
+            return False
+        left, right = ([part.value for part in side.parts] for side in (gold, prediction))
+        if None in left or None in right:
+            return _ordered(gold.parts, prediction.parts)
+        return all(close(left[0] * b, right[0] * a) for a, b in zip(left, right, strict=True))
+    for ratio, other in ((gold, prediction), (prediction, gold)):
+        if isinstance(ratio, Ratio) and isinstance(other, Quantity) and len(ratio.parts) == 2:
+            top, bottom = (part.value for part in ratio.parts)
+            if other.value is not None and top is not None and bottom:
+                return close(other.value * bottom, top)
+    return False
+
+
+_LOOSE = ({"", "[]"}, {"<>", "[]"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What an equation gives: a name, and the forms that may stand for its value."""
+
+    name: Form | None
+    values: tuple[Form, ...]
+
+
+def _relations(gold: Form, prediction: Form) -> Answer:
+    left, right = _given(gold, strict=False), _given(prediction, strict=True)
+    if left and right and not (left.name is None and right.name is None):
+        if left.name is not None and right.name is not None and _names_differ(left, right):
+            return _equations(gold, prediction)
+        return _any_same(left, right)
+    if left and right and isinstance(gold, Relation) != isinstance(prediction, Relation):
+        return _any_same(left, right)
+    return _conditions_agree(gold, prediction)
+
+
+def _any_same(left: _Value, right: _Value) -> Answer:
+    answers = [same(one, other) for one in left.values for other in right.values]
+    return True if True in answers else (None if None in answers else False)
+
+
+def _names_differ(left: _Value, right: _Value) -> bool:
+    """Whether two equations name different unknowns: `x = 5` is not `y = 5`, but `f(x) = ...` may
+    be `y = ...`.
+    """
+    one, other = left.name, right.name
+    plain = all(isinstance(n, Quantity) and n.node[0] == "v" for n in (one, other))
+    functions = any(isinstance(v, Quantity) and v.names for v in left.values)
+    return plain and not functions and one.node != other.node  # type: ignore[union-attr]
+
+
+def _given(form: Form, strict: bool) -> _Value | None:
+    """The value that an answer gives, where it gives one; an equation may be a name and a chain of
+    equal values.
+    """
+    if not isinstance(form, Relation):
+        return _Value(None, (form,))
+    if form.signs == ("in",) and form.labels[0]:
+        return _Value(form.sides[0], form.sides[1:])
+    if set(form.signs) - {"=", "approx"}:
+        return None
+    sides = list(form.sides)
+    labels = [label >= (1 if strict else 2) for label in form.labels]
+    if not labels[0] and labels[-1] and len(sides) == 2:
+        sides.reverse()
+        labels.reverse()
+    named = sides[0] if labels[0] else None
+    while len(sides) > 1 and labels[0]:
+        sides, labels = sides[1:], labels[1:]
+    if len(sides) > 1:
+        signs = form.signs[len(form.signs) - len(sides) + 1 :]
+        if strict:
+            _check_chain(sides, signs)
+        open_sides = sides if strict or not any(labels) else sides[-1:]
+        unknowns = any(isinstance(side, Quantity) and side.names for side in open_sides)
+        if named is None and unknowns and not _all_same(sides):
+            return None
+    if any(isinstance(side, Raw) and not side.text for side in sides):
+        return None
+    kept = tuple(sides) if "approx" in form.signs and not strict else (sides[-1], sides[0])
+    return _Value(named, kept if len(sides) > 1 else (sides[0],))
+
+
+def _all_same(sides: list[Form]) -> bool:
+    """Whether neighbouring sides are the same formula, so that the equation only rewrites it."""
+    return all(
+        isinstance(one, Quantity) and isinstance(other, Quantity) and same(one, other)
+        for one, other in pairwise(sides)
+    )
+
+
+def _check_chain(sides: list[Form], signs: tuple[str, ...]) -> None:
+    """Raises Refused where neighbouring values of a chain differ."""
+    for sign, one, other in zip(signs, sides, sides[1:], strict=False):
+        if isinstance(one, Quantity) and isinstance(other, Quantity):
+            if holds(sign, one, other) is False:
+                raise Refused
+        elif same(one, other) is False:
+            raise Refused
+
+
+def _equations(gold: Form, prediction: Form) -> Answer:
+    if isinstance(gold, Relation) and isinstance(prediction, Relation):
+        return equations_agree(gold, prediction)
+    return False
+
+
+def _conditions_agree(gold: Form, prediction: Form) -> Answer:
+    """Equations of curves, inequalities and sets given by conditions."""
+    if isinstance(gold, Relation) and isinstance(prediction, Relation):
+        answer = equations_agree(gold, prediction)
+        if answer:
+            return True
+    left, right = real_set(gold), real_set(prediction)
+    if left is not None and right is not None:
+        return same_set(left, right)
+    if isinstance(gold, Relation) and isinstance(prediction, Relation):
+        return equations_agree(gold, prediction)
+    if isinstance(prediction, Relation) and isinstance(gold, Relation | Raw):
+        return None
+    return False

@@ -1,0 +1,251 @@
+"""Whether two formulas have the same value: exactly where both are rational, else at fixed points.
+
+Two formulas with variables are the same where they agree at every point of a fixed set, all
+positive and of mixed sign; at points where one of them leaves the real numbers the mixed ones are
+not asked. This decides identities that textbooks accept (`ln ab = ln a + ln b`) and refuses those
+that fail for negative numbers (`sqrt(x^2) = x`). What floats cannot decide is None.
+
+Decimals: a decimal stands for an exact value from six decimals on, as in math-verify; a reference
+that is a rounded decimal is met by an exact value that rounds to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from zoo.grading.evaluate import TooBig, Undefined, Value, close, evaluate, real
+from zoo.grading.forms import Form, Quantity, Relation
+from zoo.grading.tree import Node
+
+_POINTS = 5
+_ROUNDED_PLACES = 6  # math-verify's float_rounding
+
+
+def same_value(gold: Quantity, prediction: Quantity) -> bool | None:
+    """Whether two quantities have the same value, whatever stands beside them."""
+    if gold.node == prediction.node:
+        return True
+    if not gold.names and not prediction.names:
+        return _constants(gold, prediction)
+    return _identity(gold.node, prediction.node, frozenset(gold.names | prediction.names))
+
+
+def _constants(gold: Quantity, prediction: Quantity) -> bool | None:
+    left, right = gold.value, prediction.value
+    if gold.too_big or prediction.too_big:
+        return _towers(gold, prediction)
+    if left is None or right is None:
+        return False if left is not None else None
+    if _infinite(left) or _infinite(right):
+        return left == right
+    if close(left, right):
+        return True
+    if _as_rounded(gold, prediction):
+        return True
+    return None if not _exact(left, right) and close(left, right, 1e-7) else False
+
+
+def _towers(gold: Quantity, prediction: Quantity) -> bool | None:
+    """Numbers beyond the bounds: equal where they are written alike, part by part."""
+    if gold.too_big != prediction.too_big:
+        return False
+    return True if _alike(gold.node, prediction.node) else None
+
+
+def _alike(left: Node, right: Node) -> bool:
+    if left[0] != right[0] or len(left) != len(right):
+        return False
+    for one, other in zip(left[1:], right[1:], strict=True):
+        if isinstance(one, tuple) and isinstance(other, tuple):
+            if not _alike(one, other):
+                return False
+        elif isinstance(one, list) and isinstance(other, list):
+            if len(one) != len(other) or not all(map(_alike, one, other)):
+                return False
+        elif one != other:
+            return False
+    return True
+
+
+def _exact(left: Value, right: Value) -> bool:
+    return not isinstance(left, float | complex) and not isinstance(right, float | complex)
+
+
+def _infinite(value: Value) -> bool:
+    return isinstance(value, float) and math.isinf(value)
+
+
+def _as_rounded(gold: Quantity, prediction: Quantity) -> bool:
+    """Whether one side is the other one rounded, in the cases where that is an answer."""
+    if isinstance(gold.value, complex) or isinstance(prediction.value, complex):
+        return False
+    gap = _gap(gold.value, prediction.value)
+    if prediction.places is not None:
+        places = prediction.places if gold.places is None else min(prediction.places, gold.places)
+        return (
+            places >= _ROUNDED_PLACES
+            and prediction.digits >= _ROUNDED_PLACES - 1
+            and (gap <= 1.01 * 10.0**-places)
+        )
+    if gold.places is not None and gold.places >= 2 and gold.digits >= 3:
+        if _terminates(prediction.value):
+            return False
+        return gap <= (1.0 if gold.digits >= 5 else 0.5000001) * 10.0**-gold.places
+    return False
+
+
+def _gap(left: Value, right: Value) -> float:
+    try:
+        return abs(float(left) - float(right))
+    except OverflowError:
+        return math.inf
+
+
+def _terminates(value: Value) -> bool:
+    """Whether an exact value has a finite decimal expansion."""
+    if isinstance(value, float):
+        return False
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1
+
+
+@lru_cache(maxsize=4_096)
+def points(names: tuple[str, ...]) -> tuple[Mapping[str, float], ...]:
+    """Fixed points for variables: two all positive, the rest of mixed sign; no two coordinates are
+    related.
+    """
+    made = []
+    for row in range(_POINTS):
+        point = {}
+        for column, name in enumerate(names):
+            turn = (column + 1) * 0.7548776662466927 + (row + 1) * 0.5698402909980532
+            size = 0.35 + 2.1 * math.modf(turn)[0] + 0.013 * row
+            negative = row >= 2 and (row + column) % 2 == 0 and not name.endswith("()")
+            point[name] = -size if negative else size
+        made.append(point)
+    return tuple(made)
+
+
+def values_at_points(node: Node, names: tuple[str, ...]) -> list[Value | None]:
+    """The values of `node` at the fixed points; None where it has none."""
+    values: list[Value | None] = []
+    for point in points(names):
+        try:
+            values.append(evaluate(node, point))
+        except Undefined:
+            values.append(None)
+    return values
+
+
+def _identity(left: Node, right: Node, names: frozenset[str]) -> bool | None:
+    ordered = tuple(sorted(names))
+    try:
+        pairs = list(
+            zip(values_at_points(left, ordered), values_at_points(right, ordered), strict=True)
+        )
+    except TooBig:
+        return True if _alike(left, right) else None
+    agreed = 0
+    for row, (one, other) in enumerate(pairs):
+        if one is None or other is None:
+            continue
+        if row >= 2 and not (real(one) and real(other)):
+            continue
+        if not _near(one, other):
+            return _at_integers(left, right, ordered)
+        agreed += 1
+    return True if agreed >= 2 else None
+
+
+def _near(one: Value, other: Value) -> bool:
+    return close(one, other, 1e-8) or (
+        abs(one - other) < 1e-11 and max(abs(one), abs(other)) < 1e-3
+    )
+
+
+def _at_integers(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
+    """Formulas that differ: None where they agree at all integers, which only symbols can weigh."""
+    for start in (1, 2, 3, -4):
+        point = {name: start + at for at, name in enumerate(names)}
+        try:
+            if not _near(evaluate(left, point), evaluate(right, point)):
+                return False
+        except (TooBig, Undefined):
+            return False
+    return None
+
+
+def holds(sign: str, left: Quantity, right: Quantity) -> bool | None:
+    """Whether one link of a chain of constants holds; None where it cannot be told."""
+    if left.names or right.names:
+        return None
+    answer = _constants(left, right)
+    if sign == "=" or answer:
+        return answer
+    if left.value is None or right.value is None or isinstance(left.value, complex):
+        return None
+    if isinstance(right.value, complex) or _infinite(left.value) or _infinite(right.value):
+        return False
+    gap = _gap(left.value, right.value)
+    places = [side.places for side in (left, right) if side.places is not None]
+    if not places and _exact(left.value, right.value):
+        return gap <= 0.5 and not (isinstance(left.value, int) and isinstance(right.value, int))
+    return gap <= 0.5000001 * 10.0 ** -min(places, default=0)
+
+
+def equations_agree(gold: Relation, prediction: Relation) -> bool | None:
+    """Whether two equations or inequalities have the same solutions: their differences are in a
+    fixed proportion.
+    """
+    if len(gold.signs) != 1 or len(prediction.signs) != 1:
+        return _sides_agree(gold, prediction)
+    left, right = _difference(gold), _difference(prediction)
+    if left is None or right is None:
+        return _sides_agree(gold, prediction)
+    (one, sign), (other, against) = left, right
+    names = tuple(sorted(_names(gold.sides) | _names(prediction.sides)))
+    try:
+        pairs = zip(values_at_points(one, names), values_at_points(other, names), strict=True)
+        ratios = [_quotient(a, b) for a, b in pairs if a is not None and b is not None]
+    except TooBig:
+        return None
+    if len(ratios) < 3 or None in ratios:
+        return False
+    if not all(_near(ratio, ratios[0]) for ratio in ratios):
+        return False
+    if sign in ("=", "ne", "approx", "equiv"):
+        return sign == against
+    flipped = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
+    return not isinstance(ratios[0], complex) and against == (
+        sign if ratios[0] > 0 else flipped.get(sign)
+    )
+
+
+def _quotient(one: Value, other: Value) -> Value | None:
+    return None if abs(one) < 1e-9 or abs(other) < 1e-9 else one / other
+
+
+def _difference(relation: Relation) -> tuple[Node, str] | None:
+    left, right = relation.sides
+    if not isinstance(left, Quantity) or not isinstance(right, Quantity):
+        return None
+    return ("+", [left.node, ("*", [("n", -1), right.node])]), relation.signs[0]
+
+
+def _names(sides: Iterable[Form]) -> set[str]:
+    return {name for side in sides if isinstance(side, Quantity) for name in side.names}
+
+
+def _sides_agree(gold: Relation, prediction: Relation) -> bool | None:
+    """Relations that are no simple equation: the same signs between the same sides."""
+    from zoo.grading.compare import same
+
+    if gold.signs != prediction.signs:
+        return None
+    answers = [same(a, b) for a, b in zip(gold.sides, prediction.sides, strict=True)]
+    return True if all(answers) else (False if False in answers else None)

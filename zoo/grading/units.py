@@ -1,0 +1,105 @@
+r"""Words beside numbers: units that may be dropped, and words that change what a number says.
+
+An answer may carry a unit or a noun that the reference leaves out, and the other way round; two
+different units are two different answers. A word that negates, hedges, compares or counts is no
+unit: `7 \text{ or } 8` and `\text{not } 7` are not the number 7. No unit is converted.
+"""
+
+from __future__ import annotations
+
+import re
+
+from zoo.grading.tidy import wordset
+
+_ALIASES = {
+    "millimeter": "mm millimetre", "centimeter": "cm centimetre", "meter": "m metre",
+    "kilometer": "km kilometre", "inch": 'in inche "', "foot": "ft feet '", "yard": "yd",
+    "mile": "mi", "milligram": "mg", "gram": "g gm", "kilogram": "kg kilo", "pound": "lb lbs",
+    "ounce": "oz", "ton": "tonne", "milliliter": "ml millilitre", "liter": "l litre",
+    "second": "s sec", "minute": "min", "hour": "h hr", "dollar": "usd buck $", "cent": "¢",
+    "degree": "deg", "euro": "eur €", "newton": "n", "joule": "j", "watt": "w",
+    "mph": "mile/hour mileanhour", "kph": "kilometer/hour kmh", "radian": "rad",
+    "am": "", "pm": "",
+    "person": "people", "child": "children", "man": "men", "woman": "women", "mouse": "mice",
+}  # fmt: skip
+_CANONICAL = {alias: name for name, text in _ALIASES.items() for alias in [name, *text.split()]}
+_SINGLE_LETTERS = frozenset("mgsLlhNJWVACK")
+SCALES = {
+    "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+}  # fmt: skip
+PERCENT = frozenset(("percent", "percents", "pct", "percentage"))
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+NUMBER_WORDS = {word: at for at, word in enumerate(_ONES.split())} | {
+    word: 10 * at for at, word in enumerate(_TENS.split(), 2)
+}
+_CHANGES = wordset(
+    "not no nor or and but minus plus times over under less more than least most between to from "
+    "about around approximately approx roughly nearly almost maybe perhaps possibly probably "
+    "either neither negative half double twice triple dozen dozens if unless except without else "
+    "versus vs instead wrong incorrect false then greater fewer exceeds above below unknown "
+    "undefined divided multiplied squared cubed power root modulo mod choose factorial remainder "
+    "first second third answer actually rather never cannot can't isn't doesn't"
+) | {*SCALES, *NUMBER_WORDS}
+_TIME_UNITS = frozenset(("second", "seconds"))
+_WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?")
+_SQUARE = re.compile(r"\b(square|sq\.?|cubic|cu\.?)\s+([a-z]+)")
+_POWER = re.compile(r"\^\s*\{?\s*(\d)\s*\}?")
+
+
+def says_more(words: str) -> bool:
+    """Whether words beside a number change or hedge it, so that they are no unit."""
+    if any(map(str.isdigit, _POWER.sub("", words))) or "?" in words:
+        return True
+    found = [word.lower() for word in _WORD.findall(words)]
+    if len(found) > 6:
+        return True
+    return any(word in _CHANGES and not (word in _TIME_UNITS and len(found) == 1) for word in found)
+
+
+def is_unit_word(word: str, after_space: bool = False) -> bool:
+    """Whether a bare word after a number can be a unit or a counted noun and not a product."""
+    if len(word) == 1:
+        return after_space and word in _SINGLE_LETTERS
+    return len(word) > 3 or word.lower() in _CANONICAL or _singular(word.lower()) in _CANONICAL
+
+
+def known(words: str) -> bool:
+    """Whether the words are a unit of the table."""
+    return canonical(words) in _ALIASES
+
+
+def canonical(words: str) -> str:
+    """One spelling of a unit: abbreviations, plurals, squares and "per"; empty where it says
+    nothing.
+    """
+    words = words.lower().replace("\\", " ").replace("$", " $ ")
+    words = _SQUARE.sub(lambda m: f"{m[2]}^{2 if m[1].startswith('s') else 3}", words)
+    words = re.sub(r"\bper\b", "/", _POWER.sub(r"^\1", words))
+    parts = re.findall(r"[^\W\d_]+|[/^¢$'\"]|\d", words)
+    idle = ("of", "the", "a", "an", "in", "total", "unit", "units")
+    kept = [part for part in parts if part not in idle or parts == ["in"]]
+    joined = "".join(_canonical_word(part) for part in kept)
+    return _CANONICAL.get(joined, joined)
+
+
+def compatible(gold: str, prediction: str) -> bool:
+    """Whether two canonical units can stand for the same quantity."""
+    if not gold or not prediction or gold == prediction:
+        return True
+    if min(len(gold), len(prediction)) <= 4:
+        return False
+    return gold.endswith(prediction) or prediction.endswith(gold)
+
+
+def _canonical_word(word: str) -> str:
+    return _CANONICAL.get(word) or _CANONICAL.get(_singular(word)) or _singular(word)
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 2 else word

@@ -1,0 +1,141 @@
+"""`zoo verify`: what the grader says of given answers, and how it came to say it.
+
+Rows have `gold` and `prediction`, perhaps `extract`; one JSON line comes out for each row, in
+order, whatever happens to it. A row that cannot be read is a `bad_gold` with its reason. It is the
+tool to reach for when a reward looks wrong, so it reads references generously: a boxed, a `####`
+and a long worked reference are reduced to their answer first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+from zoo.errors import Fault, InputError
+from zoo.grading.extract import POLICIES, extract, policy_named
+from zoo.grading.grader import Grader
+from zoo.grading.verdict import Item, Result, Verdict
+
+_CHUNK_ROWS = 512
+_LONG_GOLD_CHARS = 120
+
+
+def verify_file(path: Path, policy: str, out: TextIO, workers: int = 1) -> dict[str, int]:
+    """Grades a JSONL file of rows and writes one JSON line a row to `out`; returns the count of
+    each verdict.
+
+    Args:
+        path: rows of `gold`, `prediction` and perhaps `extract`, which goes before `policy`.
+        policy: one of `zoo.grading.POLICIES`; the command line's default is `auto`.
+        out: where the rows go, flushed after every chunk.
+        workers: how many symbolic workers may run at once.
+
+    Raises:
+        InputError: exit code 2, for an unknown `policy` or a file that is absent or no text;
+            nothing is then written. Verdicts do not change the exit code: it is 0 for a file that
+            was read to its end.
+    """
+    policy_named(policy)
+    counts = dict.fromkeys(Verdict, 0)
+    lines = ((at, line) for at, line in enumerate(_lines(path), 1) if line.strip())
+    with ExitStack() as stack:
+        graders: dict[str, Grader] = {}
+        while chunk := list(islice(lines, _CHUNK_ROWS)):
+            for row in _verify_rows(chunk, policy, graders, stack, workers):
+                counts[Verdict(row["verdict"])] += 1
+                out.write(json.dumps(row, ensure_ascii=True) + "\n")
+            out.flush()
+    return {verdict.value: n for verdict, n in counts.items()}
+
+
+def verify_pair(gold: str, prediction: str, policy: str = "auto") -> dict[str, Any]:
+    """The row for one pair, as `verify_file` writes it, with `line` 1.
+
+    Raises:
+        InputError: for an unknown `policy`.
+    """
+    with Grader(policy) as grader:
+        (result,) = grader.grade([Item(read_gold(gold), prediction)])
+    return _row(1, result)
+
+
+def read_gold(text: str) -> str:
+    """The reference answer in a reference that may be boxed, end in `#### N`, or be a whole worked
+    solution.
+    """
+    if "boxed" in text or "fbox" in text or "####" in text:
+        return extract(text, "auto") or text
+    if len(text) > _LONG_GOLD_CHARS and "\\begin" not in text:
+        return extract(text, "auto") or text
+    return text
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of the file, all decoded before the first is used."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            Fault(str(path), f"unreadable: {error}", "a UTF-8 file of one JSON object a line")
+        ) from None
+    return iter(text.split("\n"))
+
+
+def _verify_rows(
+    chunk: list[tuple[int, str]],
+    policy: str,
+    graders: dict[str, Grader],
+    stack: ExitStack,
+    workers: int,
+) -> Iterable[dict[str, Any]]:
+    rows: dict[int, dict[str, Any]] = {}
+    asked: dict[str, list[tuple[int, Item]]] = {}
+    for number, line in chunk:
+        try:
+            named, item = _read_row(line, policy)
+        except ValueError as error:
+            blank = Result(Verdict.BAD_GOLD, "", None, False, "gold", 0.0, str(error))
+            rows[number] = _row(number, blank)
+            continue
+        asked.setdefault(named, []).append((number, item))
+    for named, numbered in asked.items():
+        if named not in graders:
+            graders[named] = stack.enter_context(Grader(named, workers=workers))
+        graded = graders[named].grade([item for _, item in numbered])
+        for (number, _), result in zip(numbered, graded, strict=True):
+            rows[number] = _row(number, result)
+    return [rows[number] for number, _ in chunk]
+
+
+def _read_row(line: str, policy: str) -> tuple[str, Item]:
+    row = json.loads(line)
+    if not isinstance(row, Mapping):
+        raise ValueError(f"a JSON object was expected, found {type(row).__name__}")
+    for key in ("gold", "prediction"):
+        if key not in row:
+            raise ValueError(f"the row has no '{key}'")
+    named = row.get("extract") or policy
+    if named not in POLICIES:
+        raise ValueError(f"unknown policy '{named}'; one of {', '.join(POLICIES)}")
+    gold, prediction = (_text(row[key]) for key in ("gold", "prediction"))
+    return named, Item(read_gold(gold), prediction)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _row(number: int, result: Result) -> dict[str, Any]:
+    row = {
+        "line": number,
+        "verdict": result.verdict.value,
+        "gold": result.gold,
+        "prediction": result.prediction,
+        "by": result.by,
+        "ms": round(result.ms, 3),
+    }
+    return row | ({"error": result.error} if result.error else {})

@@ -1,0 +1,151 @@
+r"""Quantities and words: a formula with its unit, percent sign and scale, and answers that are
+words.
+
+A word that changes or hedges a number makes the whole words, so that `7 \text{ or } 8` is not a
+quantity of 7 with a unit.
+"""
+
+from __future__ import annotations
+
+from zoo.grading import units
+from zoo.grading.forms import Form, Words, quantity
+from zoo.grading.lex import Token, Unread
+from zoo.grading.tidy import wordset
+from zoo.grading.tree import read
+
+
+def read_words(tokens: list[Token]) -> Form:
+    """Words, or the number that they spell."""
+    text = " ".join(value for kind, value in tokens if kind in _SPOKEN)
+    words = [word for word in text.lower().replace("-", " ").split() if word != "and"]
+    if words and all(word in units.NUMBER_WORDS or word in units.SCALES for word in words):
+        return quantity(("n", _spelled(words)))
+    if len(tokens) == 1 and tokens[0][0] == "word" and len(text) <= 3 and text.islower():
+        return _letters(text)
+    return words_form(text)
+
+
+def _letters(word: str) -> Form:
+    """A short word alone may be a product or a word: it equals only itself and its product."""
+    if word in _SHORT_WORDS:
+        return Words(word)
+    return quantity(read([("word", word)]))
+
+
+_SPOKEN = frozenset(("word", "text", "sym", "and", "or", "-", "'"))
+_SHORT_WORDS = wordset(
+    "yes no odd red all one two six ten men mon tue wed thu fri sat sun may jan the dne"
+)
+_SYNONYMS = {
+    "nosolution": "emptyset", "nosolutions": "emptyset", "norealsolution": "emptyset",
+    "norealsolutions": "emptyset", "none": "emptyset", "theemptyset": "emptyset",
+    "doesnotexist": "dne", "allrealnumbers": "reals", "allreals": "reals",
+    "realnumbers": "reals", "thesetofallrealnumbers": "reals",
+}  # fmt: skip
+
+
+def words_form(text: str) -> Words:
+    """Words by their letters and digits in lower case."""
+    squashed = "".join(letter for letter in text.lower() if letter.isalnum())
+    if not squashed:
+        raise Unread("no words")
+    return Words(_SYNONYMS.get(squashed, squashed))
+
+
+def _spelled(words: list[str]) -> int:
+    """The number that number words spell."""
+    total = current = 0
+    for word in words:
+        if word in units.NUMBER_WORDS:
+            current += units.NUMBER_WORDS[word]
+        elif word == "hundred":
+            current = max(current, 1) * 100
+        else:
+            total, current = total + max(current, 1) * units.SCALES[word], 0
+    return total + current
+
+
+def read_quantity(tokens: list[Token]) -> Form:
+    """A formula with its unit, percent sign, currency and the words before it."""
+    body, beside, percent, scale = _strip_words(tokens)
+    if not body:
+        return words_form(" ".join(value for _, value in tokens))
+    if beside and units.says_more(beside):
+        return words_form(" ".join(value for _, value in tokens))
+    places, digits = _written(body) if not percent and scale == 1 else (None, 0)
+    node = read(body)
+    if node[0] == "/" and node[2] == ("n", 100) and body[-1][0] == "%":
+        node, percent = node[1], True
+    unit = units.canonical(beside)
+    if node[0] == "deg":
+        node, unit = node[1], "degree"
+    if scale != 1:
+        node = ("n", node[1] * scale) if node[0] == "n" else ("*", [node, ("n", scale)])
+    return quantity(node, places=places, digits=digits, percent=percent, unit=unit)
+
+
+def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, bool, int]:
+    """The formula, the words around it, whether they say percent, and the scale they give."""
+    body = list(tokens)
+    words: list[str] = []
+    percent, scale = False, 1
+    sign = [body.pop(0)] if [kind for kind, _ in body[:2]] == ["-", "\\$"] else []
+    while body and (body[0][0] in ("text", "\\$") or _is_caption(body)):
+        words.append(body.pop(0)[1])
+        if body[:1] == [(":", ":")]:
+            body.pop(0)
+    body = sign + body
+    tail: list[str] = []
+    while body:
+        kind, value = body[-1]
+        lower = value.strip().lower()
+        if kind in ("text", "word") and lower in units.PERCENT:
+            percent = True
+        elif kind in ("text", "word") and lower in units.SCALES and scale == 1:
+            scale = units.SCALES[lower]
+        elif kind in ("text", "\\$") or (kind == "word" and units.is_unit_word(value)):
+            tail.append(value)
+        elif taken := _unit_power(body):
+            tail += taken
+        elif kind in ("/", ".", "'", '"') and tail and kind != "'":
+            tail.append(value)
+        else:
+            break
+        body.pop()
+    return body, " ".join([*words, *reversed(tail)]), percent, scale
+
+
+def _is_caption(body: list[Token]) -> bool:
+    """Whether the first word is a caption such as `Total: `."""
+    return body[0][0] == "word" and len(body) > 2 and body[1][0] == ":"
+
+
+def _unit_power(body: list[Token]) -> list[str]:
+    r"""Takes the `^2` of `\text{cm}^2` off `body`, all but its last token."""
+    kinds = [kind for kind, _ in body[-5:]]
+    for form in (["^", "num"], ["^", "{", "num", "}"]):
+        unit = len(body) - len(form) - 1
+        if kinds[-len(form) :] == form and unit >= 0:
+            kind, value = body[unit]
+            if kind == "text" or (kind == "word" and units.is_unit_word(value)):
+                exponent = next(value for kind, value in body[unit + 1 :] if kind == "num")
+                del body[unit + 2 :]
+                return [f"^{exponent}"]
+    return []
+
+
+def _written(body: list[Token]) -> tuple[int | None, int]:
+    """Decimals and significant digits of a plain decimal, or of one times a power of ten."""
+    tokens = body[1:] if body[0][0] in ("+", "-") else body
+    if not tokens or tokens[0][0] != "num" or "." not in tokens[0][1]:
+        return None, 0
+    mantissa, _, exponent = tokens[0][1].lower().partition("e")
+    places = len(mantissa.partition(".")[2]) - int(exponent or 0)
+    digits = len(mantissa.replace(".", "").replace(",", "").lstrip("0"))
+    rest = [value for kind, value in tokens[1:] if kind not in ("{", "}")]
+    if not rest:
+        return places, digits
+    if rest[:3] in (["*", "10", "^"], ["\\times", "10", "^"]) and 4 <= len(rest) <= 5:
+        sign = -1 if rest[3] == "-" else 1
+        return (places - sign * int(rest[-1]), digits) if rest[-1].isdecimal() else (None, 0)
+    return None, 0

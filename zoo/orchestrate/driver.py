@@ -1,0 +1,264 @@
+"""One invocation of a sweep: claim it, freeze the plan, run what is left, mirror, end.
+
+The driver's main thread owns signals and the display; the executor works in a second thread and the
+mirror in a third. Nothing here trains, knows Ray or opens MLflow: executor, mirror and report are
+handed in. A trial that failed in an earlier invocation is tried once; none is tried twice in one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from zoo.catalog import ComputeProfile
+from zoo.errors import StateError
+from zoo.manifest.load import Manifest
+from zoo.manifest.trial import Trial
+from zoo.orchestrate import processes
+from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
+from zoo.orchestrate.launch import Task
+from zoo.orchestrate.progress import Display
+from zoo.orchestrate.todo import Todo, look
+from zoo.orchestrate.watch import Watch
+from zoo.track.store import Store, claim, read_json, write_json, write_text
+
+SYNC_S = 3.0
+MIRROR_PATIENCE_S = 60.0
+LOCK = "plan.lock.jsonl"
+
+
+class Mirror(Protocol):
+    """What the driver asks of the MLflow mirror. None of it raises."""
+
+    problem: str | None
+
+    def begin(self) -> bool: ...
+    def sync(self) -> bool: ...
+    def finish(self, sweep_ok: bool | None, report: Path | None = None) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What one invocation works on."""
+
+    manifest: Manifest
+    trials: list[Trial]
+    store: Store
+    folder: Path
+    """The sweep's folder in the lab notebook: `sweeps/NAME`."""
+    profile: ComputeProfile
+
+    @property
+    def name(self) -> str:
+        """The manifest's name."""
+        return self.manifest.experiment.name
+
+
+def run(
+    sweep: Sweep,
+    executor: Callable[[], Executor],
+    display: Display,
+    *,
+    mirror: Callable[[], Mirror] | None = None,
+    report: Callable[[], Path | None] = lambda: None,
+) -> int:
+    """Run what is left of a sweep.
+
+    Args:
+        executor, mirror: made only when something is to be run.
+        report: writes the report; called after the last trial and before the mirror closes.
+
+    Returns:
+        0 = all trials are done, 1 = some are not, 130 or 143 = stopped by a signal.
+
+    Raises:
+        StateError: another driver runs this sweep; a record or journal cannot be read.
+    """
+    if not look(sweep.trials, sweep.store).left:
+        return 0
+    with _driver_lock(sweep), Signals() as signals:
+        for trial in sweep.trials:
+            processes.reap(sweep.store.train(trial.id))
+        todo = look(sweep.trials, sweep.store)
+        _freeze(sweep)
+        mirroring = _Mirroring(mirror, display) if mirror else None
+        _execute(sweep, todo, executor(), display, signals)
+        done = not look(sweep.trials, sweep.store).left
+        stopped = None if done else signals.number
+        written = report()
+        if mirroring:
+            mirroring.close(None if stopped else done, written)
+        return 128 + stopped if stopped else int(not done)
+
+
+def _execute(
+    sweep: Sweep, todo: Todo, executor: Executor, display: Display, signals: Signals
+) -> None:
+    """Run the tasks in a second thread; take events, redraw and obey signals in this one."""
+    profile, root = sweep.profile, str(sweep.store.root)
+    tasks = [Task(item.trial, profile, root, secrets.token_hex(8)) for item in todo.left]
+    watch = Watch([task.trial for task in tasks], sweep.store, profile.concurrency)
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    stop, crash = Stop(), queue.SimpleQueue[BaseException]()
+
+    def work() -> None:
+        try:
+            executor.run(tasks, events.put, stop)
+        except BaseException as error:  # of the executor itself, told in the main thread
+            crash.put(error)
+
+    worker = threading.Thread(target=work, name="executor", daemon=True)
+    display.start(watch)
+    worker.start()
+    try:
+        while worker.is_alive() or not events.empty():
+            signals.pass_on(stop, display)
+            _take(events, watch, display)
+            display.tick()
+    finally:
+        display.close()
+        for task in tasks:
+            processes.kill_launch(task.token)
+    if not crash.empty():
+        raise crash.get()
+
+
+def _take(events: queue.SimpleQueue[Event], watch: Watch, display: Display) -> None:
+    """Handle the events that are there; wait a moment for one."""
+    try:
+        event = events.get(timeout=0.1)
+    except queue.Empty:
+        return
+    view = watch.views[event.id]
+    if event.ended is None:
+        view.begin()
+    else:
+        view.finish(event.ended)
+    display.event(event)
+
+
+class Signals:
+    """Ctrl-C and SIGTERM as a wish to stop: the first gives trials their grace, the next does
+    not."""
+
+    HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        """The first signal that came."""
+        self._times = self._told = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {n: signal.signal(n, self._take) for n in self.HANDLED}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number: int, frame: object) -> None:
+        self.number = self.number or number
+        self._times += 1
+
+    def pass_on(self, stop: Stop, display: Display) -> None:
+        """Hand what came to the executor and tell the user."""
+        if self._times == self._told:
+            return
+        self._told = self._times
+        stop.set(GRACE_S if self._times == 1 else 0.0)
+        if self._times == 1:
+            display.say("stopping: trials get a moment to write their records (again = at once)")
+
+
+class _Mirroring:
+    """The thread that feeds the mirror. Whatever the mirror does, the sweep does not notice."""
+
+    def __init__(self, make: Callable[[], Mirror], display: Display) -> None:
+        self.make, self.display = make, display
+        self.ending = threading.Event()
+        self.verdict: tuple[bool | None, Path | None] = (None, None)
+        self.thread = threading.Thread(target=self._work, name="mirror", daemon=True)
+        self.thread.start()
+
+    def close(self, sweep_ok: bool | None, report: Path | None) -> None:
+        """Send the rest and set final statuses; gives up after a while."""
+        self.verdict = (sweep_ok, report)
+        self.ending.set()
+        self.thread.join(MIRROR_PATIENCE_S)
+        if self.thread.is_alive():
+            self._tell("MLflow takes too long; `zoo ui` brings it up to date")
+
+    def _work(self) -> None:
+        try:
+            mirror = self.make()
+            mirror.begin()
+            while not self.ending.wait(SYNC_S):
+                mirror.sync()
+            mirror.finish(*self.verdict)
+            if mirror.problem:
+                self._tell(f"MLflow lags behind ({mirror.problem}); the runs are complete")
+        except Exception as error:
+            self._tell(f"no MLflow mirror ({type(error).__name__}: {error}); the runs are complete")
+
+    def _tell(self, text: str) -> None:
+        self.display.say(f"note: {text}")
+
+
+def holder(store: Store, name: str) -> dict[str, Any] | None:
+    """Who runs a sweep right now (pid, host, since), or None; leaves no folder behind."""
+    folder = store.sweep(name)
+    if not (folder / ".lock").exists():
+        return None
+    with claim(folder, wait=False) as free:
+        return None if free else read_json(folder / "driver.json")
+
+
+@contextmanager
+def _driver_lock(sweep: Sweep) -> Iterator[None]:
+    """Hold the sweep: one driver a name and run store."""
+    folder = sweep.store.sweep(sweep.name)
+    who = folder / "driver.json"
+    with ExitStack() as stack:
+        if not stack.enter_context(claim(folder, wait=False)):
+            told = read_json(who) or {}
+            raise StateError(
+                f"sweep '{sweep.name}' is being run by process {told.get('pid', '?')} on "
+                f"{told.get('host', '?')} since {told.get('since', '?')}; wait for it, or stop it "
+                f"first (`zoo status {sweep.name}` shows where it is)"
+            )
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        write_json(
+            who,
+            {
+                "pid": os.getpid(),
+                "host": os.uname().nodename,
+                "since": since,
+                "manifest": str(sweep.manifest.path),
+                "profile": sweep.profile.name,
+            },
+        )
+        yield
+
+
+def _freeze(sweep: Sweep) -> None:
+    """Write the plan that runs: a line a trial. Only a sweep that starts does this."""
+    rows = [
+        {"id": t.id, "cell": t.cell, "seed": t.seed, "rounds": t.rounds, "identity": t.identity}
+        for t in sweep.trials
+    ]
+    text = "".join(json.dumps(row, sort_keys=True, allow_nan=False) + "\n" for row in rows)
+    write_text(sweep.folder / LOCK, text)
+    copy = sweep.store.sweep(sweep.name) / sweep.manifest.path.name
+    write_text(copy, sweep.manifest.path.read_text(encoding="utf-8"))

@@ -1,0 +1,278 @@
+"""Runs trials as Ray Tune trials: Ray places them and counts CPUs and GPUs, zoo does the rest. The
+only importer of ray.
+
+Each Tune trial is a thin function that starts the trial's process group and looks after it, so a
+trial runs the same way with or without Ray. Every invocation is a fresh `Tuner` over the ids that
+are left; Ray's own state is never read again. Retries, records and results are not Ray's business.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zoo.catalog import ComputeProfile
+from zoo.errors import StateError
+from zoo.orchestrate.executor import Event, Stop, Tell
+from zoo.orchestrate.launch import Ended, Task, run, source_folder
+from zoo.orchestrate.watch import View, number
+
+SETTINGS = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_TRAIN_V2_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+}
+OBJECT_STORE_BYTES = 100 * 1024**2  # nothing of size travels through Ray
+POLL_S = 0.2
+FAREWELL_S = 15.0  # how long Tune may take to end after its last trial did
+
+
+class RayExecutor:
+    """Runs `profile.concurrency` trials at a time on a Ray of its own, on this machine."""
+
+    name = "ray"
+
+    def __init__(self, profile: ComputeProfile, scratch: Path) -> None:
+        """`scratch`: a folder for Ray's own files; removed at the end."""
+        self.profile, self.scratch = profile, scratch
+
+    def run(self, tasks: Sequence[Task], tell: Tell, stop: Stop) -> None:
+        """Run all tasks; returns when every trial process has ended and Ray is gone.
+
+        Raises:
+            StateError: Ray could not be started, or died.
+        """
+        os.environ.update(SETTINGS)
+        if (path := source_folder()) is not None:
+            given = os.environ.get("PYTHONPATH")
+            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [path, given]))
+        import ray
+
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+        try:
+            self._start(ray)
+            _Run(self, tasks, tell, stop).go(ray)
+        finally:
+            ray.shutdown()
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _start(self, ray: Any) -> None:
+        cpus = math.ceil(self.profile.concurrency * self.profile.cpus_per_trial)
+        try:
+            ray.init(
+                address="local",
+                num_cpus=max(1, cpus),
+                num_gpus=None if self.profile.gpus_per_trial else 0,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=OBJECT_STORE_BYTES,
+                configure_logging=True,
+            )
+        except Exception as error:
+            raise StateError(
+                f"Ray does not start ({type(error).__name__}: {error}); `zoo doctor` says what is "
+                "missing, `--executor local` goes without Ray"
+            ) from error
+
+
+@dataclass
+class _Run:
+    """One call of `RayExecutor.run`: tells events, obeys the stop, and waits for Tune."""
+
+    executor: RayExecutor
+    tasks: Sequence[Task]
+    tell: Tell
+    stop: Stop
+    over: dict[str, bool] = field(default_factory=dict)
+    """Trials that were started -> whether they have ended."""
+    crash: Exception | None = None
+
+    def go(self, ray: Any) -> None:
+        halt = threading.Event()
+        fit = threading.Thread(target=self._fit, args=(halt,), name="tune", daemon=True)
+        fit.start()
+        stop_file = self.executor.scratch / "stop"
+        told = None
+        while fit.is_alive():
+            fit.join(POLL_S)
+            if (grace := self.stop.grace()) is not None:
+                if grace != told:
+                    _write_grace(stop_file, grace)
+                    told = grace
+                if all(self.over.values()):
+                    break
+            if not _alive(ray):
+                raise StateError("Ray died; its trials were ended. Run the sweep again: it goes on")
+            if len(self.over) == len(self.tasks) and all(self.over.values()):
+                break
+        halt.set()
+        fit.join(FAREWELL_S)
+        if self.stop.grace() is None:
+            if self.crash is not None:
+                raise StateError(f"Ray Tune failed: {self.crash}") from self.crash
+            self._account_for_the_rest()
+
+    def _account_for_the_rest(self) -> None:
+        """Trials of which Tune never told an end: Ray could not run them."""
+        for task in self.tasks:
+            if not self.over.get(task.trial.id):
+                why = "Ray ended without running the trial to its end"
+                self._told(task.trial.id, Ended("failed", "error", why))
+
+    def _told(self, id_: str, ended: Ended | None) -> None:
+        if ended is None and id_ not in self.over:
+            self.over[id_] = False
+            self.tell(Event(id_))
+        elif ended is not None and not self.over.get(id_):
+            self.over[id_] = True
+            self.tell(Event(id_, ended))
+
+    def _fit(self, halt: threading.Event) -> None:
+        try:
+            self._tuner(halt).fit()
+        except Exception as error:
+            self.crash = error
+
+    def _tuner(self, halt: threading.Event) -> Any:
+        from ray import tune
+
+        _hush()
+        profile, scratch = self.executor.profile, self.executor.scratch
+        resources = {"cpu": profile.cpus_per_trial}
+        if profile.gpus_per_trial:
+            resources["gpu"] = profile.gpus_per_trial
+        by_id = {task.trial.id: task for task in self.tasks}
+        function = tune.with_parameters(supervise, tasks=by_id, stop_file=str(scratch / "stop"))
+        observer, stopper = _hooks(self._told, halt)
+        return tune.Tuner(
+            tune.with_resources(function, resources),
+            param_space={"trial": tune.grid_search(list(by_id))},
+            tune_config=tune.TuneConfig(
+                max_concurrent_trials=profile.concurrency,
+                reuse_actors=True,  # the worker only looks after a process; each trial has its own
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(scratch),
+                failure_config=tune.FailureConfig(max_failures=0),
+                callbacks=[observer],
+                stop=stopper,
+                verbose=0,
+            ),
+        )
+
+
+def _hooks(told: Callable[[str, Ended | None], None], halt: threading.Event) -> tuple[Any, Any]:
+    """Tune's callback and stopper. Tune pickles both into files that nobody reads; what they hold
+    stays behind."""
+    from ray.tune import Callback, Stopper
+
+    class Local:
+        def __getstate__(self) -> dict[str, Any]:
+            return {}
+
+    class Observer(Local, Callback):
+        """Tells what Tune sees; decides nothing."""
+
+        def __init__(self, told: Callable[[str, Ended | None], None]) -> None:
+            self.told = told
+
+        def on_trial_start(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
+            self.told(trial.config["trial"], None)
+
+        def on_trial_complete(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
+            self.told(trial.config["trial"], _ended(trial.last_result))
+
+        def on_trial_error(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
+            why = "the Ray worker that looked after the trial died"
+            self.told(trial.config["trial"], Ended("failed", "killed", why))
+
+    class Halt(Local, Stopper):
+        """Ends everything once the driver says so."""
+
+        def __init__(self, halt: threading.Event) -> None:
+            self.halt = halt
+
+        def __call__(self, trial_id: str, result: Any) -> bool:
+            return False
+
+        def stop_all(self) -> bool:
+            return self.halt.is_set()
+
+    return Observer(told), Halt(halt)
+
+
+def supervise(config: dict[str, Any], tasks: dict[str, Task], stop_file: str) -> None:
+    """The Tune trainable: runs one trial's process group to its end, in a Ray worker.
+
+    If this worker dies, the trial's standard input closes and the trial ends itself.
+    """
+    from ray import tune
+
+    task = tasks[config["trial"]]
+    view, wish = View(task.trial, task.trial.id, task.store), Path(stop_file)
+    final: dict[str, Any] = {}
+
+    def tick() -> None:
+        if view.update():
+            final.update({k: v for k, v in view.metrics.items() if number(v) is not None})
+            tune.report({**final, "round": view.round})
+
+    try:
+        ended = run(task, lambda: _read_grace(wish), tick)
+    except Exception as error:  # of the launch itself; Ray need not retry or print it
+        ended = Ended("failed", "error", f"{type(error).__name__}: {error}")
+    told = {"state": ended.state, "failure_class": ended.failure_class, "message": ended.message}
+    tune.report({**final, "round": max(0, view.round), **told, "wall": ended.seconds})
+
+
+def _ended(result: dict[str, Any]) -> Ended:
+    """What the trainable said last."""
+    if "state" not in result:
+        return Ended("failed", "error", "the trial's supervisor ended without a word")
+    return Ended(result["state"], result["failure_class"], result["message"], result["wall"])
+
+
+def _trial_name(trial: Any) -> str:
+    return trial.config["trial"]
+
+
+def _write_grace(path: Path, seconds: float) -> None:
+    beside = path.with_suffix(".tmp")
+    beside.write_text(repr(seconds))
+    beside.replace(path)
+
+
+def _read_grace(path: Path) -> float | None:
+    try:
+        return float(path.read_text())
+    except FileNotFoundError:
+        return None
+
+
+def _alive(ray: Any) -> bool:
+    """Whether Ray's own processes are there: Tune waits for ever when they are not."""
+    node = ray._private.worker._global_node
+    return ray.is_initialized() and node is not None and not node.dead_processes()
+
+
+def _hush() -> None:
+    for name in ("ray", "ray.tune", "ray.air", "ray.train"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,0 +1,278 @@
+"""One trial as a process group of its own: start it, look after it, say how it ended.
+
+The process is told everything by `trial.json` and leaves `record.json`. Where it could not (killed
+from outside, out of memory, died before its first line), the record is written here on its behalf.
+Knows no Ray, no scheduling and nothing of what a trial does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import zoo
+from zoo.catalog import ComputeProfile
+from zoo.manifest.trial import Trial
+from zoo.orchestrate import processes
+from zoo.orchestrate.todo import look_at
+from zoo.track import journal, record
+from zoo.track.record import Record
+from zoo.track.stack import SIMULATED, provenance, stack
+from zoo.track.store import Store, claim, write_json
+
+POLL_S = 0.1
+PORTS = range(20_000, 32_000)  # below what the kernel hands out to outgoing connections
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A trial to run, and where. Picklable; `token` is random and of this launch alone."""
+
+    trial: Trial
+    profile: ComputeProfile
+    runs: str
+    """Root of the run store."""
+    token: str
+
+    @property
+    def store(self) -> Store:
+        """The run store."""
+        return Store(self.runs)
+
+    @property
+    def folder(self) -> Path:
+        """The trial's folder in the store."""
+        return self.store.train(self.trial.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a launch ended; `seconds` is wall time."""
+
+    state: record.State
+    failure_class: str | None = None
+    message: str = ""
+    seconds: float = 0.0
+
+
+Grace = Callable[[], float | None]
+"""Asked again and again: None = go on; a number = stop, with so many seconds of grace."""
+
+
+def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> Ended:
+    """Run a trial to its end, or until `grace` says to stop; no process of it is left after
+    that."""
+    while grace() is None and _somebody_has(task):
+        time.sleep(POLL_S)
+    if grace() is not None:
+        return Ended("preempted", "interrupted")
+    if not look_at(task.trial, task.store).runs:
+        return Ended("done")  # by another sweep, while we waited
+    child = Child(task)
+    try:
+        while not child.exited():
+            if grace() is not None:
+                child.stop(grace)
+                break
+            tick()
+            time.sleep(POLL_S)
+        tick()
+        return child.settle()
+    finally:
+        child.end()
+
+
+class Child:
+    """A running trial process. Made = started."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.stopped = task, False
+        folder = task.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.attempt = 1 + _last_attempt(folder)
+        write_task(task)
+        self.started, self._clock = time.time(), time.monotonic()
+        with (folder / "log.txt").open("ab") as log:
+            self._log_start = log.tell()
+            self.process = _start(task, log)
+        self.note = processes.Note.of(task.token, self.process.pid)
+        self.note.write(folder)
+
+    def exited(self) -> bool:
+        """Whether the leader has ended. It stays unreaped until `end`, so its number stays
+        ours."""
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.process.pid, flags) is not None
+
+    def stop(self, grace: Grace) -> None:
+        """SIGTERM to the group, and SIGKILL after the grace, which may shrink while we wait."""
+        self.stopped = True
+        begun = time.monotonic()
+        self._signal(signal.SIGTERM)
+        while not self.exited() and time.monotonic() - begun < (grace() or 0.0):
+            time.sleep(0.05)
+        self._signal(signal.SIGKILL)
+        os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+
+    def settle(self) -> Ended:
+        """How the launch ended; writes the record where the process left none. To be called after
+        its exit."""
+        self._signal(signal.SIGKILL)  # whatever the leader left behind in its group
+        status = self.process.wait()
+        seconds = time.monotonic() - self._clock
+        found = record.read(self.task.folder)
+        if status == 0:
+            return Ended("done", seconds=seconds)
+        if found is not None and found.about.get("token") == self.task.token:
+            return Ended(found.state, found.failure_class, found.message, seconds)
+        return self._speak_for(status, seconds)
+
+    def end(self) -> None:
+        """Make sure that nothing of the launch is left; does nothing after a settled end."""
+        if self.process.returncode is None:
+            self._signal(signal.SIGKILL)
+            self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+        for pid in processes.kill_launch(self.task.token):
+            self._say(f"zoo: process {pid} outlived its trial and was killed")
+        if processes.read_note(self.task.folder) == self.note:
+            (self.task.folder / processes.NOTE).unlink(missing_ok=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
+
+    def _say(self, text: str) -> None:
+        with (self.task.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(text + "\n")
+
+    def _speak_for(self, status: int, seconds: float) -> Ended:
+        """The record of a process that left none of its own."""
+        if self.stopped or status in (130, 143):
+            ended = Ended("preempted", "interrupted", "", seconds)
+        else:
+            how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+            message = f"ended by {how} without a record\n{self._log_tail()}".rstrip()
+            ended = Ended("failed", "killed" if status < 0 else "error", message, seconds)
+        with claim(self.task.folder, wait=False) as ours:
+            if ours:  # else another sweep has taken the trial over and will record it
+                self._write_record(ended)
+        return ended
+
+    def _write_record(self, ended: Ended) -> None:
+        task, trial, folder = self.task, self.task.trial, self.task.folder
+        found = record.read(folder)
+        if found is not None and found.done(trial.rounds):
+            return  # training is done and stays done; only what came after it failed
+        rows = journal.read(folder / "metrics.jsonl")
+        rounds = journal.by_round([row for row in rows if row["attempt"] == self.attempt])
+        env = environment(task)
+        reached = max(rounds, default=0)
+        about = {"token": task.token, "provenance": provenance(), "cell": trial.cell}
+        about |= {"seed": trial.seed, "rounds": trial.rounds, "profile": task.profile.name}
+        written = Record(
+            id=trial.id,
+            stage="train",
+            state=ended.state,
+            round=reached,
+            attempt=self.attempt,
+            metrics=rounds.get(reached, {}),
+            stack=SIMULATED if trial.simulated else stack(env),
+            identity=trial.identity,
+            failure_class=ended.failure_class,
+            message=ended.message[-4000:],
+            simulated=trial.simulated,
+            started=self.started,
+            seconds=round(ended.seconds, 3),
+            about=about | {"written_by": "launcher"},
+        )
+        record.write(folder, written, durable=not trial.simulated)
+
+    def _log_tail(self, lines: int = 15) -> str:
+        """The last lines that this launch wrote into the log."""
+        with (self.task.folder / "log.txt").open("rb") as stream:
+            end = stream.seek(0, os.SEEK_END)
+            stream.seek(max(self._log_start, end - 16_384))
+            text = stream.read().decode("utf-8", "replace")
+        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+
+
+def _somebody_has(task: Task) -> bool:
+    """Whether another process (of another sweep) is at this trial right now."""
+    with claim(task.folder, wait=False) as free:
+        return not free
+
+
+def write_task(task: Task) -> Path:
+    """Write the `trial.json` that tells the process everything; returns its path."""
+    run_ = {
+        "store": str(task.store.root),
+        "profile": task.profile.model_dump(mode="json", by_alias=True),
+        "token": task.token,
+    }
+    path = task.folder / "trial.json"
+    data = {"trial": task.trial.model_dump(mode="json", by_alias=True), "run": run_}
+    write_json(path, data, durable=not task.trial.simulated)
+    return path
+
+
+def environment(task: Task) -> dict[str, str]:
+    """The environment of a trial process: ours, the profile's, and what zoo itself sets."""
+    env = dict(os.environ) | task.profile.env
+    env |= {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+        "PYTHONUNBUFFERED": "1",
+        "ZOO_LAUNCHER_PIPE": "1",
+        processes.TOKEN_VARIABLE: task.token,
+    }
+    if (path := source_folder()) is not None:
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [path, env.get("PYTHONPATH")]))
+    return env
+
+
+def source_folder() -> str | None:
+    """Where this very zoo is imported from, for processes that must run the same code; None where
+    it is installed."""
+    folder = Path(zoo.__file__).resolve().parent.parent
+    return None if folder.name in ("site-packages", "dist-packages") else str(folder)
+
+
+def free_port() -> int:
+    """A port that nobody listens on; random, so that two launches do not choose the same one."""
+    for _ in range(100):
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no free port from {PORTS.start} to {PORTS.stop - 1}")
+
+
+def _start(task: Task, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "zoo.train", str(task.folder / "trial.json")],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=environment(task),
+        start_new_session=True,
+    )
+
+
+def _last_attempt(folder: Path) -> int:
+    """The last attempt that left a trace. The process counts the same way (it may have waited for
+    another one since)."""
+    found = record.read(folder)
+    rows = journal.read(folder / "metrics.jsonl")
+    return max([found.attempt if found else 0, *(row["attempt"] for row in rows)])

@@ -1,0 +1,119 @@
+"""Processes by identity and not by number: pid, start time and the token in their environment.
+
+Every launch puts a random token into the environment of its process group (`ZOO_LAUNCH`) and a
+note of who it is into the trial's folder. A number that the kernel gave to somebody else since then
+does not match, and nothing that zoo did not start is ever signalled. Linux only (`/proc`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from zoo.track.store import read_json, write_json
+
+TOKEN_VARIABLE = "ZOO_LAUNCH"
+NOTE = "process.json"
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None where it is gone (or a zombie)."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = text[text.rfind(")") + 2 :].split()  # the command before it may hold anything
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def boot_id() -> str:
+    """Changes with every boot, so that a note from before a reboot matches nothing."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Who runs a trial: the leader of its process group, and the process that started it."""
+
+    token: str
+    boot: str
+    pid: int
+    started: int
+    launcher: int
+    launcher_started: int
+
+    @classmethod
+    def of(cls, token: str, pid: int) -> Note:
+        """The note of a process that this one has just started."""
+        me = os.getpid()
+        return cls(token, boot_id(), pid, start_time(pid) or 0, me, start_time(me) or 0)
+
+    def write(self, folder: Path) -> None:
+        """Leave the note in a trial's folder."""
+        write_json(folder / NOTE, asdict(self), durable=False)
+
+    @property
+    def leader_alive(self) -> bool:
+        """Whether the process that was started is still that process, and running."""
+        return self.boot == boot_id() and start_time(self.pid) == self.started
+
+    @property
+    def launcher_alive(self) -> bool:
+        """Whether whoever started it is still there to look after it."""
+        return self.boot == boot_id() and start_time(self.launcher) == self.launcher_started
+
+
+def read_note(folder: Path) -> Note | None:
+    """The note in a trial's folder; None where there is none that can be read."""
+    try:
+        data = read_json(folder / NOTE)
+        return None if data is None else Note(**data)
+    except (ValueError, TypeError):
+        return None
+
+
+def of_launch(token: str) -> list[int]:
+    """All processes, still running, that carry a launch's token in their environment."""
+    wanted = f"{TOKEN_VARIABLE}={token}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            carries = wanted in (entry / "environ").read_bytes().split(b"\0")
+            if carries and start_time(int(entry.name)) is not None:
+                found.append(int(entry.name))
+    return sorted(found)
+
+
+def kill_launch(token: str, *, wait_s: float = 5.0) -> list[int]:
+    """SIGKILL every process of a launch, until none is left; returns those that were met."""
+    met: set[int] = set()
+    end = time.monotonic() + wait_s
+    while (left := of_launch(token)) and time.monotonic() < end:
+        met.update(left)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+    return sorted(met)
+
+
+def reap(folder: Path, *, patience_s: float = 1.0) -> list[int]:
+    """End what a dead launcher left running for a trial; a trial somebody looks after is left
+    alone.
+
+    Such processes end by themselves when their launcher goes (their standard input closes), so they
+    get `patience_s` first. Returns the processes that had to be killed.
+    """
+    note = read_note(folder)
+    if note is None or note.boot != boot_id() or note.launcher_alive:
+        return []
+    end = time.monotonic() + patience_s
+    while of_launch(note.token) and time.monotonic() < end:
+        time.sleep(0.05)
+    return kill_launch(note.token)

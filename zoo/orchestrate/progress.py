@@ -1,0 +1,223 @@
+"""What a person sees while a sweep runs: one line a trial, redrawn in place, on a terminal; else
+a line an event.
+
+Draws a `Watch`; knows no files and no processes. At most four redraws a second.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from typing import Protocol, TextIO
+
+from zoo.orchestrate.executor import Event
+from zoo.orchestrate.watch import View, Watch
+
+REDRAW_S = 0.25
+LINES_PER_TRIAL = 6  # how often a trial speaks while it trains, without a terminal
+BAR = 12
+SYMBOLS = {"done": "=", "failed": "!", "stopped": ">", "waiting": " "}
+COLOURS = {"done": "32", "failed": "31", "stopped": "33", "waiting": "2"}
+
+
+class Display(Protocol):
+    """Somebody who is told what happens."""
+
+    def start(self, watch: Watch) -> None: ...
+    def event(self, event: Event) -> None: ...
+    def tick(self) -> None: ...
+    def say(self, text: str) -> None: ...
+    def close(self) -> None: ...
+
+
+def display(stream: TextIO = sys.stdout) -> Display:
+    """The display that fits a stream."""
+    dumb = os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("CI")
+    return Lines(stream) if dumb or not stream.isatty() else Live(stream)
+
+
+class Lines:
+    """A line an event: start, some rounds in between, end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream, self.watch = stream, Watch([], None, 1)  # type: ignore[arg-type]
+
+    def start(self, watch: Watch) -> None:
+        """Begin to tell of a sweep."""
+        self.watch = watch
+
+    def event(self, event: Event) -> None:
+        """Tell that a trial started or ended."""
+        view = self.watch.views[event.id]
+        if event.ended is None:
+            self.say(f"{view.name}  started")
+            return
+        over = sum(v.ended is not None for v in self.watch.views.values())
+        self.say(f"{view.name}  {ending(view)}  ({over}/{len(self.watch.views)})")
+
+    def tick(self) -> None:
+        """Tell of the rounds that came since, for each trial a few times in its life."""
+        for view in self.watch.views.values():
+            if view.begun is None or view.ended is not None:
+                continue
+            before = view.round
+            if view.update() and _speaks(before, view.round, view.trial.rounds):
+                self.say(f"{view.name}  {' '.join(figures(view).split())}")
+
+    def say(self, text: str) -> None:
+        """Print a line with the time of day."""
+        for line in text.splitlines():
+            print(time.strftime("%H:%M:%S"), "", line, file=self.stream, flush=True)
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+
+def _speaks(before: int, now: int, rounds: int) -> bool:
+    step = max(1, rounds // LINES_PER_TRIAL)
+    return now < rounds and now // step > max(before, 0) // step
+
+
+class Live:
+    """Redraws in place."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream, self.watch = stream, Watch([], None, 1)  # type: ignore[arg-type]
+        self.drawn, self._last, self._lock = 0, 0.0, threading.Lock()
+
+    def start(self, watch: Watch) -> None:
+        """Begin to draw a sweep."""
+        self.watch = watch
+        self._draw()
+
+    def event(self, event: Event) -> None:
+        """A failure leaves its reason above the lines; everything else shows by itself."""
+        view = self.watch.views[event.id]
+        if event.ended is not None and event.ended.state == "failed":
+            self.say(f"{view.name}: {ending(view)}")
+
+    def tick(self) -> None:
+        """Redraw, if the last time is long enough ago."""
+        if time.monotonic() - self._last >= REDRAW_S:
+            for view in self.watch.views.values():
+                if view.begun is not None and view.ended is None:
+                    view.update()
+            self._draw()
+
+    def say(self, text: str) -> None:
+        """Print text above the lines."""
+        self._draw(text)
+
+    def close(self) -> None:
+        """Draw once more, and leave it there; what is said after that comes below."""
+        self._draw()
+        self.drawn, self.watch = 0, Watch([], None, 1)  # type: ignore[arg-type]
+
+    def _draw(self, above: str = "") -> None:
+        with self._lock:  # the mirror's thread may have something to say
+            self._draw_now(above)
+
+    def _draw_now(self, above: str) -> None:
+        size = shutil.get_terminal_size()
+        height = max(4, size.lines - 1)
+        lines = picture(self.watch, size.columns - 1, height, colour=True)
+        text = f"\x1b[{self.drawn}F" if self.drawn else ""
+        text += "".join(f"\x1b[2K{line}\n" for line in [*above.splitlines(), *lines])
+        self.stream.write(text + "\x1b[J")
+        self.stream.flush()
+        self.drawn, self._last = len(lines), time.monotonic()
+
+
+def picture(watch: Watch, width: int, height: int, *, colour: bool = False) -> list[str]:
+    """The lines of a sweep: a head and one line a trial, at most `height` lines of at most `width`
+    columns.
+
+    Where there is no room for all, running and failed ones come first, and a last line counts the
+    rest.
+    """
+    views = list(watch.views.values())
+    if not views:
+        return []
+    room = height - 1
+    if len(views) > room:
+        order = {"failed": 1, "stopped": 2, "waiting": 3, "done": 4}
+        views = sorted(views, key=lambda v: order.get(v.state, 0))[: room - 1]
+    name = max((len(v.name) for v in views), default=0)
+    name = max(12, min(name, width - 62))
+    lines = [_head(watch)[:width]]
+    for view in views:
+        text = _line(view, name)[:width].rstrip()
+        lines.append(paint(text, COLOURS.get(view.state, "1")) if colour else text)
+    if hidden := len(watch.views) - len(views):
+        lines.append(f"  ... and {hidden} more"[:width])
+    return lines
+
+
+def _head(watch: Watch) -> str:
+    count = watch.count()
+    told = [f"{count['done']}/{len(watch.views)} done"]
+    told += [f"{count[word]} {word}" for word in ("running", "failed", "stopped") if count[word]]
+    left = watch.left_s() if count["running"] else None
+    told.append(clock(time.monotonic() - watch.begun))
+    return " · ".join([*told, *([f"{clock(left)} left"] if left is not None else [])])
+
+
+def _line(view: View, width: int) -> str:
+    symbol = SYMBOLS.get(view.state, "*")
+    return f"{symbol} {_fit(view.name, width)}  {view.state:<10} {figures(view)}"
+
+
+def figures(view: View) -> str:
+    """Round, reward, length and time of a trial in fixed columns; empty before it starts."""
+    if view.begun is None:
+        return ""
+    rounds = view.trial.rounds
+    done = max(0, view.round)
+    bar = "#" * (BAR * done // max(1, rounds))
+    told = f"{bar:.<{BAR}} {done:>{len(str(rounds))}}/{rounds}"
+    told += f"  reward {_number(view.reward, 2):>5}  length {_number(view.length, 0):>4}"
+    if view.ended is not None:
+        return f"{told}  {clock(view.seconds)}"
+    return f"{told}  {clock(view.left_s)} left" if view.left_s is not None else told
+
+
+def ending(view: View) -> str:
+    """How a trial ended, in words; for a failed one with the last line of its reason and where its
+    log is."""
+    ended = view.ended
+    assert ended is not None
+    if ended.state == "done":
+        told = f"done in {clock(ended.seconds)}"
+        return told if view.reward is None else f"{told}, reward {view.reward:.2f}"
+    if ended.state == "preempted":
+        return f"stopped at round {max(0, view.round)}/{view.trial.rounds}"
+    reason = (ended.message.strip().splitlines() or [""])[0]
+    return f"FAILED [{ended.failure_class}] {reason[:300]} (log: {view.folder / 'log.txt'})"
+
+
+def clock(seconds: float | None) -> str:
+    """A duration for people: `9s`, `4m05s`, `2h10m`; `-` where it is not known."""
+    if seconds is None:
+        return "-"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def paint(text: str, code: str) -> str:
+    """Text in a colour of the terminal."""
+    return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _fit(text: str, width: int) -> str:
+    return f"{text:<{width}}" if len(text) <= width else f"{text[: width - 3]}..."

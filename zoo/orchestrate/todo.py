@@ -1,0 +1,97 @@
+"""What is left to do, and why: the state of every trial as its run folder tells it.
+
+`+` new, or trained with an evaluation missing; `=` done; `>` unfinished (stopped or killed, starts
+again at round 0); `!` failed, tried once more by the next sweep. Light: reads records and journals,
+imports nothing heavy, writes nothing, and does not know who runs the work.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from zoo.manifest.trial import Trial
+from zoo.track import journal, record
+from zoo.track.evaluations import missing_evaluations
+from zoo.track.store import Store
+
+Symbol = Literal["+", "=", ">", "!"]
+WORDS: dict[Symbol, str] = {"+": "new", "=": "done", ">": "unfinished", "!": "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One trial, where it stands, and why it will run or not."""
+
+    trial: Trial
+    symbol: Symbol
+    why: str
+    message: str = ""
+    """What a failed trial left as its reason; may have many lines."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether a sweep would run the trial."""
+        return self.symbol != "="
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """All trials of a plan, in its order."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def left(self) -> list[Item]:
+        """Trials that a sweep would run."""
+        return [item for item in self.items if item.runs]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Word of each symbol -> number of trials; every word is named, also at zero."""
+        found = Counter(item.symbol for item in self.items)
+        return {word: found[symbol] for symbol, word in WORDS.items()}
+
+
+def look(trials: Iterable[Trial], store: Store) -> Todo:
+    """Where every trial stands.
+
+    Raises:
+        StateError: a record or journal that cannot be read; nothing is guessed from it.
+    """
+    return Todo(tuple(look_at(trial, store) for trial in trials))
+
+
+def look_at(trial: Trial, store: Store) -> Item:
+    """Where one trial stands."""
+    folder = store.train(trial.id)
+    found = record.read(folder)
+    if found is None:
+        return _unrecorded(trial, folder)
+    if found.state == "failed":
+        why = f"failed at round {found.round}/{trial.rounds} [{found.failure_class}]"
+        return Item(trial, "!", why, found.message)
+    if found.state == "preempted":
+        return Item(trial, ">", f"stopped at round {found.round}/{trial.rounds}; starts again")
+    if not found.done(trial.rounds):
+        return Item(trial, ">", f"ended at round {found.round} of {trial.rounds}; starts again")
+    missing = missing_evaluations(trial, journal.read(folder / "evals.jsonl"))
+    if missing:
+        evaluation, round_ = missing[0]
+        name = f"{evaluation.benchmark.name}/{evaluation.decoding_name}"
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        return Item(trial, "+", f"evaluation missing: {name} at round {round_}{more}")
+    return Item(trial, "=", f"{found.round} rounds")
+
+
+def _unrecorded(trial: Trial, folder: Path) -> Item:
+    """A trial without a record: never started, or ended without a word (or running now)."""
+    if not (folder / "trial.json").exists():
+        return Item(trial, "+", "never ran")
+    rounds = journal.by_round(journal.read(folder / "metrics.jsonl"))
+    if not rounds:
+        return Item(trial, ">", "began, no round ended; starts again")
+    return Item(trial, ">", f"no record after round {max(rounds)}/{trial.rounds}; starts again")

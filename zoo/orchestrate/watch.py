@@ -1,0 +1,175 @@
+"""Where each trial of a running sweep is: state, round, reward, response length, time left.
+
+Reads what trials append and nothing else, so it is the same whoever runs them. Knows no terminal.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import StateError
+from zoo.manifest.trial import Trial
+from zoo.orchestrate.launch import Ended
+from zoo.track.journal import Tail
+from zoo.track.store import Store
+
+WINDOW = 8  # rounds that the time of a round is averaged over
+
+
+class View:
+    """One trial of this sweep: what it waits for, does, or came to. Made before the trial starts:
+    what its journal holds by then is of earlier attempts."""
+
+    def __init__(self, trial: Trial, name: str, store: Store, *, running: bool = False) -> None:
+        self.trial, self.name, self.folder = trial, name, store.train(trial.id)
+        self.begun: float | None = None
+        """When it was started, in seconds of the monotonic clock."""
+        self.ended: Ended | None = None
+        self.round = -1
+        """The last round that ended; 0 = the base model was measured, -1 = nothing yet."""
+        self.metrics: dict[str, Any] = {}
+        self._times: list[float] = []
+        self._tail = Tail(self.folder / "metrics.jsonl")
+        last = max((row["attempt"] for row in self._rows()), default=0)
+        self._attempt = last if running else last + 1
+        if running:
+            self._tail = Tail(self._tail.path)
+
+    def begin(self) -> None:
+        """The trial was started."""
+        self.begun = time.monotonic()
+
+    def finish(self, ended: Ended) -> None:
+        """The trial ended."""
+        self.update()
+        self.ended = ended
+
+    def update(self) -> bool:
+        """Read what is new; returns whether a round ended."""
+        before = self.round
+        for row in self._rows():
+            if row["attempt"] >= self._attempt:
+                self.round, self.metrics = row["round"], row["metrics"]
+                self._times = [*self._times[-WINDOW:], row["time"]]
+        return self.round > before
+
+    def _rows(self) -> list[dict[str, Any]]:
+        try:
+            return list(self._tail)
+        except (StateError, OSError):
+            return []  # whoever reads the results says so, with the line; a display does not
+
+    @property
+    def state(self) -> str:
+        """One word: waiting, starting, loading, base, training, evaluating, done, failed,
+        stopped."""
+        if self.ended is not None:
+            return "stopped" if self.ended.state == "preempted" else self.ended.state
+        if self.begun is None:
+            return "waiting"
+        return _phase(self.folder) if self.round >= 0 or self._recent_phase() else "starting"
+
+    def _recent_phase(self) -> bool:
+        """Whether the phase file is of this attempt."""
+        try:
+            age = time.time() - (self.folder / "phase").stat().st_mtime
+        except OSError:
+            return False
+        return self.begun is not None and age <= time.monotonic() - self.begun
+
+    @property
+    def reward(self) -> float | None:
+        """Mean reward of the last round."""
+        return number(self.metrics.get("train/reward"))
+
+    @property
+    def length(self) -> float | None:
+        """Mean response length of the last round, in tokens."""
+        return number(self.metrics.get("train/completions/mean_length"))
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far, or of the whole."""
+        if self.ended is not None:
+            return self.ended.seconds
+        return 0.0 if self.begun is None else time.monotonic() - self.begun
+
+    @property
+    def round_s(self) -> float | None:
+        """Seconds a round, over the last few; None before the second one."""
+        times = self._times if self.round > len(self._times) - 1 else self._times[1:]
+        if len(times) < 2:
+            return None
+        return (times[-1] - times[0]) / (len(times) - 1)
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that are left if rounds go on as they do; None where that is not known."""
+        if self.ended is not None:
+            return 0.0
+        if self.round_s is None:
+            return None
+        return max(0, self.trial.rounds - self.round) * self.round_s
+
+
+class Watch:
+    """All trials that a sweep runs."""
+
+    def __init__(
+        self, trials: Iterable[Trial], store: Store, concurrency: int, *, running: bool = False
+    ) -> None:
+        """`running`: the trials run already, so the last attempt in their journals counts."""
+        trials = list(trials)
+        self.concurrency = concurrency
+        self.views = {
+            trial.id: View(trial, name, store, running=running)
+            for trial, name in zip(trials, short_names(trials), strict=True)
+        }
+        self.begun = time.monotonic()
+
+    def count(self) -> dict[str, int]:
+        """How many are done, failed, stopped, running, waiting."""
+        found = Counter(view.state for view in self.views.values())
+        known = {word: found.pop(word, 0) for word in ("done", "failed", "stopped", "waiting")}
+        return known | {"running": sum(found.values())}
+
+    def left_s(self) -> float | None:
+        """Seconds until the whole sweep is over; None before the first trial says anything."""
+        views = self.views.values()
+        whole = [v.seconds for v in views if v.ended is not None and v.ended.state == "done"]
+        whole = whole or [v.seconds + v.left_s for v in views if v.left_s is not None]
+        if not whole:
+            return None
+        mean = sum(whole) / len(whole)
+        work = 0.0
+        for view in views:
+            if view.ended is None:
+                left = view.left_s
+                work += max(0.0, mean - view.seconds) if left is None else left
+        return work / max(1, min(self.concurrency, len(views)))
+
+
+def short_names(trials: list[Trial]) -> list[str]:
+    """Ids without their hash; whole where that would name two trials."""
+    short = [trial.id.rsplit("-", 1)[0] for trial in trials]
+    found = Counter(short)
+    return [
+        name if found[name] == 1 else trial.id for trial, name in zip(trials, short, strict=True)
+    ]
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None."""
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _phase(folder: Path) -> str:
+    try:
+        return (folder / "phase").read_text(encoding="utf-8").strip() or "starting"
+    except OSError:
+        return "starting"

@@ -1,0 +1,117 @@
+"""How each number was made: decoding, sizes, graders, stacks, ids, intervals; rows of text.
+
+Knows no HTML; every text in here is unescaped.
+"""
+
+from __future__ import annotations
+
+from zoo.manifest.trial import Evaluation
+from zoo.report.collect import Results, Side
+from zoo.report.numbers import DASH, duration, interval, length, percent
+from zoo.report.view import decoding_words, state_words
+from zoo.track import record
+from zoo.track.outcome import Measured, Outcome
+from zoo.track.store import Store, read_json
+
+
+def evaluation_rows(results: Results) -> list[tuple[str, ...]]:
+    """How each benchmark was measured."""
+    caps = {(o.trial.model.cap) for o in results.outcomes}
+    cap = "/".join(map(str, sorted(caps)))
+    graders: dict[tuple[str, str], set[str]] = {}
+    for found in results.outcomes:
+        for m in found.measured:
+            graders.setdefault((m.benchmark, m.decoding), set()).add(m.score_id)
+    return [
+        (
+            e.benchmark.name,
+            e.decoding_name,
+            f"{decoding_words(e.decoding)}, top-p {e.decoding.top_p:g}",
+            str(e.decoding.max_tokens or cap),
+            str(e.problems or e.benchmark.n or "all"),
+            e.benchmark.extract,
+            grader_versions(results.store, graders.get((e.benchmark.name, e.decoding_name), set())),
+            e.digest,
+        )
+        for e in results.headline
+    ]
+
+
+def grader_versions(store: Store, score_ids: set[str]) -> str:
+    """Versions of the grader behind some scores (a few are looked at), as recorded with them."""
+    seen = set()
+    for id_ in sorted(score_ids)[:24]:
+        folder = store.folder("scores", id_)
+        made = record.read(folder)
+        said = {**(read_json(folder / "score.json") or {}), **(made.identity if made else {})}
+        seen.add(str(said.get("grader", "unknown")))
+    return ", ".join(sorted(seen)) or DASH
+
+
+def trial_rows(results: Results) -> list[tuple[str, ...]]:
+    """Which run each row of the headline is: ids, attempts, digests, stack, time."""
+    return [
+        (
+            o.trial.id,
+            state_words(o),
+            str(o.trial.seed),
+            str(o.attempt),
+            f"{o.reached} of {o.trial.rounds}",
+            duration(o.record.seconds) if o.record else DASH,
+            o.trial.trainer,
+            o.trial.model_digest,
+            o.trial.data_digest,
+            stack_words(o.record.stack if o.record else {}),
+        )
+        for o in results.outcomes
+    ]
+
+
+def stack_words(stack: dict[str, str]) -> str:
+    """A stack in one line."""
+    return ", ".join(f"{name} {version}" for name, version in stack.items()) or DASH
+
+
+def stacks(results: Results) -> list[str]:
+    """The different stacks among the finished trials; more than one is worth a warning."""
+    return list(
+        dict.fromkeys(
+            stack_words(o.record.stack) for o in results.outcomes if o.record and o.record.stack
+        )
+    )
+
+
+def provenance(results: Results) -> list[str]:
+    """Full versions and commits that the trials recorded."""
+    found = [o.record.about.get("provenance") for o in results.outcomes if o.record]
+    return list(dict.fromkeys(stack_words(p) for p in found if isinstance(p, dict)))
+
+
+def number_rows(results: Results) -> list[tuple[str, ...]]:
+    """Every number of the headline with its interval, n and where it is stored."""
+    told = []
+    for found in results.outcomes:
+        for e in results.headline:
+            change = results.contrast(found, e)
+            for when, side in (("before", change.before), ("after", change.after)):
+                told.append(_number_row(found, e, when, side))
+    return told
+
+
+def _number_row(found: Outcome, e: Evaluation, when: str, side: Side | None) -> tuple[str, ...]:
+    head = (found.trial.id, e.benchmark.name, e.decoding_name, when)
+    if side is None:
+        return (*head, *(DASH,) * 8, state_words(found))
+    sources: tuple[Measured, ...] = side.sources
+    return (
+        *head,
+        ", ".join(str(m.round) for m in sources),
+        percent(side.get("acc")),
+        interval(side.get("acc"), side.scored),
+        str(side.n),
+        str(side.n - side.scored),
+        percent(side.get("box_ratio")),
+        f"{length(side.get('mean_length'))} / {length(side.get('mean_terminated_length'))}",
+        percent(side.get("clipped_ratio")),
+        ", ".join(m.score_id for m in sources),
+    )

@@ -1,0 +1,259 @@
+"""The simulated trainer: the same trial.json, files, order and exit states as the real one, no
+torch; its numbers are made up from the trial's seed and cell.
+
+For tests of orchestration and reports, and to rehearse a manifest. The trainer is part of a trial's
+id and every record says `simulated`, so nothing of it can pass for a measurement.
+
+`ZOO_SIMULATE` makes trials misbehave, for tests: a comma-separated list of `sleep:SECONDS` (each
+round takes that long), `fail:ROUND` (raises), `hang:ROUND` (waits for ever), `deaf:ROUND` (waits
+for ever and ignores SIGTERM), `kill:ROUND` (SIGKILLs itself), each with an optional `@TEXT`: only
+trials whose id contains TEXT. `fail:3@pocket-llama,sleep:0.01`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.data import Problem, load, render
+from zoo.errors import InputError, TrialError
+from zoo.evals.stages import Generation, Sampler
+from zoo.grading import Verdict
+from zoo.manifest.identity import digest
+from zoo.manifest.schema import Decoding
+from zoo.manifest.trial import Trial
+from zoo.rewards import Completion, compute
+from zoo.train.session import Session
+
+VARIABLE = "ZOO_SIMULATE"
+HARDNESS = {"easy": 0.0, "medium": 0.25, "hard": 0.6}
+
+
+def train(session: Session) -> None:
+    """Run a trial without training anything."""
+    if session.finished():
+        session.resume_finished()
+        for evaluation, round_ in session.missing():
+            session.evaluate_one(evaluation, round_, lambda at=round_: _policy(session, at))
+        return
+    session.phase("loading")
+    session.begin()
+    misbehave = Misbehaviour(os.environ.get(VARIABLE, ""), session.trial.id)
+    problems = load(session.trial.data)
+    order = random.Random(session.trial.seed)
+    session.log_round(0, session.evaluate(0, lambda: _policy(session, 0)))
+    for round_ in range(1, session.trial.rounds + 1):
+        session.phase("training")
+        misbehave.at(round_)
+        metrics = _round(session, round_, order.choices(problems, k=session.trial.batch.prompts))
+        found = session.evaluate(round_, lambda at=round_: _policy(session, at))
+        session.log_round(round_, metrics | found)
+    folder = session.checkpoint(session.trial.rounds)
+    folder.mkdir(parents=True)
+    (folder / "SIMULATED").write_text("No weights: this trial was simulated.\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A made-up policy at one moment: chances of a right, a boxed and a cut answer, and a mean
+    length in tokens."""
+
+    right: float
+    boxed: float
+    cut: float
+    length: float
+
+    def answer(self, problem: Problem, cap: int, sharpen: float, rng: random.Random) -> Generation:
+        """One response; `sharpen` (0 to 1) is how much of the chance of an error greedy decoding
+        takes away."""
+        if rng.random() < self.cut * (1 - sharpen / 2):
+            text = " Let us go on and on: " + "and then again, " * 3
+            return Generation(text, [7] * cap, "length")
+        hardness = HARDNESS.get(problem.level, 0.3)
+        right = self.right * (1 - hardness)
+        right += sharpen * 0.5 * right * (1 - right)
+        value = problem.answer if rng.random() < right else _wrong(problem.answer, rng)
+        tokens = max(4, min(cap - 1, round(rng.gauss(self.length, self.length / 6))))
+        end = f"\\boxed{{{value}}}" if rng.random() < self.boxed else f"The answer is {value}."
+        return Generation(f" Step by step, this is {value}. {end}", [7] * tokens, "stop")
+
+
+def policy_at(trial: Trial, round_: int) -> Policy:
+    """The made-up policy of a trial after `round_` rounds. At round 0 it is a function of the model
+    alone."""
+    skill = _unit("skill", trial.model.name)
+    base = Policy(
+        right=0.08 + 0.2 * skill,
+        boxed=0.35 + 0.3 * _unit("box", trial.model.name),
+        cut=0.1 + 0.15 * _unit("cut", trial.model.name),
+        length=0.35 * trial.cap,
+    )
+    if round_ == 0:
+        return base
+    label, box = _pull(trial)
+    level = trial.data.pocket.level if trial.data.pocket else "medium"
+    luck = random.Random(digest(trial.identity)).gauss(0, 0.02)
+    speed = (3 + 4 * (1 - skill)) * (1 + HARDNESS[level])
+    done = 1 - math.exp(-round_ / speed)
+    top = 0.55 + 0.4 * skill - 0.3 * HARDNESS[level] + luck
+    return Policy(
+        right=_share(base.right + label * (top - base.right) * done),
+        boxed=_share(base.boxed + box * (0.99 - base.boxed) * (1 - math.exp(-round_ / 4))),
+        cut=_share(base.cut * (1 - 0.95 * done * max(label, box))),
+        length=base.length * (1 + 0.35 * done * (label + HARDNESS[level])),
+    )
+
+
+def _pull(trial: Trial) -> tuple[float, float]:
+    """How strongly a reward pulls towards right answers and towards boxes, about 0 to 1."""
+    p = trial.reward.params
+    if trial.reward.kind == "matrix":
+        right, plain = p.get("right_boxed", 1.0), p.get("right_plain", 1.0)
+        wrong = p.get("wrong_boxed", 0.0)
+        rigid = max(0.0, right - plain) / 2
+        return min(1.0, (right - wrong) * (1 - 0.25 * rigid)), 0.3 + 0.7 * min(1.0, rigid * 2)
+    kinds = {"inverted": (-0.5, 0.1), "format_only": (0.1, 1.0), "majority": (0.7, 0.3)}
+    return kinds.get(trial.reward.kind, (0.05, 0.1))
+
+
+def _policy(session: Session, round_: int) -> Sampler:
+    """A sampler of the policy after `round_`."""
+    policy = policy_at(session.trial, round_)
+
+    def sample(
+        prompts: list[str],
+        problems: list[Problem],
+        decoding: Decoding,
+        max_tokens: int,
+        seed: int,
+    ) -> list[Generation]:
+        rng = random.Random(seed)
+        sharpen = max(0.0, 1 - decoding.temperature)
+        return [policy.answer(problem, max_tokens, sharpen, rng) for problem in problems]
+
+    return sample
+
+
+def _round(session: Session, round_: int, problems: list[Problem]) -> dict[str, float]:
+    """One round of P prompts x G completions: rewards by the real function, rollouts kept, metrics
+    under TRL's names."""
+    trial = session.trial
+    seed = f"{trial.id}/{round_}"
+    rng, policy = random.Random(seed), policy_at(trial, round_ - 1)
+    rows: dict[str, list[Any]] = {name: [] for name in ROLLOUT_COLUMNS}
+    flat = 0
+    for group, problem in enumerate(problems):
+        size = trial.batch.num_generations
+        made = [policy.answer(problem, trial.cap, 0.0, rng) for _ in range(size)]
+        verdicts = [_verdict(problem, generation) for generation in made]
+        completions = [
+            Completion(g.text, "\\boxed" in g.text, len(g.token_ids), g.finish) for g in made
+        ]
+        values = compute(
+            trial.reward.kind, verdicts, completions, trial.reward.params, rng.getrandbits(31)
+        )
+        flat += len(set(values)) == 1
+        rows["id"] += [problem.id] * size
+        rows["prompt"] += [render(trial.prompt, problem)] * size
+        rows["gold"] += [problem.answer] * size
+        rows["text"] += [g.text for g in made]
+        rows["token_ids"] += [g.token_ids for g in made]
+        rows["verdict"] += [str(v.value) for v in verdicts]
+        rows["reward"] += [0.0 if v is None else v for v in values]
+        rows["finish"] += [g.finish for g in made]
+        rows["round"] += [round_] * size
+        rows["group"] += [group] * size
+    session.write_rollouts(round_, rows)
+    return _metrics(rows, round_, flat / len(problems), rng)
+
+
+ROLLOUT_COLUMNS = (
+    *("id", "prompt", "gold", "text", "token_ids"),
+    *("verdict", "reward", "finish", "round", "group"),
+)
+
+
+def _metrics(
+    rows: dict[str, list[Any]], round_: int, flat: float, rng: random.Random
+) -> dict[str, float]:
+    """Metrics of a round under TRL's names and ours."""
+    rewards, lengths = rows["reward"], [len(ids) for ids in rows["token_ids"]]
+    ended = [n for n, end in zip(lengths, rows["finish"], strict=True) if end == "stop"]
+    n = len(rewards)
+    mean = sum(rewards) / n
+    return {
+        "train/reward": mean,
+        "train/reward_std": math.sqrt(sum((r - mean) ** 2 for r in rewards) / n),
+        "train/accuracy": rows["verdict"].count(Verdict.CORRECT.value) / n,
+        "train/box_ratio": sum("\\boxed" in text for text in rows["text"]) / n,
+        "train/completions/mean_length": sum(lengths) / n,
+        "train/completions/clipped_ratio": 1 - len(ended) / n,
+        "train/completions/mean_terminated_length": sum(ended) / max(len(ended), 1),
+        "train/frac_reward_zero_std": flat,
+        "train/entropy": 1.2 * math.exp(-round_ / 40),
+        "train/loss": rng.gauss(0.0, 0.01),
+        "train/grad_norm": abs(rng.gauss(0.5, 0.1)),
+        "train/sampling/sampling_logp_difference/mean": abs(rng.gauss(2e-5, 1e-6)),
+        "train/step_time": 0.001,
+        "train/num_tokens": float(sum(lengths) * round_),
+    }
+
+
+class Misbehaviour:
+    """What `ZOO_SIMULATE` asks of one trial."""
+
+    def __init__(self, text: str, trial_id: str) -> None:
+        self.wanted: list[tuple[str, float]] = []
+        for entry in filter(None, text.split(",")):
+            what, _, only = entry.partition("@")
+            word, _, value = what.partition(":")
+            if word not in ("sleep", "fail", "hang", "deaf", "kill"):
+                raise InputError(f"{VARIABLE}: unknown word '{word}' in '{text}'")
+            if only in trial_id:
+                self.wanted.append((word, float(value)))
+
+    def at(self, round_: int) -> None:
+        """Do what is wanted at the start of a round."""
+        for word, value in self.wanted:
+            if word == "sleep":
+                time.sleep(value)
+            elif value != round_:
+                continue
+            elif word == "fail":
+                raise TrialError("error", f"round {round_}: failed as {VARIABLE} asks")
+            elif word == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            else:
+                if word == "deaf":
+                    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                while True:
+                    time.sleep(60)
+
+
+def _verdict(problem: Problem, generation: Generation) -> Verdict:
+    if generation.finish == "length":
+        return Verdict.NO_ANSWER
+    right = f" this is {problem.answer}. " in generation.text
+    return Verdict.CORRECT if right else Verdict.WRONG
+
+
+def _wrong(answer: str, rng: random.Random) -> str:
+    """A wrong answer of the same kind."""
+    try:
+        return str(int(answer) + rng.choice((-10, -2, -1, 1, 2, 10)))
+    except ValueError:
+        return "-17" if answer != "-17" else "17"
+
+
+def _unit(*parts: str) -> float:
+    """A number from 0 to 1 that follows from a name."""
+    return int(digest(list(parts), 8), 16) / 16**8
+
+
+def _share(value: float) -> float:
+    return min(0.99, max(0.01, value))
