@@ -199,7 +199,7 @@ def _evaluate(
     n = evaluation.problems or evaluation.benchmark.n or 500
     share, box = _share(trial, bench, round_, decoding), 1 - 0.5 * math.exp(-round_ / 5)
     rows = [_row(rng, i, share, box, round_, sweep.hostile) for i in range(n)]
-    right = sum(row["verdict"] == "CORRECT" for row in rows)
+    right = sum(row["verdict"] == "correct" for row in rows)
     cut = sum(row["finish"] == "length" for row in rows)
     values = {
         "acc": right / n,
@@ -242,10 +242,8 @@ def _row(
     end = f"\\boxed{{{answer}}}" if boxed else f"The answer is {answer}."
     text = f" First {b} * {c} = {b * c}.\nThen {a} + {b * c} = {answer}. {end}"
     if cut:
-        text = (
-            f" {b} * {c} = {b * c}\nQuestion: What is {c} + {a}?\n"
-            f"Answer: {c} + {a} = {a + c}\nQuestion: Find"
-        )
+        text = f" {b} * {c} = {b * c}\nQuestion: What is {c} + {a}?\nAnswer: "
+        text += f"{c} + {a} = {a + c}\nQuestion: Find"
     return {
         "id": f"p{index:04d}",
         "prompt": f"Question: Compute {a} + {b} * {c}.\nAnswer:",
@@ -253,7 +251,7 @@ def _row(
         "text": hostile + text,
         "token_ids": list(range(64 if cut else rng.randint(18, 30))),
         "finish": "length" if cut else "stop",
-        "verdict": "CORRECT" if right and not cut else ("NO_ANSWER" if cut else "WRONG"),
+        "verdict": "correct" if right and not cut else ("no_answer" if cut else "wrong"),
         "prediction": str(answer),
         "boxed": boxed and not cut,
         "by": "simplerl",
@@ -272,6 +270,7 @@ def _write_stages(
     samples, scores = store.folder("samples", sample_id), store.folder("scores", score_id)
     if (scores / "record.json").exists():
         return
+    graded = {"stage": "score", "sample": sample_id, "grader": "1", "extract": "simplerl"}
     for folder in (samples, scores):
         folder.mkdir(parents=True, exist_ok=True)
     pick = ("id", "prompt", "gold", "text", "token_ids", "finish")
@@ -285,10 +284,12 @@ def _write_stages(
     )
     write_json(
         scores / "score.json",
-        {"stage": "score", "sample": sample_id, "grader": "1", "extract": "simplerl"},
+        {"identity": graded},
     )
     shared = {"round": round_, "stack": STACK, "simulated": simulated, "state": "done"}
     record.write(samples, Record(id=sample_id, stage="sample", **shared), durable=False)
     record.write(
-        scores, Record(id=score_id, stage="score", metrics=metrics, **shared), durable=False
+        scores,
+        Record(id=score_id, stage="score", metrics=metrics, identity=graded, **shared),
+        durable=False,
     )

@@ -68,6 +68,8 @@ class Bench:
         self, store: Store, trial: Trial, stack: dict[str, str], *, durable: bool = True
     ) -> None:
         self.store, self.trial, self.stack, self.durable = store, trial, stack, durable
+        self.attempt = 1
+        """The attempt of training that the samples come from."""
         self._graders: dict[str, Grader] = {}
         self._problems: dict[str, list[Problem]] = {}
 
@@ -82,7 +84,9 @@ class Bench:
         """Measure one evaluation at one round, or find it measured. `sampler` is called only if
         samples are missing.
         """
-        sample_id, payload = sample_identity(self.trial, evaluation, round_, self.stack)
+        sample_id, payload = sample_identity(
+            self.trial, evaluation, round_, self.stack, self.attempt
+        )
         samples = self.store.folder("samples", sample_id)
         with claim(samples):
             found = records.read(samples)
@@ -210,10 +214,14 @@ class Bench:
 
 
 def sample_identity(
-    trial: Trial, evaluation: Evaluation, round_: int, stack: dict[str, str]
+    trial: Trial, evaluation: Evaluation, round_: int, stack: dict[str, str], attempt: int = 1
 ) -> tuple[str, dict[str, Any]]:
-    """Id and payload of the samples of an evaluation at a round."""
-    policy: dict[str, Any] = {"train": trial.id}
+    """Id and payload of the samples of an evaluation at a round.
+
+    Training again gives a policy of its own (bit for bit the same only on a CPU), so samples of a
+    later attempt never pass for those of the first.
+    """
+    policy: dict[str, Any] = {"train": trial.id} | ({"attempt": attempt} if attempt > 1 else {})
     if round_ == 0:
         policy = identity.model_payload(trial.model, trial.model_digest)
         if trial.simulated:

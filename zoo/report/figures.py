@@ -1,7 +1,7 @@
 """Learning curves as small SVG panels: one a data x reward (and further axes), a colour a model.
 
-Each panel is an SVG of its own, so that a page can reflow them on a phone. The palette is Okabe and
-Ito's, and markers repeat what colours say. Same results, same bytes: no dates, fixed ids. Text
+Each panel is an SVG of its own, so that a page can reflow them on a phone. The palette is Okabe
+and Ito's, and markers repeat what colours say. Same results, same bytes: no dates, fixed ids. Text
 takes the page's colour (dark or light).
 """
 
@@ -82,7 +82,7 @@ class _Kind:
 
 
 def figures(results: Results) -> list[Figure]:
-    """Curves of reward, accuracy and response length; a figure without a point is left out."""
+    """Curves of reward, accuracy and response length; figures without a point are left out."""
     groups: dict[str, list[Outcome]] = {}
     for found in results.outcomes:
         groups.setdefault(_group(found), []).append(found)
@@ -112,6 +112,16 @@ def legend(results: Results) -> list[Key]:
         )
         for i, model in enumerate(results.values("model"))
     ]
+
+
+def across(results: Results) -> int:
+    """Panels side by side: one a training set where there are two or three."""
+    sets = len(results.values("data"))
+    return (
+        sets
+        if sets in (2, 3)
+        else min(3, max(1, len({_group(found) for found in results.outcomes})))
+    )
 
 
 def _group(found: Outcome) -> str:
@@ -154,10 +164,7 @@ def _accuracy(results: Results) -> tuple[str, Callable[[Outcome], Points]]:
     """Held-out accuracy where it was measured on the way, else that of the training completions."""
     often = max((len(e.rounds) for o in results.outcomes for e in o.trial.evaluations), default=0)
     if often < 3:
-        note = (
-            "Share of right answers among a round's training completions (no evaluation on the "
-            "way was asked for)."
-        )
+        note = "Share of right answers among a round's training completions."
         return note, _train("train/accuracy")
     note = (
         "Held-out accuracy on the benchmark named as the training data, else on the manifest's "
@@ -196,8 +203,9 @@ def _figure(
     salt: str,
 ) -> Figure:
     values = [v for panel in curves.values() for curve in panel for v in curve.points.values()]
-    low, high = min(*values, 0.0, 0.0), max(values)
-    limits = kind.limits or (low * 1.06, high * 1.06 or 1.0)
+    low, high = min(0.0, *values), max(values)
+    pad = 0.06 * ((high - low) or 1.0)
+    limits = kind.limits or (low - pad if low < 0 else 0.0, high + pad)
     completions = {o.trial.batch.completions for o in results.outcomes}
     each = f" (1 round = {completions.pop():,} completions)" if len(completions) == 1 else ""
     panels = tuple(
@@ -226,13 +234,13 @@ def _draw(
     style: dict[Any, Any] = {
         "svg.hashsalt": salt,
         "svg.fonttype": "none",
-        "font.size": 9,
+        "font.size": 9.5,
         "font.family": "DejaVu Sans",
     }
     with rc_context(style):
-        canvas = Canvas(figsize=(3.7, 2.5))
+        canvas = Canvas(figsize=(4.5, 2.9))
         FigureCanvasSVG(canvas)
-        axes = canvas.add_axes((0.13, 0.18, 0.85, 0.78))
+        axes = canvas.add_axes((0.125, 0.165, 0.86, 0.79))
         _paint(axes, label, rounds, limits, results.experiment.rounds)
         for model in dict.fromkeys(curve.model for curve in curves):
             _plot(axes, [c for c in curves if c.model == model], colours[model])
@@ -262,7 +270,7 @@ def _paint(axes: Any, label: str, rounds: str, limits: tuple[float, float], hori
     axes.set_ylabel(label, color=INK, labelpad=3)
     axes.locator_params(axis="x", nbins=7, integer=True)
     axes.locator_params(axis="y", nbins=6)
-    axes.tick_params(colors=INK, length=3, width=0.6, labelsize=8.5)
+    axes.tick_params(colors=INK, length=3, width=0.6, labelsize=9)
     axes.grid(color=INK, alpha=0.12, linewidth=0.6)
     for name, spine in axes.spines.items():
         spine.set_visible(name in ("left", "bottom"))
@@ -271,9 +279,7 @@ def _paint(axes: Any, label: str, rounds: str, limits: tuple[float, float], hori
 
 
 def _plot(axes: Any, curves: list[_Curve], index: int) -> None:
-    """One model: its mean over seeds, thin lines for the seeds themselves, a cross where a trial
-    broke off.
-    """
+    """One model: mean over seeds, thin lines for the seeds, a cross where a trial broke off."""
     colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
     curves = [c for c in curves if c.points]
     if not curves:
@@ -306,9 +312,7 @@ def _plot(axes: Any, curves: list[_Curve], index: int) -> None:
 
 
 def _inline(svg: str, salt: str) -> str:
-    """An SVG for use inside a page: no prolog or metadata, ids of its own, ink as `currentColor`,
-    scalable.
-    """
+    """An SVG for use inside a page: own ids, ink as `currentColor`, no prolog or metadata."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r'(<g) id="[^"]*"', r"\1", svg)

@@ -26,7 +26,7 @@ of this attempt.
 
 @dataclass(frozen=True)
 class Measured:
-    """One benchmark under one decoding at one round; values by measure (`acc`, `box_ratio`...)."""
+    """One benchmark under one decoding at one round; values by measure (`acc`, ...)."""
 
     round: int
     benchmark: str

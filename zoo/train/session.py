@@ -69,7 +69,8 @@ class Session:
         self.stack = SIMULATED if self.trial.simulated else stack()
         self.bench = Bench(job.store, self.trial, self.stack, durable=self.durable)
         self.started, self._clock = time.time(), time.monotonic()
-        self.attempt = self.round = 0
+        self.attempt, self.round = 1 + self._last_attempt(), 0
+        self._trained = self.finished()
         self.metrics: dict[str, float | None] = {}
 
     # -- before training --------------------------------------------------------------------------
@@ -87,9 +88,7 @@ class Session:
         """Start an attempt at round 0; files of an earlier attempt that it replaces go away."""
         for name in ("metrics.jsonl", "evals.jsonl"):
             journal.mend(self.folder / name)
-        found = records.read(self.folder)
-        rows = journal.read(self.folder / "metrics.jsonl")
-        self.attempt = 1 + max([found.attempt if found else 0, *(row["attempt"] for row in rows)])
+        self.bench.attempt, self._trained = self.attempt, False
         (self.folder / "record.json").unlink(missing_ok=True)
         for name in ("rollouts", "checkpoints"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
@@ -101,7 +100,13 @@ class Session:
         found = records.read(self.folder)
         assert found is not None
         self.attempt, self.round, self.metrics = found.attempt, found.round, found.metrics
+        self.bench.attempt = found.attempt
         journal.mend(self.folder / "evals.jsonl")
+
+    def _last_attempt(self) -> int:
+        found = records.read(self.folder)
+        rows = journal.read(self.folder / "metrics.jsonl")
+        return max([found.attempt if found else 0, *(row["attempt"] for row in rows)])
 
     # -- while training ---------------------------------------------------------------------------
 
@@ -169,7 +174,13 @@ class Session:
     # -- after training ---------------------------------------------------------------------------
 
     def write_record(self, state: Any, failure_class: str | None = None, message: str = "") -> None:
-        """Write the record: the last thing that an attempt does."""
+        """Write the record: the last thing that an attempt does.
+
+        Training that was done before this process stays done, whatever became of what came after.
+        """
+        if self._trained and state != "done":
+            self.phase(state)
+            return
         about = {"token": self.job.token, "provenance": provenance(), "cell": self.trial.cell}
         about |= {
             "seed": self.trial.seed,
