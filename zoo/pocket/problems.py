@@ -125,7 +125,7 @@ def generate(level: Level, split: Split, n: int, seed: int = 0) -> list[PocketPr
         )
     rng = random.Random(f"zoo-pocket/{GENERATOR_VERSION}/{level}/{split}/{seed}")
     found: dict[str, PocketProblem] = {}
-    for _ in range(200 * n + 1000):
+    for _ in range(20 * n + 2_000):
         if len(found) == n:
             return list(found.values())
         problem = draw(rng, level, split, rng.choice(OPERATIONS[level]))
