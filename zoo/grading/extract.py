@@ -22,10 +22,11 @@ from zoo.grading.boxes import last_answer
 from zoo.grading.tidy import wordset
 
 STOPS = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "</s>")
-MAX_TEXT_CHARS = 262_144  # 32k tokens of 8 characters; of a longer text the end is read
+MAX_TEXT_CHARS = 262_144  # 32k tokens of 8 characters
 
 _NUMBER = re.compile(
-    r"(?<![\w.])-?(?:\$\s?)?-?(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)?(?:\.\d+|(?<=\d)\.?)"
+    r"(?<![\w.])-?(?:\$\s?)?-?(?:\d+,\d\d(?=\s?[$€£])|"
+    r"(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)?(?:\.\d+|(?<=\d)\.?))"
     r"(?:\s*/\s*\d+(?![\d.]))?(?:\s*\\?%)?"
 )
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
@@ -42,6 +43,7 @@ _ONE_ANSWER_CHARS = 200
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _COMMAND = re.compile(r"\\[A-Za-z]+\*?(?:\{[^{}]*\})?")
 _CODE = re.compile(r"__\w+__|\w\(\)|\blambda\b[^:]{0,40}:|\bimport\b|\w\(['\"]|\beval\b|\bexec\b")
+_CAPTION = re.compile(r"[A-Za-z]{4,} ?:")
 _IS = re.compile(r"\s(?:is|are|equals|was|be)\s")
 _PLAIN = wordset("and or either percent pct percentage pi sqrt sin cos tan log ln in cm mm km kg")
 
@@ -52,12 +54,14 @@ def extract(text: str, policy: str, stop: Sequence[str] = STOPS) -> str | None:
     Args:
         text: the completion only.
         policy: one of `POLICIES`.
-        stop: marks after which nothing is read.
+        stop: marks after which nothing is read. A text of more than `MAX_TEXT_CHARS` before the
+            stop has no answer.
 
     Raises:
         InputError: for an unknown policy, with a suggestion.
     """
-    answer = policy_named(policy)(before_stop(text, stop))
+    find, text = policy_named(policy), before_stop(text, stop)
+    answer = find(text) if len(text) <= MAX_TEXT_CHARS else None
     answer = answer.strip() if answer else None
     return answer or None
 
@@ -77,13 +81,13 @@ def policy_named(policy: str) -> Callable[[str], str | None]:
 
 
 def before_stop(text: str, stop: Sequence[str] = STOPS) -> str:
-    """`text` up to the first stop mark, and of an overlong text its end."""
+    """`text` up to the first stop mark."""
     if "<" in text or stop is not STOPS:
         for mark in stop:
             at = text.find(mark)
             if at >= 0:
                 text = text[:at]
-    return text[-MAX_TEXT_CHARS:] if len(text) > MAX_TEXT_CHARS else text
+    return text
 
 
 def _simplerl(text: str) -> str | None:
@@ -167,7 +171,8 @@ def _whole(text: str) -> str | None:
         return text
     formulas = any(len(match.group()) > 5 for match in _MATH.finditer(text))
     limit = 1 if formulas or (_MATH.search(text) and any(map(str.isdigit, text))) else 6
-    limit = 2 if limit == 6 and any(map(str.isdigit, text)) else limit
+    if limit == 6 and any(map(str.isdigit, text)):
+        limit = 1 if _CAPTION.match(text) else 2
     return None if _words_outside(text, limit) else text
 
 
