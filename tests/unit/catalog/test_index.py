@@ -1,0 +1,120 @@
+"""Cards are found by name, the user's before the package's, and every shipped card is sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zoo.catalog import (
+    BenchmarkCard,
+    Card,
+    Catalog,
+    ComputeProfile,
+    DataCard,
+    ModelCard,
+    PromptCard,
+    RecipeCard,
+    RewardCard,
+)
+from zoo.catalog.index import FOLDERS
+from zoo.errors import InputError
+
+SHIPPED = [(kind, name) for kind in FOLDERS for name in Catalog().names(kind)]
+
+
+def card(folder: Path, kind: str, name: str, text: str) -> Path:
+    """Write a user's card; returns the folder of cards."""
+    (folder / kind).mkdir(parents=True, exist_ok=True)
+    (folder / kind / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("kind", "name"), SHIPPED, ids=[f"{k.__name__}-{n}" for k, n in SHIPPED])
+def test_every_shipped_card_reads_and_says_what_it_is(kind: type[Card], name: str) -> None:
+    found = Catalog().get(kind, name)
+    assert found.name == name
+    assert found.about
+
+
+@pytest.mark.parametrize("kind", FOLDERS, ids=lambda kind: kind.__name__)
+def test_there_is_a_card_of_every_kind(kind: type[Card]) -> None:
+    assert Catalog().names(kind)
+
+
+def test_the_names_that_others_rely_on_are_there() -> None:
+    catalog = Catalog()
+    assert {"pocket-qwen2", "pocket-llama", "pocket-mistral"} <= set(catalog.names(ModelCard))
+    for kind in (DataCard, BenchmarkCard):
+        assert {"pocket-easy", "pocket-medium", "pocket-hard"} <= set(catalog.names(kind))
+    assert {"correctness", "box-strict"} <= set(catalog.names(RewardCard))
+    assert "pocket" in catalog.names(RecipeCard)
+
+
+def test_cards_name_cards_that_exist() -> None:
+    catalog = Catalog()
+    for name in catalog.names(ModelCard):
+        assert catalog.get(ModelCard, name).prompt in catalog.names(PromptCard)
+
+
+def test_cpu_profiles_switch_compilation_and_spare_threads_off() -> None:
+    catalog = Catalog()
+    for name in catalog.names(ComputeProfile):
+        profile = catalog.get(ComputeProfile, name)
+        if profile.device == "cpu":
+            assert profile.env["TORCH_COMPILE_DISABLE"] == "1"
+            assert "OMP_NUM_THREADS" in profile.env
+
+
+def test_a_users_card_is_found_and_wins(tmp_path: Path) -> None:
+    text = "schema: prompt/1\nname: none\ntemplate: 'Mine: {problem}'\n"
+    catalog = Catalog(card(tmp_path, "prompts", "none", text))
+    assert catalog.get(PromptCard, "none").template == "Mine: {problem}"
+    assert catalog.get(PromptCard, "pocket").template.startswith("Question:")
+
+
+def test_a_folder_of_cards_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
+    assert Catalog(tmp_path / "no").names(ModelCard) == Catalog().names(ModelCard)
+
+
+def test_an_unknown_name_gets_a_suggestion() -> None:
+    with pytest.raises(InputError) as caught:
+        Catalog().get(DataCard, "pocket-esay")
+    assert str(caught.value) == "data: unknown data 'pocket-esay'; did you mean 'pocket-easy'?"
+
+
+def test_a_card_goes_by_the_name_of_its_file(tmp_path: Path) -> None:
+    text = "schema: prompt/1\nname: other\ntemplate: '{problem}'\n"
+    catalog = Catalog(card(tmp_path, "prompts", "mine", text))
+    with pytest.raises(InputError, match="the card calls itself 'other'; expected 'mine'"):
+        catalog.get(PromptCard, "mine")
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder", "text", "found"),
+    [
+        (PromptCard, "prompts", "template: no hole", "holds `{problem}` exactly once"),
+        (PromptCard, "prompts", "template: '{problem}{problem}'", "exactly once"),
+        (ModelCard, "models", "prompt: none\ncap: 9", "by exactly one of embedded, path, repo"),
+        (
+            ModelCard,
+            "models",
+            "prompt: none\ncap: 9\npath: a\nrepo: b",
+            "(found ['path', 'repo'])",
+        ),
+        (ModelCard, "models", "prompt: none\npath: a\ncap: 0", "cap is 0"),
+        (DataCard, "data", "about: nothing", "by exactly one of pocket, local"),
+        (DataCard, "data", "pocket: {level: esay, split: train, n: 1}", "pocket.level is 'esay'"),
+        (RecipeCard, "recipes", "grpo: {}\nbatch: {prompts: 3, num_generations: 1}", "is 1"),
+        (ComputeProfile, "profiles", "concurency: 2", "did you mean 'concurrency'?"),
+    ],
+)
+def test_a_card_that_contradicts_itself_is_refused(
+    tmp_path: Path, kind: type[Card], folder: str, text: str, found: str
+) -> None:
+    noun = folder.removesuffix("s")
+    catalog = Catalog(card(tmp_path, folder, "mine", f"schema: {noun}/1\nname: mine\n{text}\n"))
+    with pytest.raises(InputError) as caught:
+        catalog.get(kind, "mine")
+    assert found in str(caught.value)
+    assert f"{tmp_path}" in str(caught.value)

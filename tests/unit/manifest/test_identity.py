@@ -1,0 +1,174 @@
+"""Ids follow from what bears on a result, and from nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo.catalog import Catalog
+from zoo.manifest import Trial, expand, identity, load
+
+Write = Callable[..., Path]
+GRID = "{model: pocket-llama, reward: correctness, data: pocket-easy}"
+
+
+def ids(path: Path) -> list[str]:
+    """The ids that a manifest expands to."""
+    return [trial.id for trial in expand(load(path), Catalog())]
+
+
+def one(path: Path) -> Trial:
+    """The only trial of a manifest."""
+    (trial,) = expand(load(path), Catalog())
+    return trial
+
+
+def test_the_id_of_a_known_trial_does_not_move(write: Write) -> None:
+    """If this fails, every finished run in the world is renamed: bump IDENTITY_VERSION, or undo."""
+    assert ids(write()) == ["pocket-llama.correctness.pocket-easy.s0-5c81b84372"]
+
+
+def test_what_an_id_is_made_of_is_listed(write: Write) -> None:
+    found = {*one(write()).identity}
+    assert found >= {"identity", "stage", "trainer", "seed"}
+    assert found - {"identity", "stage", "trainer", "seed"} == {
+        *("grpo", "batch", "model", "data", "reward", "prompt")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("learning_rate", ["3e-4", "0.0003", "3.0e-4"]),
+        ("beta", ["1", "1.0", "1e0", "0x1"]),
+        ("max_grad_norm", ["1", "1.00"]),
+    ],
+)
+def test_values_that_are_one_number_give_one_id(write: Write, name: str, same: list[str]) -> None:
+    assert len({ids(write(grpo=f"{{{name}: {value}}}"))[0] for value in same}) == 1
+
+
+def test_a_setting_at_the_recipes_value_changes_nothing(write: Write) -> None:
+    assert ids(write(grpo="{learning_rate: 3.0e-4, beta: 0}")) == ids(write())
+    assert ids(write(batch="{prompts: 16}")) == ids(write())
+
+
+def test_order_comments_and_prose_change_nothing(write: Write) -> None:
+    usual = set(ids(write(seeds="[0, 1]")))
+    assert set(ids(write(seeds="[1, 0]"))) == usual
+    turned = "{data: [pocket-easy], reward: [correctness], model: [pocket-llama]}"
+    assert set(ids(write(seeds="[0, 1]", grid=turned))) == usual
+    assert set(ids(write(seeds="[0, 1]", question="Something else? # or not"))) == usual
+    assert set(ids(write(seeds="[0, 1]", prediction="Nothing happens."))) == usual
+
+
+def test_an_axis_and_a_setting_of_the_same_value_are_the_same_run(write: Write) -> None:
+    axis = GRID.replace("}", ", grpo.beta: [0.1]}")
+    assert ids(write(grid=axis)) == ids(write(grpo="{beta: 0.1}"))
+    assert ids(write(overrides="[{when: {model: pocket-llama}, set: {grpo.beta: 0.1}}]")) == ids(
+        write(grpo="{beta: 0.1}")
+    )
+
+
+def test_a_bigger_grid_renames_nothing(write: Write) -> None:
+    bigger = "{model: [pocket-qwen2, pocket-llama], reward: [box-strict, correctness], data: "
+    assert set(ids(write())) < set(ids(write(grid=bigger + "[pocket-hard, pocket-easy]}")))
+
+
+def test_evaluation_is_not_in_the_id(write: Write) -> None:
+    other = "{full: {benchmarks: [pocket-hard], problems: 9, at: [1]}}"
+    assert ids(write(evaluate=other)) == ids(write())
+
+
+def test_the_horizon_is_in_the_id_only_where_a_schedule_depends_on_it(write: Write) -> None:
+    assert ids(write(rounds="5")) == ids(write(rounds="500"))
+    linear = "{lr_scheduler_type: linear}"
+    assert ids(write(rounds="5", grpo=linear)) != ids(write(rounds="500", grpo=linear))
+    assert one(write(grpo=linear)).identity["rounds"] == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seeds": "[1]"},
+        {"grpo": "{beta: 0.1}"},
+        {"batch": "{prompts: 8}"},
+        {"grid": GRID.replace("correctness", "box-strict")},
+        {"grid": GRID.replace("}", ", prompt: none}")},
+        {"trainer": "simulated"},
+    ],
+)
+def test_what_bears_on_the_result_is_in_the_id(write: Write, change: dict[str, str]) -> None:
+    (before,) = ids(write())
+    (after,) = ids(write(**change))
+    assert before.rsplit("-", 1)[1] != after.rsplit("-", 1)[1]
+
+
+def test_a_change_can_be_answered_with_the_field(write: Write) -> None:
+    before, after = one(write()), one(write(grpo="{beta: 0.1}", batch="{prompts: 8}"))
+    assert identity.changed_fields(before.identity, after.identity) == [
+        "batch.prompts",
+        "grpo.beta",
+    ]
+    assert identity.changed_fields(before.identity, before.identity) == []
+    assert identity.changed_fields({"a": 1}, {"a": {"b": 1}, "c": 0}) == ["a", "c"]
+
+
+def test_samples_of_the_base_model_are_shared_and_those_of_a_trial_are_not(write: Write) -> None:
+    trial = one(write())
+    evaluation = trial.evaluations[0]
+
+    def sample(policy: dict[str, object], round_: int, stack: str = "2.13") -> str:
+        payload = identity.sample_payload(
+            policy=policy,
+            round_=round_,
+            prompt=trial.prompt,
+            stop_ids=(3, 1),
+            max_tokens=64,
+            benchmark_digest="d",
+            problems=None,
+            decoding=evaluation.decoding,
+            stack={"torch": stack},
+        )
+        return identity.digest(payload)
+
+    base = identity.model_payload(trial.model, "content")
+    assert sample(base, 0) == sample(dict(base), 0)
+    assert len({sample(base, 0), sample({"train": "x"}, 4), sample(base, 0, "2.14")}) == 3
+
+
+def test_a_model_of_the_hub_without_a_commit_is_unpinned(write: Write) -> None:
+    model = one(write()).model.model_copy(update={"embedded": None, "repo": "a/b"})
+    assert identity.model_payload(model, "ignored") == {
+        "repo": "a/b",
+        "revision": "unpinned",
+        "stop_ids": [],
+    }
+
+
+def test_what_has_no_stable_form_is_refused() -> None:
+    with pytest.raises(TypeError, match="Path has no stable form"):
+        identity.canonical({"path": Path()})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        identity.canonical(math.nan)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(plain)
+def test_one_meaning_has_one_text(value: object) -> None:
+    import json
+
+    text = identity.canonical(value)
+    assert identity.canonical(json.loads(text)) == text

@@ -1,0 +1,41 @@
+"""A record is the only thing that says "done", and it is never guessed."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import StateError
+from zoo.track import record as records
+from zoo.track.record import Record
+
+
+def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    record = Record(
+        id="a-1", stage="train", state="done", round=4, metrics={"acc": 0.5, "loss": None}
+    )
+    records.write(tmp_path / "a-1", record)
+    assert records.read(tmp_path / "a-1") == record
+
+
+def test_done_is_a_question_about_a_horizon() -> None:
+    record = Record(id="a-1", stage="train", state="done", round=4)
+    assert record.done()
+    assert record.done(4)
+    assert not record.done(5)
+    assert not record.model_copy(update={"state": "preempted"}).done(1)
+
+
+def test_no_record_is_none_and_a_broken_one_stops(tmp_path: Path) -> None:
+    assert records.read(tmp_path) is None
+    for text in ("{", "{}", "[]", '{"id": "a", "stage": "train", "state": "fine", "round": 1}'):
+        (tmp_path / "record.json").write_text(text)
+        with pytest.raises(StateError, match="move its folder away to run it again"):
+            records.read(tmp_path)
+
+
+def test_metrics_that_json_cannot_hold_become_none() -> None:
+    found = records.finite({"a": 1, "b": math.nan, "c": math.inf, "d": None, "e": -0.5})
+    assert found == {"a": 1.0, "b": None, "c": None, "d": None, "e": -0.5}
