@@ -40,7 +40,7 @@ def load(card: DataCard | BenchmarkCard) -> list[Problem]:
             count that the card denies.
     """
     if card.pocket is not None:
-        found = list(_from_generator(card.pocket))
+        found = list(_from_generator(card.pocket))  # pyright: ignore[reportArgumentType]
     else:
         assert card.local is not None
         found = list(_from_file(card.local))
