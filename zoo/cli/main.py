@@ -58,19 +58,21 @@ def plan(
     help="Who starts the trials. [default: the profile's; local for simulated ones]",
 )
 @click.option("--concurrency", type=click.IntRange(min=1), help="Trials at a time.")
+@click.option("--bare", is_flag=True, help="Only run trials: no MLflow, no report.")
 @profile_option
 @cards_option
 def sweep(
     manifest: str,
     executor: str | None,
     concurrency: int | None,
+    bare: bool,
     profile: str | None,
     cards: tuple[str, ...],
 ) -> int:
     """Run what is left of a MANIFEST, then write its report. Finished trials are never redone."""
     from zoo.cli.sweep import run
 
-    return run(manifest, cards, profile, executor, concurrency)
+    return run(manifest, cards, profile, executor, concurrency, bare=bare)
 
 
 @cli.command()

@@ -15,7 +15,6 @@ import click
 
 from zoo.cli.context import Plan, plan, profile_of
 from zoo.cli.plan import summary
-from zoo.errors import StateError
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display
@@ -28,15 +27,17 @@ def run(
     profile: str | None,
     executor: str | None,
     concurrency: int | None,
+    *,
+    bare: bool = False,
 ) -> int:
-    """Run what is left of a sweep; returns the exit status."""
+    """Run what is left of a sweep; returns the exit status. `bare`: no MLflow, no report."""
     begun = time.monotonic()
     made = plan(name, cards)
     chosen = profile_of(made.catalog, profile, concurrency)
     todo = look(made.trials, made.store)
     if not todo.left:
         click.echo(f"{made.name}: nothing to do, all {len(todo.items)} trials are done")
-        if not (made.folder / "report.html").is_file():
+        if not bare and not (made.folder / "report.html").is_file():
             _write_report(made)
         _tell_where(made)
         return 0
@@ -48,10 +49,10 @@ def run(
         sweep,
         lambda: _executor(kind, sweep, made),
         display(sys.stdout),
-        mirror=lambda: _mirror(made),
-        report=lambda: _report_or_excuse(made),
+        mirror=None if bare else lambda: _mirror(made),
+        report=lambda: None if bare else _report_or_excuse(made),
     )
-    _conclude(made, status, time.monotonic() - begun)
+    _conclude(made, status, time.monotonic() - begun, bare)
     return status
 
 
@@ -121,7 +122,7 @@ def _report_or_excuse(made: Plan) -> Path | None:
         return None
 
 
-def _conclude(made: Plan, status: int, seconds: float) -> None:
+def _conclude(made: Plan, status: int, seconds: float, bare: bool) -> None:
     """What came of it, and where to look."""
     todo = look(made.trials, made.store)
     click.echo(f"\n{made.name}: {summary(todo)}  ({clock(seconds)})")
@@ -133,7 +134,9 @@ def _conclude(made: Plan, status: int, seconds: float) -> None:
     if todo.left:
         word = "stopped" if status >= 128 else "not all done"
         click.echo(f"{word}; `zoo sweep {shown(made.manifest.path)}` does what is left")
-    elif not status:
+    if bare:
+        return
+    if not todo.left:
         _print_table(made)
     _tell_where(made)
 
@@ -157,6 +160,3 @@ def shown(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-__all__ = ["StateError", "report", "run", "serve", "shown"]

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog import BenchmarkCard, DataCard, LocalSource, PromptCard
-from zoo.catalog.cards import PocketSource
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.grading import extract
 from zoo.pocket import problems as pocket
@@ -40,7 +39,8 @@ def load(card: DataCard | BenchmarkCard) -> list[Problem]:
             count that the card denies.
     """
     if card.pocket is not None:
-        found = list(_from_generator(card.pocket))  # pyright: ignore[reportArgumentType]
+        source = card.pocket
+        found = list(_generated(source.level, source.split, source.n, source.seed))
     else:
         assert card.local is not None
         found = list(_from_file(card.local))
@@ -68,8 +68,8 @@ def digest(problems: list[Problem]) -> str:
 
 
 @lru_cache(maxsize=16)
-def _from_generator(source: PocketSource) -> tuple[Problem, ...]:
-    made = pocket.generate(source.level, source.split, source.n, source.seed)
+def _generated(level: Any, split: Any, n: int, seed: int) -> tuple[Problem, ...]:
+    made = pocket.generate(level, split, n, seed)
     return tuple(Problem(p.id, p.question, p.answer, p.level) for p in made)
 
 

@@ -1,11 +1,11 @@
-r"""Finding `\boxed{...}` and `\fbox{...}` in a completion, in one pass over the text.
+r"""Finding `\boxed{...}` and `\fbox{...}` in a completion, without reading all of it.
 
 Only complete boxes count. Neighbouring boxes that only connectives separate ("\boxed{1} and
 \boxed{2}") are one answer of several elements: whoever boxes a second guess beside the first does
 not get to choose which of them counts.
 
-The pass is linear in the text whatever the text is: unbalanced and deeply nested braces cost no
-more than prose.
+Only the neighbourhood of the last box is read, so that the cost does not grow with the text, and
+unbalanced and deeply nested braces cost no more than prose.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ _CONNECTIVE = re.compile(
     re.IGNORECASE,
 )
 _MAX_GAP = 80
+_BEFORE_CHARS = 2_000
+_MAX_WINDOWS = 8
+MAX_BOX_CHARS = (
+    4_000  # a longer box is no answer: it is handed on as it is, for the bounds to refuse
+)
 
 
 class Box(NamedTuple):
@@ -36,22 +41,38 @@ class Box(NamedTuple):
 
 
 def find_boxes(text: str) -> list[Box]:
-    """All complete outermost boxes, in the order of the text."""
-    first = _first_box(text)
-    if first < 0:
-        return []
+    """The complete outermost boxes around the last opening of one, in the order of the text.
+
+    Openings further back are looked at while there is no complete box, a bounded number of times.
+    """
+    before = len(text)
+    for window in range(_MAX_WINDOWS):
+        last = max(text.rfind("\\boxed", 0, before), text.rfind("\\fbox", 0, before))
+        if last < 0:
+            return []
+        start = max(0, last - _BEFORE_CHARS)
+        boxes = _boxes_between(text, start, last + MAX_BOX_CHARS)
+        if boxes:
+            return boxes
+        if window == 0 and last + MAX_BOX_CHARS < len(text):
+            return [Box(last, len(text), text[last : last + MAX_BOX_CHARS])]
+        before = start
+    return []
+
+
+def _boxes_between(text: str, start: int, end: int) -> list[Box]:
     opened: list[tuple[int, int]] = []  # (start of box or -1 for a plain brace, start of content)
     boxes: list[Box] = []
-    for mark in _MARK.finditer(text, first):
+    for mark in _MARK.finditer(text, start, end):
         token = mark.group()
         if token == "}":
             if not opened:
                 continue
-            start, inside = opened.pop()
-            if start >= 0:
-                while boxes and boxes[-1].start > start:
+            at, inside = opened.pop()
+            if at >= 0:
+                while boxes and boxes[-1].start > at:
                     boxes.pop()
-                boxes.append(Box(start, mark.end(), text[inside : mark.start()]))
+                boxes.append(Box(at, mark.end(), text[inside : mark.start()]))
         elif token[-1] == "{" and (token == "{" or len(token) > 2):
             opened.append((-1 if token == "{" else mark.start(), mark.end()))
     return boxes
@@ -76,9 +97,4 @@ def last_answer(text: str) -> str | None:
 
 def has_box(text: str) -> bool:
     r"""Whether the text contains a complete `\boxed{...}` or `\fbox{...}`."""
-    return bool(find_boxes(text))
-
-
-def _first_box(text: str) -> int:
-    places = [at for at in (text.find("\\boxed"), text.find("\\fbox")) if at >= 0]
-    return min(places) if places else -1
+    return any(box.end - box.start < MAX_BOX_CHARS for box in find_boxes(text))

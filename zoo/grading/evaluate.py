@@ -93,7 +93,10 @@ def close(left: Value, right: Value, relative: float = 1e-9) -> bool:
     exact = isinstance(left, (int, Fraction)) and isinstance(right, (int, Fraction))
     if exact:
         return left == right
-    left, right = _float(left), _float(right)
+    try:
+        left, right = _float(left), _float(right)
+    except (TooBig, Undefined):
+        return left == right
     if left == right:
         return True
     return abs(left - right) <= relative * max(abs(left), abs(right))

@@ -22,10 +22,11 @@ from zoo.grading.boxes import last_answer
 from zoo.grading.tidy import wordset
 
 STOPS = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "</s>")
-MAX_TEXT_CHARS = 262_144  # 32k tokens of 8 characters; of a longer text the end is read
+MAX_TEXT_CHARS = 262_144  # 32k tokens of 8 characters
 
 _NUMBER = re.compile(
-    r"(?<![\w.])-?(?:\$\s?)?-?(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)?(?:\.\d+|(?<=\d)\.?)"
+    r"(?<![\w.])-?(?:\$\s?)?-?(?:\d+,\d\d(?=\s?[$€£])|"
+    r"(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)?(?:\.\d+|(?<=\d)\.?))"
     r"(?:\s*/\s*\d+(?![\d.]))?(?:\s*\\?%)?"
 )
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
@@ -38,10 +39,16 @@ _A_LINE = re.compile(r"(?:^|\n)\s*(?:\*\*)?A(?:nswer)?\s*:(?:\*\*)?[ \t]*([^\n]+
 _CLAUSE_END = re.compile(
     r"\n|\.(?=\s|$)|\.(?=\$\s*$)| because\b| since\b|;\s|,\s+(?:so|which|where|as)\b"
 )
+_DIGIT_RUN = re.compile(r"[0-9]+")
 _ONE_ANSWER_CHARS = 200
+_CLAUSE_CHARS = 2_100
+_CHUNK_CHARS = 2_000
+_NUMBER_CHARS = 1_100
+_MAX_TRIES = 4
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _COMMAND = re.compile(r"\\[A-Za-z]+\*?(?:\{[^{}]*\})?")
 _CODE = re.compile(r"__\w+__|\w\(\)|\blambda\b[^:]{0,40}:|\bimport\b|\w\(['\"]|\beval\b|\bexec\b")
+_CAPTION = re.compile(r"[A-Za-z]{4,} ?:")
 _IS = re.compile(r"\s(?:is|are|equals|was|be)\s")
 _PLAIN = wordset("and or either percent pct percentage pi sqrt sin cos tan log ln in cm mm km kg")
 
@@ -52,12 +59,14 @@ def extract(text: str, policy: str, stop: Sequence[str] = STOPS) -> str | None:
     Args:
         text: the completion only.
         policy: one of `POLICIES`.
-        stop: marks after which nothing is read.
+        stop: marks after which nothing is read. A text of more than `MAX_TEXT_CHARS` before the
+            stop has no answer.
 
     Raises:
         InputError: for an unknown policy, with a suggestion.
     """
-    answer = policy_named(policy)(before_stop(text, stop))
+    find, text = policy_named(policy), before_stop(text, stop)
+    answer = find(text) if len(text) <= MAX_TEXT_CHARS else None
     answer = answer.strip() if answer else None
     return answer or None
 
@@ -77,13 +86,13 @@ def policy_named(policy: str) -> Callable[[str], str | None]:
 
 
 def before_stop(text: str, stop: Sequence[str] = STOPS) -> str:
-    """`text` up to the first stop mark, and of an overlong text its end."""
+    """`text` up to the first stop mark."""
     if "<" in text or stop is not STOPS:
         for mark in stop:
             at = text.find(mark)
             if at >= 0:
                 text = text[:at]
-    return text[-MAX_TEXT_CHARS:] if len(text) > MAX_TEXT_CHARS else text
+    return text
 
 
 def _simplerl(text: str) -> str | None:
@@ -124,19 +133,26 @@ def _minerva(text: str) -> str | None:
 
 def _after_phrase(text: str) -> str | None:
     """The clause after the last "answer is"."""
-    if "nswer" not in text and "esult" not in text and "olution" not in text:
-        return None
-    for match in reversed(list(_PHRASE.finditer(text))):
-        clause = _clause(text[match.end() :].lstrip())
-        if clause:
-            return clause
+    before = len(text)
+    for _ in range(_MAX_TRIES):
+        at = max(text.rfind(word, 0, before) for word in ("nswer", "esult", "olution"))
+        if at < 0:
+            return None
+        start = max(0, at - 10)
+        for match in reversed(list(_PHRASE.finditer(text, start, at + 100))):
+            clause = _clause(text[match.end() : match.end() + _CLAUSE_CHARS].lstrip())
+            if clause:
+                return clause
+        before = at
     return None
 
 
 def _after_a_line(text: str) -> str | None:
-    if "A:" not in text and "nswer" not in text:
+    """What follows the last line that begins with `A:` or `Answer:`."""
+    at = max(text.rfind("A:"), text.rfind("nswer:"))
+    if at < 0:
         return None
-    lines = _A_LINE.findall(text)
+    lines = _A_LINE.findall(text, max(0, at - 100), at + _CLAUSE_CHARS)
     return _clause(lines[-1]) if lines else None
 
 
@@ -167,7 +183,8 @@ def _whole(text: str) -> str | None:
         return text
     formulas = any(len(match.group()) > 5 for match in _MATH.finditer(text))
     limit = 1 if formulas or (_MATH.search(text) and any(map(str.isdigit, text))) else 6
-    limit = 2 if limit == 6 and any(map(str.isdigit, text)) else limit
+    if limit == 6 and any(map(str.isdigit, text)):
+        limit = 1 if _CAPTION.match(text) else 2
     return None if _words_outside(text, limit) else text
 
 
@@ -181,16 +198,38 @@ def _words_outside(text: str, limit: int) -> bool:
 
 
 def _last_formula(text: str) -> str | None:
-    formulas = list(_MATH.finditer(text))
-    numbers = list(_NUMBER.finditer(text))
-    if formulas and (not numbers or formulas[-1].end() >= numbers[-1].end()):
+    """The last formula between math delimiters or the last number, whichever ends later."""
+    start = max(0, len(text) - _CLAUSE_CHARS)
+    formulas = list(_MATH.finditer(text, start)) if "$" in text or "\\" in text else []
+    number = _last_number_match(text)
+    if formulas and (number is None or formulas[-1].end() >= number.end()):
         return formulas[-1].group()
-    return numbers[-1].group() if numbers else None
+    return number.group() if number else None
 
 
 def _last_number(text: str) -> str | None:
-    numbers = _numbers(text)
-    return numbers[-1] if numbers else None
+    match = _last_number_match(text)
+    return match.group() if match else None
+
+
+def _last_number_match(text: str) -> re.Match[str] | None:
+    """The last number; only the text around the last digits is searched for its beginning."""
+    end = len(text)
+    tries = 0
+    while end > 0 and tries < _MAX_TRIES:
+        start = max(0, end - _CHUNK_CHARS)
+        runs = list(_DIGIT_RUN.finditer(text, start, end))
+        if runs:
+            tries += 1
+            last = runs[-1]
+            if last.end() - last.start() >= _NUMBER_CHARS - 100:
+                return last
+            start = max(0, last.end() - _NUMBER_CHARS)
+            found = list(_NUMBER.finditer(text, start, last.end() + 12))
+            if found:
+                return found[-1]
+        end = start
+    return None
 
 
 def _numbers(text: str) -> list[str]:

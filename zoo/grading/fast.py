@@ -53,7 +53,7 @@ def _settle(gold: str, prediction: str) -> Settled | None:
         return Verdict.EXHAUSTED, "structure"
     if _FORBIDDEN.search(prediction) and not _FORBIDDEN.search(gold):
         return Verdict.WRONG, "refused"
-    if _UNEVALUATED.search(_last_side(found)) and not _UNEVALUATED.search(expected):
+    if _UNEVALUATED.search(found) and _unevaluated(found) and not _UNEVALUATED.search(expected):
         return Verdict.WRONG, "refused"
     return _settle_forms(expected, found)
 
@@ -83,13 +83,23 @@ def _for_symbols(left: Form, right: Form, found: str) -> Settled | None:
     if isinstance(right, Raw):
         if not _CHARACTERS.fullmatch(found) or found.count("=") > 1:
             return Verdict.WRONG, "refused"
+        if isinstance(left, Quantity) and not left.names:
+            return Verdict.WRONG, "refused"
         if "\\" not in found and not isinstance(left, Raw):
+            return Verdict.WRONG, "refused"
+        if found.count("{") != found.count("}"):
             return Verdict.WRONG, "refused"
     return None
 
 
-def _last_side(text: str) -> str:
-    return text.rsplit("=", 1)[-1]
+def _unevaluated(text: str) -> bool:
+    """Whether the last side of the answer still has an operation to carry out."""
+    depth = 0
+    for at in range(len(text) - 1, -1, -1):
+        depth += (text[at] in "})]") - (text[at] in "{([")
+        if text[at] == "=" and depth == 0:
+            return _UNEVALUATED.search(text, at) is not None
+    return True
 
 
 def _decimal_comma(gold: Form, found: str) -> bool:

@@ -117,4 +117,6 @@ def quantity(node: Node, **beside: object) -> Quantity:
             too_big = True
         except Undefined:
             value = None
+        if value is not None and value != value:
+            value = None
     return Quantity(node, names, value, too_big, **beside)  # type: ignore[arg-type]

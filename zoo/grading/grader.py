@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from zoo.grading.boxes import has_box
-from zoo.grading.extract import STOPS, before_stop, policy_named
+from zoo.grading.extract import MAX_TEXT_CHARS, STOPS, before_stop, policy_named
 from zoo.grading.fast import settle
 from zoo.grading.pool import Limits, Pool
 from zoo.grading.verdict import Graded, Item, Result, Verdict
@@ -91,17 +91,25 @@ class Grader:
         """The result without a worker; one that needs a worker is marked `by="symbolic"`."""
         start = time.perf_counter()
         text = before_stop(item.text, self._stop)
-        prediction = self._extract(text)
-        prediction = prediction.strip() if prediction else None
-        if not prediction:
-            verdict, by = Verdict.NO_ANSWER, "extract"
-        else:
-            settled = settle(item.gold, prediction)
-            if settled is None and not _ALLOWED.fullmatch(prediction):
-                settled = Verdict.WRONG, "refused"
-            verdict, by = settled or (Verdict.GRADER_FAULT, "symbolic")
+        if len(text) > MAX_TEXT_CHARS:
+            return Result(Verdict.EXHAUSTED, item.gold, None, False, "structure", 0.0)
+        prediction, error = None, None
+        try:
+            prediction = (self._extract(text) or "").strip() or None
+            verdict, by = self._settle(item.gold, prediction)
+        except Exception as fault:  # ours, not the answer's: counted, never a wrong answer
+            verdict, by, error = Verdict.GRADER_FAULT, "fault", f"{type(fault).__name__}: {fault}"
         ms = (time.perf_counter() - start) * 1e3
-        return Result(verdict, item.gold, prediction or None, has_box(text), by, ms)
+        return Result(verdict, item.gold, prediction, has_box(text), by, ms, error)
+
+    @staticmethod
+    def _settle(gold: str, prediction: str | None) -> tuple[Verdict, str]:
+        if prediction is None:
+            return Verdict.NO_ANSWER, "extract"
+        settled = settle(gold, prediction)
+        if settled is None and not _ALLOWED.fullmatch(prediction):
+            return Verdict.WRONG, "refused"
+        return settled or (Verdict.GRADER_FAULT, "symbolic")
 
 
 def _in_math(text: str) -> str:

@@ -83,6 +83,8 @@ def _as_rounded(gold: Quantity, prediction: Quantity) -> bool:
         return False
     gap = _gap(gold.value, prediction.value)
     if prediction.places is not None:
+        if gold.places is None and _terminates(gold.value):
+            return False
         places = prediction.places if gold.places is None else min(prediction.places, gold.places)
         return (
             places >= _ROUNDED_PLACES
@@ -145,13 +147,15 @@ def values_at_points(node: Node, names: tuple[str, ...]) -> list[Value | None]:
 def _identity(left: Node, right: Node, names: frozenset[str]) -> bool | None:
     ordered = tuple(sorted(names))
     try:
-        pairs = list(
-            zip(values_at_points(left, ordered), values_at_points(right, ordered), strict=True)
-        )
+        expected = values_at_points(left, ordered)
     except TooBig:
         return True if _alike(left, right) else None
+    try:
+        found = values_at_points(right, ordered)
+    except TooBig:
+        return False
     agreed = 0
-    for row, (one, other) in enumerate(pairs):
+    for row, (one, other) in enumerate(zip(expected, found, strict=True)):
         if one is None or other is None:
             continue
         if row >= 2 and not (real(one) and real(other)):

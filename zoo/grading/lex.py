@@ -31,7 +31,8 @@ _TOKEN = re.compile(
     r"|\\(?P<cmd>[A-Za-z]+)"
     r"|(?P<word>[A-Za-z]+)"
     r"|(?P<skip>\s+|\\[,;:! ]|~)"
-    r"|(?P<sign>\\\\|\\[{}%$|#&_]|<=|>=|!=|==|->|[-+*/^_=<>|!%(){}\[\],;:.'&?])"
+    r"|(?P<sign>\\\\|\\[{}%$|#&_]|<=|>=|!=|==|->|[-+*/^_=<>|!%(){}\[\],;:.'&?])",
+    re.ASCII,
 )
 FUNCTIONS = wordset(
     "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth "

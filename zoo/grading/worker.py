@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -19,6 +20,11 @@ import sys
 from typing import Any
 
 _IDLE_CHECK_S = 2.0
+_FORBIDDEN = re.compile(
+    r"__|[\x00-\x08\x0e-\x1f\ud800-\udfff]|\b(?:import|lambda|eval|exec|compile|getattr|setattr|globals"
+    r"|locals|open|os|sys|subprocess|builtins)\b\s*[.(\['\":]"
+)
+_MAX_CHARS = 20_000
 
 
 def main() -> None:
@@ -77,6 +83,9 @@ def _load() -> Any:
 
 
 def _judge_safely(judge: Any, request: dict[str, str]) -> dict[str, Any]:
+    for text in request.values():
+        if len(text) > _MAX_CHARS or _FORBIDDEN.search(text):
+            return {"equal": False, "refused": True}
     try:
         return judge(request["gold"], request["prediction"])
     except MemoryError:

@@ -122,6 +122,7 @@ def _execute(
     worker.start()
     try:
         while worker.is_alive() or not events.empty():
+            signals.rearm()
             signals.pass_on(stop, display)
             _take(events, watch, display)
             display.tick()
@@ -163,6 +164,11 @@ class Signals:
         if threading.current_thread() is threading.main_thread():
             self._before = {n: signal.signal(n, self._take) for n in self.HANDLED}
         return self
+
+    def rearm(self) -> None:
+        """Take the signals again: Ray's native library installs a handler of its own that dies."""
+        for number in self._before:
+            signal.signal(number, self._take)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -130,15 +130,15 @@ class _Run:
     def _account_for_the_rest(self) -> None:
         """Trials of which Tune never told an end: Ray could not run them."""
         for task in self.tasks:
-            if not self.over.get(task.trial.id):
+            if not self.over.setdefault(task.trial.id, False):
                 why = "Ray ended without running the trial to its end"
                 self._told(task.trial.id, Ended("failed", "error", why))
 
     def _told(self, id_: str, ended: Ended | None) -> None:
-        if ended is None and id_ not in self.over:
+        if ended is None and id_ not in self.over and self.stop.grace() is None:
             self.over[id_] = False
             self.tell(Event(id_))
-        elif ended is not None and not self.over.get(id_):
+        elif ended is not None and self.over.get(id_) is False:
             self.over[id_] = True
             self.tell(Event(id_, ended))
 

@@ -19,7 +19,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zoo.pocket.problems import Level, PocketProblem, Step, draw
+from zoo.pocket.problems import OPERATIONS, Level, PocketProblem, Step, draw
 
 PROMPT = "Question: {}\nAnswer:"
 SEPARATOR = "\n\n"  # between the questions of a chain
@@ -131,7 +131,7 @@ def drill(rng: random.Random) -> Document:
     """A row of worked expressions, all right: how answers are made, without a question."""
     text = ""
     while len(text) < DRILL_CHARS:
-        problem = draw(rng, _level(rng), "train")
+        problem = _problem(rng)
         text += f" {problem.expression}: {'. '.join(map(str, problem.steps))}."
     return Document(text.strip(), ended=True)
 
@@ -143,7 +143,7 @@ def document(rng: random.Random, slips: float) -> Document:
     chained = rng.random() < CHAIN_SHARE
     text = ""
     while True:
-        problem = draw(rng, _level(rng), "train")
+        problem = _problem(rng)
         reply = answer(rng, problem, slips)
         text += PROMPT.format(problem.question) + reply.text
         if not reply.ended or not chained:
@@ -160,5 +160,6 @@ def documents(seed: str, slips: float) -> Iterator[Document]:
         yield document(rng, slips)
 
 
-def _level(rng: random.Random) -> Level:
-    return rng.choices(list(LEVEL_WEIGHTS), weights=list(LEVEL_WEIGHTS.values()))[0]
+def _problem(rng: random.Random) -> PocketProblem:
+    level = rng.choices(list(LEVEL_WEIGHTS), weights=list(LEVEL_WEIGHTS.values()))[0]
+    return draw(rng, level, "train", min(OPERATIONS[level]))

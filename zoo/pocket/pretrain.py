@@ -45,7 +45,7 @@ class Build:
 BUILDS = {
     "pocket-qwen2": Build(Qwen2Config, 128, 3, 4, 2, 5000, 0.05),
     "pocket-llama": Build(LlamaConfig, 96, 3, 3, 1, 6000, 0.08),
-    "pocket-mistral": Build(MistralConfig, 64, 3, 2, 1, 6000, 0.12),
+    "pocket-mistral": Build(MistralConfig, 64, 3, 2, 1, 4500, 0.12),
 }
 
 

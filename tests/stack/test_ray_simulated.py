@@ -1,0 +1,40 @@
+"""Simulated trials through real Ray Tune: placed by Ray, run as process groups, stopped cleanly."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tests.support import sweeps
+from tests.support.simulated import write_manifest
+
+
+def test_a_sweep_through_ray_survives_a_failure_and_a_stop_and_then_finishes(
+    tmp_path: Path,
+) -> None:
+    write_manifest(tmp_path, rounds=4)
+    wrong = "hang:3@pocket-llama.box-strict,fail:2@pocket-qwen2.correctness"
+    sweep = sweeps.start(tmp_path, "--executor", "ray", ZOO_SIMULATE=wrong)
+    out = tmp_path / "out.txt"
+    sweeps.wait_for(lambda: out.read_text().count("  (") == 3)
+    sweep.send_signal(signal.SIGINT)
+    assert sweep.wait(timeout=60) == 130
+    assert sweeps.left_running(tmp_path) == []
+    told = out.read_text()
+    assert "= 2 done  > 1 unfinished  ! 1 failed" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "runs/sweeps/tiny/ray").exists()
+
+    told = sweeps.finish(tmp_path, "--executor", "ray")
+    assert told.count("started") == 2
+    assert "= 4 done" in told
+    assert sweeps.left_running(tmp_path) == []
+
+
+def test_everything_ends_when_the_driver_is_killed(tmp_path: Path) -> None:
+    write_manifest(tmp_path, rounds=4)
+    sweep = sweeps.start(tmp_path, "--executor", "ray", ZOO_SIMULATE="deaf:2")
+    sweeps.wait_for(lambda: sorted(sweeps.rounds(tmp_path)) == [2, 2])
+    sweep.kill()
+    sweep.wait()
+    assert sweeps.left_running(tmp_path, 60) == []

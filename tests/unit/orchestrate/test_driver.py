@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support import simulated
+from zoo.catalog import ComputeProfile
+from zoo.errors import StateError
+from zoo.orchestrate import driver
+from zoo.orchestrate.executor_local import LocalExecutor
+from zoo.orchestrate.progress import Lines
+from zoo.orchestrate.todo import look
+from zoo.track.store import claim
+from zoo.train.entry import run as in_process
+
+PROFILE = ComputeProfile(form="profile/1", name="test", executor="local")
+
+
+class Broken:
+    """A mirror whose store is gone."""
+
+    problem = "no route to host"
+
+    def begin(self) -> bool:
+        raise ConnectionError("no route to host")
+
+    def sync(self) -> bool:
+        return False
+
+    def finish(self, sweep_ok: bool | None, report: Path | None = None) -> bool:
+        return False
+
+
+def drive(made: simulated.Sweep, **settings) -> tuple[int, str]:
+    out = io.StringIO()
+    sweep = driver.Sweep(
+        made.manifest, made.trials, made.store, made.folder / "sweeps" / "tiny", PROFILE
+    )
+    status = driver.run(sweep, settings.pop("executor", _local), Lines(out), **settings)
+    return status, out.getvalue()
+
+
+def _local() -> LocalExecutor:
+    return LocalExecutor(2, in_process)
+
+
+def test_a_sweep_runs_every_trial_and_a_second_one_does_nothing(tmp_path: Path) -> None:
+    made = simulated.make(tmp_path)
+    status, told = drive(made)
+    assert status == 0
+    assert told.count("done in") == 4
+    assert not look(made.trials, made.store).left
+
+    def must_not_start() -> LocalExecutor:
+        raise AssertionError("there is nothing to do")
+
+    assert drive(made, executor=must_not_start) == (0, "")
+
+
+def test_the_plan_is_frozen_a_line_a_trial(tmp_path: Path) -> None:
+    made = simulated.make(tmp_path)
+    drive(made)
+    lines = (tmp_path / "sweeps/tiny/plan.lock.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [trial.id for trial in made.trials]
+    assert (made.store.sweep("tiny") / "tiny.yaml").read_text() == made.manifest.path.read_text()
+
+
+def test_one_failure_changes_no_other_trial_and_is_tried_again_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = simulated.make(tmp_path)
+    monkeypatch.setenv("ZOO_SIMULATE", "fail:2@pocket-llama.correctness")
+    status, told = drive(made)
+    assert status == 1
+    assert told.count("FAILED [error] round 2: failed as ZOO_SIMULATE asks") == 1
+    assert look(made.trials, made.store).counts == {
+        "new": 0,
+        "done": 3,
+        "unfinished": 0,
+        "failed": 1,
+    }
+    monkeypatch.delenv("ZOO_SIMULATE")
+    status, told = drive(made)
+    assert status == 0
+    assert told.count("started") == 1
+
+
+def test_a_model_that_is_added_runs_alone(tmp_path: Path) -> None:
+    drive(simulated.make(tmp_path, models="pocket-qwen2"))
+    _, told = drive(simulated.make(tmp_path, models="pocket-qwen2, pocket-llama"))
+    assert told.count("started") == 2
+    assert "pocket-qwen2" not in told
+
+
+def test_a_second_driver_is_refused_and_told_who_holds_the_sweep(tmp_path: Path) -> None:
+    made = simulated.make(tmp_path)
+    folder = made.store.sweep("tiny")
+    with claim(folder):
+        (folder / "driver.json").write_text('{"pid": 4711, "host": "here", "since": "noon"}')
+        with pytest.raises(StateError, match="run by process 4711 on here since noon"):
+            drive(made)
+        holder = driver.holder(made.store, "tiny")
+    assert holder is not None
+    assert holder["pid"] == 4711
+    assert driver.holder(made.store, "tiny") is None
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_a_broken_mirror_harms_nothing_and_is_told_once(tmp_path: Path) -> None:
+    status, told = drive(simulated.make(tmp_path), mirror=Broken)
+    assert status == 0
+    assert told.count("no route to host") == 1
+
+
+def test_the_report_is_written_before_the_mirror_closes(tmp_path: Path) -> None:
+    order = []
+
+    class Watching(Broken):
+        problem = ""
+
+        def begin(self) -> bool:
+            return True
+
+        def finish(self, sweep_ok: bool | None, report: Path | None = None) -> bool:
+            order.append((sweep_ok, report))
+            return True
+
+    drive(simulated.make(tmp_path), mirror=Watching, report=lambda: order.append("report"))
+    assert order == ["report", (True, None)]
+
+
+def test_an_executor_that_breaks_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
+    class Breaks:
+        name = "breaks"
+
+        def run(self, tasks, tell, stop) -> None:
+            raise StateError("no machine")
+
+    with pytest.raises(StateError, match="no machine"):
+        drive(simulated.make(tmp_path), executor=Breaks)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support import simulated
+from zoo.orchestrate import launch, processes
+from zoo.orchestrate.executor import Stop
+from zoo.orchestrate.launch import Ended, Task
+from zoo.track import record
+from zoo.track.store import claim
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    return simulated.make(tmp_path, models="pocket-qwen2", rewards="correctness").tasks()[0]
+
+
+def never() -> None:
+    return None
+
+
+def test_a_trial_runs_as_a_process_and_leaves_nothing_running(task: Task) -> None:
+    ended = launch.run(task, never)
+    assert ended.state == "done"
+    assert ended.seconds > 0
+    assert processes.of_launch(task.token) == []
+    assert not (task.folder / processes.NOTE).exists()
+
+
+def test_the_process_gets_profile_port_and_token(task: Task) -> None:
+    profile = task.profile.model_copy(update={"env": {"OMP_NUM_THREADS": "3"}})
+    env = launch.environment(Task(task.trial, profile, task.runs, "abc"))
+    assert env["OMP_NUM_THREADS"] == "3"
+    assert env["ZOO_LAUNCH"] == "abc"
+    assert env["ZOO_LAUNCHER_PIPE"] == "1"
+    assert env["PYTHONUNBUFFERED"] == "1"
+    assert int(env["MASTER_PORT"]) in launch.PORTS
+
+
+def test_two_launches_get_different_ports(task: Task) -> None:
+    assert len({launch.environment(task)["MASTER_PORT"] for _ in range(5)}) > 1
+
+
+def test_a_killed_trial_gets_its_record_from_the_launcher(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_SIMULATE", "kill:2")
+    ended = launch.run(task, never)
+    assert (ended.state, ended.failure_class) == ("failed", "killed")
+    found = record.read(task.folder)
+    assert found is not None
+    assert (found.state, found.failure_class, found.round, found.attempt) == (
+        "failed",
+        "killed",
+        1,
+        1,
+    )
+    assert found.about["token"] == task.token
+    assert found.message.startswith("ended by SIGKILL without a record")
+    assert found.simulated
+
+
+def test_a_failing_trial_keeps_the_record_that_it_wrote(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_SIMULATE", "fail:3")
+    ended = launch.run(task, never)
+    assert (ended.state, ended.failure_class) == ("failed", "error")
+    found = record.read(task.folder)
+    assert found is not None
+    assert "written_by" not in found.about
+    assert "failed as ZOO_SIMULATE asks" in (task.folder / "log.txt").read_text()
+
+
+def test_a_process_that_dies_before_its_first_line_is_recorded_with_its_log(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONSTARTUP", "")
+    monkeypatch.setattr(launch, "source_folder", lambda: "/nowhere")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    monkeypatch.setenv("PYTHONNOUSERSITE", "1")
+    monkeypatch.setattr(launch.sys, "executable", "/bin/false")
+    ended = launch.run(task, never)
+    assert (ended.state, ended.failure_class) == ("failed", "error")
+    assert ended.message == "ended by exit status 1 without a record"
+
+
+@pytest.mark.parametrize(("how", "grace_s"), [("hang:2", 10.0), ("deaf:2", 0.5)])
+def test_a_stopped_trial_is_preempted_whether_it_listens_or_not(
+    task: Task, monkeypatch: pytest.MonkeyPatch, how: str, grace_s: float
+) -> None:
+    monkeypatch.setenv("ZOO_SIMULATE", how)
+    stop, found = Stop(), []
+    thread = threading.Thread(target=lambda: found.append(launch.run(task, stop.grace)))
+    thread.start()
+    _wait_for_round(task, 1)
+    stop.set(grace_s)
+    thread.join(20)
+    assert [(e.state, e.failure_class) for e in found] == [("preempted", "interrupted")]
+    written = record.read(task.folder)
+    assert written is not None
+    assert (written.state, written.round) == ("preempted", 1)
+    assert processes.of_launch(task.token) == []
+
+
+def test_a_trial_that_another_process_holds_is_waited_for(task: Task) -> None:
+    stop, found = Stop(), []
+    with claim(task.folder):
+        thread = threading.Thread(target=lambda: found.append(launch.run(task, stop.grace)))
+        thread.start()
+        time.sleep(0.3)
+        assert not (task.folder / "log.txt").exists()
+    thread.join(20)
+    assert [e.state for e in found] == ["done"]
+
+
+def test_nothing_starts_after_a_stop(task: Task) -> None:
+    assert launch.run(task, lambda: 0.0) == Ended("preempted", "interrupted")
+    assert not (task.folder / "trial.json").exists()
+
+
+def test_the_reaper_leaves_alone_what_has_a_living_launcher(task: Task) -> None:
+    task.folder.mkdir(parents=True)
+    processes.Note.of(task.token, os.getpid()).write(task.folder)
+    assert processes.reap(task.folder, patience_s=0) == []
+
+
+def test_a_number_that_belongs_to_somebody_else_by_now_does_not_match() -> None:
+    note = processes.Note.of("token", os.getpid())
+    assert note.leader_alive
+    later = processes.Note(note.token, note.boot, note.pid, note.started + 1, 1, 1)
+    assert not later.leader_alive
+
+
+def _wait_for_round(task: Task, round_: int) -> None:
+    path, end = task.folder / "metrics.jsonl", time.monotonic() + 30
+    while time.monotonic() < end:
+        if path.exists() and path.read_text().count("\n") > round_:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the trial did not get going")

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support import simulated
+from zoo.errors import StateError
+from zoo.orchestrate.launch import write_task
+from zoo.orchestrate.todo import look, look_at
+from zoo.track import record
+from zoo.train.entry import run
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> simulated.Sweep:
+    return simulated.make(tmp_path, models="pocket-qwen2", rewards="correctness")
+
+
+def test_a_trial_that_never_ran_is_new(sweep: simulated.Sweep) -> None:
+    item = look_at(sweep.trials[0], sweep.store)
+    assert (item.symbol, item.why, item.runs) == ("+", "never ran", True)
+
+
+def test_a_finished_trial_is_done_and_does_not_run(sweep: simulated.Sweep) -> None:
+    assert run(write_task(sweep.tasks()[0])) == 0
+    item = look_at(sweep.trials[0], sweep.store)
+    assert (item.symbol, item.runs) == ("=", False)
+
+
+def test_an_evaluation_that_came_later_is_named(tmp_path: Path) -> None:
+    before = simulated.make(tmp_path, models="pocket-qwen2", rewards="correctness", problems=4)
+    assert run(write_task(before.tasks()[0])) == 0
+    after = simulated.make(tmp_path, models="pocket-qwen2", rewards="correctness", problems=6)
+    assert after.trials[0].id == before.trials[0].id
+    item = look_at(after.trials[0], after.store)
+    assert item.symbol == "+"
+    assert item.why == "evaluation missing: pocket-easy/t1.0 at round 0 and 3 more"
+
+
+def test_only_what_is_missing_is_measured_later(tmp_path: Path) -> None:
+    before = simulated.make(tmp_path, models="pocket-qwen2", rewards="correctness", problems=4)
+    run(write_task(before.tasks()[0]))
+    lines = (before.tasks()[0].folder / "metrics.jsonl").read_text()
+    after = simulated.make(tmp_path, models="pocket-qwen2", rewards="correctness", problems=6)
+    assert run(write_task(after.tasks()[0])) == 0
+    assert not look(after.trials, after.store).left
+    assert (after.tasks()[0].folder / "metrics.jsonl").read_text() == lines
+
+
+def test_a_trial_without_a_record_is_unfinished_and_says_how_far_it_came(
+    sweep: simulated.Sweep,
+) -> None:
+    task = sweep.tasks()[0]
+    run(write_task(task))
+    (task.folder / "record.json").unlink()
+    item = look_at(sweep.trials[0], sweep.store)
+    assert (item.symbol, item.why) == (">", "no record after round 3/3; starts again")
+
+
+def test_a_failed_trial_shows_its_class(
+    sweep: simulated.Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_SIMULATE", "fail:2")
+    assert run(write_task(sweep.tasks()[0])) == 1
+    item = look_at(sweep.trials[0], sweep.store)
+    assert (item.symbol, item.why) == ("!", "failed at round 1/3 [error]")
+    assert "failed as ZOO_SIMULATE asks" in item.message
+
+
+def test_a_longer_horizon_makes_a_done_trial_unfinished(sweep: simulated.Sweep) -> None:
+    run(write_task(sweep.tasks()[0]))
+    longer = sweep.trials[0].model_copy(update={"rounds": 9})
+    assert look_at(longer, sweep.store).why == "ended at round 3 of 9; starts again"
+
+
+def test_an_unreadable_record_stops_the_plan_and_says_which_file(sweep: simulated.Sweep) -> None:
+    task = sweep.tasks()[0]
+    run(write_task(task))
+    (task.folder / "record.json").write_text('{"id": "x"')
+    with pytest.raises(StateError, match="cannot be read"):
+        look(sweep.trials, sweep.store)
+
+
+def test_counts_name_every_word(sweep: simulated.Sweep) -> None:
+    assert look(sweep.trials, sweep.store).counts == {
+        "new": 1,
+        "done": 0,
+        "unfinished": 0,
+        "failed": 0,
+    }
+
+
+def test_looking_writes_nothing(sweep: simulated.Sweep) -> None:
+    look(sweep.trials, sweep.store)
+    assert not sweep.store.root.exists()
+
+
+def test_a_simulated_record_says_so(sweep: simulated.Sweep) -> None:
+    task = sweep.tasks()[0]
+    run(write_task(task))
+    found = record.read(task.folder)
+    assert found is not None
+    assert found.simulated
+    assert found.stack == {"simulated": "1"}
+    assert json.loads((task.folder / "trial.json").read_text())["trial"]["trainer"] == "simulated"

@@ -1,0 +1,41 @@
+"""Planning and help import nothing heavy: what they import is counted in a process of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.simulated import write_manifest
+
+HEAVY = (
+    *("torch", "ray", "trl", "vllm", "mlflow", "sympy", "transformers", "datasets", "rich"),
+    *("numpy", "pandas", "pyarrow", "matplotlib", "jinja2", "accelerate", "peft", "math_verify"),
+)
+CODE = """
+import sys
+from zoo.cli.main import cli
+status = cli.main({words!r}, standalone_mode=False)
+heavy = sorted({{name.partition(".")[0] for name in sys.modules}} & set({heavy!r}))
+assert not heavy, f"imported: {{heavy}}"
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["plan", "tiny.yaml"], ["plan", "--json", "tiny.yaml"], ["status", "tiny.yaml"]],
+)
+def test_nothing_heavy_is_imported_and_nothing_is_written(tmp_path: Path, words: list[str]) -> None:
+    write_manifest(tmp_path)
+    code = CODE.format(words=words, heavy=HEAVY)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
