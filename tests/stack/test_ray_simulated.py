@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -14,7 +15,7 @@ def test_a_sweep_through_ray_survives_a_failure_and_a_stop_and_then_finishes(
 ) -> None:
     write_manifest(tmp_path, rounds=4)
     wrong = "hang:3@pocket-llama.box-strict,fail:2@pocket-qwen2.correctness"
-    sweep = sweeps.start(tmp_path, "--executor", "ray", ZOO_SIMULATE=wrong)
+    sweep = sweeps.start(tmp_path, "--executor", "ray", "--bare", ZOO_SIMULATE=wrong)
     out = tmp_path / "out.txt"
     sweeps.wait_for(lambda: out.read_text().count("  (") == 3)
     sweep.send_signal(signal.SIGINT)
@@ -25,7 +26,7 @@ def test_a_sweep_through_ray_survives_a_failure_and_a_stop_and_then_finishes(
     assert "Traceback" not in told
     assert not (tmp_path / "runs/sweeps/tiny/ray").exists()
 
-    told = sweeps.finish(tmp_path, "--executor", "ray")
+    told = sweeps.finish(tmp_path, "--executor", "ray", "--bare")
     assert told.count("started") == 2
     assert "= 4 done" in told
     assert sweeps.left_running(tmp_path) == []
@@ -33,8 +34,22 @@ def test_a_sweep_through_ray_survives_a_failure_and_a_stop_and_then_finishes(
 
 def test_everything_ends_when_the_driver_is_killed(tmp_path: Path) -> None:
     write_manifest(tmp_path, rounds=4)
-    sweep = sweeps.start(tmp_path, "--executor", "ray", ZOO_SIMULATE="deaf:2")
+    sweep = sweeps.start(tmp_path, "--executor", "ray", "--bare", ZOO_SIMULATE="deaf:2")
     sweeps.wait_for(lambda: sorted(sweeps.rounds(tmp_path)) == [2, 2])
     sweep.kill()
     sweep.wait()
-    assert sweeps.left_running(tmp_path, 60) == []
+    assert sweeps.left_running(tmp_path, 100) == []  # Ray's agents mourn for a while
+
+
+def test_a_sweep_ends_when_ray_dies_under_it(tmp_path: Path) -> None:
+    write_manifest(tmp_path, rounds=4)
+    sweep = sweeps.start(tmp_path, "--executor", "ray", "--bare", ZOO_SIMULATE="deaf:2")
+    sweeps.wait_for(lambda: sorted(sweeps.rounds(tmp_path)) == [2, 2])
+    raylet = [pid for pid, command in sweeps.marked(tmp_path) if "/raylet/raylet" in command]
+    assert len(raylet) == 1
+    os.kill(raylet[0], signal.SIGKILL)
+    assert sweep.wait(timeout=60) == 1
+    told = (tmp_path / "out.txt").read_text()
+    assert "Ray died" in told
+    assert "Traceback" not in told
+    assert sweeps.left_running(tmp_path) == []

@@ -47,21 +47,23 @@ def finish(folder: Path, *words: str, **env: str) -> str:
 def left_running(folder: Path, patience_s: float = 15.0) -> list[str]:
     """Command lines of processes that carry the mark, after they had some time to go."""
     end = time.monotonic() + patience_s
-    while (found := _marked(folder)) and time.monotonic() < end:
+    while (found := marked(folder)) and time.monotonic() < end:
         time.sleep(0.1)
-    return found
+    return [command for _, command in found]
 
 
-def _marked(folder: Path) -> list[str]:
+def marked(folder: Path) -> list[tuple[int, str]]:
+    """Pids and command lines of all running processes that carry the mark."""
     wanted = f"{MARK}={folder}".encode()
     found = []
     for entry in Path("/proc").iterdir():
         try:
             if entry.name.isdigit() and wanted in (entry / "environ").read_bytes().split(b"\0"):
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
+                command = (entry / "cmdline").read_text().replace("\0", " ")
+                found.append((int(entry.name), command))
         except OSError:
             continue
-    return [command for command in found if command]
+    return [(pid, command) for pid, command in found if command]
 
 
 def wait_for(what: Callable[[], object], timeout_s: float = 120.0) -> None:

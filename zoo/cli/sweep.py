@@ -17,7 +17,7 @@ from zoo.cli.context import Plan, plan, profile_of
 from zoo.cli.plan import summary
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
-from zoo.orchestrate.progress import clock, display
+from zoo.orchestrate.progress import clock, display, first_line
 from zoo.orchestrate.todo import look
 
 
@@ -128,8 +128,7 @@ def _conclude(made: Plan, status: int, seconds: float, bare: bool) -> None:
     click.echo(f"\n{made.name}: {summary(todo)}  ({clock(seconds)})")
     for item in todo.items:
         if item.symbol == "!":
-            reason = (item.message.strip().splitlines() or ["no reason given"])[0]
-            click.echo(f"! {item.trial.id}: {item.why} {reason[:200]}")
+            click.echo(f"! {item.trial.id}: {item.why} {first_line(item.message, item.failure)}")
             click.echo(f"  log: {shown(made.store.train(item.trial.id) / 'log.txt')}")
     if todo.left:
         word = "stopped" if status >= 128 else "not all done"

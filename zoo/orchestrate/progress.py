@@ -19,6 +19,7 @@ from zoo.orchestrate.watch import View, Watch
 REDRAW_S = 0.25
 LINES_PER_TRIAL = 6  # how often a trial speaks while it trains, without a terminal
 BAR = 12
+WIDTH_OF_FIGURES = 2 + 2 + 10 + 1 + 7 + 2 + 6 + 2 + 6 + 2 + 10
 SYMBOLS = {"done": "=", "failed": "!", "stopped": ">", "waiting": " "}
 COLOURS = {"done": "32", "failed": "31", "stopped": "33", "waiting": "2"}
 
@@ -65,7 +66,7 @@ class Lines:
                 continue
             before = view.round
             if view.update() and _speaks(before, view.round, view.trial.rounds):
-                self.say(f"{view.name}  {' '.join(figures(view).split())}")
+                self.say(f"{view.name}  {figures(view)}")
 
     def say(self, text: str) -> None:
         """Print a line with the time of day."""
@@ -132,7 +133,7 @@ class Live:
 
 
 def picture(watch: Watch, width: int, height: int, *, colour: bool = False) -> list[str]:
-    """The lines of a sweep: a head and one line a trial, at most `height` lines of at most `width`
+    """The lines of a sweep: two of head and one a trial, at most `height` of at most `width`
     columns.
 
     Where there is no room for all, running and failed ones come first, and a last line counts the
@@ -141,15 +142,18 @@ def picture(watch: Watch, width: int, height: int, *, colour: bool = False) -> l
     views = list(watch.views.values())
     if not views:
         return []
-    room = height - 1
+    room = height - 2
     if len(views) > room:
         order = {"failed": 1, "stopped": 2, "waiting": 3, "done": 4}
         views = sorted(views, key=lambda v: order.get(v.state, 0))[: room - 1]
-    name = max((len(v.name) for v in views), default=0)
-    name = max(12, min(name, width - 62))
-    lines = [_head(watch)[:width]]
+    bar = width >= 90
+    widest = max(len(view.name) for view in views)
+    name = max(8, min(widest, width - WIDTH_OF_FIGURES - (BAR + 1) * bar))
+    columns = f"  {'':<{name}}  {'':<10} {'':<{(BAR + 1) * bar}}  round  reward  length  time"
+    lines = [_head(watch)[:width], columns[:width]]
     for view in views:
-        text = _line(view, name)[:width].rstrip()
+        text = f"{SYMBOLS.get(view.state, '*')} {_fit(view.name, name)}  {view.state:<10} "
+        text = (text + _columns(view, bar))[:width].rstrip()
         lines.append(paint(text, COLOURS.get(view.state, "1")) if colour else text)
     if hidden := len(watch.views) - len(views):
         lines.append(f"  ... and {hidden} more"[:width])
@@ -162,26 +166,33 @@ def _head(watch: Watch) -> str:
     told += [f"{count[word]} {word}" for word in ("running", "failed", "stopped") if count[word]]
     left = watch.left_s() if count["running"] else None
     told.append(clock(time.monotonic() - watch.begun))
-    return " · ".join([*told, *([f"{clock(left)} left"] if left is not None else [])])
+    return " · ".join([*told, *([f"about {clock(left)} left"] if left is not None else [])])
 
 
-def _line(view: View, width: int) -> str:
-    symbol = SYMBOLS.get(view.state, "*")
-    return f"{symbol} {_fit(view.name, width)}  {view.state:<10} {figures(view)}"
+def _columns(view: View, bar: bool) -> str:
+    """Bar, round, reward, length and time of a trial; empty before it starts."""
+    if view.begun is None:
+        return ""
+    rounds, done = view.trial.rounds, max(0, view.round)
+    drawn = f"{'#' * (BAR * done // max(1, rounds)):.<{BAR}} " if bar else ""
+    numbers = f"{_number(view.reward, 2):>6}  {_number(view.length, 0):>6}"
+    return f"{drawn}{f'{done}/{rounds}':>7}  {numbers}  {_time(view)}"
+
+
+def _time(view: View) -> str:
+    if view.ended is not None:
+        return clock(view.seconds)
+    return "" if view.left_s is None else f"{clock(view.left_s)} left"
 
 
 def figures(view: View) -> str:
-    """Round, reward, length and time of a trial in fixed columns; empty before it starts."""
-    if view.begun is None:
-        return ""
-    rounds = view.trial.rounds
-    done = max(0, view.round)
-    bar = "#" * (BAR * done // max(1, rounds))
-    told = f"{bar:.<{BAR}} {done:>{len(str(rounds))}}/{rounds}"
-    told += f"  reward {_number(view.reward, 2):>5}  length {_number(view.length, 0):>4}"
-    if view.ended is not None:
-        return f"{told}  {clock(view.seconds)}"
-    return f"{told}  {clock(view.left_s)} left" if view.left_s is not None else told
+    """Round, reward, length and time left of a running trial, in a sentence."""
+    told = [f"round {max(0, view.round)}/{view.trial.rounds}"]
+    if view.reward is not None:
+        told.append(f"reward {_number(view.reward, 2)}")
+    if view.length is not None:
+        told.append(f"length {_number(view.length, 0)}")
+    return ", ".join([*told, *filter(None, [_time(view)])])
 
 
 def ending(view: View) -> str:
@@ -194,8 +205,14 @@ def ending(view: View) -> str:
         return told if view.reward is None else f"{told}, reward {view.reward:.2f}"
     if ended.state == "preempted":
         return f"stopped at round {max(0, view.round)}/{view.trial.rounds}"
-    reason = (ended.message.strip().splitlines() or [""])[0]
-    return f"FAILED [{ended.failure_class}] {reason[:300]} (log: {view.folder / 'log.txt'})"
+    reason = first_line(ended.message, ended.failure_class)
+    return f"FAILED [{ended.failure_class}] {reason} (log: {view.folder / 'log.txt'})"
+
+
+def first_line(message: str, failure_class: str | None) -> str:
+    """The first line of a failure's reason, without its class, which is told beside it."""
+    line = (message.strip().splitlines() or ["no reason given"])[0]
+    return line.removesuffix(f" [{failure_class}]")[:300]
 
 
 def clock(seconds: float | None) -> str:
@@ -220,4 +237,8 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _fit(text: str, width: int) -> str:
-    return f"{text:<{width}}" if len(text) <= width else f"{text[: width - 3]}..."
+    """`text` in exactly `width` columns; the middle goes first, as names begin and end apart."""
+    if len(text) <= width:
+        return f"{text:<{width}}"
+    end = (width - 2) // 2
+    return f"{text[: width - 2 - end]}..{text[len(text) - end :]}"

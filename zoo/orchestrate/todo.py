@@ -31,6 +31,8 @@ class Item:
     why: str
     message: str = ""
     """What a failed trial left as its reason; may have many lines."""
+    failure: str | None = None
+    """Its failure class."""
 
     @property
     def runs(self) -> bool:
@@ -73,7 +75,7 @@ def look_at(trial: Trial, store: Store) -> Item:
         return _unrecorded(trial, folder)
     if found.state == "failed":
         why = f"failed at round {found.round}/{trial.rounds} [{found.failure_class}]"
-        return Item(trial, "!", why, found.message)
+        return Item(trial, "!", why, found.message, found.failure_class)
     if found.state == "preempted":
         return Item(trial, ">", f"stopped at round {found.round}/{trial.rounds}; starts again")
     if not found.done(trial.rounds):

@@ -155,8 +155,11 @@ class Watch:
 
 
 def short_names(trials: list[Trial]) -> list[str]:
-    """Ids without their hash; whole where that would name two trials."""
+    """Ids without their hash, and without the seed where all have the same; whole where that would
+    name two trials."""
     short = [trial.id.rsplit("-", 1)[0] for trial in trials]
+    if len({trial.seed for trial in trials}) == 1:
+        short = [name.rsplit(".s", 1)[0] for name in short]
     found = Counter(short)
     return [
         name if found[name] == 1 else trial.id for trial, name in zip(trials, short, strict=True)

@@ -38,10 +38,11 @@ def test_each_trial_has_one_line_with_state_round_reward_length_and_time_left(
     tmp_path: Path,
 ) -> None:
     _, watch = half_way(tmp_path)
-    head, done, running, failed, waiting = picture(watch, 119, 30)
+    head, columns, done, running, failed, waiting = picture(watch, 119, 30)
     assert head.startswith("1/4 done · 1 running · 1 failed")
-    assert re.fullmatch(r"= pocket-qwen2.*done .* 2/3 +reward +0.50 +length +31 +1m05s", done)
-    assert re.fullmatch(r"\* pocket-qwen2.*training .* 2/3 .*reward +0.50 .* 2s left", running)
+    assert columns.split() == ["round", "reward", "length", "time"]
+    assert re.fullmatch(r"= pocket-qwen2.*done .* 2/3 +0.50 +31 +1m05s", done)
+    assert re.fullmatch(r"\* pocket-qwen2.*training .* 2/3 +0.50 +31 +2s left", running)
     assert re.match(r"! pocket-llama.*failed", failed)
     assert re.fullmatch(r"  pocket-llama.*waiting", waiting)
 
@@ -49,17 +50,19 @@ def test_each_trial_has_one_line_with_state_round_reward_length_and_time_left(
 @pytest.mark.parametrize("width", [60, 79, 119])
 def test_no_line_is_wider_than_the_terminal(tmp_path: Path, width: int) -> None:
     _, watch = half_way(tmp_path)
-    assert max(map(len, picture(watch, width, 30))) <= width
+    lines = picture(watch, width, 30)
+    assert max(map(len, lines)) <= width
+    assert lines[3].endswith("2s left")
 
 
 def test_more_trials_than_lines_shows_running_and_failed_ones_and_counts_the_rest(
     tmp_path: Path,
 ) -> None:
     _, watch = half_way(tmp_path, seeds="0, 1, 2, 3, 4")
-    lines = picture(watch, 100, 6)
-    assert len(lines) == 6
-    assert lines[1].startswith("*")
-    assert lines[2].startswith("!")
+    lines = picture(watch, 100, 7)
+    assert len(lines) == 7
+    assert lines[2].startswith("*")
+    assert lines[3].startswith("!")
     assert lines[-1] == "  ... and 16 more"
 
 
@@ -82,7 +85,7 @@ def test_a_terminal_is_redrawn_in_place(tmp_path: Path) -> None:
     live = Live(out)
     live.start(watch)
     live.close()
-    assert out.getvalue().count("\x1b[5F") == 1
+    assert out.getvalue().count("\x1b[6F") == 1
     live.say("afterwards")
     assert out.getvalue().endswith("afterwards\n\x1b[J")
 
