@@ -72,7 +72,7 @@ class Guard:
         if self.samples >= self.min_samples and self.fault_share > self.max_fault_share:
             raise TrialError(
                 "reward",
-                f"reward '{self.name}' failed on {self.faults} of {self.samples} samples, more than "
+                f"reward '{self.name}' failed on {self.faults} of {self.samples} samples, over "
                 f"{self.max_fault_share:.1%}; first: {self.errors[0]}",
             ) from error
 
