@@ -22,6 +22,7 @@ STAMP := $(VENV)/.installed-$(KIND)
 # files takes half of an installation; Python compiles the fifth that is used, once, as it is used.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --no-compile $(shell test -t 2 || echo --quiet --quiet)
+BENCH ?= $(wildcard tests/bench/*.py)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .PHONY: help setup demo test unit check stack faults gpu bench pocket lock-check gpu-check clean
@@ -79,8 +80,8 @@ faults: setup ## tests that kill, fill and break things
 gpu: setup ## tests that need an NVIDIA GPU
 	@$(BIN)/python -m pytest tests/gpu
 
-bench: setup ## measurements
-	@$(BIN)/python -m pytest tests/bench --bench -s
+bench: setup ## measurements; BENCH=FILE runs one
+	@for script in $(BENCH); do echo "== $$script"; $(BIN)/python $$script; done
 
 pocket: setup ## rebuild the pocket models from nothing (about 20 minutes a model)
 	@for model in pocket-qwen2 pocket-llama pocket-mistral; do \

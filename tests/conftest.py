@@ -1,6 +1,6 @@
 """Tiers by folder: what lies in tests/stack is marked `stack`, and so on for faults, gpu and bench.
 
-GPU tests skip themselves where there is no GPU; benchmarks run only under `--bench`.
+GPU tests skip themselves where there is no GPU. What lies in tests/bench is run by `make bench`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,13 @@ TESTS = Path(__file__).parent
 TIERS = ("stack", "faults", "gpu", "bench")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--bench", action="store_true", help="run the measurements in tests/bench")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         tier = item.path.relative_to(TESTS).parts[0]
         if tier in TIERS:
             item.add_marker(tier)
         if tier == "gpu" and not has_gpu():
             item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU here"))
-        if tier == "bench" and not config.getoption("--bench"):
-            item.add_marker(pytest.mark.skip(reason="a measurement; `make bench` runs it"))
 
 
 @cache

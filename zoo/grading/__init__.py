@@ -10,6 +10,7 @@ It knows verdicts, not rewards: what a verdict is worth is `zoo.rewards`.
 
 from zoo.grading.boxes import has_box
 from zoo.grading.extract import POLICIES, extract
+from zoo.grading.fast import agree
 from zoo.grading.grader import GRADER_VERSION, Grader
 from zoo.grading.verdict import Graded, Item, Result, Verdict
 
@@ -21,6 +22,7 @@ __all__ = [
     "Item",
     "Result",
     "Verdict",
+    "agree",
     "extract",
     "has_box",
 ]

@@ -75,8 +75,9 @@ def _single(form: Form) -> Form:
 def _sets(gold: Form, prediction: Form) -> Answer:
     left, right = real_set(gold), real_set(prediction)
     if left is None or right is None:
-        unions = isinstance(gold, Union) and isinstance(prediction, Union)
-        return _unordered(list(gold.parts), list(prediction.parts)) if unions else False
+        if isinstance(gold, Union) and isinstance(prediction, Union):
+            return _unordered(list(gold.parts), list(prediction.parts))
+        return False
     return same_set(left, right)
 
 
@@ -107,7 +108,7 @@ def _percent(gold: Quantity, prediction: Quantity) -> Answer:
         return answer
     share, hundredfold = (prediction, gold) if gold.percent else (gold, prediction)
     plain = share.value
-    if isinstance(plain, complex) or (isinstance(plain, int) and abs(plain) > 1):
+    if plain is None or isinstance(plain, complex) or (isinstance(plain, int) and abs(plain) > 1):
         return False
     return close(plain * 100, hundredfold.value)
 
@@ -164,7 +165,7 @@ def _conditions(listing: Listing) -> bool:
 
 
 def _named(item: Form) -> bool:
-    return isinstance(item, Relation) and item.signs == ("=",) and item.labels[0]
+    return isinstance(item, Relation) and item.signs == ("=",) and bool(item.labels[0])
 
 
 def _distinct(listing: Listing) -> list[Form]:
@@ -243,7 +244,10 @@ def _ratios(gold: Form, prediction: Form) -> Answer:
         left, right = ([part.value for part in side.parts] for side in (gold, prediction))
         if None in left or None in right:
             return _ordered(gold.parts, prediction.parts)
-        return all(close(left[0] * b, right[0] * a) for a, b in zip(left, right, strict=True))
+        one, other = left[0], right[0]
+        assert one is not None
+        assert other is not None
+        return all(close(one * b, other * a) for a, b in zip(left, right, strict=True))
     for ratio, other in ((gold, prediction), (prediction, gold)):
         if isinstance(ratio, Ratio) and isinstance(other, Quantity) and len(ratio.parts) == 2:
             top, bottom = (part.value for part in ratio.parts)

@@ -43,6 +43,14 @@ def settle(gold: str, prediction: str) -> Settled | None:
     return _settle(gold, prediction)
 
 
+def agree(one: str, other: str) -> bool:
+    """Whether two answers are the same as far as the fast path can tell; for votes, where there is
+    no reference.
+    """
+    settled = settle(one, other)
+    return settled is not None and settled[0].correct
+
+
 def _settle(gold: str, prediction: str) -> Settled | None:
     expected, found = tidy(gold), tidy(prediction)
     if not expected:

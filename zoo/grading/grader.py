@@ -79,7 +79,7 @@ class Grader:
             results.append(result)
             if result.by == "symbolic":
                 hard.append(len(results) - 1)
-                jobs.append((_in_math(result.gold), _in_math(result.prediction or "")))
+                jobs.append(symbolic_pair(result.gold, result.prediction or ""))
         if jobs:
             with self._lock:
                 replies = self._pool.judge(jobs)
@@ -112,8 +112,10 @@ class Grader:
         return settled or (Verdict.GRADER_FAULT, "symbolic")
 
 
-def _in_math(text: str) -> str:
-    return f"$\\boxed{{{text.replace('$', '')}}}$"
+def symbolic_pair(gold: str, prediction: str) -> tuple[str, str]:
+    """Two answers as math-verify likes them best: each alone in a box between math delimiters."""
+    boxed = [f"$\\boxed{{{text.replace('$', '')}}}$" for text in (gold, prediction)]
+    return boxed[0], boxed[1]
 
 
 def _from_reply(asked: Result, reply: dict[str, Any]) -> Result:

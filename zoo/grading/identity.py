@@ -225,8 +225,9 @@ def equations_agree(gold: Relation, prediction: Relation) -> bool | None:
     if sign in ("=", "ne", "approx", "equiv"):
         return sign == against
     flipped = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
-    return not isinstance(ratios[0], complex) and against == (
-        sign if ratios[0] > 0 else flipped.get(sign)
+    first = ratios[0]
+    return not isinstance(first, complex | None) and against == (
+        sign if first > 0 else flipped.get(sign)
     )
 
 

@@ -8,27 +8,20 @@ base.
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoo.errors import Fault, InputError, did_you_mean
-from zoo.grading import Verdict, extract
+from zoo.grading import Verdict, agree, extract
+from zoo.rewards.base import Completion, Reward, Values, unscored_as_none
+from zoo.rewards.shaping import cosine, overlong, repetition
 
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What a reward may know of a completion. `finish` is `stop` or `length` (cut at the cap)."""
-
-    text: str
-    boxed: bool
-    n_tokens: int = 0
-    finish: str = "stop"
-
-
-Values = list[float | None]
-Reward = Callable[[Sequence[Verdict], Sequence[Completion], Mapping[str, Any], int], Values]
+_TAGGED = re.compile(
+    r"\s*<think>(?=.*?\S.*?</think>).*?</think>\s*<answer>(?=.*?\S.*?</answer>).*?</answer>\s*",
+    re.DOTALL,
+)
 
 
 def compute(
@@ -41,17 +34,18 @@ def compute(
     """The rewards of one group by the function named `kind`; None where the verdict is unscored.
 
     Raises:
-        InputError: for an unknown `kind`, with a suggestion.
+        InputError: for an unknown `kind`, with a suggestion, and for a parameter that `kind` needs
+            and `params` lacks.
     """
     if kind not in REWARDS:
         known = sorted(REWARDS)
-        raise InputError(
-            Fault("reward", f"unknown kind '{kind}'", ", ".join(known), did_you_mean(kind, known))
-        )
-    values = REWARDS[kind](verdicts, completions, params, seed)
-    return [
-        value if verdict.scored else None for value, verdict in zip(values, verdicts, strict=True)
-    ]
+        hint = did_you_mean(kind, known)
+        raise InputError(Fault("reward", f"unknown kind '{kind}'", ", ".join(known), hint))
+    try:
+        values = REWARDS[kind](verdicts, completions, params, seed)
+    except KeyError as missing:
+        raise InputError(Fault(f"reward {kind}", f"no parameter {missing}", "a number")) from None
+    return unscored_as_none(verdicts, values)
 
 
 def matrix(
@@ -60,11 +54,61 @@ def matrix(
     params: Mapping[str, Any],
     seed: int,
 ) -> Values:
-    """The 2x2 of {right, wrong} x {boxed, not} as four numbers: right_boxed, right_plain,
-    wrong_boxed, wrong_plain.
+    """The 2x2 of {right, wrong} x {boxed, not}: right_boxed, right_plain, wrong_boxed,
+    wrong_plain.
     """
+    return _two_by_two(verdicts, [done.boxed for done in completions], params, "boxed")
+
+
+def tags(
+    verdicts: Sequence[Verdict],
+    completions: Sequence[Completion],
+    params: Mapping[str, Any],
+    seed: int,
+) -> Values:
+    """As `matrix`, with non-empty think and answer tags for the box: right_tagged and so on.
+
+    Source: hkust-nlp/simpleRL-reason deepseek_r1.py (shipped, never called); arXiv:2501.12948.
+    """
+    tagged = [_TAGGED.fullmatch(done.text) is not None for done in completions]
+    return _two_by_two(verdicts, tagged, params, "tagged")
+
+
+def _two_by_two(
+    verdicts: Sequence[Verdict], formatted: Sequence[bool], params: Mapping[str, Any], word: str
+) -> Values:
     return [
-        params[f"{'right' if verdict.correct else 'wrong'}_{'boxed' if done.boxed else 'plain'}"]
+        params[f"{'right' if verdict.correct else 'wrong'}_{word if good else 'plain'}"]
+        for verdict, good in zip(verdicts, formatted, strict=True)
+    ]
+
+
+def gate(
+    verdicts: Sequence[Verdict],
+    completions: Sequence[Completion],
+    params: Mapping[str, Any],
+    seed: int,
+) -> Values:
+    """`right` for a right and boxed answer, `otherwise` for everything else: format is a gate."""
+    right, otherwise = params.get("right", 1.0), params.get("otherwise", 0.0)
+    return [
+        right if verdict.correct and done.boxed else otherwise
+        for verdict, done in zip(verdicts, completions, strict=True)
+    ]
+
+
+def additive(
+    verdicts: Sequence[Verdict],
+    completions: Sequence[Completion],
+    params: Mapping[str, Any],
+    seed: int,
+) -> Values:
+    """`correct` if right plus `format` if boxed: the two signals are added, as in
+    arXiv:2501.12948.
+    """
+    right, boxed = params.get("correct", 1.0), params.get("format", 0.5)
+    return [
+        right * verdict.correct + boxed * done.boxed
         for verdict, done in zip(verdicts, completions, strict=True)
     ]
 
@@ -97,9 +141,7 @@ def random_reward(
     params: Mapping[str, Any],
     seed: int,
 ) -> Values:
-    """1 with probability `p`, whatever the answer (arXiv:2506.10947, "random reward"); the seed
-    decides.
-    """
+    """1 with probability `p`, whatever the answer (arXiv:2506.10947); the seed decides."""
     draw = random.Random(seed)
     return [1.0 if draw.random() < params.get("p", 0.5) else 0.0 for _ in completions]
 
@@ -110,24 +152,57 @@ def majority(
     params: Mapping[str, Any],
     seed: int,
 ) -> Values:
-    """1 for the answer that most of the group gave, whatever the reference says (arXiv:2504.16084,
-    TTRL).
+    """1 for the answer that most of the group gave, whatever the reference says (TTRL).
 
-    Answers are compared as extracted under `extract`; the first in text order wins a tie. A
-    completion without an answer gets 0.
+    Answers are extracted by the policy `extract` and counted as one where the fast path of the
+    grader takes them for the same; the first in the group wins a tie. No answer gets 0. Source:
+    arXiv:2504.16084 section 2.
     """
-    answers = [extract(done.text, params.get("extract", "simplerl")) for done in completions]
-    votes = Counter(answer for answer in answers if answer is not None)
+    policy = params.get("extract", "simplerl")
+    answers = [extract(done.text, policy) for done in completions]
+    labels: dict[str, str] = {}
+    for answer in answers:
+        if answer is not None and answer not in labels:
+            labels[answer] = next((k for k in labels.values() if agree(k, answer)), answer)
+    votes = Counter(labels[answer] for answer in answers if answer is not None)
     if not votes:
         return [0.0] * len(completions)
-    winner = min(votes, key=lambda answer: (-votes[answer], answer))
-    return [1.0 if answer == winner else 0.0 for answer in answers]
+    winner = votes.most_common(1)[0][0]
+    return [1.0 if a is not None and labels[a] == winner else 0.0 for a in answers]
+
+
+def weighted_sum(
+    verdicts: Sequence[Verdict],
+    completions: Sequence[Completion],
+    params: Mapping[str, Any],
+    seed: int,
+) -> Values:
+    """The sum of `parts`, each `{name, kind, weight, params}`; a part's seed is its own.
+
+    The value is None where any part gives None.
+    """
+    totals: Values = [0.0] * len(completions)
+    for index, part in enumerate(params["parts"]):
+        weight, inner = part.get("weight", 1.0), part.get("params", {})
+        values = compute(part["kind"], verdicts, completions, inner, seed + 7_919 * index)
+        totals = [
+            None if total is None or value is None else total + weight * value
+            for total, value in zip(totals, values, strict=True)
+        ]
+    return totals
 
 
 REWARDS: dict[str, Reward] = {
     "matrix": matrix,
+    "tags": tags,
+    "gate": gate,
+    "additive": additive,
     "inverted": inverted,
     "format_only": format_only,
     "random": random_reward,
     "majority": majority,
+    "overlong": overlong,
+    "cosine": cosine,
+    "repetition": repetition,
+    "sum": weighted_sum,
 }

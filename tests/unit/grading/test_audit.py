@@ -1,0 +1,27 @@
+from zoo.grading import Grader, Item, Verdict
+from zoo.grading.audit import audit, check_golds, regrade
+
+
+def test_references_that_do_not_accept_themselves_are_reported_by_id():
+    golds = {"a": "7", "b": "", "c": r"\frac12", "d": "9" * 9_000, "e": "   "}
+    assert [bad.id for bad in check_golds(golds)] == ["b", "d", "e"]
+
+
+def test_the_audit_samples_by_seed_and_names_each_disagreement():
+    items = [Item("7", f"\\boxed{{{n % 9}}}") for n in range(100)] + [Item("7", "\\boxed{5=7}")]
+    with Grader("boxed") as grader:
+        results = grader.grade(items).results
+    found = audit(results, seed=1, share=1.0)
+    assert found.sampled == 101
+    assert [d.result.prediction for d in found.disagreements] == ["5=7"]
+    assert found.rate == 1 / 101
+    few = audit(results, seed=3, share=0.02)
+    assert few.sampled == 2
+    assert audit([], seed=0).rate is None
+
+
+def test_regrading_says_which_verdicts_moved():
+    items = [Item("7", r"\boxed{7}"), Item("7", r"\boxed{8}")]
+    again = regrade(items, [Verdict.WRONG, Verdict.WRONG], "boxed")
+    assert again.moved == [0]
+    assert again.transitions([Verdict.WRONG, Verdict.WRONG]) == {("wrong", "correct"): 1}

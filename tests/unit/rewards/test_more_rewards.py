@@ -1,0 +1,132 @@
+import pytest
+
+from zoo.errors import InputError, TrialError
+from zoo.grading import Result, Verdict
+from zoo.rewards import Completion, Guard, batch_stats, compute, load_user_reward
+
+RIGHT, WRONG = Verdict.CORRECT, Verdict.WRONG
+
+
+def test_overlong_is_zero_then_falls_to_minus_one_over_the_buffer():
+    lengths = [0, 80, 90, 100, 120]
+    done = [Completion("", False, n_tokens=n) for n in lengths]
+    params = {"cap": 100, "buffer": 20}
+    assert compute("overlong", [WRONG] * 5, done, params, 0) == [0, 0, -0.5, -1, -1]
+
+
+def test_cosine_runs_from_the_short_to_the_long_number():
+    params = dict(cap=100, right_short=2.0, right_long=1.0, wrong_short=-10.0, wrong_long=0.0)
+    done = [Completion("", False, n_tokens=n) for n in (0, 100, 0, 100, 50)]
+    values = compute("cosine", [RIGHT, RIGHT, WRONG, WRONG, RIGHT], done, params, 0)
+    assert values == pytest.approx([2, 1, -10, 0, 1.5])
+
+
+def test_repetition_is_the_share_of_repeated_ngrams():
+    done = [Completion("a b a b a b", False), Completion("a b c d", False), Completion("a", False)]
+    values = compute("repetition", [WRONG] * 3, done, {"ngram": 2, "penalty": -1.0}, 0)
+    assert values == pytest.approx([-0.6, 0, 0])
+
+
+def test_tags_must_both_be_there_and_hold_something():
+    params = dict(right_tagged=1, right_plain=-1, wrong_tagged=-0.5, wrong_plain=-2)
+    texts = ["<think>a</think><answer>7</answer>", "<think> </think><answer>7</answer>", "7"]
+    done = [Completion(text, False) for text in texts]
+    assert compute("tags", [RIGHT] * 3, done, params, 0) == [1, -1, -1]
+
+
+def test_a_sum_weighs_its_parts_and_keeps_unscored_rows_out():
+    parts = [
+        {"kind": "additive", "weight": 2.0, "params": {"correct": 1.0, "format": 0.5}},
+        {"kind": "gate"},
+    ]
+    done = [Completion("", True), Completion("", False), Completion("", True)]
+    values = compute("sum", [RIGHT, RIGHT, Verdict.BAD_GOLD], done, {"parts": parts}, 0)
+    assert values == [4.0, 2.0, None]
+
+
+def test_majority_counts_notations_of_one_number_together():
+    done = [Completion(f"\\boxed{{{a}}}", True) for a in ("0.5", "\\frac12", "3", "3.", "1/2")]
+    assert compute("majority", [WRONG] * 5, done, {}, 0) == [1, 1, 0, 0, 1]
+
+
+def test_a_missing_parameter_is_an_input_error_that_names_it():
+    with pytest.raises(InputError, match="right_boxed"):
+        compute("matrix", [RIGHT], [Completion("", True)], {}, 0)
+
+
+USER = """
+PARAMS = {"bonus": 0.25}
+
+def mine(verdicts, completions, params, seed):
+    return [1.0 if v.correct else params["bonus"] for v in verdicts]
+
+def _helper():
+    return 0
+"""
+
+
+def test_a_reward_of_the_users_own_comes_from_a_file_with_its_digest(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(USER)
+    loaded = load_user_reward(path)
+    assert loaded.name == "mine"
+    assert loaded.function([RIGHT, WRONG], [], loaded.params, 0) == [1.0, 0.25]
+    path.write_bytes(USER.replace("\n", "\r\n").encode())
+    assert load_user_reward(path).digest == loaded.digest
+    path.write_text(USER.replace("0.25", "0.5"))
+    assert load_user_reward(path).digest != loaded.digest
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("def f(x):\n    return x\n", "found: none"), ("1/0\n", "ZeroDivisionError")],
+)
+def test_a_file_without_a_reward_is_an_input_error(tmp_path, source, message):
+    path = tmp_path / "bad.py"
+    path.write_text(source)
+    with pytest.raises(InputError, match=message):
+        load_user_reward(path)
+    with pytest.raises(InputError, match="no such file"):
+        load_user_reward(tmp_path / "absent.py")
+    with pytest.raises(InputError, match="unknown reward"):
+        load_user_reward("no-such-entry-point")
+
+
+def test_a_reward_that_raises_gives_none_is_counted_and_ends_the_run_past_its_share():
+    def fails(verdicts, completions, params, seed):
+        raise ZeroDivisionError(f"group of {len(verdicts)}")
+
+    guard = Guard("mine", fails, {}, max_fault_share=0.5, min_samples=8)
+    done = [Completion("", True)] * 4
+    assert guard([RIGHT] * 4, done, 0, group="p1") == [None] * 4
+    assert guard.faults == 4
+    with pytest.raises(TrialError, match="p1: ZeroDivisionError: group of 4"):
+        guard([RIGHT] * 4, done, 0, group="p2")
+
+
+def test_a_reward_of_the_wrong_length_or_not_finite_is_a_fault():
+    guard = Guard("short", lambda v, c, p, s: [1.0], {})
+    assert guard([RIGHT] * 2, [], 0) == [None, None]
+    assert Guard("nan", lambda v, c, p, s: [float("nan")], {})([RIGHT], [], 0) == [None]
+
+
+def test_batch_stats_show_the_two_by_two_and_the_groups_that_learn_format_only():
+    def result(verdict, boxed):
+        return Result(verdict, "7", "7", boxed, "fast", 1.0)
+
+    groups = [
+        [result(RIGHT, True), result(RIGHT, False)],
+        [result(WRONG, True), result(Verdict.NO_ANSWER, False)],
+        [result(RIGHT, True), result(Verdict.GRADER_FAULT, False)],
+        [result(RIGHT, True), result(WRONG, True)],
+    ]
+    values = [[1.0, -1.0], [-1.0, -1.0], [1.0, None], [1.0, -0.5]]
+    stats = batch_stats(groups, values, levels_P=[1, 5, 1, None])
+    assert stats["grade/groups/format_only"] == 0.25
+    assert stats["grade/groups/mixed"] == 0.25
+    assert stats["grade/groups/all_right"] == 0.5
+    assert stats["grade/right_boxed"] == pytest.approx(3 / 7)
+    assert stats["grade/acc/level1"] == 1.0
+    assert stats["grade/acc/level5"] == 0.0
+    assert stats["grade/verdict/grader_fault"] == pytest.approx(1 / 8)
+    assert batch_stats([], []) == {}

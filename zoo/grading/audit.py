@@ -1,0 +1,135 @@
+"""Second opinions and second gradings: references against themselves, stock math-verify on a
+sample, old texts anew.
+
+Each function takes plain sequences, so that training, evaluation and the command line can call it
+on what they hold; none reads a run's folder.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from zoo.grading.grader import GRADER_VERSION, Grader, symbolic_pair
+from zoo.grading.pool import Limits, Pool
+from zoo.grading.verdict import Item, Result, Verdict
+
+STOCK_LIMITS = Limits(cpu_s=5.0, wall_s=10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class BadGold:
+    """A reference that the grader cannot use: its id, its text, and what grading it against
+    itself gave.
+    """
+
+    id: str
+    gold: str
+    verdict: Verdict
+    error: str | None = None
+
+
+def check_golds(golds: Mapping[str, str], workers: int = 1) -> list[BadGold]:
+    """Grades every reference against itself, boxed; returns those that are not CORRECT, by id.
+    Run before a run starts.
+    """
+    with Grader("boxed", workers=workers) as grader:
+        graded = grader.grade([Item(gold, f"\\boxed{{{gold}}}") for gold in golds.values()])
+    return [
+        BadGold(name, gold, result.verdict, result.error)
+        for (name, gold), result in zip(golds.items(), graded, strict=True)
+        if not result.verdict.correct
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One sampled answer on which stock math-verify says otherwise."""
+
+    index: int
+    result: Result
+    stock_says_correct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What stock math-verify said of a sample. `undecided` are those on which it ran out of
+    its limits.
+    """
+
+    sampled: int
+    undecided: int
+    disagreements: list[Disagreement] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float | None:
+        """Disagreements over those that it decided; None where it decided none."""
+        decided = self.sampled - self.undecided
+        return len(self.disagreements) / decided if decided else None
+
+
+def audit(
+    results: Sequence[Result], seed: int, share: float = 0.02, limits: Limits = STOCK_LIMITS
+) -> Audit:
+    """Asks stock math-verify, in a worker of its own, about a seeded sample of scored answers.
+
+    It gets the reference and the extracted answer, each inside a box, so it audits equivalence and
+    not extraction. Answers that were refused by structure are not put to it.
+
+    Args:
+        results: the grader's results of one evaluation.
+        seed: decides the sample; the same results and seed give the same sample.
+        share: of the results that can be audited; at least one where there is any.
+        limits: what one case may use.
+    """
+    able = [
+        index
+        for index, result in enumerate(results)
+        if result.verdict.scored and result.prediction and result.by != "structure"
+    ]
+    size = min(len(able), max(1, round(share * len(able)))) if able else 0
+    sample = sorted(random.Random(seed).sample(able, size))
+    pool = Pool(1, limits)
+    try:
+        pairs = [symbolic_pair(results[at].gold, results[at].prediction or "") for at in sample]
+        replies = pool.judge(pairs)
+    finally:
+        pool.close()
+    undecided = sum("equal" not in reply for reply in replies)
+    disagreements = [
+        Disagreement(at, results[at], bool(reply["equal"]))
+        for at, reply in zip(sample, replies, strict=True)
+        if "equal" in reply and bool(reply["equal"]) != results[at].verdict.correct
+    ]
+    return Audit(len(sample), undecided, disagreements)
+
+
+@dataclass(frozen=True, slots=True)
+class Regraded:
+    """What a newer grader says of answers graded before."""
+
+    version: str
+    results: list[Result]
+    moved: list[int]
+    """Indices whose verdict changed."""
+
+    def transitions(self, before: Sequence[Verdict]) -> Counter[tuple[str, str]]:
+        """How many verdicts moved from which to which."""
+        pairs = ((before[at].value, self.results[at].verdict.value) for at in self.moved)
+        return Counter(pairs)
+
+
+def regrade(
+    items: Sequence[Item], before: Sequence[Verdict], policy: str, workers: int = 1
+) -> Regraded:
+    """Grades `items` again and says which verdicts moved; `zoo grade` on a finished evaluation."""
+    with Grader(policy, workers=workers) as grader:
+        results = grader.grade(items).results
+    moved = [
+        index
+        for index, (old, new) in enumerate(zip(before, results, strict=True))
+        if old != new.verdict
+    ]
+    return Regraded(GRADER_VERSION, results, moved)

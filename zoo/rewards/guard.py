@@ -1,0 +1,85 @@
+"""A reward that fails: attributed to its group, counted, and past a stated share the end of the
+run. Never silently zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zoo.errors import TrialError
+from zoo.grading import Verdict
+from zoo.rewards.base import Completion, Reward, Values, unscored_as_none
+
+_KEPT_ERRORS = 20
+
+
+class Guard:
+    """Calls a reward and keeps account of its failures.
+
+    Args:
+        name: the reward's name, for messages.
+        reward: the function.
+        params: its parameters.
+        max_fault_share: the share of samples whose reward may fail.
+        min_samples: how many samples are seen before the share is judged.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reward: Reward,
+        params: Mapping[str, Any],
+        max_fault_share: float = 0.01,
+        min_samples: int = 256,
+    ) -> None:
+        self.name, self.reward, self.params = name, reward, params
+        self.max_fault_share, self.min_samples = max_fault_share, min_samples
+        self.samples = self.faults = 0
+        self.errors: list[str] = []
+
+    def __call__(
+        self,
+        verdicts: Sequence[Verdict],
+        completions: Sequence[Completion],
+        seed: int,
+        group: str = "",
+    ) -> Values:
+        """The rewards of one group, or None for each of its samples where the reward fails.
+
+        Raises:
+            TrialError: of class `reward`, once more than `max_fault_share` of at least
+                `min_samples` samples failed.
+        """
+        self.samples += len(verdicts)
+        try:
+            values = list(self.reward(verdicts, completions, self.params, seed))
+            _check(values, len(verdicts))
+            return unscored_as_none(verdicts, values)
+        except Exception as error:  # a user's code: any error is a fault of this group
+            self._count(group, len(verdicts), error)
+            return [None] * len(verdicts)
+
+    @property
+    def fault_share(self) -> float:
+        return self.faults / self.samples if self.samples else 0.0
+
+    def _count(self, group: str, size: int, error: Exception) -> None:
+        self.faults += size
+        message = f"group {group or '?'}: {type(error).__name__}: {error}"
+        self.errors = [*self.errors, message][:_KEPT_ERRORS]
+        if self.samples >= self.min_samples and self.fault_share > self.max_fault_share:
+            raise TrialError(
+                "reward",
+                f"reward '{self.name}' failed on {self.faults} of {self.samples} samples, over "
+                f"{self.max_fault_share:.1%}; first: {self.errors[0]}",
+            ) from error
+
+
+def _check(values: Values, size: int) -> None:
+    if len(values) != size:
+        raise ValueError(f"{len(values)} rewards for {size} completions")
+    for value in values:
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"a reward of {value}")
