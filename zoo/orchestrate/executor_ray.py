@@ -64,12 +64,17 @@ class RayExecutor:
 
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir(parents=True)
+        logs: Path | None = None
         try:
             self._start(ray)
+            logs = Path(_node(ray).get_session_dir_path())
             _Run(self, tasks, tell, stop).go(ray)
+        except StateError as error:
+            raise StateError(f"{error} (Ray's logs: {logs or '/tmp/ray'})") from error
         finally:
             ray.shutdown()
             shutil.rmtree(self.scratch, ignore_errors=True)
+        shutil.rmtree(logs, ignore_errors=True)  # nothing went wrong that they could explain
 
     def _start(self, ray: Any) -> None:
         cpus = math.ceil(self.profile.concurrency * self.profile.cpus_per_trial)
@@ -268,9 +273,14 @@ def _read_grace(path: Path) -> float | None:
         return None
 
 
+def _node(ray: Any) -> Any:
+    """Ray's own view of its processes and folders; there is no public one."""
+    return ray._private.worker._global_node
+
+
 def _alive(ray: Any) -> bool:
     """Whether Ray's own processes are there: Tune waits for ever when they are not."""
-    node = ray._private.worker._global_node
+    node = _node(ray)
     return ray.is_initialized() and node is not None and not node.dead_processes()
 
 
