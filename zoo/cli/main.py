@@ -129,6 +129,32 @@ def doctor(json_: bool) -> int:
     return run(json_)
 
 
+def _cards_group(kind: str, what: str) -> None:
+    """Add `zoo KIND list` and `zoo KIND show NAME`."""
+    group = click.Group(kind, help=f"The {what} that manifests may name.")
+
+    @group.command("list", help=f"Names of all {what}.")
+    @cards_option
+    def list_(cards: tuple[str, ...]) -> int:
+        from zoo.cli.cards import list_ as list_cards
+
+        return list_cards(kind, cards)
+
+    @group.command(help="What the card of that name says.")
+    @click.argument("name")
+    @cards_option
+    def show(name: str, cards: tuple[str, ...]) -> int:
+        from zoo.cli.cards import show as show_card
+
+        return show_card(kind, name, cards)
+
+    cli.add_command(group)
+
+
+_cards_group("models", "base models")
+_cards_group("data", "training sets")
+
+
 def main() -> NoReturn:
     """Entry of the console script: turns every expected error into one text and its status."""
     from zoo.errors import ZooError

@@ -37,9 +37,10 @@ def run(
     todo = look(made.trials, made.store)
     if not todo.left:
         click.echo(f"{made.name}: nothing to do, all {len(todo.items)} trials are done")
-        if not bare and not (made.folder / "report.html").is_file():
-            _write_report(made)
-        _tell_where(made)
+        if not bare:
+            if not (made.folder / "report.html").is_file():
+                _write_report(made)
+            _tell_where(made)
         return 0
     click.echo(f"{made.name}: {summary(todo)}")
     made.resolver.save()

@@ -73,6 +73,16 @@ def test_the_detailed_exit_code_tells_that_there_is_work(folder: Path) -> None:
     assert zoo(folder, "plan", "--detailed-exitcode", "tiny.yaml").returncode == 3
 
 
+def test_cards_are_listed_and_shown_and_the_users_own_are_among_them(tmp_path: Path) -> None:
+    (tmp_path / "cards/data").mkdir(parents=True)
+    card = "schema: data/1\nname: mine\nabout: Of my own.\nlocal: {path: mine.jsonl}\n"
+    (tmp_path / "cards/data/mine.yaml").write_text(card)
+    assert "pocket-qwen2" in zoo(tmp_path, "models", "list").stdout
+    assert "mine           Of my own." in zoo(tmp_path, "data", "list").stdout
+    assert "path: mine.jsonl" in zoo(tmp_path, "data", "show", "mine").stdout
+    assert zoo(tmp_path, "models", "show", "pocket-qwen").returncode == 2
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
