@@ -73,8 +73,9 @@ def serve(name: str | None, cards: tuple[str, ...], port: int, host: str) -> int
     made = plan(name, cards)
     if not driver.holder(made.store, made.name):  # else the running sweep does it
         mirror = _mirror(made)
-        left = look(made.trials, made.store).left
-        mirror.finish(None if left else True, made.folder / "report.html")
+        symbols = {item.symbol for item in look(made.trials, made.store).items}
+        verdict = True if symbols == {"="} else False if "!" in symbols else None
+        mirror.finish(verdict, made.folder / "report.html")
         if mirror.problem:
             click.echo(f"note: not up to date: {mirror.problem}", err=True)
     return run_server(made.store, port, host, made.name)

@@ -92,13 +92,22 @@ def run(
         todo = look(sweep.trials, sweep.store)
         _freeze(sweep)
         mirroring = _Mirroring(mirror, display) if mirror else None
-        _execute(sweep, todo, executor(), display, signals)
-        done = not look(sweep.trials, sweep.store).left
-        stopped = None if done else signals.number
-        written = report()
-        if mirroring:
-            mirroring.close(None if stopped else done, written)
-        return 128 + stopped if stopped else int(not done)
+        verdict, written = False, None
+        try:
+            _execute(sweep, todo, executor(), display, signals)
+            verdict = _verdict(sweep, signals)
+            written = report()
+        finally:
+            if mirroring:
+                mirroring.close(verdict, written, signals)
+        return 128 + (signals.number or 0) if verdict is None else int(not verdict)
+
+
+def _verdict(sweep: Sweep, signals: Signals) -> bool | None:
+    """True = all done, False = not all, None = a signal stopped it before."""
+    if not look(sweep.trials, sweep.store).left:
+        return True
+    return None if signals.number else False
 
 
 def _execute(
@@ -157,7 +166,7 @@ class Signals:
     def __init__(self) -> None:
         self.number: int | None = None
         """The first signal that came."""
-        self._times = self._told = 0
+        self.times = self._told = 0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Signals:
@@ -176,15 +185,15 @@ class Signals:
 
     def _take(self, number: int, frame: object) -> None:
         self.number = self.number or number
-        self._times += 1
+        self.times += 1
 
     def pass_on(self, stop: Stop, display: Display) -> None:
         """Hand what came to the executor and tell the user."""
-        if self._times == self._told:
+        if self.times == self._told:
             return
-        self._told = self._times
-        stop.set(GRACE_S if self._times == 1 else 0.0)
-        if self._times == 1:
+        self._told = self.times
+        stop.set(GRACE_S if self.times == 1 else 0.0)
+        if self.times == 1:
             display.say("stopping: trials get a moment to write their records (again = at once)")
 
 
@@ -198,11 +207,13 @@ class _Mirroring:
         self.thread = threading.Thread(target=self._work, name="mirror", daemon=True)
         self.thread.start()
 
-    def close(self, sweep_ok: bool | None, report: Path | None) -> None:
-        """Send the rest and set final statuses; gives up after a while."""
+    def close(self, sweep_ok: bool | None, report: Path | None, signals: Signals) -> None:
+        """Send the rest and set final statuses; gives up after a while, or at another signal."""
         self.verdict = (sweep_ok, report)
         self.ending.set()
-        self.thread.join(MIRROR_PATIENCE_S)
+        end, times = time.monotonic() + MIRROR_PATIENCE_S, signals.times
+        while self.thread.is_alive() and time.monotonic() < end and signals.times == times:
+            self.thread.join(0.1)
         if self.thread.is_alive():
             self._tell("MLflow takes too long; `zoo ui` brings it up to date")
 

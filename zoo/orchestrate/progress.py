@@ -20,6 +20,11 @@ REDRAW_S = 0.25
 LINES_PER_TRIAL = 6  # how often a trial speaks while it trains, without a terminal
 BAR = 12
 WIDTH_OF_FIGURES = 2 + 2 + 10 + 1 + 7 + 2 + 6 + 2 + 6 + 2 + 10
+PHASES = {
+    "loading": "loads its model",
+    "base": "measures its base model",
+    "training": "trains",
+}
 SYMBOLS = {"done": "=", "failed": "!", "stopped": ">", "waiting": " "}
 COLOURS = {"done": "32", "failed": "31", "stopped": "33", "waiting": "2"}
 
@@ -45,6 +50,7 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream, self.watch = stream, Watch([], None, 1)  # type: ignore[arg-type]
+        self.told: dict[str, str] = {}
 
     def start(self, watch: Watch) -> None:
         """Begin to tell of a sweep."""
@@ -67,6 +73,10 @@ class Lines:
             before = view.round
             if view.update() and _speaks(before, view.round, view.trial.rounds):
                 self.say(f"{view.name}  {figures(view)}")
+            elif view.round < 1 and (phase := PHASES.get(view.state)):
+                if self.told.get(view.name) != phase:
+                    self.say(f"{view.name}  {phase}")
+                self.told[view.name] = phase
 
     def say(self, text: str) -> None:
         """Print a line with the time of day."""

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,13 @@ def _wait_for_round(task: Task, round_: int) -> None:
             return
         time.sleep(0.02)
     raise AssertionError("the trial did not get going")
+
+
+def test_the_reaper_ends_what_a_dead_launcher_left_behind(task: Task) -> None:
+    task.folder.mkdir(parents=True)
+    env = {**os.environ, processes.TOKEN_VARIABLE: task.token}
+    orphan = subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
+    note = processes.Note.of(task.token, orphan.pid)
+    replace(note, launcher=1, launcher_started=-1).write(task.folder)
+    assert processes.reap(task.folder, patience_s=0.1) == [orphan.pid]
+    assert orphan.wait(5) == -9
