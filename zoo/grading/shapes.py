@@ -8,6 +8,7 @@ relations before unions, and brackets open only where one pair holds the whole.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeGuard
 
 from zoo.grading import units
 from zoo.grading.forms import (
@@ -137,7 +138,7 @@ def _split_list(tokens: list[Token]) -> Form | None:
     return None
 
 
-def _is_bare(form: Form) -> bool:
+def _is_bare(form: Form) -> TypeGuard[Listing]:
     return isinstance(form, Listing) and not form.brackets
 
 
