@@ -28,6 +28,7 @@ MODELS = ("pocket-qwen2", "pocket-llama", "pocket-mistral")
 DECODINGS = {"t0": Decoding(temperature=0.0), "t1.0": Decoding(temperature=1.0)}
 README = Path(__file__).parents[2] / "zoo" / "pocket" / "models" / "README.md"
 MARK = "<!-- measured -->"
+ROWS = "rows: "  # before what a model's process tells; vLLM prints as well
 
 
 def measure(name: str) -> list[dict]:
@@ -87,7 +88,7 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(measure(arguments.models[0])))
+        print(ROWS + json.dumps(measure(arguments.models[0])), flush=True)
         return
     rows = []
     env = os.environ | Catalog().get(ComputeProfile, "laptop").env
@@ -96,7 +97,8 @@ def main() -> None:
         done = subprocess.run(command, env=env, capture_output=True, text=True)
         if done.returncode:
             sys.exit(done.stderr[-3000:])
-        rows += json.loads(done.stdout.splitlines()[-1])
+        told = [line for line in done.stdout.splitlines() if line.startswith(ROWS)]
+        rows += json.loads(told[0].removeprefix(ROWS))
     print(table(rows))
     if arguments.write:
         before, _, rest = README.read_text(encoding="utf-8").partition(MARK)

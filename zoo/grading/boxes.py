@@ -20,8 +20,8 @@ _MARK = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 _CONNECTIVE = re.compile(
     r"(?:[\s,;.$&()\[\]|/+]|\\[\[\]();,:!\s]|\\(?:quad|qquad|text|mathrm|textbf|textit|mbox|left"
     r"|right|or|vee|lor|wedge|land)\b|[{}]|\b(?:and|or|also|either|else|maybe|perhaps|possibly"
-    r"|alternatively|both|equivalently)\b"
-    r"|[A-Za-z](?:_\{?\w{1,3}\}?)?(?:\(\w\))?\s*=)*",
+    r"|alternatively|both|equivalently|for|part|case)\b"
+    r"|\([a-d]\)|[A-Za-z](?:_\{?\w{1,3}\}?)?(?:\(\w\))?\s*=)*",
     re.IGNORECASE,
 )
 _MAX_GAP = 80

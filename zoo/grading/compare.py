@@ -242,7 +242,7 @@ def _ratios(gold: Form, prediction: Form) -> Answer:
         if not all(units.compatible(one.unit, other.unit) for one, other in pairs):
             return False
         left, right = ([part.value for part in side.parts] for side in (gold, prediction))
-        if None in left or None in right:
+        if None in left or None in right or 0 in left or 0 in right:
             return _ordered(gold.parts, prediction.parts)
         one, other = left[0], right[0]
         assert one is not None
@@ -284,13 +284,15 @@ def _any_same(left: _Value, right: _Value) -> Answer:
 
 
 def _names_differ(left: _Value, right: _Value) -> bool:
-    """Whether two equations name different unknowns: `x = 5` is not `y = 5`, but `f(x) = ...` may
-    be `y = ...`.
+    """Whether two equations name different things: `x = 5` is not `y = 5`, but `y = 2x` may be
+    `f(x) = 2x`.
     """
     one, other = left.name, right.name
-    plain = all(isinstance(n, Quantity) and n.node[0] == "v" for n in (one, other))
+    if not isinstance(one, Quantity) or not isinstance(other, Quantity):
+        return False
     functions = any(isinstance(v, Quantity) and v.names for v in left.values)
-    return plain and not functions and one.node != other.node  # type: ignore[union-attr]
+    simple = one.node[0] in ("v", "call") and other.node[0] in ("v", "call")
+    return not (functions and simple) and not same(one, other)
 
 
 def _given(form: Form, strict: bool) -> _Value | None:

@@ -26,8 +26,8 @@ MAX_TEXT_CHARS = 262_144  # 32k tokens of 8 characters
 
 _NUMBER = re.compile(
     r"(?<![\w.])-?(?:\$\s?)?-?(?:\d+,\d\d(?=\s?[$€£])|"
-    r"(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)?(?:\.\d+|(?<=\d)\.?))"
-    r"(?:\s*/\s*\d+(?![\d.]))?(?:\s*\\?%)?"
+    r"(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)?(?:\.\d+|(?<=\d)))"
+    r"(?:\s*/\s*\d+(?!\d|\.\d))?(?:\s*\\?%)?"
 )
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _PHRASE = re.compile(
@@ -50,6 +50,10 @@ _COMMAND = re.compile(r"\\[A-Za-z]+\*?(?:\{[^{}]*\})?")
 _CODE = re.compile(r"__\w+__|\w\(\)|\blambda\b[^:]{0,40}:|\bimport\b|\w\(['\"]|\beval\b|\bexec\b")
 _CAPTION = re.compile(r"[A-Za-z]{4,} ?:")
 _IS = re.compile(r"\s(?:is|are|equals|was|be)\s")
+_CONDITIONS = wordset(
+    "and or where for some any all real positive negative nonnegative integer integers with if "
+    "when constant every number numbers odd even prime not"
+)
 _PLAIN = wordset("and or either percent pct percentage pi sqrt sin cos tan log ln in cm mm km kg")
 
 
@@ -179,13 +183,19 @@ def _whole(text: str) -> str | None:
     text = text.strip()
     if not text or len(text) > _ONE_ANSWER_CHARS or "\n" in text:
         return None
-    if _CODE.search(text):
+    if _CODE.search(text) or (text[0] == "$" and _only_conditions(text)):
         return text
     formulas = any(len(match.group()) > 5 for match in _MATH.finditer(text))
     limit = 1 if formulas or (_MATH.search(text) and any(map(str.isdigit, text))) else 6
     if limit == 6 and any(map(str.isdigit, text)):
         limit = 1 if _CAPTION.match(text) else 2
     return None if _words_outside(text, limit) else text
+
+
+def _only_conditions(text: str) -> bool:
+    """Whether the words outside formulas only state conditions: `$a^2$ for some $a > 0$`."""
+    words = _WORD.findall(_COMMAND.sub(" ", _MATH.sub(" ", text)))
+    return all(word.lower() in _CONDITIONS for word in words)
 
 
 def _words_outside(text: str, limit: int) -> bool:

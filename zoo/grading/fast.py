@@ -72,7 +72,9 @@ _settle_cached = lru_cache(maxsize=65_536)(_settle)
 def _settle_forms(expected: str, found: str) -> Settled | None:
     left, right = read_form(expected), read_form(found)
     if _decimal_comma(left, found):
-        left, right = left, read_form(found.replace(",", "."))
+        right = read_form(found.replace(",", "."))
+    elif _decimal_comma(right, expected):
+        left = read_form(expected.replace(",", "."))
     try:
         answer = same(left, right)
     except Refused:
@@ -110,13 +112,11 @@ def _unevaluated(text: str) -> bool:
     return True
 
 
-def _decimal_comma(gold: Form, found: str) -> bool:
-    """Whether a comma in the answer to a decimal reference is a decimal comma: `2,74` for 2.74."""
-    return (
-        isinstance(gold, Quantity)
-        and gold.places is not None
-        and re.fullmatch(r"-?\d+,\d{1,2}", found) is not None
-    )
+def _decimal_comma(other: Form, text: str) -> bool:
+    """Whether a comma beside a decimal on the other side is a decimal comma: `2,74` for 2.74."""
+    if not isinstance(other, Quantity) or other.places is None or "," not in text:
+        return False
+    return re.fullmatch(r"-?(?:\d+,\d{1,2}|0,\d+)", text) is not None
 
 
 def _too_big(form: Form) -> bool:

@@ -19,7 +19,7 @@ class Unread(Exception):
     """The text is no formula that the fast path reads."""
 
 
-_GROUPED = r"\d{1,3}(?:(?:\s?\{,\s?\}\s?|,\\!|\\,|\\!|\\ |\\;|,|[ ~])\d{3})+(?!\d)"
+_GROUPED = r"\d{1,3}(?:(?:\s?\{,\s?\}\s?|,\\!\s?|\\,|\\!|\\ |\\;|,|[ ~])\d{3})+(?!\d)"
 _TEXT_COMMANDS = (
     "text|textrm|textbf|textit|textnormal|textsf|mathrm|mbox|hbox|textup|operatorname|mathit"
     "|mathbf|mathsf|bm|boldsymbol|mathcal"

@@ -109,9 +109,10 @@ def _relation(form: Relation) -> RealSet | None:
 
 
 def _inequality(left: Form, sign: str, right: Form) -> RealSet | None:
-    """A linear condition on one variable."""
+    """A linear condition on one variable, or on one unknown function."""
     if not isinstance(left, Quantity) or not isinstance(right, Quantity):
         return None
+    left, right = _unknown(left), _unknown(right)
     names = left.names | right.names
     if len(names) != 1:
         return None
@@ -130,6 +131,14 @@ def _inequality(left: Form, sign: str, right: Form) -> RealSet | None:
     floats = isinstance(at[0], float) or isinstance(slope, float)
     root = -at[0] / slope if floats else -Fraction(at[0]) / slope
     return RealSet(_pieces(root, sign if slope > 0 else _FLIPPED[sign]), name)
+
+
+def _unknown(side: Quantity) -> Quantity:
+    """An unknown function alone on a side as a variable of that name."""
+    if side.node[0] != "call":
+        return side
+    name = repr(side.node)
+    return Quantity(("v", name), frozenset((name,)))
 
 
 def _pieces(root: Value, sign: str) -> tuple[Piece, ...]:

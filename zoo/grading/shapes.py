@@ -34,6 +34,7 @@ _OPEN = frozenset(("(", "[", "{", "\\{", "langle"))
 _SHUT = frozenset((")", "]", "}", "\\}", "rangle"))
 _MATRICES = wordset("matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix array")
 _DESCRIPTIONS = frozenset(("lim", "sum", "int", "prod", "max", "min", "gcd", "lcm", "det"))
+_SYSTEMS = wordset("cases aligned align gathered")
 _EMPTY = (("cmd", "emptyset"), ("cmd", "varnothing"))
 _MAX_ITEMS = 60
 
@@ -257,11 +258,14 @@ def _matrix(tokens: list[Token]) -> Form | None:
     kinds = [kind for kind, _ in tokens]
     names = [value for kind, value in tokens if kind in ("word", "sym")]
     ends = [at for at, token in enumerate(tokens) if token == ("cmd", "end")]
-    if kinds[1:2] != ["{"] or not names or names[0] not in _MATRICES or len(ends) != 1:
+    if kinds[1:2] != ["{"] or not names or len(ends) != 1 or ends[0] != len(tokens) - 4:
         raise Unread("begin")
-    if ends[0] != len(tokens) - 4:
-        raise Unread("a matrix among other things")
     body = tokens[4 : ends[0]]
+    if names[0] in _SYSTEMS:
+        lines = _split([t for t in body if t[0] != "&"], frozenset(("\\\\",)))[0]
+        return Listing(tuple(read_tokens(line) for line in lines if line))
+    if names[0] not in _MATRICES:
+        raise Unread(names[0])
     if names[0] == "array" and body[:1] == [("{", "{")]:
         body = body[[kind for kind, _ in body].index("}") + 1 :]
     rows, _ = _split(body, frozenset(("\\\\",)))

@@ -39,6 +39,9 @@ _SPACING = re.compile(
 )
 _PHANTOM = re.compile(r"\\[hv]?phantom\s*(?:\{[^{}]*\}|\\?[^\\{}])")
 _WORDED = re.compile(r"\\(?:text|textbf|textrm|textit|mbox|mathrm|mathbf)\s*\{([^{}\\$]{2,})\}")
+_PREFACE = re.compile(
+    r"(?:so |thus |hence |the |final |my )*answer(?: is)?\s*[:=]?\s+", re.IGNORECASE
+)
 _CLOCK = re.compile(r"(?<![A-Za-z])([ap])\.\s?m\.")
 _RENAMED = re.compile(r"\\(?:dfrac|tfrac|cfrac|dbinom|tbinom)(?![A-Za-z])")
 _WRAPPED = re.compile(r"\\+(?:boxed|fbox)\s*\{")
@@ -78,7 +81,7 @@ def too_much(text: str) -> str | None:
 @lru_cache(maxsize=65_536)
 def tidy(text: str) -> str:
     """`text` in one spelling; it has the same meaning and no outer delimiters."""
-    text = text.strip()
+    text = text.strip().replace('\\"', '"')
     if text.isascii():
         if text.isalnum():
             return text
@@ -99,6 +102,8 @@ def tidy(text: str) -> str:
             text = worded[1]
     if "m." in text:
         text = _CLOCK.sub(r"\1m", text)
+    if "nswer" in text and (preface := _PREFACE.match(text)):
+        text = text[preface.end() :]
     return _trim(text.replace("**", "^"))
 
 

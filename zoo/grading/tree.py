@@ -290,9 +290,11 @@ class _Reader:
         return False
 
     def _subscript(self) -> str:
+        if self.at >= len(self.tokens):
+            raise Unread("the end")
         if self.peek() != "{":
             self.at += 1
-            return self.tokens[self.at - 1][1] if self.at <= len(self.tokens) else ""
+            return self.tokens[self.at - 1][1]
         return self.raw_group()
 
     def raw_group(self) -> str:

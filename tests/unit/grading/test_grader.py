@@ -50,6 +50,19 @@ def test_a_grader_works_from_a_thread():
     assert out == [Verdict.CORRECT]
 
 
+def test_a_forked_child_starts_workers_of_its_own_and_leaves_the_parents_alone():
+    hard = [Item(r"\int_0^1 2x dx", "1")]
+    with Grader("auto") as grader:
+        assert grader.grade(hard)[0].verdict.correct
+        child = os.fork()
+        if child == 0:
+            right = grader.grade(hard)[0].verdict.correct
+            grader.close()
+            os._exit(0 if right else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert grader.grade(hard)[0].verdict.correct
+
+
 def test_a_worker_dies_with_its_parent():
     code = (
         "from zoo.grading import Grader, Item\n"
