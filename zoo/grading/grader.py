@@ -71,7 +71,7 @@ class Grader:
 
     def grade(self, items: Sequence[Item]) -> Graded:
         """One result an item, in order."""
-        results: list[Result | None] = []
+        results: list[Result] = []
         hard: list[int] = []
         jobs: list[tuple[str, str]] = []
         for item in items:
