@@ -27,7 +27,7 @@ from zoo.grading.forms import (
     Union,
     Words,
 )
-from zoo.grading.identity import equations_agree, holds, same_value
+from zoo.grading.identity import equations_agree, holds, is_simple, same_value
 from zoo.grading.sets import real_set, same_set
 
 Answer = bool | None
@@ -165,7 +165,7 @@ def _conditions(listing: Listing) -> bool:
 
 
 def _named(item: Form) -> bool:
-    return isinstance(item, Relation) and item.signs == ("=",) and bool(item.labels[0])
+    return isinstance(item, Relation) and item.signs == ("=",) and item.labels[0] > 0
 
 
 def _distinct(listing: Listing) -> list[Form]:
@@ -244,10 +244,10 @@ def _ratios(gold: Form, prediction: Form) -> Answer:
         left, right = ([part.value for part in side.parts] for side in (gold, prediction))
         if None in left or None in right or 0 in left or 0 in right:
             return _ordered(gold.parts, prediction.parts)
-        one, other = left[0], right[0]
-        assert one is not None
-        assert other is not None
-        return all(close(one * b, other * a) for a, b in zip(left, right, strict=True))
+        return all(
+            a is not None and b is not None and close((left[0] or 1) * b, (right[0] or 1) * a)
+            for a, b in zip(left, right, strict=True)
+        )
     for ratio, other in ((gold, prediction), (prediction, gold)):
         if isinstance(ratio, Ratio) and isinstance(other, Quantity) and len(ratio.parts) == 2:
             top, bottom = (part.value for part in ratio.parts)
@@ -346,22 +346,24 @@ def _check_chain(sides: list[Form], signs: tuple[str, ...]) -> None:
 
 
 def _equations(gold: Form, prediction: Form) -> Answer:
-    if isinstance(gold, Relation) and isinstance(prediction, Relation):
+    """Two equations or inequalities: in proportion where both are simple, else side by side."""
+    if not isinstance(gold, Relation) or not isinstance(prediction, Relation):
+        return False
+    if is_simple(gold) and is_simple(prediction):
         return equations_agree(gold, prediction)
-    return False
+    if gold.signs != prediction.signs:
+        return None
+    return _ordered(gold.sides, prediction.sides)
 
 
 def _conditions_agree(gold: Form, prediction: Form) -> Answer:
     """Equations of curves, inequalities and sets given by conditions."""
-    if isinstance(gold, Relation) and isinstance(prediction, Relation):
-        answer = equations_agree(gold, prediction)
-        if answer:
-            return True
+    answer = _equations(gold, prediction)
+    if answer:
+        return True
     left, right = real_set(gold), real_set(prediction)
     if left is not None and right is not None:
         return same_set(left, right)
-    if isinstance(gold, Relation) and isinstance(prediction, Relation):
-        return equations_agree(gold, prediction)
-    if isinstance(prediction, Relation) and isinstance(gold, Relation | Raw):
+    if isinstance(gold, Raw) and isinstance(prediction, Relation):
         return None
-    return False
+    return answer

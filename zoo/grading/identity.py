@@ -206,11 +206,9 @@ def equations_agree(gold: Relation, prediction: Relation) -> bool | None:
     """Whether two equations or inequalities have the same solutions: their differences are in a
     fixed proportion.
     """
-    if len(gold.signs) != 1 or len(prediction.signs) != 1:
-        return _sides_agree(gold, prediction)
     left, right = _difference(gold), _difference(prediction)
     if left is None or right is None:
-        return _sides_agree(gold, prediction)
+        return None
     (one, sign), (other, against) = left, right
     names = tuple(sorted(_names(gold.sides) | _names(prediction.sides)))
     try:
@@ -218,17 +216,20 @@ def equations_agree(gold: Relation, prediction: Relation) -> bool | None:
         ratios = [_quotient(a, b) for a, b in pairs if a is not None and b is not None]
     except TooBig:
         return None
-    if len(ratios) < 3 or None in ratios:
-        return False
-    if not all(_near(ratio, ratios[0]) for ratio in ratios):
+    first = ratios[0] if len(ratios) >= 3 else None
+    if first is None or not all(ratio is not None and _near(ratio, first) for ratio in ratios):
         return False
     if sign in ("=", "ne", "approx", "equiv"):
         return sign == against
+    if isinstance(first, complex):
+        return False
     flipped = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
-    first = ratios[0]
-    return not isinstance(first, complex | None) and against == (
-        sign if first > 0 else flipped.get(sign)
-    )
+    return against == (sign if first > 0 else flipped.get(sign))
+
+
+def is_simple(relation: Relation) -> bool:
+    """Whether a relation is one sign between two formulas."""
+    return len(relation.signs) == 1 and _difference(relation) is not None
 
 
 def _quotient(one: Value, other: Value) -> Value | None:
@@ -244,13 +245,3 @@ def _difference(relation: Relation) -> tuple[Node, str] | None:
 
 def _names(sides: Iterable[Form]) -> set[str]:
     return {name for side in sides if isinstance(side, Quantity) for name in side.names}
-
-
-def _sides_agree(gold: Relation, prediction: Relation) -> bool | None:
-    """Relations that are no simple equation: the same signs between the same sides."""
-    from zoo.grading.compare import same
-
-    if gold.signs != prediction.signs:
-        return None
-    answers = [same(a, b) for a, b in zip(gold.sides, prediction.sides, strict=True)]
-    return True if all(answers) else (False if False in answers else None)

@@ -27,6 +27,7 @@ from typing import Any
 _START_S = 120.0  # importing sympy from a cold network disk
 _GRACE_S = 1.0
 _MAX_STARTS_FAILED = 3
+_PATIENCE = 5.0  # a case that got no CPU for its wall limit is asked once more, with this factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Pool:
     limits: Limits
     _workers: list[_Worker] = field(default_factory=list)
     _owner: int = field(default_factory=os.getpid)
+    _again: set[int] = field(default_factory=set)
     _failed_starts: int = 0
     _last_error: str = ""
 
@@ -68,6 +70,8 @@ class Pool:
         self._forget_after_fork()
         replies: list[dict[str, Any] | None] = [None] * len(jobs)
         waiting = deque(range(len(jobs)))
+        self._again.clear()
+        self._failed_starts = 0
         while waiting or any(worker.job is not None for worker in self._workers):
             if self._failed_starts >= _MAX_STARTS_FAILED:
                 break
@@ -76,9 +80,14 @@ class Pool:
                 if worker.ready and worker.job is None and waiting:
                     self._send(worker, waiting.popleft(), jobs)
             for worker, reply in self._wait():
-                if worker.job is not None:
+                if worker.job is None:
+                    continue
+                if reply.get("starved") and worker.job not in self._again:
+                    self._again.add(worker.job)
+                    waiting.append(worker.job)
+                else:
                     replies[worker.job] = reply | {"ms": (time.monotonic() - worker.sent) * 1e3}
-                    worker.job = None
+                worker.job = None
         fault = {"fault": f"no worker starts: {self._last_error or 'see standard error'}"}
         return [fault if reply is None else reply for reply in replies]
 
@@ -105,10 +114,11 @@ class Pool:
 
     def _send(self, worker: _Worker, job: int, jobs: Sequence[tuple[str, str]]) -> None:
         gold, prediction = jobs[job]
-        line = json.dumps({"gold": gold, "prediction": prediction}) + "\n"
+        wall_s = self.limits.wall_s * (_PATIENCE if job in self._again else 1.0)
+        line = json.dumps({"gold": gold, "prediction": prediction, "wall_s": wall_s}) + "\n"
         worker.job = job
         worker.sent = time.monotonic()
-        worker.deadline = worker.sent + self.limits.wall_s + _GRACE_S
+        worker.deadline = worker.sent + wall_s + _GRACE_S
         assert worker.process.stdin is not None
         with suppress(BrokenPipeError):  # its end is then read as such
             worker.process.stdin.write(line.encode("ascii"))
@@ -128,7 +138,7 @@ class Pool:
         said = [reply for key, _ in events for reply in self._read(key.data)]
         for worker in waited:
             if worker in self._workers and time.monotonic() > worker.deadline:
-                said.append((worker, {"time": True}))
+                said.append((worker, {"time": True, "starved": True}))
                 self._failed_starts += not worker.ready
                 self._end(worker)
         return said
@@ -156,7 +166,9 @@ class Pool:
         if not worker.ready:
             self._failed_starts += 1
             self._last_error = f"exit code {code} before it was ready"
-        if code in (-signal.SIGPROF, -signal.SIGALRM, -signal.SIGXCPU):
+        if code == -signal.SIGALRM:
+            return {"time": True, "starved": True}
+        if code in (-signal.SIGPROF, -signal.SIGXCPU):
             return {"time": True}
         if code in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGKILL, 0):
             return {"memory": True}
@@ -181,7 +193,7 @@ def _close_pipes(process: subprocess.Popen[bytes]) -> None:
 def _spawn(limits: Limits) -> subprocess.Popen[bytes]:
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    numbers = [os.getpid(), limits.cpu_s, limits.wall_s, limits.memory_mib]
+    numbers = [os.getpid(), limits.cpu_s, limits.memory_mib]
     return subprocess.Popen(
         [sys.executable, "-m", "zoo.grading.worker", *map(str, numbers)],
         stdin=subprocess.PIPE,

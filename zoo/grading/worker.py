@@ -28,8 +28,8 @@ _MAX_CHARS = 20_000
 
 
 def main() -> None:
-    """Serve requests until the input closes. Arguments: parent pid, cpu_s, wall_s, memory_mib."""
-    parent, cpu_s, wall_s, memory_mib = int(sys.argv[1]), *map(float, sys.argv[2:5])
+    """Serve requests until the input closes. Arguments: parent pid, cpu_s, memory_mib."""
+    parent, cpu_s, memory_mib = int(sys.argv[1]), *map(float, sys.argv[2:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever a library prints goes to standard error, never into the protocol
@@ -41,7 +41,7 @@ def main() -> None:
     replies.write('{"ready": true}\n')
     for request in _requests(parent):
         signal.setitimer(signal.ITIMER_PROF, cpu_s)
-        signal.setitimer(signal.ITIMER_REAL, wall_s)
+        signal.setitimer(signal.ITIMER_REAL, request.pop("wall_s"))
         reply = _judge_safely(judge, request)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -84,7 +84,7 @@ def _load() -> Any:
     return judge
 
 
-def _judge_safely(judge: Any, request: dict[str, str]) -> dict[str, Any]:
+def _judge_safely(judge: Any, request: dict[str, Any]) -> dict[str, Any]:
     for text in request.values():
         if len(text) > _MAX_CHARS or _FORBIDDEN.search(text):
             return {"equal": False, "refused": True}
