@@ -1,10 +1,15 @@
-"""Real trials, TRL and vLLM on CPU: shared baselines, repeatability, and that measuring changes
+"""Real sweeps: Ray Tune, TRL, vLLM on CPU, MLflow and the report, as a user runs them.
+
+Also what only real trials can show: shared baselines, repeatability, and that measuring changes
 nothing.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +31,7 @@ class Runs(NamedTuple):
     """
 
     store: Store
+    notebook: Path
     pair: list[Trial]
     folders: list[Path]
     again: Path
@@ -37,9 +43,10 @@ class Runs(NamedTuple):
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     top = tmp_path_factory.mktemp("real")
     store, second, third = Store(top / "a"), Store(top / "b"), Store(top / "c")
-    pair = trials_of(manifest(top, "pair", reward="[correctness, box-strict]"))
-    processes = [start(trial, store) for trial in pair]
-    folders = [finish(p, t, store) for p, t in zip(processes, pair, strict=True)]
+    path = manifest(top, "pair", reward="[correctness, box-strict]")
+    pair = trials_of(path)
+    sweep(path, store, top / "sweeps")
+    folders = [store.train(trial.id) for trial in pair]
 
     plain = trials_of(manifest(top, "plain", evaluate="{}"))[0]
     assert plain.id == pair[0].id  # evaluation is no part of what a training run is
@@ -47,7 +54,21 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     waves = [(pair[0], second), (plain, third), (own, third)]
     processes = [start(trial, where) for trial, where in waves]
     again, unmeasured, mine = (finish(p, *w) for p, w in zip(processes, waves, strict=True))
-    return Runs(store, pair, folders, again, unmeasured, mine)
+    return Runs(store, top / "sweeps" / "pair", pair, folders, again, unmeasured, mine)
+
+
+def sweep(path: Path, store: Store, sweeps: Path) -> str:
+    """Run `zoo sweep`, as a user does: Ray Tune, two trials at a time, MLflow, report."""
+    env = os.environ | {"ZOO_RUNS": str(store.root), "ZOO_SWEEPS": str(sweeps)}
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo.cli.main", "sweep", str(path), "--on", "laptop"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def own_manifest(top: Path) -> Path:
@@ -123,3 +144,28 @@ def test_a_model_folder_and_a_data_file_need_no_card(runs: Runs) -> None:
     assert all(text.startswith("What is") for text in rollouts["prompt"])
     assert all(gold.isdigit() for gold in rollouts["gold"])
     assert max(len(ids) for ids in rollouts["token_ids"]) <= 32
+
+
+def test_a_sweep_leaves_a_report_results_and_finished_mlflow_runs(runs: Runs) -> None:
+    from mlflow import MlflowClient
+
+    page = (runs.notebook / "report.html").read_text(encoding="utf-8")
+    assert "Does the path hold?" in page
+    assert len((runs.notebook / "plan.lock.jsonl").read_text().splitlines()) == 2
+    header = (runs.notebook / "results.csv").read_text().splitlines()[0].split(",")
+    assert header == ["trial", "model", "reward", "data", "seed", "round", "metric", "value", "n"]
+    client = MlflowClient(runs.store.mlflow_uri)
+    experiment = client.get_experiment_by_name("pair")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in found] == ["FINISHED"] * 3
+    children = [run for run in found if "mlflow.parentRunId" in run.data.tags]
+    assert {run.data.params["reward"] for run in children} == {"correctness", "box-strict"}
+    for run in children:
+        assert "eval/pocket-easy/acc/t1.0" in run.data.metrics
+        assert "train/reward" in run.data.metrics
+
+
+def test_a_sweep_again_does_nothing_and_says_so(runs: Runs) -> None:
+    path = runs.notebook.parents[1] / "pair.yaml"
+    assert "nothing to do" in sweep(path, runs.store, runs.notebook.parent)
