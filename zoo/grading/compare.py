@@ -92,7 +92,7 @@ def _quantities(gold: Quantity, prediction: Quantity) -> Answer:
         degrees = {gold.unit, prediction.unit} == {"degree", ""}
         return False if not degrees else None
     if gold.percent != prediction.percent:
-        return _percent(gold, prediction)
+        return False if gold.unit or prediction.unit else _percent(gold, prediction)
     answer = same_value(gold, prediction)
     if answer is False and {gold.unit, prediction.unit} == {"degree", ""}:
         return _degrees(gold, prediction)

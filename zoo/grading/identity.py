@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from functools import lru_cache
 
 from zoo.grading.evaluate import TooBig, Undefined, Value, close, evaluate, real
@@ -163,7 +164,17 @@ def _identity(left: Node, right: Node, names: frozenset[str]) -> bool | None:
         if not _near(one, other):
             return _at_integers(left, right, ordered)
         agreed += 1
-    return True if agreed >= 2 else None
+    return _exactly(left, right, ordered) if agreed >= 2 else None
+
+
+def _exactly(left: Node, right: Node, names: tuple[str, ...]) -> bool:
+    """Whether formulas that agree as floats also agree at a point where both are rational."""
+    point = {name: Fraction(2 * at + 3, 2) for at, name in enumerate(names)}
+    try:
+        one, other = evaluate(left, point), evaluate(right, point)
+    except (TooBig, Undefined):
+        return True
+    return one == other if _exact(one, other) else True
 
 
 def _near(one: Value, other: Value) -> bool:

@@ -42,7 +42,7 @@ _WORDED = re.compile(r"\\(?:text|textbf|textrm|textit|mbox|mathrm|mathbf)\s*\{([
 _PREFACE = re.compile(
     r"(?:so |thus |hence |the |final |my )*answer(?: is)?\s*[:=]?\s+", re.IGNORECASE
 )
-_CLOCK = re.compile(r"(?<![A-Za-z])([ap])\.\s?m\.")
+_CLOCK = re.compile(r"(?<![A-Za-z])([ap])\.\s?m\b\.?")
 _RENAMED = re.compile(r"\\(?:dfrac|tfrac|cfrac|dbinom|tbinom)(?![A-Za-z])")
 _WRAPPED = re.compile(r"\\+(?:boxed|fbox)\s*\{")
 _ENVIRONMENT = re.compile(r"\\begin")
@@ -100,7 +100,7 @@ def tidy(text: str) -> str:
             text = _PHANTOM.sub(" ", text)
         if worded := _WORDED.fullmatch(text.strip()):
             text = worded[1]
-    if "m." in text:
+    if ".m" in text or ". m" in text:
         text = _CLOCK.sub(r"\1m", text)
     if "nswer" in text and (preface := _PREFACE.match(text)):
         text = text[preface.end() :]

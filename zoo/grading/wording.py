@@ -105,6 +105,9 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, bool, int]:
             scale = units.SCALES[lower]
         elif kind in ("text", "\\$") or (kind == "word" and units.is_unit_word(value)):
             tail.append(value)
+        elif [k for k, _ in body[-3:]] == ["(", "word", ")"] and len(body) > 3:
+            tail.append(body[-2][1])
+            del body[-2:]
         elif taken := _unit_power(body):
             tail += taken
         elif kind in ("/", ".", "'", '"') and tail and kind != "'":
