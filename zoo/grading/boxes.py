@@ -11,6 +11,7 @@ unbalanced and deeply nested braces cost no more than prose.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _MARK = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
@@ -25,8 +26,8 @@ _CONNECTIVE = re.compile(
     re.IGNORECASE,
 )
 _MAX_GAP = 80
-_BEFORE_CHARS = 2_000
-_MAX_WINDOWS = 8
+_BEFORE_CHARS = 1_000
+_MAX_WINDOWS = 4
 MAX_BOX_CHARS = (
     4_000  # a longer box is no answer: it is handed on as it is, for the bounds to refuse
 )
@@ -40,7 +41,8 @@ class Box(NamedTuple):
     content: str
 
 
-def find_boxes(text: str) -> list[Box]:
+@lru_cache(maxsize=2)
+def find_boxes(text: str) -> tuple[Box, ...]:
     """The complete outermost boxes around the last opening of one, in the order of the text.
 
     Openings further back are looked at while there is no complete box, a bounded number of times.
@@ -49,20 +51,20 @@ def find_boxes(text: str) -> list[Box]:
     for window in range(_MAX_WINDOWS):
         last = max(text.rfind("\\boxed", 0, before), text.rfind("\\fbox", 0, before))
         if last < 0:
-            return []
+            return ()
         start = max(0, last - _BEFORE_CHARS)
         boxes = _boxes_between(text, start, last + MAX_BOX_CHARS)
         if boxes:
-            return boxes
+            return tuple(boxes)
         if window == 0 and last + MAX_BOX_CHARS < len(text):
-            return [Box(last, len(text), text[last : last + MAX_BOX_CHARS])]
+            return (Box(last, len(text), text[last : last + MAX_BOX_CHARS]),)
         before = start
-    return []
+    return ()
 
 
 def _boxes_between(text: str, start: int, end: int) -> list[Box]:
     opened: list[tuple[int, int]] = []  # (start of box or -1 for a plain brace, start of content)
-    boxes: list[Box] = []
+    found: list[tuple[int, int, int, int]] = []  # start, end, and the same of the content
     for mark in _MARK.finditer(text, start, end):
         token = mark.group()
         if token == "}":
@@ -70,12 +72,12 @@ def _boxes_between(text: str, start: int, end: int) -> list[Box]:
                 continue
             at, inside = opened.pop()
             if at >= 0:
-                while boxes and boxes[-1].start > at:
-                    boxes.pop()
-                boxes.append(Box(at, mark.end(), text[inside : mark.start()]))
+                while found and found[-1][0] > at:
+                    found.pop()
+                found.append((at, mark.end(), inside, mark.start()))
         elif token[-1] == "{" and (token == "{" or len(token) > 2):
             opened.append((-1 if token == "{" else mark.start(), mark.end()))
-    return boxes
+    return [Box(at, end, text[inside:inside_end]) for at, end, inside, inside_end in found]
 
 
 def last_answer(text: str) -> str | None:
