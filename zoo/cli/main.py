@@ -121,6 +121,21 @@ def ui(name: str | None, port: int, host: str, cards: tuple[str, ...]) -> int:
 
 
 @cli.command()
+@click.argument("cases", required=False)
+@click.option("--gold", help="The reference of one pair (with --prediction).")
+@click.option("--prediction", help="The response of one pair.")
+@click.option("--extract", "policy", default="auto", show_default=True, help="Extraction policy.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
+def verify(
+    cases: str | None, gold: str | None, prediction: str | None, policy: str, workers: int
+) -> int:
+    """What the grader says of the rows of CASES (jsonl: gold, prediction), or of one pair."""
+    from zoo.cli.verify import run
+
+    return run(cases, gold, prediction, policy, workers)
+
+
+@cli.command()
 @click.option("--json", "json_", is_flag=True, help="For programs.")
 def doctor(json_: bool) -> int:
     """What is installed, what this machine can run, and what to do about what is missing."""

@@ -1,0 +1,30 @@
+"""`zoo verify`: the grader on the command line, one JSON line a row whatever the verdict."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from zoo.errors import Fault, InputError
+from zoo.grading.verify import verify_file, verify_pair
+
+
+def run(
+    cases: str | None, gold: str | None, prediction: str | None, policy: str, workers: int
+) -> int:
+    """Grade a file of rows, or one pair; returns the exit status."""
+    pair = (gold, prediction)
+    if cases is not None and pair == (None, None):
+        counts = verify_file(Path(cases), policy, sys.stdout, workers)
+        told = ", ".join(f"{n} {verdict}" for verdict, n in counts.items() if n)
+        click.echo(told or "no rows", err=True)
+        return 0
+    if cases is None and gold is not None and prediction is not None:
+        click.echo(json.dumps(verify_pair(gold, prediction, policy)))
+        return 0
+    expected = "a file of rows, or one pair by --gold and --prediction"
+    found = "both" if cases is not None else "only one of --gold, --prediction"
+    raise InputError(Fault("verify", "nothing to grade" if not any(pair) else found, expected))
