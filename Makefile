@@ -58,8 +58,8 @@ install-gpu:
 demo: setup ## the whole chain on the pocket models: train, evaluate, report
 	@$(BIN)/zoo sweep experiments/pocket.yaml
 
-test: setup ## every test that this machine can run (what CI runs)
-	@$(BIN)/python -m pytest
+test: setup ## every test that this machine can run (what CI runs), a file at a time on two cores
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 unit: setup ## only the fast tests
 	@$(BIN)/python -m pytest tests/unit

@@ -29,7 +29,7 @@ def batch_stats(
     Returns:
         Shares of the 2x2 and of verdicts over all completions, shares of groups (all right, all
         wrong, mixed, and those whose only learning signal is format), accuracy by level over scored
-        completions, milliseconds a completion, and the share that was settled without sympy.
+        completions, seconds a completion (`_time`), and the share that was settled without sympy.
     """
     results = [result for group in results_P_G for result in group]
     if not results:
@@ -47,8 +47,8 @@ def batch_stats(
     stats |= _group_stats(results_P_G, values_P_G)
     if levels_P is not None:
         stats |= _level_stats(results_P_G, levels_P)
-    stats["grade/ms"] = sum(result.ms for result in results) / n
-    stats["grade/ms_max"] = max(result.ms for result in results)
+    stats["grade/mean_time"] = sum(result.ms for result in results) / n / 1000
+    stats["grade/max_time"] = max(result.ms for result in results) / 1000
     stats["grade/share_without_sympy"] = 1 - sum(r.by in _SLOW for r in results) / n
     stats["grade/by_time"] = sum(r.by == "time" for r in results) / n
     return stats

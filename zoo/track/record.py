@@ -17,7 +17,7 @@ from zoo.track.store import read_json, write_json
 
 State = Literal["done", "failed", "preempted"]
 FAILURE_CLASSES = (
-    *("config", "data", "grader", "mismatch", "oom"),
+    *("config", "data", "grader", "reward", "mismatch", "oom"),
     *("killed", "interrupted", "port", "error"),
 )
 

@@ -111,7 +111,10 @@ def _dataset(session: Session) -> Any:
         raise TrialError(
             "data", f"{len(problems)} problems for rounds of {wanted}; use fewer `batch.prompts`"
         )
-    rows = [{"prompt": render(prompt, p), "gold": p.answer, "problem_id": p.id} for p in problems]
+    rows = [
+        {"prompt": render(prompt, p), "gold": p.answer, "problem_id": p.id, "level": p.level}
+        for p in problems
+    ]
     return Dataset.from_list(rows)
 
 

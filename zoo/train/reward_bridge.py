@@ -13,9 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 from zoo.evals.metrics import measures
-from zoo.grading import Item, Verdict
-from zoo.rewards import Completion, compute
+from zoo.grading import Item
+from zoo.rewards import REWARDS, Completion, Guard, batch_stats
 from zoo.train.session import Session
+
+SHOWN = {"accuracy": "acc", "box_ratio": "box_ratio", "unscored": "unscored"}
 
 
 class RewardBridge:
@@ -29,6 +31,8 @@ class RewardBridge:
         self, session: Session, end_ids: Callable[[], list[int]], updates_per_round: int
     ) -> None:
         self.session, self.end_ids, self.updates_per_round = session, end_ids, updates_per_round
+        card = session.trial.reward
+        self.reward = Guard(card.name, REWARDS[card.kind], card.params)
 
     def __call__(
         self,
@@ -54,21 +58,21 @@ class RewardBridge:
             )
         ]
         round_ = trainer_state.global_step // self.updates_per_round + 1
-        size, rewards = trial.batch.num_generations, []
-        for start in range(0, len(found), size):
-            group = slice(start, start + size)
-            seed = _seed(trial.seed, round_, start // size)
-            rewards += compute(
-                trial.reward.kind, verdicts[group], found[group], trial.reward.params, seed
-            )
-        for name, value in _shares(verdicts, [r.boxed for r in results], size).items():
-            log_metric(name, value)
+        size = trial.batch.num_generations
+        groups = [slice(start, start + size) for start in range(0, len(found), size)]
+        rewards_P_G = [
+            self.reward(verdicts[g], found[g], _seed(trial.seed, round_, i), f"{round_}/{i}")
+            for i, g in enumerate(groups)
+        ]
+        rewards = [reward for group in rewards_P_G for reward in group]
+        levels = [columns["level"][g.start] or None for g in groups]
+        stats = batch_stats([results[g] for g in groups], rewards_P_G, levels)
         numbers = measures(
             verdicts, [r.boxed for r in results], [c.n_tokens for c in found], finishes
         )
-        log_metric("accuracy", numbers["acc"] or 0.0)
-        log_metric("box_ratio", numbers["box_ratio"] or 0.0)
-        log_metric("unscored", numbers["unscored"] or 0.0)
+        stats |= {name: numbers[of] or 0.0 for name, of in SHOWN.items()}
+        for name, value in stats.items():
+            log_metric(name, value)
         log_metric("grading_time", time.perf_counter() - started)
         rows = {
             "id": columns["problem_id"],
@@ -84,23 +88,6 @@ class RewardBridge:
         }
         self.session.write_rollouts(round_, rows)
         return rewards
-
-
-def _shares(verdicts: list[Verdict], boxed: list[bool], size: int) -> dict[str, float]:
-    """Shares of the 2x2 over completions, and of groups that are all right, all wrong or mixed."""
-    right = [v is Verdict.CORRECT for v in verdicts]
-    n = max(len(right), 1)
-    groups = [sum(right[start : start + size]) for start in range(0, len(right), size)]
-    cells = {
-        "right_boxed": sum(r and b for r, b in zip(right, boxed, strict=True)),
-        "right_plain": sum(r and not b for r, b in zip(right, boxed, strict=True)),
-        "wrong_boxed": sum(not r and b for r, b in zip(right, boxed, strict=True)),
-        "wrong_plain": sum(not r and not b for r, b in zip(right, boxed, strict=True)),
-    }
-    solved = {"all_right": size, "all_wrong": 0}
-    shares = {f"groups/{name}": groups.count(k) / max(len(groups), 1) for name, k in solved.items()}
-    shares["groups/mixed"] = 1 - sum(shares.values())
-    return {name: count / n for name, count in cells.items()} | shares
 
 
 def _seed(*parts: int) -> int:

@@ -31,7 +31,7 @@ def test_the_demo_is_twelve_trials() -> None:
     found = trials(POCKET)
     assert len(found) == 12
     assert len({trial.id for trial in found}) == 12
-    assert {trial.rounds for trial in found} == {30}
+    assert {trial.rounds for trial in found} == {20}
     assert list(found[0].cell) == ["model", "reward", "data"]
 
 
