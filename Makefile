@@ -59,7 +59,7 @@ demo: setup ## the whole chain on the pocket models: train, evaluate, report
 	@$(BIN)/zoo sweep experiments/pocket.yaml
 
 test: setup ## every test that this machine can run (what CI runs), a file at a time on two cores
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 unit: setup ## only the fast tests
 	@$(BIN)/python -m pytest tests/unit
