@@ -60,7 +60,6 @@ def grpo_arguments(
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_pin_memory": profile.device == "cuda",
-        "model_init_kwargs": {"dtype": "float32"},
         **trial.grpo,
     }
     if trial.model.stop_ids:

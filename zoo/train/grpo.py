@@ -56,9 +56,8 @@ def _train(session: Session) -> None:
 
     model, tokenizer = _load(session)
     arguments = grpo_arguments(
-        trial, profile, session.folder / "trainer", model.config.max_position_embeddings
+        trial, profile, session.checkpoint(0).parent, model.config.max_position_embeddings
     )
-    del arguments["model_init_kwargs"]  # the model is loaded already, with its stop ids
     updates = trial.batch.updates * int(trial.grpo.get("num_iterations", 1))
     reward = RewardBridge(session, lambda: trainer.eos_token_ids, updates)
     trainer: Any = GRPOTrainer(
