@@ -26,6 +26,11 @@ def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...]:
                 path = ("evaluate", name, "decodings", i)
                 found = f"unknown decoding '{decoding}'"
                 names.unknown(path, found, decoding, list(plan.decoding), key=False)
+        for i, at in enumerate(schedule.at):
+            if isinstance(at, int) and at > horizon:
+                names.fault(
+                    ("evaluate", name, "at", i), f"round {at}", f"at most {horizon}, as rounds"
+                )
         for i, ref in enumerate(schedule.benchmarks):
             names.problems(BenchmarkCard, ref, ("evaluate", name, "benchmarks", i))
             benchmark = ref if isinstance(ref, str) else ref.name or slug(ref.path)
@@ -58,6 +63,6 @@ def points(schedule: Schedule, horizon: int, watch: tuple[int, ...] = ()) -> tup
             found.add(horizon)
         elif at == "last5":
             found.update({horizon, *sorted(p for p in watch if 0 < p < horizon)[-4:]})
-        elif at <= horizon:
+        else:
             found.add(int(at))
     return tuple(sorted(found))

@@ -16,10 +16,6 @@ from zoo.errors import StateError
 from zoo.track.store import read_json, write_json
 
 State = Literal["done", "failed", "preempted"]
-FAILURE_CLASSES = (
-    *("config", "data", "grader", "reward", "mismatch", "oom"),
-    *("killed", "interrupted", "port", "error"),
-)
 
 
 class Record(BaseModel):
@@ -37,6 +33,7 @@ class Record(BaseModel):
     stack: dict[str, str] = {}
     identity: dict[str, Any] = {}
     failure_class: str | None = None
+    """One word: config, data, reward, mismatch, oom, killed, interrupted, error."""
     message: str = ""
     simulated: bool = False
     rehearsal: bool = False

@@ -136,9 +136,9 @@ def test_last5_is_the_horizon_and_the_four_watch_points_before_it(write: Write) 
     assert trials(path)[0].evaluations[-1].rounds == (80, 85, 90, 95, 100)
 
 
-def test_rounds_beyond_the_horizon_are_not_measured(write: Write) -> None:
-    (trial,) = trials(write(evaluate="{full: {benchmarks: [pocket-easy], at: [0, 2, 9]}}"))
-    assert trial.evaluations[0].rounds == (0, 2)
+def test_a_round_beyond_the_horizon_is_refused_and_not_dropped(write: Write) -> None:
+    with pytest.raises(InputError, match=r"round 9; expected at most \d+, as rounds"):
+        trials(write(evaluate="{full: {benchmarks: [pocket-easy], at: [0, 2, 9]}}"))
 
 
 def test_a_folder_and_a_file_work_without_cards(write: Write, tmp_path: Path) -> None:
