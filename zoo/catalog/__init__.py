@@ -4,29 +4,33 @@ A card is one YAML file whose name is its own; its existence is its registration
 thing *is*; nothing here loads weights, reads problems or knows of a sweep.
 """
 
-from zoo.catalog.cards import (
+from zoo.catalog.cards import Batch, Card, PromptCard, RecipeCard, RewardCard
+from zoo.catalog.index import Catalog
+from zoo.catalog.model_card import Geometry, ModelCard
+from zoo.catalog.problem_card import (
     BenchmarkCard,
-    Card,
-    ComputeProfile,
+    Columns,
     DataCard,
     LocalSource,
-    ModelCard,
     PocketSource,
-    PromptCard,
-    RecipeCard,
-    RewardCard,
+    ProblemCard,
 )
-from zoo.catalog.index import Catalog
+from zoo.catalog.profile import ComputeProfile, Gpu
 
 __all__ = [
+    "Batch",
     "BenchmarkCard",
     "Card",
     "Catalog",
+    "Columns",
     "ComputeProfile",
     "DataCard",
+    "Geometry",
+    "Gpu",
     "LocalSource",
     "ModelCard",
     "PocketSource",
+    "ProblemCard",
     "PromptCard",
     "RecipeCard",
     "RewardCard",

@@ -12,16 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from zoo.catalog import strict_yaml
-from zoo.catalog.cards import (
-    BenchmarkCard,
-    Card,
-    ComputeProfile,
-    DataCard,
-    ModelCard,
-    PromptCard,
-    RecipeCard,
-    RewardCard,
-)
+from zoo.catalog.cards import Card, PromptCard, RecipeCard, RewardCard
+from zoo.catalog.model_card import ModelCard
+from zoo.catalog.problem_card import BenchmarkCard, DataCard
+from zoo.catalog.profile import ComputeProfile
 from zoo.catalog.validate import validate
 from zoo.errors import Fault, InputError, did_you_mean
 

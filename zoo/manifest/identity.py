@@ -13,7 +13,7 @@ import hashlib
 import json
 from typing import Any
 
-from zoo.catalog.cards import Batch, ModelCard, PromptCard, RewardCard
+from zoo.catalog import Batch, ModelCard, PromptCard, RewardCard
 from zoo.manifest.schema import Decoding
 
 IDENTITY_VERSION = 0
@@ -73,7 +73,7 @@ def train_payload(
         "trainer": trainer,
         "seed": seed,
         "grpo": grpo,
-        "batch": batch.model_dump(),
+        "batch": batch.model_dump(exclude_none=True),  # micro_batch: later than version 0
         "model": model_payload(model, model_digest),
         "data": data_digest,
         "reward": {

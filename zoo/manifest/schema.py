@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from zoo.catalog.cards import Columns
+from zoo.catalog import Columns
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from zoo.catalog.cards import Batch, BenchmarkCard, DataCard, ModelCard, PromptCard, RewardCard
+from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard, PromptCard, RewardCard
 from zoo.manifest.schema import Decoding
 
 

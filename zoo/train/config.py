@@ -11,8 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog import ComputeProfile
-from zoo.catalog.cards import Batch
+from zoo.catalog import Batch, ComputeProfile
 from zoo.manifest.trial import Trial
 
 PROMPT_TOKENS = 1024  # room for the prompt beside the response cap; the study's limit (sh:L25)

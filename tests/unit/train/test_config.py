@@ -1,6 +1,5 @@
 from tests.support.trials import manifest, trials_of
-from zoo.catalog import Catalog, ComputeProfile
-from zoo.catalog.cards import Batch
+from zoo.catalog import Batch, Catalog, ComputeProfile
 from zoo.train.config import context_tokens, grpo_arguments, micro_batch
 
 

@@ -1,0 +1,121 @@
+"""A base model as a card: where its weights are, what it needs to answer, and what it weighs.
+
+Also a checkpoint that somebody else trained from a base model (`base`, `trained`): the "after" of a
+study without training.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from zoo.catalog.cards import COMMIT, Card, Part
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Geometry(Part):
+    """Layer geometry out of a model's `config.json`: what memory depends on."""
+
+    layers: Count
+    hidden: Count
+    heads: Count
+    """Query heads."""
+    kv_heads: Count
+    head_dim: Count
+    ffn: Count
+    """Width of the feed-forward layer (`intermediate_size`)."""
+    vocab: Count
+    tied: bool = False
+    """Whether the output layer is the embedding."""
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Bytes of keys and values a token at 16 bits."""
+        return 2 * 2 * self.layers * self.kv_heads * self.head_dim
+
+
+class ResponseLength(Part):
+    """Mean tokens of a response at temperature 1.0, for the cost model."""
+
+    base: Annotated[float, Field(gt=0)]
+    """Of the base model."""
+    trained: Annotated[float, Field(gt=0)]
+    """Averaged over a training run of the study's length."""
+
+
+class Trained(Part):
+    """Who trained a checkpoint, and how."""
+
+    by: str
+    reward: str
+    data: str
+    rounds: Count
+
+
+class ModelCard(Card):
+    """A base model.
+
+    Exactly one of `embedded` (a folder of the package), `path` (a local Hugging Face folder) and
+    `repo` (a hub id, with `revision`, a full commit) says where the weights are.
+    """
+
+    form: Literal["model/1"] = Field(alias="schema")
+    family: str = ""
+    parameters: Annotated[int, Field(ge=0)] = 0
+    """Number of parameters; 0 = not stated."""
+    geometry: Geometry | None = None
+    embedded: str | None = None
+    path: str | None = None
+    repo: str | None = None
+    revision: Annotated[str, Field(pattern=COMMIT)] | None = None
+    """Full commit of `repo`; None = not pinned: plans show it, a sweep refuses it
+    (`zoo models pin`)."""
+    gated: bool = False
+    """Whether the hub asks for an accepted licence and a token."""
+    license: str = ""
+    trust_remote_code: bool = False
+    base: str | None = None
+    """Card of the base model that this checkpoint was trained from."""
+    trained: Trained | None = None
+    context: Count | None = None
+    """Longest sequence that the model was made for, in tokens; None = not stated."""
+    prompt: str
+    """Name of the prompt card that the model is used with unless the manifest says otherwise."""
+    stop_ids: tuple[int, ...] = ()
+    """Token ids that end a response beside the tokenizer's own end token."""
+    eos_ids: tuple[int, ...] = ()
+    """The end tokens that the model's own files name; () = not stated."""
+    cap: Count
+    """Longest response in training, in tokens."""
+    beta: Annotated[float, Field(ge=0)] = 0.0
+    """KL coefficient, for recipes that say `beta: from-card`."""
+    response: ResponseLength | None = None
+    origin: dict[
+        Literal["prompt", "stop_ids", "eos_ids", "cap", "beta", "context", "geometry", "response"],
+        Annotated[str, Field(pattern=r"^(paper|code|issue|measured|config|memory|choice)\b")],
+    ] = {}
+    """Where a value came from: `paper`, the study's `code`, an `issue` thread, `measured`, the
+    model's `config`, from `memory` (not checked), or a `choice` of ours; then which place."""
+    traps: tuple[str, ...] = ()
+    """What goes wrong with this model unless one knows."""
+    stand_in: str | None = None
+    """The pocket model that takes its place in a rehearsal."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> ModelCard:
+        given = [key for key in ("embedded", "path", "repo") if getattr(self, key)]
+        if len(given) != 1:
+            raise ValueError(
+                "say where the weights are by exactly one of embedded, path, repo "
+                f"(found {given or 'none'})"
+            )
+        if self.trust_remote_code and not (self.repo and self.revision):
+            raise ValueError("trust_remote_code needs repo and revision, a full commit")
+        return self
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the weights are settled: local ones are known by content, a hub's by commit."""
+        return self.repo is None or self.revision is not None

@@ -1,0 +1,51 @@
+"""Compute profiles: where trials run and what that costs. Nothing here is part of an id."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from zoo.catalog.cards import Card, Part
+
+
+class Gpu(Part):
+    """One kind of GPU."""
+
+    name: str
+    memory_gib: Annotated[float, Field(gt=0)]
+    speed: Annotated[float, Field(gt=0)] = 1.0
+    """Tokens a second beside an H100 SXM, for the cost model."""
+    usd_per_hour: Annotated[float, Field(ge=0)] | None = None
+    """Price; None = costs are told in GPU-hours alone."""
+    usd_source: str = ""
+
+
+class ComputeProfile(Card):
+    """Where trials run.
+
+    `env` is set in every trial process; `micro_batch` is the number of completions of one forward
+    pass (unless the recipe pins its own).
+    """
+
+    form: Literal["profile/1"] = Field(alias="schema")
+    device: Literal["cpu", "cuda"] = "cpu"
+    executor: Literal["ray", "local", "slurm"] = "ray"
+    address: str | None = None
+    """Of a running Ray cluster; None = Ray is started on this machine."""
+    plans_only: str = ""
+    """Why this profile can be planned for and not yet run on; empty = it runs."""
+    gpu: Gpu | None = None
+    gpus: Annotated[int, Field(ge=0)] | None = None
+    """All GPUs together; None = those of this machine."""
+    gpus_per_node: Annotated[int, Field(ge=1)] = 8
+    concurrency: Annotated[int, Field(ge=1)] = 1
+    cpus_per_trial: Annotated[float, Field(ge=0)] = 1
+    gpus_per_trial: Annotated[float, Field(ge=0)] = 0
+    micro_batch: Annotated[int, Field(ge=1)] = 16
+    gradient_checkpointing: bool = False
+    engine_dtype: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Precision of vLLM's weights; the trainer's are float32."""
+    vllm_gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.3
+    vllm_enable_sleep_mode: bool = False
+    env: dict[str, str] = {}
