@@ -20,7 +20,9 @@ COMMIT = r"^[0-9a-f]{40}$"  # a full commit; short ones move
 class Part(BaseModel):
     """A piece of a card or manifest: frozen, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
+    )
 
 
 class Card(BaseModel):

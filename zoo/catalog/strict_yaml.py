@@ -42,12 +42,17 @@ class Document:
     data: Any = None
     values: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
     keys: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
+    origins: dict[KeyPath, str] = field(default_factory=dict)
+    """Values that did not come from the text -> where they came from (`--set ...`)."""
 
     def fault(
         self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False
     ) -> Fault:
         """A fault at the key or value of `path`, or at the nearest parent that the file has."""
         known = tuple(path)
+        for n in range(len(known), 0, -1):
+            if known[:n] in self.origins:
+                return Fault(self.origins[known[:n]], found, expected, hint)
         table = self.keys if key else self.values
         while known and known not in table and known not in self.values:
             known = known[:-1]

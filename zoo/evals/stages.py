@@ -223,7 +223,7 @@ def sample_identity(
     """
     policy: dict[str, Any] = {"train": trial.id} | ({"attempt": attempt} if attempt > 1 else {})
     if round_ == 0:
-        policy = identity.model_payload(trial.model, trial.model_digest)
+        policy = identity.model_payload(trial.start, trial.base_digest or trial.model_digest)
         if trial.simulated:
             policy["simulated"] = True
     payload = identity.sample_payload(
@@ -234,10 +234,11 @@ def sample_identity(
         max_tokens=evaluation.decoding.max_tokens or trial.cap,
         benchmark_digest=evaluation.digest,
         problems=evaluation.problems,
+        samples=evaluation.samples,
         decoding=evaluation.decoding,
         stack=stack,
     )
-    who = trial.id.rsplit("-", 1)[0] if round_ else trial.model.name
+    who = trial.id.rsplit("-", 1)[0] if round_ else trial.start.name
     slug = f"{who}.r{round_}.{evaluation.benchmark.name}.{evaluation.decoding_name}"
     return f"{slug}-{identity.digest(payload)}", payload
 

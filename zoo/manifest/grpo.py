@@ -13,6 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from zoo.catalog import Batch
 from zoo.catalog.cards import FROM_CARD
 from zoo.errors import did_you_mean
 
@@ -85,12 +86,32 @@ OWNED: dict[str, str] = {
 }
 
 
+def version() -> str:
+    """Version of TRL that the snapshot was taken from."""
+    return str(_snapshot()["trl"])
+
+
+def defaults() -> dict[str, Any]:
+    """TRL's values of the settings that bear on results."""
+    return {}
+
+
+def check_together(
+    grpo: dict[str, Any], batch: Batch, stop_ids: tuple[int, ...]
+) -> list[tuple[str, str, str, str]]:
+    """Settings that do not go together: (dotted name, found, expected, hint)."""
+    return []
+
+
+@cache
+def _snapshot() -> dict[str, Any]:
+    return json.loads((Path(__file__).parent / "trl_fields.json").read_text(encoding="utf-8"))
+
+
 @cache
 def fields() -> dict[str, dict[str, Any]]:
     """TRL's `GRPOConfig` fields: name -> {types, default}."""
-    return json.loads((Path(__file__).parent / "trl_fields.json").read_text(encoding="utf-8"))[
-        "fields"
-    ]
+    return _snapshot()["fields"]
 
 
 def check(name: str, value: Any) -> tuple[Any, str, str]:

@@ -53,28 +53,46 @@ def model_payload(model: ModelCard, model_digest: str) -> dict[str, Any]:
     return {**weights, "stop_ids": sorted(model.stop_ids)}
 
 
+def batch_payload(batch: Batch) -> dict[str, int]:
+    """What of a batch bears on results; a micro-batch only where the recipe pins it."""
+    return batch.model_dump(exclude_none=True)
+
+
 def train_payload(
     *,
     trainer: str,
-    seed: int,
     rounds: int,
     grpo: dict[str, Any],
     batch: Batch,
     model: ModelCard,
     model_digest: str,
+    base: ModelCard | None,
+    base_digest: str,
     data_digest: str,
     reward: RewardCard,
     prompt: PromptCard,
+    rehearsal: dict[str, str] | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """What a training run is, and nothing of where it runs."""
+    """What a training run is, and nothing of where it runs.
+
+    A checkpoint trained elsewhere is its weights, its base model and its prompt; how it came about
+    is not ours to say.
+    """
     payload: dict[str, Any] = {
         "identity": IDENTITY_VERSION,
         "stage": "train",
         "trainer": trainer,
         "seed": seed,
-        "grpo": grpo,
-        "batch": batch.model_dump(exclude_none=True),  # micro_batch: later than version 0
         "model": model_payload(model, model_digest),
+        "prompt": prompt.template,
+    }
+    if trainer == "external":
+        assert base is not None
+        return payload | {"base": model_payload(base, base_digest)}
+    payload |= {
+        "grpo": grpo,
+        "batch": batch_payload(batch),
         "data": data_digest,
         "reward": {
             "kind": reward.kind,
@@ -82,16 +100,18 @@ def train_payload(
             "extract": reward.extract,
             "params": reward.params,
         },
-        "prompt": prompt.template,
     }
     if grpo.get("lr_scheduler_type", "linear") not in ("constant", "constant_with_warmup"):
         payload["rounds"] = rounds
+    if rehearsal is not None:
+        payload["rehearsal"] = rehearsal
     return payload
 
 
-def train_id(slug: str, payload: dict[str, Any]) -> str:
-    """Readable part first, hash after."""
-    return f"{slug}-{digest(payload)}"
+def digest_of(texts: dict[str, str], length: int = 10) -> str:
+    """`digest` of a payload whose values are canonical texts already."""
+    whole = ",".join(f'"{key}":{texts[key]}' for key in sorted(texts))
+    return hashlib.sha256(f"{{{whole}}}".encode()).hexdigest()[:length]
 
 
 def sample_payload(
@@ -105,6 +125,7 @@ def sample_payload(
     problems: int | None,
     decoding: Decoding,
     stack: dict[str, str],
+    samples: int = 1,
 ) -> dict[str, Any]:
     """What a set of completions is. `policy` is a model payload at round 0 (shared by all its
     trials), else a train id."""
@@ -120,6 +141,7 @@ def sample_payload(
         "problems": problems,
         "decoding": decoding.model_dump(exclude={"max_tokens"}),
         "stack": stack,
+        **({"samples": samples} if samples > 1 else {}),
     }
 
 

@@ -7,13 +7,16 @@ see; they report them through `Manifest.fault`, so that every fault has file, li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from zoo.catalog import strict_yaml
 from zoo.catalog.strict_yaml import Document
 from zoo.catalog.validate import validate
 from zoo.errors import Fault, InputError
+from zoo.manifest import sets
 from zoo.manifest.schema import Experiment
 
 
@@ -24,6 +27,8 @@ class Manifest:
     experiment: Experiment
     document: Document
     path: Path
+    last: dict[str, Any] = field(default_factory=dict)
+    """Settings of the command line (`--set grpo.beta=0`), which win over all others."""
 
     def fault(
         self,
@@ -46,14 +51,15 @@ class Manifest:
         return None
 
 
-def load(path: Path | str) -> Manifest:
-    """Read and validate a manifest.
+def load(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
+    """Read and validate a manifest, with `changes` (`--set` of the command line) made to it.
 
     Raises:
         InputError: the file cannot be read, is not YAML or not a manifest; all faults at once.
     """
     path = Path(path)
     document = strict_yaml.read(path)
+    last = sets.apply(document, changes)
     experiment = validate(Experiment, document)
     if experiment.name != path.stem:
         raise InputError(
@@ -63,4 +69,4 @@ def load(path: Path | str) -> Manifest:
                 f"'{path.stem}', as its file is named",
             )
         )
-    return Manifest(experiment, document, path.resolve())
+    return Manifest(experiment, document, path.resolve(), last)

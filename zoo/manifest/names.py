@@ -7,7 +7,9 @@ sees all misspelt names at once.
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+import re
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from zoo.catalog import (
     BenchmarkCard,
@@ -18,6 +20,7 @@ from zoo.catalog import (
     ModelCard,
     PromptCard,
 )
+from zoo.catalog.cards import COMMIT
 from zoo.catalog.strict_yaml import KeyPath
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.manifest import identity
@@ -26,6 +29,9 @@ from zoo.manifest.schema import InlineData, InlineModel
 
 C = TypeVar("C", bound=Card)
 P = TypeVar("P", DataCard, BenchmarkCard)
+
+HUB = "hf:"
+HUB_PROMPT, HUB_CAP = "simple", 3072  # the study's prompt for weak models, its cap at 4K context
 
 
 class Resolver(Protocol):
@@ -85,8 +91,11 @@ class Names:
             try:
                 self._cards[kind, name] = self.catalog.get(kind, name)
             except InputError as error:
-                fault = error.faults[0]
-                self.fault(path, fault.found, fault.expected, fault.hint)
+                for fault in error.faults:
+                    if Path(fault.place.partition(":")[0]).suffix == ".yaml":
+                        self.faults.append(fault)  # the card itself is wrong, at a place of its own
+                    else:
+                        self.fault(path, fault.found, fault.expected, fault.hint)
                 return None
         return self.known(kind, name)
 
@@ -97,25 +106,54 @@ class Names:
         return found
 
     def model(self, ref: str | InlineModel, path: KeyPath) -> str:
-        """Name of a model, given by name or in place."""
+        """Name of a model, given by name, by `hf:org/name@commit`, or in place."""
+        if isinstance(ref, str) and ref.startswith(HUB):
+            ref = InlineModel(path=ref, prompt=HUB_PROMPT, cap=HUB_CAP)
         if isinstance(ref, str):
             card = self.card(ModelCard, ref, path)
             if card is not None:
                 self.card(PromptCard, card.prompt, path)
+                self.start(card, path)
             return ref
-        name = ref.name or slug(ref.path)
         self.card(PromptCard, ref.prompt, (*path, "prompt"))
-        folder = self.manifest.find(ref.path)
-        if folder is None or not (folder / "config.json").is_file():
-            found = f"no model folder at '{ref.path}'"
-            expected = "a Hugging Face folder (config.json, safetensors, tokenizer)"
-            self.fault((*path, "path"), found, expected)
-        elif self._free(ModelCard, name, path):
-            said = {"prompt": ref.prompt, "stop_ids": ref.stop_ids, "cap": ref.cap}
-            self._cards[ModelCard, name] = ModelCard.model_validate(
-                {"schema": "model/1", "name": name, "path": str(folder)} | said
-            )
+        where = self._hub(ref.path, path) if ref.path.startswith(HUB) else self._folder(ref, path)
+        name = ref.name or slug(ref.path.partition("@")[0])
+        if where is not None:
+            said = ref.model_dump(include={"prompt", "stop_ids", "cap", "beta", "base"})
+            card = ModelCard.model_validate({"schema": "model/1", "name": name} | where | said)
+            if self._cards.get((ModelCard, name)) != card and self._free(ModelCard, name, path):
+                self._cards[ModelCard, name] = card
+                self.start(card, path)
         return name
+
+    def start(self, card: ModelCard, path: KeyPath = ()) -> ModelCard:
+        """The card of the model at round 0: the checkpoint's base, or the model itself."""
+        if card.base is None:
+            return card
+        return self.card(ModelCard, card.base, path) or card
+
+    def _hub(self, text: str, path: KeyPath) -> dict[str, Any] | None:
+        """`hf:org/name@commit` as fields of a card."""
+        repo, _, commit = text.removeprefix(HUB).partition("@")
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+            self.fault(path, f"'{text}' names no model of the hub", "hf:org/name@commit")
+        elif commit and not re.fullmatch(COMMIT, commit):
+            expected = "a full commit of 40 hex digits (a branch or tag moves)"
+            hint = f"`zoo models pin {HUB}{repo}` tells it"
+            self.fault(path, f"'{commit}' is no commit", expected, hint)
+        else:
+            return {"repo": repo, "revision": commit or None}
+        return None
+
+    def _folder(self, ref: InlineModel, path: KeyPath) -> dict[str, Any] | None:
+        """A local folder as fields of a card."""
+        folder = self.manifest.find(ref.path)
+        if folder is not None and (folder / "config.json").is_file():
+            return {"path": str(folder)}
+        found = f"no model folder at '{ref.path}'"
+        expected = "a Hugging Face folder (config.json, safetensors, tokenizer)"
+        self.fault((*path, "path"), found, expected)
+        return None
 
     def problems(self, kind: type[P], ref: str | InlineData, path: KeyPath) -> str:
         """Name of a training set or benchmark, given by name or in place."""

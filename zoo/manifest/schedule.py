@@ -3,59 +3,94 @@
 from __future__ import annotations
 
 from zoo.catalog import BenchmarkCard
+from zoo.manifest import rehearsal
 from zoo.manifest.names import Names, slug
-from zoo.manifest.schema import Experiment, Schedule
+from zoo.manifest.schema import Decoding, Experiment, Schedule
 from zoo.manifest.trial import Evaluation
 
-Key = tuple[str, int | None, str]  # benchmark, problems, decoding
+Key = tuple[str, int | None, int, str]  # benchmark, problems, samples, decoding
 
 
-def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...]:
-    """One entry a benchmark, subset and decoding, its rounds merged over the schedules.
+def evaluations(
+    names: Names, experiment: Experiment, *, rehearse: bool = False
+) -> tuple[Evaluation, ...]:
+    """One entry a benchmark, subset, number of samples and decoding, its rounds merged over the
+    schedules.
 
     Faults go to `names`; with any, nothing is returned.
     """
-    plan, horizon = experiment.evaluate, experiment.rounds
+    plan = experiment.evaluate
+    horizon = rehearsal.ROUNDS if rehearse else experiment.rounds
     watch = points(plan.watch, horizon) if plan.watch else ()
-    merged: dict[Key, set[int]] = {}
-    for name, schedule in (("watch", plan.watch), ("full", plan.full)):
-        if schedule is None:
-            continue
-        for i, decoding in enumerate(schedule.decodings or []):
-            if decoding not in plan.decoding:
-                path = ("evaluate", name, "decodings", i)
-                found = f"unknown decoding '{decoding}'"
-                names.unknown(path, found, decoding, list(plan.decoding), key=False)
-        for i, at in enumerate(schedule.at):
-            if isinstance(at, int) and at > horizon:
-                names.fault(
-                    ("evaluate", name, "at", i), f"round {at}", f"at most {horizon}, as rounds"
-                )
+    merged: dict[Key, tuple[set[int], list[str]]] = {}
+    for name, schedule in plan.schedules.items():
+        _check(names, experiment, name, schedule)
         for i, ref in enumerate(schedule.benchmarks):
             names.problems(BenchmarkCard, ref, ("evaluate", name, "benchmarks", i))
             benchmark = ref if isinstance(ref, str) else ref.name or slug(ref.path)
+            if names.faults:
+                continue
+            card = names.known(BenchmarkCard, benchmark)
             for decoding in schedule.decodings or plan.decoding:
-                key = (benchmark, schedule.problems, decoding)
-                merged.setdefault(key, set()).update(points(schedule, horizon, watch))
+                greedy = plan.decoding[decoding].temperature == 0
+                samples = 1 if greedy else schedule.samples or card.samples
+                key = (benchmark, schedule.problems, samples, decoding)
+                rounds, said = merged.setdefault(key, (set(), []))
+                rounds.update(points(schedule, horizon, watch))
+                said.append(name)
     if names.faults:
         return ()
     return tuple(
-        Evaluation(
-            benchmark=(card := names.known(BenchmarkCard, benchmark)),
-            digest=names.digest(card),
-            problems=problems,
-            decoding_name=decoding,
-            decoding=plan.decoding[decoding],
-            rounds=tuple(sorted(rounds)),
-        )
-        for (benchmark, problems, decoding), rounds in merged.items()
+        _evaluation(names, key, plan.decoding[key[-1]], rounds, said, rehearse=rehearse)
+        for key, (rounds, said) in merged.items()
     )
+
+
+def _evaluation(
+    names: Names,
+    key: Key,
+    decoding: Decoding,
+    rounds: set[int],
+    said: list[str],
+    *,
+    rehearse: bool,
+) -> Evaluation:
+    benchmark, problems, samples, name = key
+    card = names.known(BenchmarkCard, benchmark)
+    if rehearse:
+        card = rehearsal.benchmark(names, card)
+        problems = min(problems or rehearsal.PROBLEMS, rehearsal.PROBLEMS)
+        samples, decoding = 1, decoding.model_copy(update={"max_tokens": None})
+    return Evaluation(
+        benchmark=card,
+        digest=names.digest(card),
+        problems=problems,
+        samples=samples,
+        decoding_name=name,
+        decoding=decoding,
+        rounds=tuple(sorted(rounds)),
+        schedules=tuple(dict.fromkeys(said)),
+    )
+
+
+def _check(names: Names, experiment: Experiment, name: str, schedule: Schedule) -> None:
+    known, horizon = experiment.evaluate.decoding, experiment.rounds
+    for i, decoding in enumerate(schedule.decodings or []):
+        if decoding not in known:
+            path = ("evaluate", name, "decodings", i)
+            found = f"unknown decoding '{decoding}'"
+            names.unknown(path, found, decoding, list(known), key=False)
+    for i, at in enumerate(schedule.at):
+        if isinstance(at, int) and at > horizon:
+            path = ("evaluate", name, "at", i)
+            names.fault(path, f"round {at}", f"at most {horizon}, as rounds")
 
 
 def points(schedule: Schedule, horizon: int, watch: tuple[int, ...] = ()) -> tuple[int, ...]:
     """Rounds of a schedule: multiples of `every`, given rounds, `last`, and `last5`.
 
-    `last5` is the horizon and the four watch points before it.
+    `last5` is the horizon and the four watch points before it. Where a rehearsal cut the horizon,
+    later rounds fall on it.
     """
     found = set(range(0, horizon + 1, schedule.every)) if schedule.every else set()
     for at in schedule.at:
@@ -64,5 +99,5 @@ def points(schedule: Schedule, horizon: int, watch: tuple[int, ...] = ()) -> tup
         elif at == "last5":
             found.update({horizon, *sorted(p for p in watch if 0 < p < horizon)[-4:]})
         else:
-            found.add(int(at))
+            found.add(min(int(at), horizon))
     return tuple(sorted(found))

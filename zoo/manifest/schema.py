@@ -1,7 +1,8 @@
 """What a manifest may say (`schema: experiment/1`). Every field is documented where it stands.
 
 A manifest names cards and numbers; it never names a Python path, a machine or a process. Compute is
-chosen on the command line and is no part of an experiment.
+chosen on the command line and is no part of an experiment. What only the catalog or the axes can
+judge (names of cards, settings of TRL, cells) is checked by `zoo.manifest.expand`.
 """
 
 from __future__ import annotations
@@ -19,39 +20,58 @@ from pydantic import (
 )
 
 from zoo.catalog import Columns
+from zoo.catalog.cards import Part
+from zoo.manifest.claims import Claim
+from zoo.manifest.limits import Budget, Tripwire
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+MAX_TRIALS = 10_000
 
 
-class Part(BaseModel):
-    """Base of everything inside a manifest: frozen, no unknown keys."""
+class Open(BaseModel):
+    """Base of mappings whose keys are partly the user's (axes, schedules): frozen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="allow", protected_namespaces=(), use_attribute_docstrings=True
+    )
 
 
 class InlineModel(Part):
-    """A model without a card: any local Hugging Face folder."""
+    """A model without a card: any local Hugging Face folder, or `hf:org/name@commit`."""
 
     path: str
+    """A folder, relative to the manifest; or `hf:org/name@commit` for a model of the hub."""
     prompt: str
+    """Name of the prompt card."""
     name: Name | None = None
+    """What tables call it; by default the last part of the path."""
     stop_ids: tuple[int, ...] = ()
+    """Token ids that end a response beside the tokenizer's own end token."""
     cap: Annotated[int, Field(ge=1)] = 512
+    """Longest response in training, in tokens."""
+    beta: Annotated[float, Field(ge=0)] = 0.0
+    """KL coefficient, for recipes that say `beta: from-card`."""
+    base: str | None = None
+    """Card of the base model that this checkpoint was trained from (`trainer: external`)."""
 
 
 class InlineData(Part):
-    """Problems without a card: any local jsonl (or parquet) file with a column map."""
+    """Problems without a card: any local jsonl or parquet file with a column map."""
 
     path: str
+    """A file, relative to the manifest."""
     columns: Columns = Columns()
     gold: str = "as-is"
+    """How the reference is read: `as-is`, or an extraction policy (`gsm8k`: after `####`)."""
     name: Name | None = None
+    """What tables call it; by default the file's stem."""
 
 
 class InlineBenchmark(InlineData):
     """A held-out set without a card."""
 
     extract: str = "simplerl"
+    """Extraction policy under which every arm is scored."""
 
 
 def _kind(value: Any) -> str:
@@ -79,14 +99,20 @@ class Decoding(Part):
 
 
 class Schedule(Part):
-    """Which benchmarks are measured when: `every` so many rounds, or `at` given rounds (`last`,
-    `last5`)."""
+    """Which benchmarks are measured when: `every` so many rounds, or `at` given rounds."""
 
     benchmarks: Annotated[list[BenchmarkRef], Field(min_length=1)]
+    """Names of benchmark cards, or local files given in place."""
     problems: Annotated[int, Field(ge=1)] | None = None
     """Only the first so many problems of each benchmark; None = all."""
+    samples: Annotated[int, Field(ge=1)] | None = None
+    """Responses a problem under sampled decodings; None = as the benchmark's card says. Greedy
+    takes one."""
     every: Annotated[int, Field(ge=1)] | None = None
+    """Measure the base model and then after every so many rounds."""
     at: list[Annotated[int, Field(ge=0)] | Literal["last", "last5"]] = []
+    """Rounds: numbers (0 = the base model), `last` (the horizon), `last5` (the horizon and the four
+    points of `watch` before it)."""
     decodings: list[str] | None = None
     """Names out of `evaluate.decoding`; None = all of them."""
 
@@ -97,9 +123,11 @@ class Schedule(Part):
         return self
 
 
-class Evaluate(Part):
-    """What is measured, when, and under which decodings."""
+class Evaluate(Open):
+    """What is measured, when, and under which decodings. Schedules have names: `watch` (for
+    curves), `full` (what is compared), and any other."""
 
+    __pydantic_extra__: dict[str, Schedule] = Field(init=False)  # type: ignore[assignment]
     watch: Schedule | None = None
     """Cheap and frequent, for curves."""
     full: Schedule | None = None
@@ -108,19 +136,30 @@ class Evaluate(Part):
         "t1.0": Decoding(temperature=1.0),
         "t0": Decoding(temperature=0.0),
     }
+    """Name -> settings; an evaluation axis: it does not multiply training."""
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        """Name -> schedule; `watch` and `full` first."""
+        named = {"watch": self.watch, "full": self.full}
+        found = {name: schedule for name, schedule in named.items() if schedule}
+        return found | (self.__pydantic_extra__ or {})
 
 
-class Grid(BaseModel):
-    """Axes: `model`, `reward`, `data`, and perhaps `prompt`, `recipe` or dotted recipe fields
-    (`grpo.beta`)."""
+class Axes(Open):
+    """Axis -> values: `model`, `reward`, `data`, `prompt`, `recipe`, or the dotted name of a recipe
+    field (`grpo.beta`, `batch.num_generations`). One value needs no list."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
-
-    model: Annotated[list[ModelRef], Field(min_length=1)]
-    reward: Annotated[list[str], Field(min_length=1)]
-    data: Annotated[list[DataRef], Field(min_length=1)]
+    model: Annotated[list[ModelRef], Field(min_length=1)] | None = None
+    """Model cards, `hf:org/name@commit`, or local folders given in place."""
+    reward: Annotated[list[str], Field(min_length=1)] | None = None
+    """Reward cards."""
+    data: Annotated[list[DataRef], Field(min_length=1)] | None = None
+    """Data cards (buckets), or local files given in place."""
     prompt: Annotated[list[str], Field(min_length=1)] | None = None
+    """Prompt cards, instead of each model's own."""
     recipe: Annotated[list[str], Field(min_length=1)] | None = None
+    """Recipe cards, instead of the manifest's."""
 
     @model_validator(mode="before")
     @classmethod
@@ -132,60 +171,109 @@ class Grid(BaseModel):
         return data
 
     @property
-    def settings(self) -> dict[str, list[Any]]:
-        """Axes that are recipe fields, by dotted name."""
+    def values(self) -> dict[str, list[Any]]:
+        """Axis -> values as written; only axes that are given."""
+        cards = {name: getattr(self, name) for name in Axes.model_fields}
+        return {k: v for k, v in cards.items() if v is not None} | (self.__pydantic_extra__ or {})
+
+
+class Exclude(Open):
+    """Cells that are left out: axis values that all must match (a value, a pattern such as `qwen*`,
+    or a list), and why."""
+
+    why: str
+    """The reason; shown in the plan."""
+
+    @property
+    def match(self) -> dict[str, Any]:
+        """Axis -> wanted value or values."""
         return self.__pydantic_extra__ or {}
 
 
-class Exclude(BaseModel):
-    """Cells that are left out: axis values that all must match (a value or a list of values), and
-    why."""
+class Include(Open):
+    """One cell outside the product; axes that are not named take the first value of the axis."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+    why: str = ""
+    """The reason; shown in the plan."""
 
-    why: str
+    @property
+    def cell(self) -> dict[str, Any]:
+        """Axis -> value."""
+        return self.__pydantic_extra__ or {}
 
 
 class Override(Part):
     """Values that must move together: cells that match `when` get `set`."""
 
     when: dict[str, Any]
-    set: dict[str, Any]
+    """Axis values that all must match; a value, a pattern such as `qwen*`, or a list."""
+    set: Annotated[dict[str, Any], Field(min_length=1)]
+    """Recipe fields by dotted name (`grpo.beta`, `batch.prompts`), `prompt`, or `trainer`."""
+    why: str = ""
+    """The reason; shown in the plan."""
 
 
 class Experiment(Part):
     """One manifest."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
     )
 
     form: Literal["experiment/1"] = Field(alias="schema")
+    """Kind and version of this form."""
     name: Name
+    """The file's name without its ending."""
     question: str
     """What the study asks; shown first in plan and report."""
     prediction: str = ""
     """What its author expects, written down before the run."""
     recipe: str
     """Name of the recipe card."""
-    grid: Grid
+    grid: Axes = Axes()
     """The product of these axes is what runs, less `exclude`, plus `include`."""
+    zip: list[Axes] = []
+    """Axes whose values go together in pairs (one mapping, or a list of them); each pairing is one
+    more factor of the product."""
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     """Replicates of a cell; the same seed means the same prompt order in every arm."""
     rounds: Annotated[int, Field(ge=1)]
     """Horizon; one round is one generation phase and its updates (the study's "step")."""
     final: Annotated[str, Field(pattern=r"^(last|mean-last-[1-9][0-9]*)$")] = "last"
-    """How a trial's final number is formed from its evaluations."""
-    trainer: Literal["trl", "simulated"] = "trl"
+    """How a trial's final number is formed from its evaluations; never the best one."""
+    trainer: Literal["trl", "simulated", "external"] = "trl"
+    """`trl` trains; `simulated` makes numbers up, for trying out plans and reports; `external`
+    trains nothing and measures checkpoints that somebody else trained (cards with `base`)."""
     grpo: dict[str, Any] = {}
     """Changes to the recipe's GRPO settings, under TRL's names."""
     batch: dict[str, Annotated[int, Field(ge=1)]] = {}
-    """Changes to the recipe's batch geometry: `prompts`, `num_generations`, `updates`."""
+    """Changes to the recipe's batch geometry: `prompts`, `num_generations`, `updates`,
+    `micro_batch`."""
     overrides: list[Override] = []
+    """Values that must move together, by cell."""
     exclude: list[Exclude] = []
-    include: list[dict[str, Any]] = []
-    """Extra cells outside the product; axes that are not named take the grid's first value."""
+    """Cells that are left out, each with its reason."""
+    include: list[Include] = []
+    """Extra cells outside the product."""
     evaluate: Evaluate = Evaluate()
+    """What is measured when."""
+    tripwires: list[Tripwire] = []
+    """Lines that mark or stop a trial; no part of its id."""
+    budget: Budget = Budget()
+    """What the whole sweep may cost; the plan says when it does not fit."""
+    claims: list[Claim] = []
+    """What must come out, said before the run and sealed when it starts."""
+    max_trials: Annotated[int, Field(ge=1)] = MAX_TRIALS
+    """Guard against a grid that grew by mistake."""
+
+    @field_validator("zip", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else value
 
     @field_validator("seeds")
     @classmethod

@@ -12,7 +12,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard, PromptCard, RewardCard
+from zoo.manifest.limits import Tripwire
 from zoo.manifest.schema import Decoding
+
+Trainer = Literal["trl", "simulated", "external"]
 
 
 class Evaluation(BaseModel):
@@ -25,9 +28,13 @@ class Evaluation(BaseModel):
     """Digest of the benchmark's normalised problems, `unpinned` where it was not resolved."""
     problems: int | None
     """Only the first so many problems; None = all."""
+    samples: int = 1
+    """Responses a problem."""
     decoding_name: str
     decoding: Decoding
     rounds: tuple[int, ...]
+    schedules: tuple[str, ...] = ()
+    """Names of the schedules that ask for it."""
 
     def metric(self, measure: str) -> str:
         """The metric's name everywhere: `eval/<benchmark>/<measure>/<decoding>`."""
@@ -47,10 +54,13 @@ class Trial(BaseModel):
     """Axis -> value (names of cards, or plain values of dotted axes)."""
     seed: int
     rounds: int
-    trainer: Literal["trl", "simulated"]
+    trainer: Trainer
     recipe: str
     model: ModelCard
     model_digest: str
+    base: ModelCard | None = None
+    """The base model of a checkpoint that somebody else trained; None = `model` itself."""
+    base_digest: str = ""
     data: DataCard
     data_digest: str
     reward: RewardCard
@@ -59,6 +69,9 @@ class Trial(BaseModel):
     batch: Batch
     evaluations: tuple[Evaluation, ...]
     final: str
+    tripwires: tuple[Tripwire, ...] = ()
+    rehearsal: bool = False
+    """Whether pocket stand-ins take the place of the cards that the cell names."""
 
     @property
     def simulated(self) -> bool:
@@ -69,3 +82,8 @@ class Trial(BaseModel):
     def cap(self) -> int:
         """Longest response in training, in tokens."""
         return int(self.grpo["max_completion_length"])
+
+    @property
+    def start(self) -> ModelCard:
+        """The model at round 0."""
+        return self.base or self.model

@@ -1,0 +1,236 @@
+"""The cells of a manifest: product of the grid and of paired axes, less exclusions, plus
+inclusions.
+
+A cell maps every axis to a plain value; cards stand there by name. All axis names and values are
+checked here, against the catalog and the snapshot of TRL's settings, and every fault is placed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from itertools import product
+from math import prod
+from typing import Any
+
+from zoo.catalog import Batch, Card, DataCard, ModelCard, PromptCard, RecipeCard, RewardCard
+from zoo.catalog.strict_yaml import KeyPath
+from zoo.manifest import grpo as trl
+from zoo.manifest.names import Names
+from zoo.manifest.schema import Axes
+
+CARD_AXES: dict[str, type[Card]] = {
+    "model": ModelCard,
+    "reward": RewardCard,
+    "data": DataCard,
+    "prompt": PromptCard,
+    "recipe": RecipeCard,
+}
+NEEDED = ("model", "reward", "data")
+Cell = dict[str, Any]
+Factor = list[Cell]  # alternatives, each a piece of a cell
+
+
+def cells(names: Names) -> list[Cell]:
+    """All cells, row-major over the axes in the order model, reward, data, prompt, recipe, others.
+
+    Faults go to `names`.
+    """
+    return _Cells(names).cells()
+
+
+class _Cells:
+    """One manifest's axes and what became of them."""
+
+    def __init__(self, names: Names) -> None:
+        self.names, self.experiment = names, names.manifest.experiment
+        self.axes: dict[str, list[Any]] = {}
+
+    def cells(self) -> list[Cell]:
+        experiment, names = self.experiment, self.names
+        factors = self._factors()
+        self._check_needed()
+        for i, exclude in enumerate(experiment.exclude):
+            self._check_match(exclude.match, ("exclude", i))
+        extras = [self._included(e.cell, ("include", i)) for i, e in enumerate(experiment.include)]
+        for i, override in enumerate(experiment.overrides):
+            self._check_match(override.when, ("overrides", i, "when"))
+        for i, tripwire in enumerate(experiment.tripwires):
+            self._check_match(tripwire.when, ("tripwires", i, "when"))
+        self._guard(prod(map(len, factors)) // 20)
+        if names.faults:
+            return []
+        axes = [axis for axis in dict.fromkeys([*CARD_AXES, *self.axes]) if axis in self.axes]
+        found = []
+        for pieces in product(*factors):
+            whole: Cell = {}
+            for piece in pieces:
+                whole |= piece
+            found.append({axis: whole[axis] for axis in axes})
+        found = self._excluded(found)
+        first = found[0] if found else {axis: values[0] for axis, values in self.axes.items()}
+        for extra in extras:
+            whole = {axis: first[axis] for axis in axes} | extra
+            if whole not in found:
+                found.append(whole)
+        if not found:
+            names.fault(("grid",), "no cell is left", "at least one", "see `exclude`")
+        self._guard(len(found))
+        return found
+
+    def _guard(self, cells: int) -> None:
+        limit, trials = self.experiment.max_trials, cells * len(self.experiment.seeds)
+        if trials > limit:
+            found = f"{trials:,} trials" if cells < 10**6 else "millions of trials"
+            hint = "raise `max_trials` if this is meant"
+            self.names.fault(("grid",), found, f"at most {limit:,}, as max_trials", hint)
+
+    # -- axes -------------------------------------------------------------------------------------
+
+    def _factors(self) -> list[Factor]:
+        """One factor an axis of the grid, and one a group of paired axes."""
+        factors: list[tuple[str, Factor]] = []
+        for axis, values in self._read(self.experiment.grid, ("grid",)).items():
+            factors.append((axis, [{axis: value} for value in values]))
+        for path, group in self._zips():
+            paired = self._read(group, path)
+            sizes = {axis: len(values) for axis, values in paired.items()}
+            if len(set(sizes.values())) > 1:
+                told = ", ".join(f"{axis} has {n}" for axis, n in sizes.items())
+                expected = "one value of each axis for every pairing"
+                self.names.fault(path, f"axes of different lengths ({told})", expected)
+            elif paired:
+                pairs = zip(*paired.values(), strict=True)
+                factors.append(
+                    (next(iter(paired)), [dict(zip(paired, p, strict=True)) for p in pairs])
+                )
+        order = [*CARD_AXES, *(axis for axis, _ in factors)]
+        return [factor for _, factor in sorted(factors, key=lambda f: order.index(f[0]))]
+
+    def _zips(self) -> Iterator[tuple[KeyPath, Axes]]:
+        """Paired axes with their places: `zip` may be one mapping or a list of them."""
+        data = self.names.manifest.document.data
+        one = isinstance(data, dict) and isinstance(data.get("zip"), dict)
+        for i, group in enumerate(self.experiment.zip):
+            yield ("zip",) if one else ("zip", i), group
+
+    def _read(self, group: Axes, path: KeyPath) -> dict[str, list[Any]]:
+        """Axis -> checked values, cards by name, also those that were given in place."""
+        found: dict[str, list[Any]] = {}
+        for axis, values in group.values.items():
+            at = (*path, axis)
+            if axis in self.axes:
+                self.names.fault(at, f"axis '{axis}' again", "every axis once", key=True)
+                continue
+            found[axis] = [self.value(axis, v, (*at, i), at) for i, v in enumerate(values)]
+            self.axes[axis] = list(dict.fromkeys(map(_hashable, found[axis])))
+            if any(isinstance(value, (dict, list)) for value in values if axis not in NEEDED):
+                wrong = f"axis '{axis}' has a value that is a list or a mapping"
+                self.names.fault(at, wrong, hint="an axis names plain values; see `overrides`")
+            elif path[0] == "grid" and len(self.axes[axis]) != len(values):
+                self.names.fault(at, f"axis '{axis}' names a value twice")
+        return found
+
+    def value(self, axis: str, value: Any, path: KeyPath, axis_path: KeyPath) -> Any:
+        """One value of an axis, checked: the name of a card, or a setting as TRL holds it."""
+        if axis == "model":
+            return self.names.model(value, path)
+        if axis == "data":
+            return self.names.problems(DataCard, value, path)
+        if axis in CARD_AXES:
+            self.names.card(CARD_AXES[axis], str(value), path)
+            return value
+        return setting(self.names, axis, value, path, axis_path)
+
+    def _check_needed(self) -> None:
+        external = self.experiment.trainer == "external"
+        missing = [axis for axis in NEEDED if axis not in self.axes]
+        if external and "model" in self.axes:
+            return  # a checkpoint's card says by which reward and on what it was trained
+        for axis in missing:
+            expected = f"`{axis}: [...]` in grid or zip"
+            self.names.fault(("grid",), f"no axis '{axis}'", expected)
+
+    # -- cells ------------------------------------------------------------------------------------
+
+    def _excluded(self, found: list[Cell]) -> list[Cell]:
+        for i, exclude in enumerate(self.experiment.exclude):
+            left = [cell for cell in found if not matches(cell, exclude.match)]
+            if len(left) == len(found):
+                self.names.fault(("exclude", i), "this exclusion matches no cell")
+            found = left
+        return found
+
+    def _check_match(self, match: dict[str, Any], path: KeyPath) -> None:
+        more = {axis for include in self.experiment.include for axis in include.cell}
+        for axis, wanted in match.items():
+            if axis not in self.axes:
+                known = list(self.axes)
+                self.names.unknown((*path, axis), f"no axis '{axis}'", axis, known, key=True)
+                continue
+            for value in wanted if isinstance(wanted, list) else [wanted]:
+                if axis in more or any(_fits(have, value) for have in self.axes[axis]):
+                    continue
+                known = [str(v) for v in self.axes[axis]]
+                found = f"axis '{axis}' has no value '{value}'"
+                self.names.unknown((*path, axis), found, str(value), known, key=False)
+
+    def _included(self, extra: Cell, path: KeyPath) -> Cell:
+        """The axis values of an included cell, checked."""
+        cell: Cell = {}
+        for axis, value in extra.items():
+            at = (*path, axis)
+            if axis not in self.axes:
+                known = list(self.axes)
+                self.names.unknown(at, f"no axis '{axis}'", axis, known, key=True)
+                continue
+            cell[axis] = self.value(axis, value, at, at)
+        return cell
+
+
+def setting(
+    names: Names, name: str, value: Any, path: KeyPath, axis_path: KeyPath | None = None
+) -> Any:
+    """Check a dotted setting (`grpo.beta`, `batch.prompts`); returns it as TRL holds it."""
+    part, _, field = name.partition(".")
+    batch = list(Batch.model_fields)
+    if part == "grpo" and field:
+        value, wrong, hint = trl.check(field, value)
+        if wrong:
+            names.fault(path, wrong, hint=hint, key="unknown" in wrong)
+    elif part == "batch" and field:
+        if field not in batch:
+            names.unknown(path, f"unknown key '{name}'", field, batch, key=True)
+        elif value is None and field == "micro_batch":
+            return None
+        elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            names.fault(path, f"{name} is {value!r}", "a whole number from 1")
+    else:
+        known = [*CARD_AXES, *(f"batch.{n}" for n in batch)]
+        near = [*known, *(f"grpo.{n}" for n in trl.fields())]
+        found = f"unknown axis '{name}'"
+        words = near if "." in name else known
+        names.unknown(axis_path or path, found, name, words, key=True)
+    return value
+
+
+def matches(cell: Cell, match: dict[str, Any]) -> bool:
+    """Whether every axis of `match` has one of its wanted values (patterns with `*` or `?`)."""
+    for axis, wanted in match.items():
+        have = cell.get(axis)
+        if isinstance(wanted, list):
+            if not any(_fits(have, value) for value in wanted):
+                return False
+        elif not _fits(have, wanted):
+            return False
+    return True
+
+
+def _fits(have: Any, wanted: Any) -> bool:
+    if isinstance(wanted, str) and ("*" in wanted or "?" in wanted):
+        return fnmatchcase(str(have), wanted)
+    return have == wanted and isinstance(have, bool) == isinstance(wanted, bool)
+
+
+def _hashable(value: Any) -> Any:
+    return str(value) if isinstance(value, (dict, list)) else value
