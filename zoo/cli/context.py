@@ -10,13 +10,16 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean
+from zoo.manifest import lock, rehearsal
 from zoo.manifest.expand import expand
 from zoo.manifest.load import Manifest, load
+from zoo.manifest.lock import Comparison, Lock
 from zoo.manifest.trial import Trial
 from zoo.track.store import Store, read_json
 
@@ -25,23 +28,24 @@ SWEEPS_VARIABLE = "ZOO_SWEEPS"
 
 @dataclass(frozen=True)
 class Plan:
-    """A manifest, expanded."""
+    """A manifest, expanded, beside the lock of its last start."""
 
     manifest: Manifest
     catalog: Catalog
     trials: list[Trial]
     store: Store
     resolver: LocalResolver
+    chosen: list[Trial]
+    """What `--only` leaves; all trials without it."""
+    folder: Path
+    """The sweep's folder in the lab notebook."""
+    lock: Lock | None
+    changes: Comparison
 
     @property
     def name(self) -> str:
-        """Name of the experiment."""
+        """Name of the sweep."""
         return self.manifest.experiment.name
-
-    @property
-    def folder(self) -> Path:
-        """The sweep's folder in the lab notebook."""
-        return sweeps_root() / self.name
 
     @property
     def simulated(self) -> bool:
@@ -49,17 +53,72 @@ class Plan:
         return all(trial.simulated for trial in self.trials)
 
 
-def plan(name: str, cards: tuple[str, ...] = ()) -> Plan:
-    """Find, read and expand a manifest, by its path or its name.
+@dataclass(frozen=True)
+class Words:
+    """What a command line says about which plan is meant."""
+
+    cards: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    rehearse: bool = False
+
+
+def plan(name: str, words: Words | None = None) -> Plan:
+    """Find, read and expand a manifest, by its path or its name (`NAME.rehearsal` = its rehearsal).
 
     Raises:
         InputError: no such manifest, or faults in it.
+        StateError: a lock that cannot be read.
     """
-    store = Store()
-    manifest = load(find(name, store))
-    catalog = catalog_of(cards)
+    words, store = words or Words(), Store()
+    bare = name.removesuffix(rehearsal.SUFFIX)
+    manifest = load(find(bare, store), words.sets)
+    if words.rehearse or bare != name:
+        manifest = rehearsal.of(manifest)
+    catalog = catalog_of(words.cards)
     resolver = LocalResolver(store.digest_cache)
-    return Plan(manifest, catalog, expand(manifest, catalog, resolver), store, resolver)
+    trials = expand(manifest, catalog, resolver)
+    folder = sweeps_root() / manifest.experiment.name
+    locked = lock.read(folder)
+    return Plan(
+        manifest,
+        catalog,
+        trials,
+        store,
+        resolver,
+        chosen(trials, words.only),
+        folder,
+        locked,
+        lock.compare(locked, trials),
+    )
+
+
+def chosen(trials: list[Trial], only: tuple[str, ...]) -> list[Trial]:
+    """The trials that fit every `AXIS=PATTERN` of `only` (`model=qwen*`, `seed=0`,
+    `data=easy,hard`).
+
+    Raises:
+        InputError: no such axis, or nothing fits.
+    """
+    left = trials
+    for text in only:
+        axis, equals, wanted = text.partition("=")
+        known = [*dict.fromkeys(a for t in trials for a in t.cell), "seed", "id"]
+        if not equals or axis not in known:
+            hint = did_you_mean(axis, known) or f"there are: {', '.join(known)}"
+            expected = "AXIS=PATTERN, such as model=qwen*"
+            raise InputError(Fault(f"--only {text}", f"no axis '{axis}'", expected, hint))
+        patterns = wanted.split(",")
+        left = [t for t in left if any(fnmatchcase(_said(t, axis), p) for p in patterns)]
+    if not left:
+        raise InputError(Fault(f"--only {' '.join(only)}", "no trial fits", "at least one"))
+    return left
+
+
+def _said(trial: Trial, axis: str) -> str:
+    if axis in ("seed", "id"):
+        return str(getattr(trial, axis))
+    return str(trial.cell.get(axis))
 
 
 def find(name: str, store: Store) -> Path:

@@ -123,7 +123,8 @@ class Bench:
         sampler: Sampler,
     ) -> None:
         started, clock = time.time(), time.monotonic()
-        problems = self._benchmark(evaluation.benchmark)[: evaluation.problems]
+        chosen = self._benchmark(evaluation.benchmark)[: evaluation.problems]
+        problems = [problem for problem in chosen for _ in range(evaluation.samples)]
         prompts = [render(self.trial.prompt, problem) for problem in problems]
         seed = int(identity.digest(payload, 8), 16) % 2**31
         found = sampler(prompts, problems, evaluation.decoding, payload["max_tokens"], seed)
@@ -140,6 +141,7 @@ class Bench:
             "benchmark": evaluation.benchmark.name,
             "decoding": evaluation.decoding_name,
             "problems": evaluation.problems,
+            "samples": evaluation.samples,
             "sampling_seed": seed,
         }
         write_json(
@@ -202,6 +204,7 @@ class Bench:
             stack=self.stack,
             identity=payload,
             simulated=self.trial.simulated,
+            rehearsal=self.trial.rehearsal,
             started=started,
             seconds=round(time.monotonic() - clock, 3),
             about=about,
@@ -224,8 +227,8 @@ def sample_identity(
     policy: dict[str, Any] = {"train": trial.id} | ({"attempt": attempt} if attempt > 1 else {})
     if round_ == 0:
         policy = identity.model_payload(trial.start, trial.base_digest or trial.model_digest)
-        if trial.simulated:
-            policy["simulated"] = True
+        policy |= {"simulated": True} if trial.simulated else {}
+        policy |= {"rehearsal": True} if trial.rehearsal else {}
     payload = identity.sample_payload(
         policy=policy,
         round_=round_,
@@ -238,7 +241,8 @@ def sample_identity(
         decoding=evaluation.decoding,
         stack=stack,
     )
-    who = trial.id.rsplit("-", 1)[0] if round_ else trial.start.name
+    mark = "rehearsal." if trial.rehearsal else ""
+    who = trial.id.rsplit("-", 1)[0] if round_ else f"{mark}{trial.start.name}"
     slug = f"{who}.r{round_}.{evaluation.benchmark.name}.{evaluation.decoding_name}"
     return f"{slug}-{identity.digest(payload)}", payload
 

@@ -18,41 +18,30 @@ from zoo.manifest.settings import Resolved, Settings
 from zoo.manifest.trial import Evaluation, Trial
 
 
-def expand(
-    manifest: Manifest,
-    catalog: Catalog,
-    resolver: Resolver | None = None,
-    *,
-    rehearse: bool = False,
-) -> list[Trial]:
-    """All trials of a manifest, row-major over the axes, seeds innermost. `rehearse`: with pocket
-    stand-ins, one seed, two rounds; external trials are left out.
+def expand(manifest: Manifest, catalog: Catalog, resolver: Resolver | None = None) -> list[Trial]:
+    """All trials of a manifest, row-major over the axes, seeds innermost. A rehearsal leaves
+    external trials out.
 
     Raises:
         InputError: unknown cards, settings or axes, contradictions; all at once, each placed.
     """
-    return Expansion(manifest, catalog, resolver, rehearse=rehearse).trials()
+    return Expansion(manifest, catalog, resolver).trials()
 
 
 class Expansion:
     """One expansion of one manifest."""
 
     def __init__(
-        self,
-        manifest: Manifest,
-        catalog: Catalog,
-        resolver: Resolver | None = None,
-        *,
-        rehearse: bool = False,
+        self, manifest: Manifest, catalog: Catalog, resolver: Resolver | None = None
     ) -> None:
         self.names = Names(manifest, catalog, resolver or Unpinned())
-        self.experiment, self.rehearse = manifest.experiment, rehearse
+        self.experiment, self.rehearse = manifest.experiment, manifest.rehearse
         self.settings = Settings(self.names)
 
     def trials(self) -> list[Trial]:
         """All trials; see `expand`."""
         self.settings.check()
-        measured = evaluations(self.names, self.experiment, rehearse=self.rehearse)
+        measured = evaluations(self.names, self.experiment)
         found = cells(self.names)
         self.names.stop_at_faults()
         trials = [trial for cell in found for trial in self._cell(cell, measured)]
@@ -63,7 +52,9 @@ class Expansion:
         """The trials of one cell, one a seed."""
         names, experiment = self.names, self.experiment
         changes = self.settings.changes(cell)
-        trainer = changes.pop("trainer", experiment.trainer)
+        told = self._told(cell, changes)
+        trainer = told["trainer"]
+        changes.pop("trainer", None)
         external = trainer == "external"
         whole = self._as_trained(cell) if external and not self.rehearse else cell
         if whole is None or (external and self.rehearse):
@@ -83,7 +74,7 @@ class Expansion:
         start = names.start(model)
         said: dict[str, Any] = {
             "trainer": trainer,
-            "rounds": rehearsal.ROUNDS if self.rehearse else experiment.rounds,
+            "rounds": experiment.rounds,
             "grpo": resolved.grpo,
             "batch": batch,
             "model": model,
@@ -98,9 +89,10 @@ class Expansion:
             "cell": cell,
             "recipe": self.settings.recipe(cell).name,
             "data": data,
-            "evaluations": measured,
+            "evaluations": _only_ends(measured, experiment.rounds) if external else measured,
             "final": experiment.final,
             "tripwires": tuple(t for t in experiment.tripwires if matches(cell, t.when)),
+            "said": told,
             "rehearsal": self.rehearse,
         }
         return self._seeds(cell, said, more, resolved)
@@ -114,9 +106,8 @@ class Expansion:
         texts = {k: known.get(k) or identity.canonical(v) for k, v in payload.items()}
         mark = "rehearsal." if self.rehearse else ""
         slug = f"{mark}{cell['model']}.{cell['reward']}.{cell['data']}"
-        seeds = [rehearsal.SEED] if self.rehearse else self.experiment.seeds
         found = []
-        for seed in seeds:
+        for seed in self.experiment.seeds:
             texts["seed"] = str(seed)
             # everything in here was validated where it was said; a trial is only put together
             trial = Trial.model_construct(
@@ -128,6 +119,19 @@ class Expansion:
             )
             found.append(trial)
         return found
+
+    def _told(self, cell: Cell, changes: dict[str, Any]) -> dict[str, Any]:
+        """What the manifest says of a cell beyond the names on its axes."""
+        experiment, inline = self.experiment, self.names.inline
+        told: dict[str, Any] = {
+            "recipe": cell.get("recipe", experiment.recipe),
+            "trainer": experiment.trainer,
+            "rounds": experiment.rounds,
+        }
+        for axis, kind in (("model", ModelCard), ("data", DataCard)):
+            if found := inline.get((kind, cell.get(axis, ""))):
+                told[axis] = found
+        return told | changes
 
     def _as_trained(self, cell: Cell) -> Cell | None:
         """An external cell with the reward and data that the checkpoint's card names."""
@@ -144,3 +148,12 @@ class Expansion:
                 return None
         told = {"reward": trained.reward, "data": trained.data} if trained else {}
         return {"model": cell["model"]} | told | cell
+
+
+def _only_ends(measured: tuple[Evaluation, ...], horizon: int) -> tuple[Evaluation, ...]:
+    """Evaluations of a checkpoint from elsewhere: there are only the base model and the end."""
+    found = []
+    for evaluation in measured:
+        if rounds := tuple(round_ for round_ in evaluation.rounds if round_ in (0, horizon)):
+            found.append(evaluation.model_copy(update={"rounds": rounds}))
+    return tuple(found)

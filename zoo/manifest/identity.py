@@ -156,12 +156,12 @@ def score_payload(sample_id: str, policy: str, grader_version: str) -> dict[str,
     }
 
 
-def changed_fields(old: Any, new: Any, prefix: str = "") -> list[str]:
-    """Dotted names of the fields in which two payloads differ."""
+def differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """Where two payloads differ: dotted name, old value, new value (None = absent)."""
     if isinstance(old, dict) and isinstance(new, dict):
         return [
-            name
+            found
             for key in sorted({*old, *new})
-            for name in changed_fields(old.get(key), new.get(key), f"{prefix}{key}.")
+            for found in differences(old.get(key), new.get(key), f"{prefix}{key}.")
         ]
-    return [] if canonical(old) == canonical(new) else [prefix.rstrip(".")]
+    return [] if canonical(old) == canonical(new) else [(prefix.rstrip("."), old, new)]

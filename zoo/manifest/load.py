@@ -29,6 +29,8 @@ class Manifest:
     path: Path
     last: dict[str, Any] = field(default_factory=dict)
     """Settings of the command line (`--set grpo.beta=0`), which win over all others."""
+    rehearse: bool = False
+    """Whether pocket stand-ins take the place of the cards; see `zoo.manifest.rehearsal`."""
 
     def fault(
         self,

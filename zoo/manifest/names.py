@@ -68,6 +68,8 @@ class Names:
         self.faults: list[Fault] = []
         self._cards: dict[tuple[type[Card], str], Card] = {}
         self._digests: dict[tuple[str, str], str] = {}
+        self.inline: dict[tuple[type[Card], str], dict[str, Any]] = {}
+        """What the manifest says of models and problems that it gives in place."""
 
     def fault(
         self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False
@@ -119,6 +121,7 @@ class Names:
         where = self._hub(ref.path, path) if ref.path.startswith(HUB) else self._folder(ref, path)
         name = ref.name or slug(ref.path.partition("@")[0])
         if where is not None:
+            self.inline[ModelCard, name] = ref.model_dump(mode="json")
             said = ref.model_dump(include={"prompt", "stop_ids", "cap", "beta", "base"})
             card = ModelCard.model_validate({"schema": "model/1", "name": name} | where | said)
             if self._cards.get((ModelCard, name)) != card and self._free(ModelCard, name, path):
@@ -165,6 +168,7 @@ class Names:
         if file is None or not file.is_file():
             self.fault((*path, "path"), f"no file at '{ref.path}'", "a jsonl or parquet file")
             return name
+        self.inline[kind, name] = ref.model_dump(mode="json")
         given = ref.model_dump(exclude={"name", "path", "columns", "gold"})
         form = "data/1" if kind is DataCard else "benchmark/1"
         source = LocalSource(path=str(file), columns=ref.columns, gold=ref.gold)

@@ -7,17 +7,41 @@ three stand-ins stay ten runs, and a rehearsal never passes for a result.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard
-
-if TYPE_CHECKING:
-    from zoo.manifest.names import Names
+from zoo.manifest.load import Manifest
+from zoo.manifest.names import Names
+from zoo.manifest.schema import Schedule
 
 ROUNDS, SEED, PROBLEMS = 2, 0, 32
+SUFFIX = ".rehearsal"
 PROMPTS, GENERATIONS = 16, 8
 DEFAULTS = {ModelCard: "pocket-llama", DataCard: "pocket-easy", BenchmarkCard: "pocket-easy"}
 P = TypeVar("P", DataCard, BenchmarkCard)
+
+
+def of(manifest: Manifest) -> Manifest:
+    """The rehearsal of a manifest: one seed, two rounds, few problems, a name of its own."""
+    experiment = manifest.experiment
+    schedules = {k: _cut(v) for k, v in experiment.evaluate.schedules.items()}
+    small = experiment.model_copy(
+        update={
+            "name": experiment.name + SUFFIX,
+            "seeds": [SEED],
+            "rounds": ROUNDS,
+            "evaluate": experiment.evaluate.model_copy(update=schedules),
+        }
+    )
+    return replace(manifest, experiment=small, rehearse=True)
+
+
+def _cut(schedule: Schedule) -> Schedule:
+    """A schedule whose rounds and problems fit; rounds beyond the horizon fall on it."""
+    at = [min(round_, ROUNDS) if isinstance(round_, int) else round_ for round_ in schedule.at]
+    problems = min(schedule.problems or PROBLEMS, PROBLEMS)
+    return schedule.model_copy(update={"at": at, "problems": problems, "samples": 1})
 
 
 def model(names: Names, card: ModelCard) -> ModelCard:

@@ -11,16 +11,13 @@ from zoo.manifest.trial import Evaluation
 Key = tuple[str, int | None, int, str]  # benchmark, problems, samples, decoding
 
 
-def evaluations(
-    names: Names, experiment: Experiment, *, rehearse: bool = False
-) -> tuple[Evaluation, ...]:
+def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...]:
     """One entry a benchmark, subset, number of samples and decoding, its rounds merged over the
     schedules.
 
     Faults go to `names`; with any, nothing is returned.
     """
-    plan = experiment.evaluate
-    horizon = rehearsal.ROUNDS if rehearse else experiment.rounds
+    plan, horizon = experiment.evaluate, experiment.rounds
     watch = points(plan.watch, horizon) if plan.watch else ()
     merged: dict[Key, tuple[set[int], list[str]]] = {}
     for name, schedule in plan.schedules.items():
@@ -41,26 +38,19 @@ def evaluations(
     if names.faults:
         return ()
     return tuple(
-        _evaluation(names, key, plan.decoding[key[-1]], rounds, said, rehearse=rehearse)
+        _evaluation(names, key, plan.decoding[key[-1]], rounds, said)
         for key, (rounds, said) in merged.items()
     )
 
 
 def _evaluation(
-    names: Names,
-    key: Key,
-    decoding: Decoding,
-    rounds: set[int],
-    said: list[str],
-    *,
-    rehearse: bool,
+    names: Names, key: Key, decoding: Decoding, rounds: set[int], said: list[str]
 ) -> Evaluation:
     benchmark, problems, samples, name = key
     card = names.known(BenchmarkCard, benchmark)
-    if rehearse:
+    if names.manifest.rehearse:
         card = rehearsal.benchmark(names, card)
-        problems = min(problems or rehearsal.PROBLEMS, rehearsal.PROBLEMS)
-        samples, decoding = 1, decoding.model_copy(update={"max_tokens": None})
+        decoding = decoding.model_copy(update={"max_tokens": None})
     return Evaluation(
         benchmark=card,
         digest=names.digest(card),
@@ -89,8 +79,7 @@ def _check(names: Names, experiment: Experiment, name: str, schedule: Schedule) 
 def points(schedule: Schedule, horizon: int, watch: tuple[int, ...] = ()) -> tuple[int, ...]:
     """Rounds of a schedule: multiples of `every`, given rounds, `last`, and `last5`.
 
-    `last5` is the horizon and the four watch points before it. Where a rehearsal cut the horizon,
-    later rounds fall on it.
+    `last5` is the horizon and the four watch points before it.
     """
     found = set(range(0, horizon + 1, schedule.every)) if schedule.every else set()
     for at in schedule.at:
@@ -99,5 +88,5 @@ def points(schedule: Schedule, horizon: int, watch: tuple[int, ...] = ()) -> tup
         elif at == "last5":
             found.update({horizon, *sorted(p for p in watch if 0 < p < horizon)[-4:]})
         else:
-            found.add(min(int(at), horizon))
+            found.add(int(at))
     return tuple(sorted(found))

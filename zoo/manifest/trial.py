@@ -7,6 +7,8 @@ this point.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -35,6 +37,13 @@ class Evaluation(BaseModel):
     rounds: tuple[int, ...]
     schedules: tuple[str, ...] = ()
     """Names of the schedules that ask for it."""
+
+    @property
+    def key(self) -> str:
+        """What is measured, whatever its name: another decoding or problem set is another key."""
+        said = self.model_dump(mode="json", include={"digest", "problems", "samples", "decoding"})
+        text = json.dumps([said, self.benchmark.extract], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
 
     def metric(self, measure: str) -> str:
         """The metric's name everywhere: `eval/<benchmark>/<measure>/<decoding>`."""
@@ -70,6 +79,9 @@ class Trial(BaseModel):
     evaluations: tuple[Evaluation, ...]
     final: str
     tripwires: tuple[Tripwire, ...] = ()
+    said: dict[str, Any] = {}
+    """What the manifest itself says of the cell's settings, and which recipe; a change that is not
+    in here came from elsewhere."""
     rehearsal: bool = False
     """Whether pocket stand-ins take the place of the cards that the cell names."""
 

@@ -7,7 +7,6 @@ handed in. A trial that failed in an earlier invocation is tried once; none is t
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import secrets
@@ -22,6 +21,7 @@ from typing import Any, Protocol
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
+from zoo.manifest import lock
 from zoo.manifest.load import Manifest
 from zoo.manifest.trial import Trial
 from zoo.orchestrate import processes
@@ -34,7 +34,6 @@ from zoo.track.store import Store, claim, read_json, write_json, write_text
 
 SYNC_S = 3.0
 MIRROR_PATIENCE_S = 60.0
-LOCK = "plan.lock.jsonl"
 
 
 class Mirror(Protocol):
@@ -53,10 +52,13 @@ class Sweep:
 
     manifest: Manifest
     trials: list[Trial]
+    """What this invocation may run."""
     store: Store
     folder: Path
     """The sweep's folder in the lab notebook: `sweeps/NAME`."""
     profile: ComputeProfile
+    planned: tuple[Trial, ...] = ()
+    """All trials of the plan, for the lock; () = the same."""
 
     @property
     def name(self) -> str:
@@ -270,12 +272,13 @@ def _driver_lock(sweep: Sweep) -> Iterator[None]:
 
 
 def _freeze(sweep: Sweep) -> None:
-    """Write the plan that runs: a line a trial. Only a sweep that starts does this."""
-    rows = [
-        {"id": t.id, "cell": t.cell, "seed": t.seed, "rounds": t.rounds, "identity": t.identity}
-        for t in sweep.trials
-    ]
-    text = "".join(json.dumps(row, sort_keys=True, allow_nan=False) + "\n" for row in rows)
-    write_text(sweep.folder / LOCK, text)
+    """Write the plan that runs, and seal its claims. Only a sweep that starts does this."""
+    before = lock.read(sweep.folder)
+    begun = before is not None and any(
+        sweep.store.train(row["id"]).exists() for row in before.trials
+    )
+    claims = sweep.manifest.experiment.claims
+    text = lock.text(sweep.planned or sweep.trials, claims, before, begun=begun)
+    write_text(sweep.folder / lock.NAME, text)
     copy = sweep.store.sweep(sweep.name) / sweep.manifest.path.name
     write_text(copy, sweep.manifest.path.read_text(encoding="utf-8"))

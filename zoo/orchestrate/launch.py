@@ -193,6 +193,7 @@ class Child:
             failure_class=ended.failure_class,
             message=ended.message[-4000:],
             simulated=trial.simulated,
+            rehearsal=trial.rehearsal,
             started=self.started,
             seconds=round(ended.seconds, 3),
             about=about | {"written_by": "launcher"},

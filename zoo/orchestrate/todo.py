@@ -1,25 +1,34 @@
 """What is left to do, and why: the state of every trial as its run folder tells it.
 
-`+` new, or trained with an evaluation missing; `=` done; `>` unfinished (stopped or killed, starts
-again at round 0); `!` failed, tried once more by the next sweep. Light: reads records and journals,
-imports nothing heavy, writes nothing, and does not know who runs the work.
+`+` new, or trained with an evaluation missing; `~` stale (the cell ran under another id: something
+that bears on its result changed); `=` done; `>` unfinished (stopped or killed, starts again at
+round 0); `!` failed, tried once more by the next sweep. Light: reads records and journals, imports
+nothing heavy, writes nothing, and does not know who runs the work.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from zoo.manifest.lock import Change
 from zoo.manifest.trial import Trial
 from zoo.track import journal, record
 from zoo.track.evaluations import missing_evaluations
 from zoo.track.store import Store
 
-Symbol = Literal["+", "=", ">", "!"]
-WORDS: dict[Symbol, str] = {"+": "new", "=": "done", ">": "unfinished", "!": "failed"}
+Symbol = Literal["+", "=", ">", "!", "~"]
+WORDS: dict[Symbol, str] = {
+    "+": "new",
+    "~": "stale",
+    "=": "done",
+    ">": "unfinished",
+    "!": "failed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +67,30 @@ class Todo:
         return {word: found[symbol] for symbol, word in WORDS.items()}
 
 
-def look(trials: Iterable[Trial], store: Store) -> Todo:
-    """Where every trial stands.
+def look(trials: Iterable[Trial], store: Store, changes: Iterable[Change] = ()) -> Todo:
+    """Where every trial stands. `changes`: cells whose id is another than in the lock.
 
     Raises:
         StateError: a record or journal that cannot be read; nothing is guessed from it.
     """
-    return Todo(tuple(look_at(trial, store) for trial in trials))
+    moved = {change.trial.id: change for change in changes}
+    there = _folders(store)  # asked once: most trials of a large plan have none
+    found = []
+    for trial in trials:
+        item = look_at(trial, store) if trial.id in there else Item(trial, "+", "never ran")
+        change = moved.get(trial.id)
+        if change and item.symbol == "+" and trial.id not in there and change.old_id in there:
+            item = replace(item, symbol="~", why=f"stale: {change}")
+        found.append(item)
+    return Todo(tuple(found))
+
+
+def _folders(store: Store) -> set[str]:
+    """Ids of all trials that have a folder."""
+    try:
+        return set(os.listdir(store.train("")))
+    except FileNotFoundError:
+        return set()
 
 
 def look_at(trial: Trial, store: Store) -> Item:

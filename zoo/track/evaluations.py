@@ -14,10 +14,10 @@ from zoo.manifest.trial import Evaluation, Trial
 def missing_evaluations(trial: Trial, index: list[dict[str, Any]]) -> list[tuple[Evaluation, int]]:
     """Evaluations of a trial, with their round, that its index (`evals.jsonl` rows) does not
     have."""
-    known = {(row["benchmark"], row["decoding"], row["problems"], row["round"]) for row in index}
+    known = {(row.get("key"), row["round"]) for row in index}
     return [
         (e, round_)
         for e in trial.evaluations
         for round_ in e.rounds
-        if (e.benchmark.name, e.decoding_name, e.problems, round_) not in known
+        if (e.key, round_) not in known
     ]

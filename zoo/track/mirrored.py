@@ -65,6 +65,7 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
         "zoo.model_digest": trial.model_digest,
         "zoo.data_digest": trial.data_digest,
         "zoo.simulated": str(found.made_up).lower(),
+        "zoo.rehearsal": str(trial.rehearsal).lower(),
         "zoo.stack": " ".join(f"{name}={version}" for name, version in stack.items()),
         "mlflow.source.name": "zoo",
     }

@@ -71,7 +71,9 @@ class Outcome:
         named.
         """
         record = self.record
-        return self.trial.simulated or bool(record and (record.simulated or record.rehearsal))
+        if self.trial.simulated or self.trial.rehearsal:
+            return True
+        return bool(record and (record.simulated or record.rehearsal))
 
     def best(self, round_: int, benchmark: str, decoding: str) -> Measured | None:
         """The evaluation with the most problems at that round, or None."""

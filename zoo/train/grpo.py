@@ -19,9 +19,13 @@ from zoo.train.session import Session
 
 
 def train(session: Session) -> None:
-    """Train a trial from its base model, or only measure what is missing where training is done."""
+    """Train a trial from its base model, or only measure: what is missing where training is done, a
+    checkpoint beside its base where somebody else trained."""
     _check_inputs(session)
     session.phase("loading")
+    if session.trial.trainer == "external" and not session.finished():
+        _measure_external(session)
+        return
     if session.finished() and all(_weights(session, round_) for _, round_ in session.missing()):
         session.resume_finished()
         _measure_missing(session)
@@ -33,10 +37,13 @@ def train(session: Session) -> None:
 def _check_inputs(session: Session) -> None:
     """What lies on disk must be what the trial was planned with."""
     resolver, trial = LocalResolver(session.job.store.digest_cache), session.trial
-    for what, found, planned in (
-        (f"model '{trial.model.name}'", resolver.model(trial.model), trial.model_digest),
-        (f"data '{trial.data.name}'", resolver.problems(trial.data), trial.data_digest),
-    ):
+    looked = [(f"model '{trial.model.name}'", resolver.model(trial.model), trial.model_digest)]
+    if trial.base is not None:
+        looked.append((f"model '{trial.base.name}'", resolver.model(trial.base), trial.base_digest))
+    if trial.trainer != "external":
+        found = resolver.problems(trial.data)
+        looked.append((f"data '{trial.data.name}'", found, trial.data_digest))
+    for what, found, planned in looked:
         if found != planned:
             raise TrialError(
                 "data", f"{what} changed since the plan ({planned} -> {found}); plan again"
@@ -119,8 +126,21 @@ def _dataset(session: Session) -> Any:
 
 def _weights(session: Session, round_: int) -> Path | None:
     """Folder of the policy after `round_`, where it was kept (the base model always is)."""
-    folder = session.checkpoint(round_) if round_ else model_folder(session.trial.model)
+    trial = session.trial
+    folder = session.checkpoint(round_)
+    if round_ == 0:
+        folder = model_folder(trial.start)
+    elif trial.trainer == "external" and round_ == trial.rounds:
+        folder = model_folder(trial.model)
     return folder if (folder / "config.json").is_file() else None
+
+
+def _measure_external(session: Session) -> None:
+    """Measure the base model and the checkpoint that somebody else made of it."""
+    session.begin()
+    for round_ in (0, session.trial.rounds):
+        engine = _Engine(session, _weights(session, round_))
+        session.log_round(round_, session.evaluate(round_, engine.sampler))
 
 
 def _measure_missing(session: Session) -> None:

@@ -141,6 +141,7 @@ class Session:
         row = {
             "attempt": self.attempt,
             "round": round_,
+            "key": evaluation.key,
             "benchmark": evaluation.benchmark.name,
             "decoding": evaluation.decoding_name,
             "problems": evaluation.problems,
@@ -199,6 +200,7 @@ class Session:
             failure_class=failure_class,
             message=message[-4000:],
             simulated=self.trial.simulated,
+            rehearsal=self.trial.rehearsal,
             started=self.started,
             seconds=round(time.monotonic() - self._clock, 3),
             about=about,

@@ -111,12 +111,15 @@ def test_what_bears_on_the_result_is_in_the_id(write: Write, change: dict[str, s
 
 def test_a_change_can_be_answered_with_the_field(write: Write) -> None:
     before, after = one(write()), one(write(grpo="{beta: 0.1}", batch="{prompts: 8}"))
-    assert identity.changed_fields(before.identity, after.identity) == [
-        "batch.prompts",
-        "grpo.beta",
+    assert identity.differences(before.identity, after.identity) == [
+        ("batch.prompts", 16, 8),
+        ("grpo.beta", 0.0, 0.1),
     ]
-    assert identity.changed_fields(before.identity, before.identity) == []
-    assert identity.changed_fields({"a": 1}, {"a": {"b": 1}, "c": 0}) == ["a", "c"]
+    assert identity.differences(before.identity, before.identity) == []
+    assert identity.differences({"a": 1}, {"a": {"b": 1}, "c": 0}) == [
+        ("a", 1, {"b": 1}),
+        ("c", None, 0),
+    ]
 
 
 def test_samples_of_the_base_model_are_shared_and_those_of_a_trial_are_not(write: Write) -> None:
