@@ -5,6 +5,7 @@ import anyway. Memory and rates are models with stated errors; measured rates re
 the caller has records.
 """
 
+from zoo.manifest.fit.cost import Disk, TrialCost, trial_cost
 from zoo.manifest.fit.lengths import Lengths, expected
 from zoo.manifest.fit.memory import Memory
 from zoo.manifest.fit.place import (
@@ -14,14 +15,26 @@ from zoo.manifest.fit.place import (
     micro_batch,
     place,
 )
+from zoo.manifest.fit.rates import Hours, Measured, Rate, measured_rates
+from zoo.manifest.fit.sweep import SweepCost, forecloses, sweep_cost
 
 __all__ = [
+    "Disk",
+    "Hours",
     "Lengths",
+    "Measured",
     "Memory",
     "Placement",
+    "Rate",
+    "SweepCost",
+    "TrialCost",
     "expected",
     "fits_each",
+    "forecloses",
     "longest_sequence",
+    "measured_rates",
     "micro_batch",
     "place",
+    "sweep_cost",
+    "trial_cost",
 ]
