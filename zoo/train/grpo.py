@@ -14,7 +14,8 @@ from zoo.data import load, model_folder, render
 from zoo.data.resolve import LocalResolver
 from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
-from zoo.train.config import context_tokens, grpo_arguments
+from zoo.manifest.fit import longest_sequence
+from zoo.train.config import grpo_arguments
 from zoo.train.session import Session
 
 
@@ -172,7 +173,7 @@ class _Engine:
             context = AutoConfig.from_pretrained(self.folder).max_position_embeddings
             llm = LLM(
                 model=str(self.folder),
-                max_model_len=context_tokens(trial, context),
+                max_model_len=longest_sequence(trial, context),
                 gpu_memory_utilization=profile.vllm_gpu_memory_utilization,
                 dtype=profile.engine_dtype,
             )

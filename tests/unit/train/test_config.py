@@ -1,14 +1,9 @@
+from tests.support.study_models import profile
+from tests.support.study_models import trial as study_trial
 from tests.support.trials import manifest, trials_of
 from zoo.catalog import Batch, Catalog, ComputeProfile
-from zoo.train.config import context_tokens, grpo_arguments, micro_batch
-
-
-def test_the_micro_batch_is_a_divisor_so_the_effective_batch_never_depends_on_compute() -> None:
-    batch = Batch(prompts=12, num_generations=8, updates=2)
-    for wanted in (1, 5, 7, 16, 48, 1000):
-        micro = micro_batch(batch, wanted)
-        assert micro <= max(wanted, 1)
-        assert 48 % micro == 0
+from zoo.manifest.fit import place
+from zoo.train.config import grpo_arguments
 
 
 def test_a_round_is_one_generation_phase_and_its_updates(tmp_path) -> None:
@@ -51,5 +46,28 @@ def test_the_engine_is_sized_for_training_and_evaluation_and_never_beyond_the_mo
     tmp_path,
 ) -> None:
     trial = trials_of(manifest(tmp_path))[0]
-    assert context_tokens(trial, 2048) == 64 + 1024
-    assert context_tokens(trial, 512) == 512
+    laptop = Catalog().get(ComputeProfile, "laptop")
+    for context, wanted in ((2048, 64 + 1024), (512, 512)):
+        arguments = grpo_arguments(trial, laptop, "out", context)
+        assert arguments["vllm_max_model_length"] == wanted
+
+
+def test_a_pinned_micro_batch_reaches_trl(tmp_path) -> None:
+    trial = trials_of(manifest(tmp_path))[0]
+    pinned = Batch(prompts=16, num_generations=8, updates=4, micro_batch=2)
+    arguments = grpo_arguments(
+        trial.model_copy(update={"batch": pinned}),
+        Catalog().get(ComputeProfile, "laptop"),
+        "out",
+        2048,
+    )
+    assert arguments["per_device_train_batch_size"] == 2
+    assert arguments["gradient_accumulation_steps"] == 16
+
+
+def test_on_a_known_gpu_the_plans_placement_is_what_runs() -> None:
+    planned, made = profile(1), study_trial("qwen2.5-1.5b")
+    arguments, placed = grpo_arguments(made, planned, "out", 32768), place(made, planned)
+    assert arguments["per_device_train_batch_size"] == placed.micro_batch
+    assert arguments["gradient_accumulation_steps"] == placed.accumulation
+    assert arguments["vllm_gpu_memory_utilization"] == placed.utilisation

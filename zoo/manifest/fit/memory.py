@@ -1,0 +1,125 @@
+"""Memory of one GPU of a trial, by part: what training holds, what generation holds, and which of
+the two is the peak.
+
+As zoo trains today: full fine-tuning with float32 weights, gradients and Adam under mixed
+precision, the reference model in float32 where there is a KL term, vLLM in the same process. Over
+several GPUs trainer and reference are sharded (ZeRO-3, FSDP). Nothing here knows of cards of GPUs,
+batches or manifests; `place` asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from zoo.catalog import Geometry
+
+GIB = 2**30
+
+WEIGHT_BYTES = 4  # float32; TRL's default and zoo's (trl/trainer/utils.py:1332)
+GRADIENT_BYTES = 4
+ADAM_BYTES = 8  # two float32 moments
+ADAM_8BIT_BYTES = 2
+CONTEXT_GIB = 1.0  # CUDA context and NCCL: 0.6 to 1.5 GiB a process
+ENGINE_GIB = 2.0  # vLLM's own activations and CUDA graphs
+
+# Activations under gradient checkpointing, in bytes a token: 2 x hidden x (layers + 20): one 16-bit
+# residual a layer, and what the layer in hand needs. Fitted to the estimates for micro-batches of
+# 4 x 3,072 tokens, which it meets within 5 %; they are themselves good to 40 %.
+LAYER_IN_HAND = 20
+# Without it: 34 bytes x hidden a layer and token (arXiv:2205.05198 section 4.1, without the
+# attention matrix, which flash attention does not store).
+WHOLE_LAYER_BYTES = 34
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """GiB on each GPU, by part. `kv_cache` is what the engine reserves beside its weights; `asleep`
+    says whether the engine gives weights and cache back while the trainer works."""
+
+    weights: float
+    gradients: float
+    optimiser: float
+    reference: float
+    """The frozen model of the KL term; 0 where beta is 0."""
+    gathered: float
+    """The largest block that a sharded trainer holds whole; 0 on one GPU."""
+    activations: float
+    context: float
+    engine_weights: float
+    kv_cache: float
+    engine_other: float
+    """vLLM's activations and CUDA graphs."""
+    asleep: bool
+
+    @property
+    def persistent(self) -> float:
+        """What the trainer holds all the time; TRL offloads none of it during generation."""
+        return self.weights + self.gradients + self.optimiser + self.reference
+
+    @property
+    def engine(self) -> float:
+        """What vLLM holds while it generates."""
+        return self.engine_weights + self.kv_cache + self.engine_other
+
+    @property
+    def training(self) -> float:
+        """Peak of forward, backward and update."""
+        engine = 0.0 if self.asleep else self.engine
+        return self.persistent + self.gathered + self.activations + self.context + engine
+
+    @property
+    def generation(self) -> float:
+        """Peak while responses are sampled; weights reach the engine through the gathered block."""
+        return self.persistent + self.gathered + self.context + self.engine
+
+    @property
+    def peak(self) -> float:
+        """The larger of the two phases."""
+        return max(self.training, self.generation)
+
+    def parts(self) -> dict[str, float]:
+        """Part -> GiB, in the order of the fields."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "asleep"}
+
+
+def trainer_bytes(parameters: int, adam: float = ADAM_BYTES) -> float:
+    """Bytes of weights, gradients and optimiser of a full fine-tuning: 16 a parameter, 10 with
+    8-bit Adam."""
+    return parameters * (WEIGHT_BYTES + GRADIENT_BYTES + adam)
+
+
+def adam_bytes(optim: str) -> float:
+    """Bytes a parameter of the optimiser's state, by TRL's `optim`."""
+    return ADAM_8BIT_BYTES if "8bit" in optim else ADAM_BYTES
+
+
+def activation_bytes(geometry: Geometry, tokens: int, checkpointing: bool = True) -> float:
+    """Bytes of activations of one micro-batch of `tokens` tokens, padding counted. The output layer
+    is fused with the loss, so no logits are stored."""
+    if checkpointing:
+        return 2.0 * tokens * geometry.hidden * (geometry.layers + LAYER_IN_HAND)
+    return float(WHOLE_LAYER_BYTES * tokens * geometry.hidden * geometry.layers)
+
+
+def kv_bytes(geometry: Geometry, tokens: int, tensor_parallel: int = 1) -> float:
+    """Bytes of keys and values of `tokens` tokens on one of `tensor_parallel` GPUs; key heads are
+    copied once there are more GPUs than heads."""
+    return geometry.kv_bytes_per_token * tokens / min(tensor_parallel, geometry.kv_heads)
+
+
+def layer_parameters(geometry: Geometry) -> int:
+    """Parameters of one dense layer (attention, gated feed-forward, two norms); biases left out."""
+    attention = 2 * geometry.hidden * geometry.head_dim * (geometry.heads + geometry.kv_heads)
+    return attention + 3 * geometry.hidden * geometry.ffn + 2 * geometry.hidden
+
+
+def dense_parameters(geometry: Geometry) -> int:
+    """Parameters of a dense model of this geometry; biases left out."""
+    embeddings = geometry.vocab * geometry.hidden * (1 if geometry.tied else 2)
+    return embeddings + geometry.layers * layer_parameters(geometry) + geometry.hidden
+
+
+def gathered_bytes(geometry: Geometry) -> float:
+    """Bytes of the largest block that is made whole at once: a layer or the embedding."""
+    embedding = geometry.vocab * geometry.hidden
+    return WEIGHT_BYTES * max(float(embedding), float(layer_parameters(geometry)))
