@@ -1,17 +1,22 @@
 """YAML as people mean it: the YAML 1.2 core schema, positions kept, every repeated key reported.
 
 PyYAML alone reads `1e-6` as text, `no` as False and the last of two equal keys in silence. This
-loader composes nodes with PyYAML and builds plain values itself, remembering line and column of
-every key and value. Size, depth and number of nodes are bounded before anything is built, so a
-hostile file costs nothing. No tags, no objects, no merge keys.
+loader takes PyYAML's events and builds plain values itself, in one pass, remembering line and
+column of every key and value. Size, depth and number of values are bounded as they come, so a
+hostile file costs nothing. No tags, no aliases, no objects, no merge keys.
+
+libyaml reads a text first, where PyYAML has it (ten times as fast). Whatever it or this loader
+finds wrong is read again by the pure parser, so that messages never depend on what is installed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -20,6 +25,13 @@ from zoo.errors import Fault, InputError
 MAX_BYTES, MAX_NODES, MAX_DEPTH, MAX_DIGITS = 1_000_000, 20_000, 50, 1_000
 KeyPath = tuple[str | int, ...]
 
+# Where the two parsers may differ: tabs, byte order marks, unusual line ends, directives, and a
+# comment that touches the head of a block scalar.
+_UNUSUAL = re.compile(
+    r"[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    r"|^%|[|>][-+0-9]*#",
+    re.MULTILINE,
+)
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS = {
@@ -95,84 +107,140 @@ def read(path: Path | str) -> Document:
 
 def parse(text: str, file: str = "<text>") -> Document:
     """Build a YAML text; see `read`."""
-    document = Document(file, text.splitlines())
+    if yaml.__with_libyaml__ and not _UNUSUAL.search(text):
+        with suppress(yaml.YAMLError, InputError):
+            return _Reader(text, file, fast=True).document()
     try:
-        _bound(text, document)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        return _Reader(text, file, fast=False).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(filter(None, (error.context, error.problem)))
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise InputError(document.fault_at(*where, f"not YAML: {problem}")) from error
+        raise InputError(_empty(text, file).fault_at(*where, f"not YAML: {problem}")) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise InputError(
-            document.fault_at(line, 1, f"not YAML: {error.reason} (character {error.character!r})")
-        ) from error
-    faults: list[Fault] = []
-    if node is not None:
-        document.data = _build(node, (), document, faults)
-    if faults:
-        raise InputError(faults)
-    return document
+        found = f"not YAML: {error.reason} (character {error.character!r})"
+        raise InputError(_empty(text, file).fault_at(line, 1, found)) from error
+    except (ValueError, OverflowError) as error:  # PyYAML decodes "\UFFFFFFFF" unchecked
+        found = "not YAML: an escape that is no character"
+        raise InputError(Fault(file, found)) from error
 
 
-def _bound(text: str, document: Document) -> None:
-    """Refuse aliases, tags, depth and node counts before anything walks the tree."""
-    depth = nodes = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        at = (event.start_mark.line + 1, event.start_mark.column + 1)
+def _empty(text: str, file: str) -> Document:
+    return Document(file, text.splitlines())
+
+
+class _Reader:
+    """One pass over the events of a text, from libyaml (`fast`) or from the pure parser."""
+
+    def __init__(self, text: str, file: str, *, fast: bool) -> None:
+        self._document = _empty(text, file)
+        self._fast = fast
+        loader = yaml.CSafeLoader if fast else yaml.SafeLoader
+        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=loader)
+        self._faults: list[Fault] = []
+        self._open: list[bool] = []  # of the collections around: whether `[...]` or `{...}`
+        self._values = 0
+
+    def document(self) -> Document:
+        """The text as plain values.
+
+        Raises:
+            yaml.YAMLError: not YAML.
+            InputError: what this loader refuses; repeated keys all at once.
+        """
+        for event in self._events:
+            if isinstance(event, yaml.NodeEvent):
+                self._document.data = self._build(self._bounded(event), ())
+            elif isinstance(event, yaml.DocumentStartEvent) and self._values:
+                self._refuse(event, "a second document", "one document a file")
+        if self._faults:
+            raise InputError(self._faults)
+        return self._document
+
+    def _next(self) -> yaml.Event:
+        return self._bounded(next(self._events))
+
+    def _bounded(self, event: yaml.Event) -> yaml.Event:
+        """The event, unless it is an alias, has a tag, or lies beyond the bounds."""
+        if isinstance(event, yaml.CollectionEndEvent):
+            self._open.pop()
+            return event
         if isinstance(event, yaml.AliasEvent):
-            raise InputError(document.fault_at(*at, "an alias (`*name`)", "the value written out"))
-        if isinstance(event, yaml.DocumentStartEvent) and nodes:
-            raise InputError(document.fault_at(*at, "a second document", "one document a file"))
+            self._refuse(event, "an alias (`*name`)", "the value written out")
         if tag := getattr(event, "tag", None):
-            raise InputError(document.fault_at(*at, f"a tag ({tag})", "a plain value"))
-        if isinstance(event, yaml.NodeEvent):
-            nodes += 1
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH or nodes > MAX_NODES:
+            self._refuse(event, f"a tag ({tag})", "a plain value")
+        self._values += 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            self._open.append(bool(event.flow_style))
+        if len(self._open) > MAX_DEPTH or self._values > MAX_NODES:
             limit = f"at most {MAX_DEPTH} levels and {MAX_NODES:,} values"
-            raise InputError(document.fault_at(*at, "too deep or too many values", limit))
+            self._refuse(event, "too deep or too many values", limit)
+        return event
 
+    def _refuse(self, event: yaml.Event, found: str, expected: str) -> NoReturn:
+        raise InputError(self._document.fault_at(*_place(event), found, expected))
 
-def _build(node: yaml.Node, path: KeyPath, document: Document, faults: list[Fault]) -> Any:
-    at = (node.start_mark.line + 1, node.start_mark.column + 1)
-    document.values[path] = at
-    if isinstance(node, yaml.ScalarNode):
-        return _scalar(node, at, document, faults)
-    if isinstance(node, yaml.SequenceNode):
-        return [_build(item, (*path, i), document, faults) for i, item in enumerate(node.value)]
-    built: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key_at = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        if not isinstance(key_node, yaml.ScalarNode):
-            faults.append(document.fault_at(*key_at, "a key that is no plain word", "a word"))
-            continue
-        key = key_node.value
-        if key in built:
-            first = document.keys[(*path, key)][0]
-            faults.append(
-                document.fault_at(*key_at, f"'{key}' again", hint=f"first given on line {first}")
-            )
-            continue
-        document.keys[(*path, key)] = key_at
-        built[key] = _build(value_node, (*path, key), document, faults)
-    return built
+    def _build(self, event: yaml.Event, path: KeyPath) -> Any:
+        document = self._document
+        document.values[path] = _place(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[Any] = []
+            while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+                items.append(self._build(event, (*path, len(items))))
+            return items
+        built: dict[str, Any] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            at = _place(event)
+            if not isinstance(event, yaml.ScalarEvent):
+                self._fault(at, "a key that is no plain word", "a word")
+                self._skip(event)
+                self._skip(self._next())
+            elif (key := self._text(event)) in built:
+                first = document.keys[(*path, key)][0]
+                self._fault(at, f"'{key}' again", hint=f"first given on line {first}")
+                self._skip(self._next())
+            else:
+                document.keys[(*path, key)] = at
+                built[key] = self._build(self._next(), (*path, key))
+        return built
 
+    def _skip(self, event: yaml.Event) -> None:
+        """Pass over a value."""
+        outside = len(self._open) - isinstance(event, yaml.CollectionStartEvent)
+        while len(self._open) > outside:
+            self._next()
 
-def _scalar(
-    node: yaml.ScalarNode, at: tuple[int, int], document: Document, faults: list[Fault]
-) -> Any:
-    text = node.value
-    if node.style is not None:  # quoted or block: text, as written
+    def _fault(self, at: tuple[int, int], found: str, expected: str = "", hint: str = "") -> None:
+        self._faults.append(self._document.fault_at(*at, found, expected, hint))
+
+    def _text(self, event: yaml.ScalarEvent) -> str:
+        text = event.value
+        if not event.style:
+            # libyaml places an empty value elsewhere and takes `[a?b]`, which PyYAML refuses.
+            if self._fast and (not text or ("?" in text and self._open and self._open[-1])):
+                raise yaml.YAMLError("left to the pure parser")
+        elif wrong := yaml.reader.Reader.NON_PRINTABLE.search(text):
+            found = f"the control character {wrong[0]!r}, written as an escape"
+            self._fault(_place(event), found, "text that can be printed")
         return text
-    if text in _WORDS:
-        return _WORDS[text]
-    if not _INT.fullmatch(text):
-        return float(text) if _FLOAT.fullmatch(text) else text
-    if len(text) > MAX_DIGITS:
-        faults.append(document.fault_at(*at, "a whole number that is too long", "quotes, if text"))
-        return None
-    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Any:
+        text = self._text(event)
+        if event.style:  # quoted or block: text, as written
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if not _INT.fullmatch(text):
+            return float(text) if _FLOAT.fullmatch(text) else text
+        if len(text) > MAX_DIGITS:
+            found = "a whole number that is too long"
+            self._fault(_place(event), found, "quotes, if text")
+            return None
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+
+
+def _place(event: yaml.Event) -> tuple[int, int]:
+    return (event.start_mark.line + 1, event.start_mark.column + 1)

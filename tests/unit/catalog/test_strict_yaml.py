@@ -7,12 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zoo.catalog import strict_yaml
 from zoo.catalog.strict_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from zoo.errors import InputError
+
+ROOT = Path(__file__).parents[3]
+FILES = sorted([*ROOT.glob("zoo/catalog/*/*.yaml"), *ROOT.glob("experiments/*.yaml")])
 
 
 def value(text: str) -> object:
@@ -154,6 +158,27 @@ def test_control_characters_are_refused(text: str) -> None:
     assert "file.yaml:1:1: not YAML" in message(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "character"),
+    [(r"a\0b", r"\x00"), (r"\e[2J", r"\x1b"), (r"\ud83d\ude00", r"\ud83d")],
+)
+def test_control_characters_do_not_come_in_as_escapes_either(text: str, character: str) -> None:
+    found = f"the control character '{character}', written as an escape"
+    assert message(f'a: 1\nb: "{text}"') == (
+        f'file.yaml:2:4: {found}; expected text that can be printed\n    b: "{text}"\n       ^'
+    )
+    assert found in message(f'"{text}": 1')
+
+
+@pytest.mark.parametrize("escape", [r"\UFFFFFFFF", r"\U00110000"])
+def test_an_escape_beyond_unicode_is_refused(escape: str) -> None:
+    assert message(f'a: "{escape}"') == "file.yaml: not YAML: an escape that is no character"
+
+
+def test_an_anchor_that_nothing_refers_to_is_harmless() -> None:
+    assert strict_yaml.parse("a: &x [1]\nb: &x 2").data == {"a": [1], "b": 2}
+
+
 def test_a_file_with_a_byte_order_mark_reads_like_one_without(tmp_path: Path) -> None:
     path = tmp_path / "bom.yaml"
     path.write_bytes(b"\xef\xbb\xbfname: x\n")
@@ -201,6 +226,70 @@ def test_places_are_kept_for_keys_and_values() -> None:
 def test_any_text_gives_values_or_an_input_error(text: str) -> None:
     with suppress(InputError):
         assert strict_yaml.parse(text).lines == text.splitlines()
+
+
+FRAGMENTS = [
+    *(
+        ": ",
+        "- ",
+        "? ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "  ",
+        ", ",
+        " #",
+        "[",
+        "]",
+        "{",
+        "}",
+        "|\n",
+        ">-\n",
+    ),
+    *(
+        '"',
+        "'",
+        "\\n",
+        "\\x00",
+        "\\u12ab",
+        "&a ",
+        "*a",
+        "!",
+        "!!str ",
+        "---\n",
+        "...\n",
+        "%YAML 1.2\n",
+    ),
+    *("a", "b: ", "1e5", "true", "?", "\u00e9", "\U0001f600", "\r\n", "\t", "\u2028", "\ufeff"),
+]
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML was built without libyaml")
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=16).map("".join))
+@example("{a, b: , c}")
+@example("{a: b?c}")
+@example(">#x")
+@example("a: |\n  x\n\nb: >-\n  p q\n  r\n")
+def test_a_text_reads_alike_with_and_without_libyaml(text: str) -> None:
+    def found() -> object:
+        try:
+            document = strict_yaml.parse(text)
+        except InputError as error:
+            return str(error)
+        return repr(document.data), document.values, document.keys
+
+    fast = found()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml, "__with_libyaml__", False)
+        assert found() == fast
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_cards_and_manifests_are_read_by_libyaml_alone(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(yaml, "SafeLoader")
+        assert strict_yaml.parse(text).data["name"]
 
 
 @given(st.floats(allow_nan=False) | st.integers(-(10**30), 10**30))
