@@ -115,6 +115,32 @@ def chosen(trials: list[Trial], only: tuple[str, ...]) -> list[Trial]:
     return left
 
 
+def one_trial(made: Plan, word: str) -> Trial:
+    """The trial that `word` means: its id, a part of it that fits only one, or its number in the
+    plan, from 0.
+
+    Raises:
+        InputError: none, or more than one.
+    """
+    trials = made.chosen
+    if word.isdigit() and int(word) < len(trials):
+        return trials[int(word)]
+    found = [t for t in trials if t.id == word] or [t for t in trials if word in t.id]
+    if len(found) == 1:
+        return found[0]
+    hint = f"it fits: {_some([t.id for t in found])}" if found else ""
+    hint = hint or did_you_mean(word, [t.id for t in trials])
+    hint = hint or f"there are: {_some([t.id for t in trials])}"
+    if word.isdigit():
+        hint = f"there are {len(trials)}, counted from 0"
+    how = "more than one trial" if found else "no trial"
+    raise InputError(Fault("trial", f"'{word}' names {how} of '{made.name}'", hint=hint))
+
+
+def _some(ids: list[str]) -> str:
+    return ", ".join(ids[:12]) + (f" and {len(ids) - 12} more" if len(ids) > 12 else "")
+
+
 def _said(trial: Trial, axis: str) -> str:
     if axis in ("seed", "id"):
         return str(getattr(trial, axis))
@@ -196,6 +222,14 @@ def count_gpus() -> int:
     if visible is None or told.returncode != 0:
         return found if told.returncode == 0 else 0
     return min(found, len([v for v in visible.split(",") if v.strip() not in ("", "-1")]))
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def as_json(data: object) -> str:

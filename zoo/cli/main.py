@@ -7,10 +7,15 @@ Exit status: 0 done, 1 some trials failed or what lies on disk cannot be used, 2
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from zoo.cli.context import Words
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 cards_option = click.option(
@@ -19,6 +24,34 @@ cards_option = click.option(
 profile_option = click.option(
     "--on", "profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]"
 )
+set_option = click.option(
+    "--set", "sets", multiple=True, metavar="A.B=C", help="Change the manifest for this command."
+)
+only_option = click.option(
+    "--only", multiple=True, metavar="AXIS=PATTERN", help="Only these trials, e.g. 'model=qwen*'."
+)
+rehearse_option = click.option(
+    "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."
+)
+
+
+def which_plan(command: Callable[..., int]) -> Callable[..., int]:
+    """The options that say which plan is meant, handed on as `Words`."""
+
+    @functools.wraps(command)
+    def run(
+        *words: Any,
+        cards: tuple[str, ...],
+        sets: tuple[str, ...],
+        only: tuple[str, ...],
+        rehearse: bool,
+        **more: Any,
+    ) -> int:
+        from zoo.cli.context import Words
+
+        return command(*words, words=Words(cards, sets, only, rehearse), **more)
+
+    return set_option(only_option(rehearse_option(cards_option(run))))
 
 
 @click.group(context_settings=CONTEXT)
@@ -34,20 +67,29 @@ def cli() -> None:
 @cli.command()
 @click.argument("manifest")
 @click.option("--json", "json_", is_flag=True, help="For programs.")
+@click.option("--explain", metavar="ID", help="Why one trial runs, and what it is made of.")
+@click.option("--diff", is_flag=True, help="Only what changed since the sweep last started.")
+@click.option("--all", "all_", is_flag=True, help="A line for every trial, however many.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 where there is work.")
 @profile_option
-@cards_option
-def plan(
-    manifest: str,
-    json_: bool,
-    detailed_exitcode: bool,
-    profile: str | None,
-    cards: tuple[str, ...],
-) -> int:
-    """Show every trial of a MANIFEST, and which would run and why. Runs and writes nothing."""
-    from zoo.cli.plan import show
+@which_plan
+def plan(manifest: str, words: Words, **how: Any) -> int:
+    """Show what a MANIFEST runs, why, and what it costs. Runs and writes nothing."""
+    from zoo.cli.plan import How, show
 
-    return show(manifest, cards, profile, json_=json_, detailed=detailed_exitcode)
+    return show(manifest, words, How(**how))
+
+
+@cli.command()
+@click.argument("manifest")
+@click.option("--trial", default="0", metavar="N|ID", help="Which one. [default: 0, the first]")
+@click.option("--json", "json_", is_flag=True, help="For programs.")
+@which_plan
+def show(manifest: str, words: Words, trial: str, json_: bool) -> int:
+    """Print one trial of a MANIFEST fully resolved, each value with where it came from."""
+    from zoo.cli.show import show as show_trial
+
+    return show_trial(manifest, words, trial, json_=json_)
 
 
 @cli.command()
@@ -59,65 +101,59 @@ def plan(
 )
 @click.option("--concurrency", type=click.IntRange(min=1), help="Trials at a time.")
 @click.option("--bare", is_flag=True, help="Only run trials: no MLflow, no report.")
+@click.option("--relock", is_flag=True, help="Accept cards and digests that moved since the lock.")
 @profile_option
-@cards_option
-def sweep(
-    manifest: str,
-    executor: str | None,
-    concurrency: int | None,
-    bare: bool,
-    profile: str | None,
-    cards: tuple[str, ...],
-) -> int:
+@which_plan
+def sweep(manifest: str, words: Words, **how: Any) -> int:
     """Run what is left of a MANIFEST, then write its report. Finished trials are never redone."""
-    from zoo.cli.sweep import run
+    from zoo.cli.sweep import How, run
 
-    return run(manifest, cards, profile, executor, concurrency, bare=bare)
+    return run(manifest, words, How(**how))
 
 
 @cli.command()
 @click.argument("name")
-@cards_option
-def report(name: str, cards: tuple[str, ...]) -> int:
+@which_plan
+def report(name: str, words: Words) -> int:
     """Write the report of a sweep, finished or not."""
     from zoo.cli.sweep import report as write
 
-    return write(name, cards)
+    return write(name, words)
 
 
 @cli.command()
 @click.argument("name")
 @click.option("--json", "json_", is_flag=True, help="For programs.")
-@cards_option
-def status(name: str, json_: bool, cards: tuple[str, ...]) -> int:
+@which_plan
+def status(name: str, words: Words, json_: bool) -> int:
     """Where each trial of a sweep is, and who runs it."""
     from zoo.cli.status import show
 
-    return show(name, cards, json_=json_)
+    return show(name, words, json_=json_)
 
 
 @cli.command()
 @click.argument("name")
 @click.argument("trial")
 @click.option("-n", "lines", type=click.IntRange(min=1), help="Only the last so many lines.")
-@cards_option
-def logs(name: str, trial: str, lines: int | None, cards: tuple[str, ...]) -> int:
+@which_plan
+def logs(name: str, trial: str, words: Words, lines: int | None) -> int:
     """Print the log of a TRIAL (its id, or a part of it that fits only one)."""
     from zoo.cli.status import logs as show
 
-    return show(name, trial, cards, lines)
+    return show(name, trial, words, lines)
 
 
 @cli.command()
 @click.argument("name", required=False)
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
-@cards_option
-def ui(name: str | None, port: int, host: str, cards: tuple[str, ...]) -> int:
+@which_plan
+def ui(name: str | None, words: Words, port: int, host: str) -> int:
     """Serve the MLflow pages of all sweeps; with NAME, bring that one up to date first."""
     from zoo.cli.sweep import serve
 
-    return serve(name, cards, port, host)
+    return serve(name, words, port, host)
 
 
 @cli.command()

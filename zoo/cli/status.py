@@ -6,19 +6,19 @@ from collections import deque
 
 import click
 
-from zoo.cli.context import as_json, plan
-from zoo.cli.plan import as_data, summary
-from zoo.cli.sweep import shown
-from zoo.errors import Fault, InputError, did_you_mean
+from zoo.cli.context import Words, as_json, one_trial, plan, shown
+from zoo.cli.plan_data import counts, trial_rows
+from zoo.cli.plan_text import summary
+from zoo.errors import Fault, InputError
 from zoo.orchestrate import driver, processes
 from zoo.orchestrate.todo import look
 from zoo.orchestrate.watch import Watch
 
 
-def show(name: str, cards: tuple[str, ...], *, json_: bool) -> int:
+def show(name: str, words: Words, *, json_: bool) -> int:
     """Print each trial's state; running ones with their round."""
-    made = plan(name, cards)
-    todo = look(made.trials, made.store)
+    made = plan(name, words)
+    todo = look(made.chosen, made.store, made.changes.changed)
     holder = driver.holder(made.store, made.name)
     running = {
         item.trial.id
@@ -26,7 +26,7 @@ def show(name: str, cards: tuple[str, ...], *, json_: bool) -> int:
         if (note := processes.read_note(made.store.train(item.trial.id))) and note.leader_alive
     }
     if json_:
-        data = as_data(made, todo)
+        data = {"name": made.name, "counts": counts(todo), "trials": trial_rows(todo)}
         click.echo(as_json(data | {"running": sorted(running), "driver": holder}))
         return 0
     views = Watch([item.trial for item in todo.items], made.store, 1, running=True).views
@@ -45,19 +45,13 @@ def show(name: str, cards: tuple[str, ...], *, json_: bool) -> int:
     return 0
 
 
-def logs(name: str, trial: str, cards: tuple[str, ...], lines: int | None) -> int:
+def logs(name: str, trial: str, words: Words, lines: int | None) -> int:
     """Print a trial's log."""
-    made = plan(name, cards)
-    ids = [t.id for t in made.trials]
-    found = [id_ for id_ in ids if trial == id_] or [id_ for id_ in ids if trial in id_]
-    if len(found) != 1:
-        hint = f"it fits: {', '.join(found)}" if found else did_you_mean(trial, ids)
-        hint = hint or f"there are: {', '.join(ids)}"
-        how = "more than one trial" if found else "no trial"
-        raise InputError(Fault("trial", f"'{trial}' names {how} of '{made.name}'", hint=hint))
-    path = made.store.train(found[0]) / "log.txt"
+    made = plan(name, words)
+    found = one_trial(made, trial)
+    path = made.store.train(found.id) / "log.txt"
     if not path.is_file():
-        raise InputError(Fault("trial", f"'{found[0]}' has no log yet ({shown(path)})"))
+        raise InputError(Fault("trial", f"'{found.id}' has no log yet ({shown(path)})"))
     with path.open(encoding="utf-8", errors="replace") as stream:
         for line in deque(stream, maxlen=lines) if lines else stream:
             click.echo(line.rstrip("\n"))

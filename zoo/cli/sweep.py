@@ -9,69 +9,83 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from zoo.cli.context import Plan, plan, profile_of
-from zoo.cli.plan import summary
+from zoo.cli.context import Plan, Words, plan, profile_of, shown
+from zoo.cli.plan_text import change_lines, summary
+from zoo.cli.ready import must_be_ready
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
-from zoo.orchestrate.todo import look
+from zoo.orchestrate.todo import Todo, look
 
 
-def run(
-    name: str,
-    cards: tuple[str, ...],
-    profile: str | None,
-    executor: str | None,
-    concurrency: int | None,
-    *,
-    bare: bool = False,
-) -> int:
-    """Run what is left of a sweep; returns the exit status. `bare`: no MLflow, no report."""
+@dataclass(frozen=True)
+class How:
+    """How a sweep runs. `bare`: no MLflow, no report; `relock`: accept what moved."""
+
+    profile: str | None = None
+    executor: str | None = None
+    concurrency: int | None = None
+    bare: bool = False
+    relock: bool = False
+
+
+def run(name: str, words: Words, how: How) -> int:
+    """Run what is left of a sweep; returns the exit status."""
     begun = time.monotonic()
-    made = plan(name, cards)
-    chosen = profile_of(made.catalog, profile, concurrency)
-    todo = look(made.trials, made.store)
+    made = plan(name, words)
+    chosen = profile_of(made.catalog, how.profile, how.concurrency)
+    todo = look(made.chosen, made.store, made.changes.changed)
     if not todo.left:
-        click.echo(f"{made.name}: nothing to do, all {len(todo.items)} trials are done")
-        if not bare:
-            if not (made.folder / "report.html").is_file():
-                _write_report(made)
-            _tell_where(made)
-        return 0
+        return _nothing_to_do(made, todo, how)
+    must_be_ready(made, todo, chosen, relock=how.relock)
     click.echo(f"{made.name}: {summary(todo)}")
+    for line in change_lines(made.changes):
+        click.echo(line)
     made.resolver.save()
-    kind = executor or ("local" if made.simulated else chosen.executor)
-    sweep = driver.Sweep(made.manifest, made.trials, made.store, made.folder, chosen)
+    kind = how.executor or ("local" if made.simulated else chosen.executor)
+    sweep = driver.Sweep(
+        made.manifest, made.chosen, made.store, made.folder, chosen, tuple(made.trials)
+    )
     status = driver.run(
         sweep,
         lambda: _executor(kind, sweep, made),
         display(sys.stdout),
-        mirror=None if bare else lambda: _mirror(made),
-        report=lambda: None if bare else _report_or_excuse(made),
+        mirror=None if how.bare else lambda: _mirror(made),
+        report=lambda: None if how.bare else _report_or_excuse(made),
     )
-    _conclude(made, status, time.monotonic() - begun, bare)
+    _conclude(made, status, time.monotonic() - begun, how.bare)
     return status
 
 
-def report(name: str, cards: tuple[str, ...]) -> int:
+def _nothing_to_do(made: Plan, todo: Todo, how: How) -> int:
+    click.echo(f"{made.name}: nothing to do, all {len(todo.items)} trials are done")
+    if not how.bare:
+        if not (made.folder / "report.html").is_file():
+            _write_report(made)
+        _tell_where(made)
+    return 0
+
+
+def report(name: str, words: Words) -> int:
     """Write the report of a sweep as it stands."""
-    made = plan(name, cards)
+    made = plan(name, words)
     click.echo(f"report: {shown(_write_report(made))}")
     return 0
 
 
-def serve(name: str | None, cards: tuple[str, ...], port: int, host: str) -> int:
+def serve(name: str | None, words: Words, port: int, host: str) -> int:
     """Serve MLflow's pages until Ctrl-C."""
     from zoo.track.mlflow import serve as run_server
     from zoo.track.store import Store
 
     if name is None:
         return run_server(Store(), port, host)
-    made = plan(name, cards)
+    made = plan(name, words)
     if not driver.holder(made.store, made.name):  # else the running sweep does it
         mirror = _mirror(made)
         symbols = {item.symbol for item in look(made.trials, made.store).items}
@@ -126,7 +140,7 @@ def _report_or_excuse(made: Plan) -> Path | None:
 
 def _conclude(made: Plan, status: int, seconds: float, bare: bool) -> None:
     """What came of it, and where to look."""
-    todo = look(made.trials, made.store)
+    todo = look(made.chosen, made.store)
     click.echo(f"\n{made.name}: {summary(todo)}  ({clock(seconds)})")
     for item in todo.items:
         if item.symbol == "!":
@@ -153,11 +167,3 @@ def _tell_where(made: Plan) -> None:
     if (page := made.folder / "report.html").is_file():
         click.echo(f"report: {shown(page)}")
     click.echo(f"MLflow: `zoo ui {made.name}` serves {made.store.mlflow_uri}")
-
-
-def shown(path: Path) -> str:
-    """A path as short as it can be said from here."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

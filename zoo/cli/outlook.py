@@ -1,0 +1,141 @@
+"""Everything that a plan knows: where trials stand, where they fit, what they cost, what their
+claims can detect, and what to think about before paying.
+
+Computed once and handed to the writers (text, JSON, one trial). Light, and writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from zoo.catalog import ComputeProfile, ModelCard
+from zoo.cli.context import Plan
+from zoo.data.resolve import model_folder
+from zoo.errors import InputError
+from zoo.manifest.fit import (
+    Placement,
+    Rate,
+    SweepCost,
+    TrialCost,
+    fits_each,
+    measured_rates,
+    place,
+    sweep_cost,
+)
+from zoo.manifest.metrics import Metric, metrics_of
+from zoo.manifest.power import Power, powers_of
+from zoo.manifest.schema import Experiment
+from zoo.manifest.trial import Trial
+from zoo.manifest.plan_warning import PlanWarning
+from zoo.manifest.warn import warnings
+from zoo.orchestrate.todo import Todo, look
+from zoo.track import pace
+from zoo.track.spread import spreads
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A plan and what follows from it."""
+
+    made: Plan
+    profile: ComputeProfile
+
+    @property
+    def experiment(self) -> Experiment:
+        """What the manifest says."""
+        return self.made.manifest.experiment
+
+    @cached_property
+    def todo(self) -> Todo:
+        """Where every chosen trial stands."""
+        return look(self.made.chosen, self.made.store, self.made.changes.changed)
+
+    @cached_property
+    def left(self) -> list[Trial]:
+        """Chosen trials that a sweep would run."""
+        return [item.trial for item in self.todo.left]
+
+    @cached_property
+    def cost(self) -> SweepCost:
+        """Of what is left to run."""
+        models = {model.name: model for t in self.left for model in (t.model, t.start)}
+        fetched = [name for name, card in models.items() if is_here(card)]
+        return sweep_cost(self.left, self.profile, self.rates, fetched)
+
+    @cached_property
+    def rates(self) -> dict[str, Rate]:
+        """Rates of this store's own records on this profile."""
+        models = sorted({trial.model.name for trial in self.made.chosen if not trial.simulated})
+        return measured_rates(pace.measured(self.made.store, models, self.profile.name))
+
+    @cached_property
+    def shapes(self) -> dict[tuple[str, ...], list[Trial]]:
+        """Trials that lie on the hardware in the same way: by model, recipe and batch."""
+        groups: dict[tuple[str, ...], list[Trial]] = {}
+        for trial in self.made.chosen:
+            batch = trial.batch
+            shape = (trial.model.name, trial.recipe, str(batch.completions), str(batch.per_update))
+            groups.setdefault((*shape, str(batch.micro_batch)), []).append(trial)
+        return groups
+
+    def placement(self, trial: Trial) -> Placement:
+        """How a trial lies on the chosen profile."""
+        return place(trial, self.profile)
+
+    def one_cost(self, trial: Trial) -> TrialCost:
+        """What one trial costs from round 0."""
+        return sweep_cost([trial], self.profile, self.rates).trials[0]
+
+    def cards(self, trial: Trial) -> dict[str, Placement]:
+        """How a trial fits each profile that names a kind of GPU."""
+        catalog = self.made.catalog
+        known = [catalog.get(ComputeProfile, name) for name in catalog.names(ComputeProfile)]
+        return fits_each(trial, [profile for profile in known if profile.gpu])
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """Every metric that the study will have."""
+        return metrics_of(self.made.trials)
+
+    @cached_property
+    def powers(self) -> list[Power]:
+        """What each verdict of each claim can detect."""
+        experiment = self.experiment
+        if not experiment.claims:
+            return []
+        asked = {name for claim in experiment.claims for name in claim.metrics}
+        final = experiment.final
+        last = 1 if final == "last" else int(final.rsplit("-", 1)[1])
+        known = [self.metrics[name] for name in sorted(asked) if name in self.metrics]
+        measured = spreads(self.made.store, known, last)
+        return powers_of(experiment, self.made.trials, measured)
+
+    @cached_property
+    def warnings(self) -> list[PlanWarning]:
+        """What to think about before paying."""
+        return warnings(self.experiment, self.made.trials, self.powers, self.estimate)
+
+    @property
+    def estimate(self) -> dict[str, float]:
+        """Figures that a budget can limit, by its names."""
+        cost = self.cost
+        found = {"disk_gib": cost.peak_bytes / GIB}
+        if cost.unit == "GPU-hours":
+            found["gpu_hours"] = cost.hours.mid
+        if cost.usd is not None:
+            found["usd"] = cost.usd.mid
+        if cost.wall_hours is not None:
+            found["hours"] = cost.wall_hours.mid
+        return found
+
+
+def is_here(card: ModelCard) -> bool:
+    """Whether a model's weights lie on this machine."""
+    try:
+        model_folder(card)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,153 @@
+"""The plan for programs: `{counts, trials, claims, warnings, cost, ...}` as plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.cli.outlook import Outlook
+from zoo.manifest import identity
+from zoo.manifest.fit import Hours, Placement
+from zoo.manifest.lock import Comparison
+from zoo.manifest.power import Power
+from zoo.manifest.trial import Trial
+from zoo.orchestrate.todo import Item, Todo
+
+
+def as_data(outlook: Outlook) -> dict[str, Any]:
+    """The whole plan. Hours are GPU-hours, or CPU-hours where the profile has no GPU (`unit`)."""
+    made, cost = outlook.made, outlook.cost
+    return {
+        "name": made.name,
+        "simulated": made.simulated,
+        "rehearsal": made.manifest.rehearse,
+        "profile": outlook.profile.name,
+        "counts": counts(outlook.todo),
+        "trials": trial_rows(outlook.todo),
+        "changes": change_rows(made.changes),
+        "claims": [power_row(power) for power in outlook.powers],
+        "warnings": [warning.as_data() for warning in outlook.warnings],
+        "placement": [placement_rows(outlook, trials) for trials in outlook.shapes.values()],
+        "cost": {
+            "unit": cost.unit,
+            "hours": _hours(cost.hours),
+            "training": _hours(cost.train),
+            "evaluation": _hours(cost.evaluation),
+            "base_models": _hours(cost.base),
+            "start": _hours(cost.start),
+            "by_arm": {
+                axis: {value: _hours(hours) for value, hours in arm.items()}
+                for axis, arm in cost.arms.items()
+            },
+            "wall_hours": _hours(cost.wall_hours),
+            "usd": _hours(cost.usd),
+            "worst_loss": _hours(cost.worst_loss),
+            "disk_bytes": round(cost.peak_bytes),
+            "download_bytes": {name: round(n) for name, n in cost.downloads.items()},
+            "rounds": sum(trial.rounds for trial in outlook.left),
+            "completions": sum(t.rounds * t.batch.completions for t in outlook.left),
+        },
+    }
+
+
+def counts(todo: Todo) -> dict[str, int]:
+    """Trials by state, all, and to run."""
+    return todo.counts | {"trials": len(todo.items), "to_run": len(todo.left)}
+
+
+def trial_rows(todo: Todo) -> list[dict[str, Any]]:
+    """One row a trial, in the plan's order."""
+    return [_trial(item) for item in todo.items]
+
+
+def _trial(item: Item) -> dict[str, Any]:
+    trial = item.trial
+    return {
+        "id": trial.id,
+        "cell": trial.cell,
+        "seed": trial.seed,
+        "symbol": item.symbol,
+        "why": item.why,
+    }
+
+
+def change_rows(changes: Comparison) -> dict[str, Any]:
+    """What moved since the lock."""
+    return {
+        "locked": changes.locked,
+        "new": len(changes.new) if changes.locked else 0,
+        "gone": [row["id"] for row in changes.gone],
+        "changed": [
+            {
+                "id": change.trial.id,
+                "was": change.old_id,
+                "kind": change.kind,
+                "fields": [{"field": f, "was": old, "is": new} for f, old, new in change.fields],
+            }
+            for change in changes.changed
+        ],
+    }
+
+
+def power_row(power: Power) -> dict[str, Any]:
+    """What one verdict of a claim can detect."""
+    return {
+        "id": power.claim.id,
+        "says": power.claim.says,
+        "kind": power.claim.kind,
+        "verdict": power.unit.label,
+        "expect": str(power.claim.expect),
+        "unit": power.measure,
+        "seeds": power.seeds,
+        "detects": power.detects,
+        "detects_corrected": power.corrected,
+        "detects_with_one_seed_more": power.one_more,
+        "needs_true_effect": power.needs,
+        "enough": power.enough,
+        "spread": None if power.spread is None else power.spread.value,
+        "spread_source": None if power.spread is None else power.spread.source,
+    }
+
+
+def placement_rows(outlook: Outlook, trials: list[Trial]) -> dict[str, Any]:
+    """How trials of one shape lie on the profile, and whether they fit each kind of GPU."""
+    trial = trials[0]
+    placed = {outlook.profile.name: outlook.placement(trial)} | outlook.cards(trial)
+    return {
+        "model": trial.model.name,
+        "trials": len(trials),
+        "profiles": {name: _placement(placement) for name, placement in placed.items()},
+    }
+
+
+def _placement(placement: Placement) -> dict[str, Any]:
+    memory = placement.memory
+    return {
+        "gpus": placement.gpus,
+        "tensor_parallel": placement.tensor_parallel,
+        "micro_batch": placement.micro_batch,
+        "accumulation": placement.accumulation,
+        "batch": placement.proof,
+        "fits": placement.fits,
+        "why": placement.why,
+        "usable_gib": placement.usable_gib,
+        "memory_gib": {} if memory is None else memory.parts() | {"peak": memory.peak},
+    }
+
+
+def explain(outlook: Outlook, trial: Trial) -> dict[str, Any]:
+    """One trial: where it stands, what its id is made of, where it fits, what it costs."""
+    (item,) = [item for item in outlook.todo.items if item.trial.id == trial.id]
+    cost = outlook.one_cost(trial)
+    return _trial(item) | {
+        "identity": trial.identity,
+        "digest": identity.digest(trial.identity),
+        "placement": _placement(outlook.placement(trial)),
+        "hours": _hours(cost.hours),
+        "unit": outlook.cost.unit,
+    }
+
+
+def _hours(hours: Hours | None) -> dict[str, Any] | None:
+    if hours is None:
+        return None
+    return {"low": hours.low, "mid": hours.mid, "high": hours.high, "source": hours.source}

@@ -1,0 +1,85 @@
+"""What must hold before a sweep starts: nothing drifted, everything is pinned and here, and the
+profile can run it. All faults at once, and nothing is started or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoo.catalog import ComputeProfile
+from zoo.cli.context import Plan
+from zoo.data.resolve import model_folder
+from zoo.errors import Fault, InputError
+from zoo.manifest.fit import place
+from zoo.manifest.identity import UNPINNED
+from zoo.manifest.trial import Trial
+from zoo.orchestrate.todo import Todo
+
+
+def must_be_ready(made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bool) -> None:
+    """Refuse a sweep that cannot go well.
+
+    Raises:
+        InputError: everything that is in the way.
+    """
+    left = [item.trial for item in todo.left]
+    faults = [] if relock else list(_drifted(made))
+    real = [trial for trial in left if not trial.simulated]
+    faults += _models(real)
+    faults += _problems(real)
+    faults += _profile(real, profile)
+    if faults:
+        raise InputError(list(dict.fromkeys(faults)))
+
+
+def _drifted(made: Plan) -> Iterator[Fault]:
+    groups: dict[str, list[str]] = {}
+    for change in made.changes.of_kind("drift"):
+        groups.setdefault(str(change), []).append(change.old_id)
+    for fields, ids in groups.items():
+        first = f"{ids[0]}{f' and {len(ids) - 1} more' if len(ids) > 1 else ''}"
+        found = f"{first}: moved since the sweep last started: {fields}"
+        hint = "put it back, or accept it: --relock (finished runs under the old ids are kept)"
+        yield Fault(str(made.folder / "plan.lock.jsonl"), found, "what the lock says", hint)
+
+
+def _models(trials: list[Trial]) -> Iterator[Fault]:
+    cards = {card.name: card for trial in trials for card in (trial.model, trial.start)}
+    for card in cards.values():
+        if not card.pinned:
+            found, expected = "is not pinned (revision: null)", "a full commit"
+            yield Fault(f"model {card.name}", found, expected, f"`zoo models pin {_name(card)}`")
+            continue
+        try:
+            model_folder(card)
+        except InputError as error:
+            yield from error.faults
+
+
+def _name(card: object) -> str:
+    repo, path = getattr(card, "repo", None), getattr(card, "source", "")
+    return getattr(card, "name", "") if path or not repo else f"hf:{repo}"
+
+
+def _problems(trials: list[Trial]) -> Iterator[Fault]:
+    sets = {t.data.name: (t.data, t.data_digest, "data") for t in trials}
+    for evaluations in {id(t.evaluations): t.evaluations for t in trials}.values():
+        for e in evaluations:
+            sets[f"benchmark/{e.benchmark.name}"] = (e.benchmark, e.digest, "benchmark")
+    for card, digest, noun in sets.values():
+        if digest == UNPINNED:
+            hint = f"`zoo data fetch {card.name}`"
+            yield Fault(f"{noun} {card.name}", "is not known by content", "its problems here", hint)
+
+
+def _profile(trials: list[Trial], profile: ComputeProfile) -> Iterator[Fault]:
+    if profile.plans_only:
+        yield Fault(f"--on {profile.name}", f"plans only: {profile.plans_only}", "another profile")
+        return
+    for trial in {(t.model.name, t.batch): t for t in trials}.values():
+        placed = place(trial, profile)
+        if placed.fits is False:
+            yield Fault(f"model {trial.model.name}", placed.why, f"room on '{profile.name}'")
+        elif not placed.driven:
+            found = f"needs {placed.where}"
+            hint = "zoo runs trials of one GPU; plan the rest with --only"
+            yield Fault(f"model {trial.model.name}", found, "one GPU a trial", hint)

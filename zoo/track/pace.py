@@ -1,0 +1,46 @@
+"""How fast trials ran on this kind of hardware: rows for the cost model, from finished records.
+
+Looks only at folders whose name begins with a model that is asked for; simulated trials, rehearsals
+and trials of another profile say nothing here. Rounds alone are timed, not start or evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo.manifest.fit.rates import Measured
+from zoo.track import journal, record
+from zoo.track.store import Store
+
+MOST = 20  # records of a model that are read
+
+
+def measured(store: Store, models: Iterable[str], profile: str) -> list[Measured]:
+    """One row a finished trial of `models` on `profile`: GPUs, response tokens and seconds of its
+    rounds.
+
+    Raises:
+        StateError: a record or journal that cannot be read.
+    """
+    rows: list[Measured] = []
+    for model in models:
+        folders = sorted(store.train("").glob(f"{model}.*"), key=lambda f: f.name)
+        for folder in folders[-MOST:]:
+            found = record.read(folder)
+            if found is None or not found.done() or found.simulated or found.rehearsal:
+                continue
+            if found.about.get("profile") != profile or found.about["cell"].get("model") != model:
+                continue
+            batch = found.identity.get("batch", {})
+            size = batch.get("prompts", 0) * batch.get("num_generations", 0)
+            rounds = journal.by_round(journal.read(folder / "metrics.jsonl"))
+            tokens = seconds = 0.0
+            for metrics in rounds.values():
+                length = metrics.get("train/completions/mean_length")
+                took = metrics.get("train/step_time")
+                if length and took:
+                    tokens += length * size
+                    seconds += took * batch.get("updates", 1)  # TRL times one update
+            if seconds:
+                rows.append(Measured(model, 1, tokens, seconds))
+    return rows
