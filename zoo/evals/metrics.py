@@ -9,8 +9,6 @@ from statistics import fmean
 
 from zoo.grading import Verdict
 
-MEASURES = ("acc", "box_ratio", "mean_length", "mean_terminated_length", "clipped_ratio")
-
 
 def measures(
     verdicts: Sequence[Verdict],
@@ -18,7 +16,7 @@ def measures(
     lengths: Sequence[int],
     finishes: Sequence[str],
 ) -> dict[str, float | None]:
-    """Measures over N responses; a measure without a case is None.
+    """Measures (`zoo.manifest.metrics.MEASURES`) over N responses; one without a case is None.
 
     `acc` is the share of CORRECT among the scored (an unreadable reference or a fault of the grader
     is counted apart, in `unscored`); `box_ratio` the share with a complete box; lengths are in

@@ -17,9 +17,10 @@ from typing import Any, Protocol
 
 from zoo.catalog import BenchmarkCard
 from zoo.data import Problem, load, render
-from zoo.evals.metrics import MEASURES, measures
+from zoo.evals.metrics import measures
 from zoo.grading import GRADER_VERSION, Grader, Item
 from zoo.manifest import identity
+from zoo.manifest.metrics import MEASURES
 from zoo.manifest.schema import Decoding
 from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import record as records

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from zoo.manifest.metrics import TRAIN_METRICS
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import outcome, record
@@ -20,23 +21,6 @@ from zoo.track.outcome import Measured, Outcome
 from zoo.track.store import Store
 
 STATES = ("done", "incomplete", "failed", "preempted", "unfinished", "missing")
-TRAIN_METRICS = (
-    "train/reward",
-    "train/reward_std",
-    "train/accuracy",
-    "train/box_ratio",
-    "train/completions/mean_length",
-    "train/completions/mean_terminated_length",
-    "train/completions/clipped_ratio",
-    "train/frac_reward_zero_std",
-    "train/entropy",
-    "train/kl",
-    "train/loss",
-    "train/grad_norm",
-    "train/sampling/sampling_logp_difference/mean",
-    "train/sampling/sampling_logp_difference/max",
-    "train/num_tokens",
-)
 PER_COMPLETION = (
     "train/reward",
     "train/accuracy",

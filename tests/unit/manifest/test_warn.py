@@ -1,0 +1,152 @@
+"""A plan warns of what can spoil a study, once for all trials that share a cause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.study_cards import manifest
+from zoo.manifest.limits import Budget, Tripwire
+from zoo.manifest.metrics import Metric, known_metrics
+from zoo.manifest.trial import Trial
+from zoo.manifest.warn import PlanWarning, warnings
+
+
+def warned(folder: Path, **said: Any) -> dict[str, PlanWarning]:
+    """Warnings of a study by their ids, which have to be distinct here."""
+    _, trials = manifest(folder, **said)
+    found = warnings(trials, metrics=metrics(trials))
+    assert len({warning.id for warning in found}) == len(found)
+    return {warning.id: warning for warning in found}
+
+
+def metrics(trials: list[Trial]) -> dict[str, Metric]:
+    """Metrics of trials that have one schedule."""
+    evaluations = trials[0].evaluations
+    return known_metrics(evaluations, [[e.benchmark.name for e in evaluations]], trials[0].rounds)
+
+
+def test_pocket_models_need_no_warning(tmp_path: Path) -> None:
+    both = {"model": ["pocket-llama", "pocket-qwen2"], "reward": ["right", "strict"]}
+    assert list(warned(tmp_path, grid=both)) == ["box-not-asked"]
+    assert warned(tmp_path, grid={"model": ["pocket-llama"]}) == {}
+
+
+def test_models_that_are_not_pinned_or_gated_are_named_with_the_remedy(tmp_path: Path) -> None:
+    found = warned(tmp_path, grid={"model": ["llama", "qwen"]})
+    assert set(found) == {"unpinned-model", "gated-model"}
+    assert found["unpinned-model"].where == "3 trials"
+    assert "`zoo models pin qwen`" in found["unpinned-model"].text
+    assert found["gated-model"].text.startswith("gated on the hub: llama; accept the licence")
+
+
+def test_a_model_that_nothing_ends_is_named(tmp_path: Path) -> None:
+    found = warned(tmp_path, grid={"model": ["endless"]})
+    assert list(found) == ["no-stop"]
+    assert "endless" in found["no-stop"].text
+
+
+def test_data_that_nobody_fetched_is_named(tmp_path: Path) -> None:
+    found = warned(tmp_path, grid={"model": ["pocket-llama"], "data": ["easy", "hard", "mixed"]})
+    assert found["unpinned-data"].where == "6 trials"
+    assert found["unpinned-data"].text.endswith("run `zoo data fetch hard mixed`")
+    assert "unpinned-benchmark" not in found
+
+
+def test_a_cap_and_an_evaluation_over_the_context_are_named(tmp_path: Path) -> None:
+    said = {
+        "grid": {"model": ["llama", "qwen-math"]},
+        "evaluate": {
+            "full": {"benchmarks": ["free"], "at": [0, "last"]},
+            "decoding": {
+                "t1.0": {"temperature": 1.0, "max_tokens": 16000},
+                "t0": {"temperature": 0.0},
+            },
+        },
+    }
+    found = warned(tmp_path, **said)
+    assert found["cap-over-context"].text == (
+        "a cap of 8,192 and 1,024 tokens of prompt are over the context of qwen-math (4,096); "
+        "set it to 3,072 at most"
+    )
+    assert found["cap-over-context"].where == "3 trials"
+    assert found["evaluation-over-context"].text.startswith("max_tokens 16,000 of decoding t1.0")
+    smaller = warned(tmp_path, **said, grpo={"max_completion_length": 3072})
+    assert "cap-over-context" not in smaller
+    assert "evaluation-over-context" in smaller
+
+
+def test_a_reward_that_needs_a_box_wants_a_prompt_that_asks(tmp_path: Path) -> None:
+    both = {"model": ["llama", "qwen"], "reward": ["right", "strict"]}
+    found = warned(tmp_path, grid=both)["box-not-asked"]
+    assert found.where == "3 trials"
+    assert found.text.startswith(
+        "reward strict needs a box that prompt plain does not ask for (llama); take a prompt"
+    )
+    assert "box-not-asked" not in warned(tmp_path, grid=both | {"prompt": ["boxed"]})
+
+
+def test_a_benchmark_that_is_trained_on_is_named_unless_it_was_filtered_out(
+    tmp_path: Path,
+) -> None:
+    evaluate = {"full": {"benchmarks": ["held", "free"], "at": [0, "last"]}}
+    said = {"model": ["pocket-llama"], "data": ["easy", "hard", "mixed", "clean"]}
+    found = warned(tmp_path, grid=said, evaluate=evaluate)["leak"]
+    assert found.where == "6 trials"  # hard, and mixed, which is built from it
+    assert found.text.startswith(
+        "held overlaps with the training data hard, mixed (siblings of its problems); leave it out"
+    )
+
+
+def test_a_benchmark_leaks_by_choice_only_where_something_chooses_by_it(tmp_path: Path) -> None:
+    _, trials = manifest(tmp_path, grid={"model": ["pocket-llama"]})
+    known = metrics(trials)
+
+    def wire(**said: Any) -> list[str]:
+        wires = [Tripwire.model_validate({"above": 0.9} | said)]
+        return [w.id for w in warnings(trials, metrics=known, tripwires=wires)]
+
+    assert wire(metric="eval/free/clipped_ratio/t0", then="stop") == ["leak-by-choice"]
+    assert wire(metric="eval/free/clipped_ratio/t0", then="mark") == []
+    assert wire(metric="train/completions/clipped_ratio", then="stop") == []
+
+
+def test_a_tripwire_on_a_metric_that_zoo_does_not_know_may_never_trip(tmp_path: Path) -> None:
+    _, trials = manifest(tmp_path, grid={"model": ["pocket-llama"]})
+    wires = [Tripwire(metric="train/entrophy", below=0.1)]
+    (found,) = warnings(trials, metrics=metrics(trials), tripwires=wires)
+    assert found.id == "unknown-tripwire"
+    assert "did you mean 'train/entropy'?" in found.text
+    assert found.where == "tripwire on train/entrophy below 0.1"
+
+
+def test_a_plan_over_its_budget_is_told_by_how_much(tmp_path: Path) -> None:
+    _, trials = manifest(tmp_path, grid={"model": ["pocket-llama"]})
+    budget = Budget(gpu_hours=100, usd=5000)
+    found = warnings(
+        trials,
+        metrics=metrics(trials),
+        budget=budget,
+        estimate={"gpu_hours": 1234.5, "usd": 300.0},
+    )
+    assert [(w.id, w.where) for w in found] == [("over-budget", "budget gpu_hours")]
+    assert found[0].text.startswith("1,234 GPU-hours are planned, 100 are in the budget")
+
+
+def test_a_warning_is_a_row_for_programs() -> None:
+    row = PlanWarning("gated-model", "accept it", "3 trials").as_data()
+    assert row == {"id": "gated-model", "text": "accept it", "where": "3 trials"}
+
+
+@pytest.mark.parametrize("n", [7, 30])
+def test_many_names_are_cut_short(tmp_path: Path, n: int) -> None:
+    for i in range(n):
+        folder = tmp_path / f"model-{i}"
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+    models = [{"path": f"model-{i}", "prompt": "plain"} for i in range(n)]
+    found = warned(tmp_path, grid={"model": models})["no-stop"]
+    assert f"model-3, model-4 and {n - 5} more;" in found.text
+    assert found.where == f"{3 * n} trials"

@@ -1,0 +1,227 @@
+"""Whether the claims and tripwires of a manifest fit what the manifest runs and measures.
+
+Finds axes, values and metrics that are not there, and comparisons that lack cells on one side. Each
+`Flaw` has its place in the manifest, so that the caller can show the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.errors import did_you_mean
+from zoo.manifest.claims import HOLE, Claim
+from zoo.manifest.limits import Line, Match, Tripwire
+from zoo.manifest.metrics import Metric
+from zoo.manifest.verdicts import Cell, Unit, branches, matched, matches, units
+
+Axes = Mapping[str, Sequence[Any]]
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something wrong at a place of the manifest: the arguments of `Manifest.fault`."""
+
+    path: Path
+    found: str
+    expected: str = ""
+    hint: str = ""
+    key: bool = False
+    """Whether the key at `path` is meant, not its value."""
+
+
+def check_claims(
+    claims: Sequence[Claim],
+    cells: Sequence[Cell],
+    metrics: Mapping[str, Metric],
+    axes: Axes,
+    horizon: int,
+) -> list[Flaw]:
+    """All flaws of all claims. `cells` are distinct, `axes` hold all their values."""
+    flaws: list[Flaw] = []
+    for i, claim in enumerate(claims):
+        if claim.id in [earlier.id for earlier in claims[:i]]:
+            expected = "an id of its own for every claim"
+            flaws.append(Flaw(("claims", i, "id"), f"a second claim '{claim.id}'", expected))
+        words = _words(claim, ("claims", i), axes)
+        flaws += words or _cells(claim, ("claims", i), cells)
+        flaws += _metrics(claim, ("claims", i), metrics, horizon)
+    return flaws
+
+
+def check_tripwires(
+    tripwires: Sequence[Tripwire], metrics: Mapping[str, Metric], axes: Axes
+) -> list[Flaw]:
+    """All flaws of all tripwires. A `train/...` metric that zoo does not know may still be one of
+    TRL's; the plan warns of it."""
+    flaws: list[Flaw] = []
+    for i, wire in enumerate(tripwires):
+        flaws += _match(wire.when, ("tripwires", i, "when"), axes)
+        if not wire.metric.startswith("train/"):
+            flaws += _metric(wire.metric, ("tripwires", i, "metric"), metrics)
+        flaws += _line(wire, ("tripwires", i), metrics)
+    return flaws
+
+
+# -- axes and values ----------------------------------------------------------------------------
+
+
+def _words(claim: Claim, path: Path, axes: Axes) -> list[Flaw]:
+    """Axes and values that the manifest does not have, or that a claim uses in two ways."""
+    flaws = _match(claim.where, (*path, "where"), axes)
+    for word, said in (("compare", claim.compare), ("order", claim.order)):
+        for axis, values in (said or {}).items():
+            at = (*path, word, axis)
+            flaws += _match({axis: values}, at[:-1], axes)
+            twice = [value for i, value in enumerate(values) if value in values[:i]]
+            if twice:
+                flaws.append(Flaw(at, f"{axis} '{twice[0]}' against itself", "values that differ"))
+            if axis in claim.where:
+                hint = f"`{word}` chooses the values of '{axis}'; leave it out of `where`"
+                flaws.append(Flaw((*path, "where", axis), f"'{axis}' again", hint=hint, key=True))
+    for i, axis in enumerate(claim.for_each):
+        flaws += _axis(axis, (*path, "for_each", i), axes, key=False)
+        if axis in (claim.axis, claim.differs_by):
+            hint = f"a verdict for each {axis} has nothing to compare along '{axis}'"
+            flaws.append(Flaw((*path, "for_each", i), f"'{axis}' is compared", hint=hint))
+        if axis in claim.for_each[:i]:
+            flaws.append(Flaw((*path, "for_each", i), f"'{axis}' again", "each axis once"))
+    if claim.differs_by is not None:
+        flaws += _axis(claim.differs_by, (*path, "differs_by"), axes, key=False)
+        if claim.differs_by == claim.axis:
+            expected = "another axis than the compared one"
+            flaws.append(Flaw((*path, "differs_by"), f"'{claim.axis}' again", expected))
+    return flaws
+
+
+def _match(match: Match, path: Path, axes: Axes) -> list[Flaw]:
+    flaws: list[Flaw] = []
+    for axis, wanted in match.items():
+        unknown = _axis(axis, (*path, axis), axes, key=True)
+        flaws += unknown
+        for i, value in enumerate(wanted if isinstance(wanted, list) else [wanted]):
+            if not unknown and value not in axes[axis]:
+                at = (*path, axis, i) if isinstance(wanted, list) else (*path, axis)
+                hint = _near(str(value), [str(v) for v in axes[axis]])
+                flaws.append(Flaw(at, f"axis '{axis}' has no value '{value}'", hint=hint))
+    return flaws
+
+
+def _axis(axis: str, path: Path, axes: Axes, *, key: bool) -> list[Flaw]:
+    if axis in axes:
+        return []
+    hint = _near(axis, list(axes))
+    if axis in ("seed", "seeds"):
+        hint = "seeds are replicates: every verdict rests on all of them"
+    return [Flaw(path, f"no axis '{axis}'", hint=hint, key=key)]
+
+
+def _near(word: str, known: list[str]) -> str:
+    return did_you_mean(word, known) or f"there are: {', '.join(known)}"
+
+
+# -- cells ----------------------------------------------------------------------------------------
+
+
+def _cells(claim: Claim, path: Path, cells: Sequence[Cell]) -> list[Flaw]:
+    """Whether every side of every comparison has its cells."""
+    inside = [cell for cell in cells if matches(cell, claim.where)]
+    if not inside:
+        return [Flaw((*path, "where"), "no cell of the manifest is like this", "cells that run")]
+    if claim.differs_by is not None and len(branches(claim, inside)) < 2:
+        found = f"'{claim.differs_by}' has one value in the cells of this claim"
+        return [Flaw((*path, "differs_by"), found, "an axis with two values or more")]
+    made = units(claim, cells)
+    word = "order" if claim.order else "compare"
+    if not made:
+        return [Flaw((*path, word), "no cell has these values and `where`'s", "cells that run")]
+    return next((flaws for unit in made if (flaws := _lacking(unit, (*path, word)))), [])
+
+
+def _lacking(unit: Unit, path: Path) -> list[Flaw]:
+    """The first comparison of a verdict that lacks cells on one side."""
+    for axis, one, two in unit.pairs:
+        found = matched(axis, one.cells, two.cells)
+        if found.lonely:
+            lonely = found.lonely[0]
+            rest = ", ".join(f"{k} {v}" for k, v in lonely.items() if k != axis)
+            text = f"{axis} '{lonely[axis]}' has a cell ({rest}) that the other side lacks"
+            more = f", and {len(found.lonely) - 1} more" if len(found.lonely) > 1 else ""
+            hint = "keep such cells out with `where`, or let the others run too"
+            return [Flaw(path, text + more, "the same cells on both sides", hint)]
+    return []
+
+
+# -- metrics --------------------------------------------------------------------------------------
+
+
+def _metrics(claim: Claim, path: Path, metrics: Mapping[str, Metric], horizon: int) -> list[Flaw]:
+    at = (*path, "event", "metric") if claim.event else (*path, "metric")
+    for name in claim.metrics:
+        unknown = _metric(name, at, metrics, str(claim.metric))
+        if unknown:
+            return unknown
+        metric = metrics[name]
+        if claim.event is not None:
+            return _line(claim.event, (*path, "event"), metrics)
+        flaws = _measured(claim, at, metric, horizon)
+        if claim.expect.word == "not_worse_than" and metric.better is None:
+            hint = "say lower_by, higher_by or equal_within"
+            found = f"'{name}' is neither better nor worse when higher"
+            flaws.append(Flaw((*path, "expect", "not_worse_than"), found, hint=hint, key=True))
+        if flaws:
+            return flaws
+    return []
+
+
+def _measured(claim: Claim, path: Path, metric: Metric, horizon: int) -> list[Flaw]:
+    """Whether a metric is measured when the claim needs it."""
+    if claim.kind == "trend":
+        n = len(metric.curve.rounds)
+        expected = "three rounds or more, for a trend"
+        return [] if n >= 3 else [Flaw(path, f"'{metric.name}' is measured {n} times", expected)]
+    if metric.final is None:
+        found = f"'{metric.name}' is not measured at the last round ({horizon})"
+        return [Flaw(path, found, hint="add `last` to the `at` of a schedule that has it")]
+    if claim.kind in ("gain", "crossover") and 0 not in metric.final.rounds:
+        found = f"'{metric.name}' is not measured on the base model"
+        hint = "add 0 to the `at` of the schedule that reaches the last round"
+        if metric.name.startswith("train/"):
+            hint = "a gain is over the base model; take an `eval/...` metric"
+        return [Flaw(path, found, "round 0", hint)]
+    return []
+
+
+def _metric(
+    name: str, path: Path, metrics: Mapping[str, Metric], said: str | None = None
+) -> list[Flaw]:
+    if name in metrics:
+        return []
+    found = f"no evaluation measures '{name}'"
+    hint = did_you_mean(name, list(metrics)) or _forms(metrics)
+    if said is not None and HOLE in said:
+        head, _, tail = said.partition(HOLE)
+        inside = [m.removeprefix(head).removesuffix(tail) for m in metrics if m.startswith(head)]
+        possible = [k for k in inside if k.isdecimal() and head + k + tail in metrics]
+        hint = f"k can be {', '.join(possible)}" if possible else hint
+    return [Flaw(path, found, hint=hint)]
+
+
+def _forms(metrics: Iterable[str]) -> str:
+    """What names of metrics look like here, in short."""
+    parts = [name.split("/") for name in metrics if name.startswith("eval/")]
+    places = [dict.fromkeys(part[i] for part in parts) for i in (1, 2, 3)]
+    if not parts:
+        return "the manifest evaluates nothing; `train/...` metrics are there"
+    return "there are eval/" + "/".join("{" + ", ".join(place) + "}" for place in places)
+
+
+def _line(line: Line, path: Path, metrics: Mapping[str, Metric]) -> list[Flaw]:
+    """Whether a line can be crossed at all."""
+    known = metrics.get(line.metric)
+    if known is None or known.unit != "points" or 0 <= line.number <= 1:
+        return []
+    found = f"{line.metric} {line.side} {line.number:g}"
+    return [Flaw((*path, line.side), found, "a share between 0 and 1")]

@@ -1,0 +1,112 @@
+"""How far seeds of one cell lie apart, from the finished trials in a run store.
+
+The plan asks it about the metrics of its claims. Trials are replicates where their identities
+differ in the seed alone and they reached the same round on the same stack; their spread is pooled
+over all such groups, whatever sweep they ran in. Simulated trials and rehearsals say nothing about
+real ones and stay out. Reads records first, and journals only of trials that have a replicate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from statistics import fmean
+
+from zoo.manifest.identity import canonical
+from zoo.manifest.metrics import Metric
+from zoo.manifest.power import Spread
+from zoo.track import journal, record
+from zoo.track.outcome import finite, measurements
+from zoo.track.record import Record
+from zoo.track.store import Store
+
+FEWEST_DF = 6
+"""A spread from fewer degrees of freedom is itself off by a factor of two or so: not used."""
+Run = tuple[Path, Record]
+
+
+def spreads(store: Store, metrics: Iterable[Metric], last: int = 1) -> dict[str, Spread]:
+    """The spread of each metric's final number between seeds, where the store knows it.
+
+    `last`: the final number is the mean of so many last measurements (`final: mean-last-5`).
+
+    Raises:
+        StateError: a record or journal that cannot be read.
+    """
+    metrics = list(metrics)
+    pooled: dict[str, list[list[float]]] = {metric.name: [] for metric in metrics}
+    for group in _replicates(store) if metrics else ():
+        trials = [_values(folder, found.round, metrics, last) for folder, found in group]
+        for name, known in pooled.items():
+            known.append([values[name] for values in trials if name in values])
+    found = {name: _pool([g for g in groups if len(g) > 1]) for name, groups in pooled.items()}
+    return {name: spread for name, spread in found.items() if spread is not None}
+
+
+def _pool(groups: list[list[float]]) -> Spread | None:
+    df = sum(len(group) - 1 for group in groups)
+    squares = sum((value - fmean(group)) ** 2 for group in groups for value in group)
+    if df < FEWEST_DF or not squares:
+        return None
+    trials = sum(map(len, groups))
+    source = f"measured on {trials} trials of {len(groups)} cells"
+    return Spread(math.sqrt(squares / df), source, df)
+
+
+def _replicates(store: Store) -> Iterator[list[Run]]:
+    """Groups of two or more finished trials that differ in the seed alone."""
+    named: dict[str, list[Path]] = {}
+    for folder in sorted((store.root / "train").glob("*")):
+        stem = folder.name.rpartition("-")[0].rpartition(".s")[0]
+        named.setdefault(stem, []).append(folder)
+    for folders in named.values():
+        groups: dict[str, list[Run]] = {}
+        for folder in folders if len(folders) > 1 else ():
+            found = record.read(folder)
+            if found and found.done() and not found.simulated and not found.rehearsal:
+                rest = {k: v for k, v in found.identity.items() if k != "seed"}
+                key = canonical([rest, found.round, found.stack])
+                groups.setdefault(key, []).append((folder, found))
+        yield from (group for group in groups.values() if len(group) > 1)
+
+
+def _values(folder: Path, horizon: int, metrics: list[Metric], last: int) -> dict[str, float]:
+    """Final numbers of one trial, in the unit of claims; only those that it has."""
+    parts = {part for metric in metrics for part in metric.parts}
+    known = _evaluated(folder, horizon, last) if any(p.startswith("eval/") for p in parts) else {}
+    if any(part.startswith("train/") for part in parts):
+        known |= _trained(folder, horizon, last)
+    return {
+        metric.name: (100 if metric.unit == "points" else 1) * fmean(known[p] for p in metric.parts)
+        for metric in metrics
+        if all(part in known for part in metric.parts)
+    }
+
+
+def _evaluated(folder: Path, horizon: int, last: int) -> dict[str, float]:
+    """Means over the last evaluations, on the largest subset that was measured at the horizon."""
+    found = measurements(journal.read(folder / "evals.jsonl"))
+    ends = {}
+    for m in sorted((m for m in found if m.round == horizon), key=lambda m: m.n):
+        ends[m.benchmark, m.decoding] = m
+    values: dict[str, float] = {}
+    for (benchmark, decoding), end in ends.items():
+        same = [
+            m.values
+            for m in found
+            if (m.benchmark, m.decoding, m.problems) == (benchmark, decoding, end.problems)
+            and 0 < m.round <= horizon
+        ][-last:]
+        for measure in end.values:
+            if all(measure in v for v in same):
+                values[end.metric(measure)] = fmean(v[measure] for v in same)
+    return values
+
+
+def _trained(folder: Path, horizon: int, last: int) -> dict[str, float]:
+    """Means over the last rounds."""
+    rounds = journal.by_round(journal.read(folder / "metrics.jsonl"))
+    kept = [finite(rounds[r]) for r in range(horizon - last + 1, horizon + 1) if r in rounds]
+    names = set(kept[0]).intersection(*kept) if kept else set()
+    return {name: fmean(metrics[name] for metrics in kept) for name in names}
