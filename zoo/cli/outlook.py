@@ -24,10 +24,10 @@ from zoo.manifest.fit import (
     sweep_cost,
 )
 from zoo.manifest.metrics import Metric, metrics_of
+from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import Power, powers_of
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
-from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.warn import warnings
 from zoo.orchestrate.todo import Todo, look
 from zoo.track import pace

@@ -1,4 +1,4 @@
-"""`zoo plan`: what a manifest runs, why, and what it costs. Imports nothing heavy, writes nothing."""
+"""`zoo plan`: what a manifest runs, why, and what it costs. Light, and writes nothing."""
 
 from __future__ import annotations
 

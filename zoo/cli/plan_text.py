@@ -89,7 +89,9 @@ def _batches(trials: list[Trial]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for trial in trials:
         b = trial.batch
-        text = f"{b.prompts:,} prompts x {b.num_generations} = {b.completions:,} completions a round"
+        text = (
+            f"{b.prompts:,} prompts x {b.num_generations} = {b.completions:,} completions a round"
+        )
         text += f", {b.updates} update{'s'[: b.updates > 1]} of {b.per_update:,}"
         text += f", micro-batch pinned at {b.micro_batch}" if b.micro_batch else ""
         if trial.trainer == "external":

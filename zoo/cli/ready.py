@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoo.catalog import ComputeProfile
+from zoo.catalog import ComputeProfile, ProblemCard
 from zoo.cli.context import Plan
 from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
@@ -61,7 +61,9 @@ def _name(card: object) -> str:
 
 
 def _problems(trials: list[Trial]) -> Iterator[Fault]:
-    sets = {t.data.name: (t.data, t.data_digest, "data") for t in trials}
+    sets: dict[str, tuple[ProblemCard, str, str]] = {
+        t.data.name: (t.data, t.data_digest, "data") for t in trials if t.trainer != "external"
+    }
     for evaluations in {id(t.evaluations): t.evaluations for t in trials}.values():
         for e in evaluations:
             sets[f"benchmark/{e.benchmark.name}"] = (e.benchmark, e.digest, "benchmark")

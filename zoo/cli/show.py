@@ -37,7 +37,9 @@ def resolved(made: Plan, trial: Trial) -> list[Row]:
     expansion.trials()
     origins = expansion.settings.origins(trial.cell, trial.model)
     rows: list[Row] = [("trainer", trial.trainer, origins.get("trainer", _line(made, "trainer")))]
-    rows += [(axis, value, _axis(made, axis)) for axis, value in trial.cell.items() if "." not in axis]
+    rows += [
+        (axis, value, _axis(made, axis)) for axis, value in trial.cell.items() if "." not in axis
+    ]
     rows.append(("seed", trial.seed, _line(made, "seeds")))
     rows.append(("rounds", trial.rounds, _line(made, "rounds")))
     rows += _model(trial)
@@ -108,5 +110,3 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {v}" for k, v in value.items())
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
