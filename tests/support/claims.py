@@ -34,11 +34,6 @@ def grid(**axes: Any) -> list[dict[str, Any]]:
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
-def axes_of(cells: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Axis -> its values, in order."""
-    return {axis: list(dict.fromkeys(cell[axis] for cell in cells)) for axis in cells[0]}
-
-
 def metrics(horizon: int = 100) -> dict[str, Metric]:
     """Metrics of the study's evaluation: a base, a curve every five rounds, the end."""
     rounds = tuple(range(0, horizon + 1, 5))

@@ -89,12 +89,12 @@ def _path_in(data: Any, loc: tuple[str | int, ...]) -> KeyPath:
 def _fields_at(model: type[BaseModel], path: KeyPath) -> set[str]:
     """Names that the models under `path` accept."""
     models: list[type[BaseModel]] = [model]
-    for part in path:
+    for part in (part for part in path if isinstance(part, str)):  # a number is a place in a list
         inner = [
             field.annotation
             for m in models
             for name, field in m.model_fields.items()
-            if isinstance(part, int) or part in (name, field.alias)
+            if part in (name, field.alias)
         ]
         models = [found for annotation in inner for found in _models_in(annotation)] or models
     return {field.alias or name for m in models for name, field in m.model_fields.items()}

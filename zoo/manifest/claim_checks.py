@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.errors import did_you_mean
+from zoo.manifest.cells import Cell, matches
 from zoo.manifest.claims import HOLE, Claim
 from zoo.manifest.limits import Line, Match, Tripwire
 from zoo.manifest.metrics import Metric
-from zoo.manifest.verdicts import Cell, Unit, branches, matched, matches, units
+from zoo.manifest.verdicts import Unit, branches, matched, units
 
 Axes = Mapping[str, Sequence[Any]]
 Path = tuple[str | int, ...]
@@ -33,13 +34,10 @@ class Flaw:
 
 
 def check_claims(
-    claims: Sequence[Claim],
-    cells: Sequence[Cell],
-    metrics: Mapping[str, Metric],
-    axes: Axes,
-    horizon: int,
+    claims: Sequence[Claim], cells: Sequence[Cell], metrics: Mapping[str, Metric], horizon: int
 ) -> list[Flaw]:
-    """All flaws of all claims. `cells` are distinct, `axes` hold all their values."""
+    """All flaws of all claims; `cells` are distinct and at least one."""
+    axes = {axis: list(dict.fromkeys(cell[axis] for cell in cells)) for axis in cells[0]}
     flaws: list[Flaw] = []
     for i, claim in enumerate(claims):
         if claim.id in [earlier.id for earlier in claims[:i]]:
@@ -51,14 +49,11 @@ def check_claims(
     return flaws
 
 
-def check_tripwires(
-    tripwires: Sequence[Tripwire], metrics: Mapping[str, Metric], axes: Axes
-) -> list[Flaw]:
-    """All flaws of all tripwires. A `train/...` metric that zoo does not know may still be one of
-    TRL's; the plan warns of it."""
+def check_tripwires(tripwires: Sequence[Tripwire], metrics: Mapping[str, Metric]) -> list[Flaw]:
+    """All flaws of all tripwires but of `when`, which is checked where all matches are. A
+    `train/...` metric that zoo does not know may still be one of TRL's; the plan warns of it."""
     flaws: list[Flaw] = []
     for i, wire in enumerate(tripwires):
-        flaws += _match(wire.when, ("tripwires", i, "when"), axes)
         if not wire.metric.startswith("train/"):
             flaws += _metric(wire.metric, ("tripwires", i, "metric"), metrics)
         flaws += _line(wire, ("tripwires", i), metrics)
@@ -74,7 +69,7 @@ def _words(claim: Claim, path: Path, axes: Axes) -> list[Flaw]:
     for word, said in (("compare", claim.compare), ("order", claim.order)):
         for axis, values in (said or {}).items():
             at = (*path, word, axis)
-            flaws += _match({axis: values}, at[:-1], axes)
+            flaws += _match({axis: values}, at[:-1], axes, patterns=False)
             twice = [value for i, value in enumerate(values) if value in values[:i]]
             if twice:
                 flaws.append(Flaw(at, f"{axis} '{twice[0]}' against itself", "values that differ"))
@@ -96,13 +91,15 @@ def _words(claim: Claim, path: Path, axes: Axes) -> list[Flaw]:
     return flaws
 
 
-def _match(match: Match, path: Path, axes: Axes) -> list[Flaw]:
+def _match(match: Match, path: Path, axes: Axes, *, patterns: bool = True) -> list[Flaw]:
     flaws: list[Flaw] = []
     for axis, wanted in match.items():
         unknown = _axis(axis, (*path, axis), axes, key=True)
         flaws += unknown
         for i, value in enumerate(wanted if isinstance(wanted, list) else [wanted]):
-            if not unknown and value not in axes[axis]:
+            if unknown or value in axes[axis]:
+                continue
+            if not (patterns and any(matches({axis: have}, {axis: value}) for have in axes[axis])):
                 at = (*path, axis, i) if isinstance(wanted, list) else (*path, axis)
                 hint = _near(str(value), [str(v) for v in axes[axis]])
                 flaws.append(Flaw(at, f"axis '{axis}' has no value '{value}'", hint=hint))

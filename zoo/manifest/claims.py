@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from zoo.catalog.cards import Part
 from zoo.manifest.limits import Line, Match, Value
@@ -53,12 +53,7 @@ class Expect(Part):
     """The number that a result must lie beyond, never negative: percentage points for shares (acc,
     box_ratio, clipped_ratio), tokens for lengths, the metric's own unit for the rest."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        protected_namespaces=(),
-        json_schema_extra={"minProperties": 1, "maxProperties": 1},
-    )
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     lower_by: Margin | None = None
     """Below minus this; 0 = lower at all."""
@@ -95,6 +90,7 @@ class Claim(Part):
     """One claim of a manifest."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    """A short name of its own."""
     says: Annotated[str, Field(min_length=1)]
     """The claim as a sentence."""
     kind: Kind = "contrast"
@@ -110,7 +106,7 @@ class Claim(Part):
     event: Line | None = None
     """What happens to a trial: it crosses this line."""
     where: Match = {}
-    """Only these cells: axis -> a value or several; {} = all."""
+    """Only these cells: axis -> a value, a pattern such as `qwen*`, or a list; {} = all."""
     for_each: list[str] = []
     """Axes: a verdict of its own for each of their values."""
     metric: str | None = None
@@ -118,7 +114,8 @@ class Claim(Part):
     k: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] | None = None
     """Of a crossover: the k of pass@k that are looked at."""
     expect: Expect = Expect(higher_by=0)
-    """May be left out of an ordering only, where it says `higher_by: 0`."""
+    """The number that the result must lie beyond. May be left out of an ordering only, where it
+    says `higher_by: 0`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -128,6 +125,20 @@ class Claim(Part):
         words = {"event": "rate", "order": "ordering", "differs_by": "interaction"}
         kind = next((kind for word, kind in words.items() if data.get(word)), "contrast")
         return data | {"kind": kind}
+
+    @field_validator("compare", "order", mode="before")
+    @classmethod
+    def _axis_and_values(cls, said: Any, info: ValidationInfo) -> Any:
+        if said is None:
+            return said
+        pair = info.field_name == "compare"
+        inside = list(said.values()) if isinstance(said, dict) else []
+        values = inside[0] if len(inside) == 1 and isinstance(inside[0], list) else []
+        nested = any(isinstance(value, (dict, list)) for value in values)
+        if nested or len(values) < 2 or (pair and len(values) > 2):
+            form = "two of its values, `{A: [b, c]}`" if pair else "its values, `{A: [b, c, ...]}`"
+            raise ValueError(f"one axis and {form}")
+        return said
 
     @field_validator("k")
     @classmethod

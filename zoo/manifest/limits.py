@@ -7,34 +7,44 @@ not 5 points). A `Budget` is compared with the plan's estimate. Nothing here loo
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from zoo.catalog.cards import Part
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Value = str | int | float | bool | None
 """A value of an axis, as a manifest says it."""
-Match = dict[str, Value | Annotated[list[Value], Field(min_length=1)]]
-"""Axis -> a value or several; a cell matches where every axis has one of them."""
+
+
+def _wanted(value: Any) -> Any:
+    values = value if isinstance(value, list) else [value]
+    if not values or any(isinstance(one, (dict, list)) for one in values):
+        raise ValueError("a value, a pattern such as `qwen*`, or a list of them")
+    return value
+
+
+Wanted = Annotated[Value | list[Value], BeforeValidator(_wanted)]
+Match = dict[str, Wanted]
+"""Axis -> a value, a pattern such as `qwen*`, or several; a cell matches where every axis fits."""
 
 
 class Line(Part):
     """A metric beyond a number for so many rounds in a row."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        protected_namespaces=(),
         populate_by_name=True,
         json_schema_extra={"oneOf": [{"required": ["above"]}, {"required": ["below"]}]},
     )
 
     metric: str
-    """`train/...`, looked at every round, or `eval/...`, looked at where it is measured."""
+    """Name of the metric: `train/...`, looked at every round, or `eval/...`, looked at where it is
+    measured."""
     above: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The number, in the metric's own unit, above which the line is crossed."""
     below: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The number, in the metric's own unit, below which the line is crossed."""
     rounds: Annotated[int, Field(ge=1)] = Field(default=1, alias="for")
     """Crossed once every measurement of so many rounds in a row lies beyond the number."""
 
@@ -68,31 +78,21 @@ class Tripwire(Line):
     then: Literal["mark", "stop"] = "mark"
     """`mark` it in its record, or also `stop` its training."""
     when: Match = {}
-    """Only trials of these cells; {} = all."""
+    """Only trials of these cells: axis -> a value, a pattern such as `qwen*`, or a list; {} =
+    all."""
 
 
 class Budget(Part):
     """What the study may cost; the plan warns where its estimate is above."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        protected_namespaces=(),
-        json_schema_extra={"minProperties": 1},
-    )
-
     gpu_hours: Positive | None = None
+    """Hours of one GPU."""
     usd: Positive | None = None
+    """Price at the compute profile's rate."""
     disk_gib: Positive | None = None
     """Largest size on disk at any time."""
     hours: Positive | None = None
     """Wall-clock time."""
-
-    @model_validator(mode="after")
-    def _something(self) -> Budget:
-        if not self.stated:
-            raise ValueError("at least one of gpu_hours, usd, disk_gib, hours")
-        return self
 
     @property
     def stated(self) -> dict[str, float]:

@@ -8,11 +8,11 @@ how many responses. Holds no values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.manifest.trial import Evaluation
+from zoo.manifest.trial import Evaluation, Trial
 
 MEASURES = ("acc", "box_ratio", "mean_length", "mean_terminated_length", "clipped_ratio")
 """Measures of any set of graded responses; see `zoo.evals.metrics`."""
@@ -94,69 +94,67 @@ def _sampled(measure: str) -> bool:
     return word in ("avg", "pass", "maj") and word != measure
 
 
-def known_metrics(
-    evaluations: Iterable[Evaluation], schedules: Iterable[Iterable[str]], horizon: int
-) -> dict[str, Metric]:
-    """Every metric of a study, by name.
+def metrics_of(trials: Sequence[Trial]) -> dict[str, Metric]:
+    """Every metric of a study, by name. Checkpoints from elsewhere have no training metrics."""
+    trained = [trial for trial in trials if trial.trainer != "external"]
+    first = (trained or trials)[0]
+    return known_metrics(first.evaluations, first.rounds, trained=bool(trained))
 
-    `schedules` are the benchmarks of each schedule, by name: N of them make `eval/avgN/...`, unless
-    schedules with other benchmarks have the same N.
-    """
+
+def known_metrics(
+    evaluations: Iterable[Evaluation], horizon: int, *, trained: bool = True
+) -> dict[str, Metric]:
+    """Every metric of a study, by name. The N benchmarks of a schedule make `eval/avgN/...`, unless
+    schedules with other benchmarks have the same N."""
     train = Series(tuple(range(1, horizon + 1)))
-    found = {name: Metric(name, (name,), train, train) for name in TRAIN_METRICS}
-    by_bench: dict[tuple[str, str], list[Evaluation]] = {}
+    found = {name: Metric(name, (name,), train, train) for name in TRAIN_METRICS if trained}
+    by_name: dict[str, list[Evaluation]] = {}
+    schedules: dict[str, set[str]] = {}
     for evaluation in evaluations:
-        key = (evaluation.benchmark.name, evaluation.decoding_name)
-        by_bench.setdefault(key, []).append(evaluation)
-    for (benchmark, decoding), same in by_bench.items():
-        for measure in _common(same):
-            metric = _metric(f"eval/{benchmark}/{measure}/{decoding}", same, horizon)
-            found[metric.name] = metric
-    decodings = dict.fromkeys(decoding for _, decoding in by_bench)
-    for names in _averaged(schedules):
+        for measure in _measures(evaluation):
+            by_name.setdefault(evaluation.metric(measure), []).append(evaluation)
+        for schedule in evaluation.schedules:
+            schedules.setdefault(schedule, set()).add(evaluation.benchmark.name)
+    found |= {name: _metric(name, same, horizon) for name, same in by_name.items()}
+    decodings = dict.fromkeys(same[0].decoding_name for same in by_name.values())
+    for names in _averaged(schedules.values()):
         for decoding in decodings:
             found |= _averages(names, decoding, found)
     return found
 
 
-def _metric(name: str, same: list[Evaluation], horizon: int) -> Metric:
-    """A metric from the evaluations of one benchmark under one decoding, which differ in size."""
-    ending = [e for e in same if horizon in e.rounds]
-    final = max(ending, key=lambda e: (e.problems is None, e.problems or 0)) if ending else None
-    curve = max(same, key=lambda e: len(e.rounds))
-    return Metric(name, (name,), _series(final) if final else None, _series(curve))
-
-
-def _series(evaluation: Evaluation) -> Series:
-    problems = _problems(evaluation)
-    return Series(evaluation.rounds, (problems and problems * _samples(evaluation),))
-
-
-def _problems(evaluation: Evaluation) -> int | None:
-    card = evaluation.benchmark
-    return evaluation.problems or card.kept or card.n or (card.pocket.n if card.pocket else None)
-
-
-def _samples(evaluation: Evaluation) -> int:
-    """Responses a problem: greedy takes one."""
-    return evaluation.benchmark.samples if evaluation.decoding.temperature else 1
-
-
-def _common(same: list[Evaluation]) -> tuple[str, ...]:
-    """Measures of a benchmark: with S responses a problem also avgS, passK and majK."""
-    most = max(_samples(e) for e in same)
+def _measures(evaluation: Evaluation) -> tuple[str, ...]:
+    """With S responses a problem there are also avgS, passK and majK."""
+    most = evaluation.samples
     if most == 1:
         return MEASURES
     ks = sorted({2**i for i in range(most.bit_length())} | {most})
     return (*MEASURES, f"avg{most}", *(f"{word}{k}" for word in ("pass", "maj") for k in ks))
 
 
-def _averaged(schedules: Iterable[Iterable[str]]) -> list[tuple[str, ...]]:
+def _metric(name: str, same: list[Evaluation], horizon: int) -> Metric:
+    """A metric from the evaluations that measure it, which differ in size."""
+
+    def size(evaluation: Evaluation) -> tuple[bool, int, int]:
+        return evaluation.problems is None, evaluation.problems or 0, evaluation.samples
+
+    ending = [e for e in same if horizon in e.rounds]
+    curve = max(same, key=lambda e: (len(e.rounds), size(e)))
+    final = _series(max(ending, key=size)) if ending else None
+    return Metric(name, (name,), final, _series(curve))
+
+
+def _series(evaluation: Evaluation) -> Series:
+    card = evaluation.benchmark
+    n = evaluation.problems or card.kept or card.n or (card.pocket.n if card.pocket else None)
+    return Series(evaluation.rounds, (n and n * evaluation.samples,))
+
+
+def _averaged(schedules: Iterable[set[str]]) -> list[tuple[str, ...]]:
     """Sets of benchmarks that have an average of their own: one for each size."""
     by_size: dict[int, set[tuple[str, ...]]] = {}
     for schedule in schedules:
-        names = tuple(sorted(set(schedule)))
-        by_size.setdefault(len(names), set()).add(names)
+        by_size.setdefault(len(schedule), set()).add(tuple(sorted(schedule)))
     return [sets.pop() for n, sets in by_size.items() if n > 1 and len(sets) == 1]
 
 

@@ -26,10 +26,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from zoo.manifest.cells import Cell
 from zoo.manifest.claims import Claim
-from zoo.manifest.metrics import Metric, Series
+from zoo.manifest.metrics import Metric, Series, metrics_of
 from zoo.manifest.quantiles import normal, student
-from zoo.manifest.verdicts import Cell, Contrast, Unit, units
+from zoo.manifest.schema import Experiment
+from zoo.manifest.trial import Trial
+from zoo.manifest.verdicts import Contrast, Unit, cells_of, units
 
 POWER, ERROR = 0.8, 0.05
 PRIOR_POINTS = 1.3
@@ -163,6 +166,14 @@ class Power:
             "needs": self.needs,
             "seeds_enough": self.seeds_enough,
         }
+
+
+def powers_of(
+    experiment: Experiment, trials: Sequence[Trial], spreads: Mapping[str, Spread] | None = None
+) -> list[Power]:
+    """What the claims of a manifest can find with the trials that it expands to."""
+    cells, seeds = cells_of(trials), len(experiment.seeds)
+    return powers(experiment.claims, cells, seeds, metrics_of(trials), spreads)
 
 
 def powers(

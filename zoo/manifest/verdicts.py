@@ -6,15 +6,15 @@ contrast is a sum of sides, each the mean over some cells with a sign. Pure: cel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
+from zoo.manifest.cells import Cell, matches
 from zoo.manifest.claims import Claim
-
-Cell = Mapping[str, Any]
+from zoo.manifest.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class Unit:
     def cells(self) -> list[Cell]:
         """All cells that it rests on; some may come twice."""
         return [cell for contrast in self.contrasts for side in contrast for cell in side.cells]
+
+
+def cells_of(trials: Iterable[Trial]) -> list[Cell]:
+    """The distinct cells of trials, in their order."""
+    return list({tuple(trial.cell.items()): trial.cell for trial in trials}.values())
 
 
 def units(claim: Claim, cells: Sequence[Cell]) -> list[Unit]:
@@ -109,15 +114,7 @@ def branches(claim: Claim, inside: Sequence[Cell]) -> list[Any]:
 
 
 def _at(cells: Sequence[Cell], axis: str, value: Any) -> tuple[Cell, ...]:
-    return tuple(cell for cell in cells if cell.get(axis) == value)
-
-
-def matches(cell: Cell, match: Mapping[str, Any]) -> bool:
-    """Whether a cell has one of the wanted values on every axis that `match` names."""
-    return all(
-        cell.get(axis) in (wanted if isinstance(wanted, list) else (wanted,))
-        for axis, wanted in match.items()
-    )
+    return tuple(cell for cell in cells if matches(cell, {axis: value}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.catalog import ModelCard
+from zoo.manifest.cells import Cell
 from zoo.manifest.claims import Claim
+from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import Power, amount, needed, seeds_of
 from zoo.manifest.trial import Trial
-from zoo.manifest.verdicts import Cell, Unit, matched
-from zoo.manifest.warn import PlanWarning
+from zoo.manifest.verdicts import Unit, matched
 
 CARDS = ("model", "data", "reward", "prompt")
 CONTROLLED = "reward"  # the axis whose effects did not carry over to other families

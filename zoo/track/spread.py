@@ -64,11 +64,17 @@ def _replicates(store: Store) -> Iterator[list[Run]]:
         groups: dict[str, list[Run]] = {}
         for folder in folders if len(folders) > 1 else ():
             found = record.read(folder)
-            if found and found.done() and not found.simulated and not found.rehearsal:
+            if found and found.done() and _real(found):
                 rest = {k: v for k, v in found.identity.items() if k != "seed"}
                 key = canonical([rest, found.round, found.stack])
                 groups.setdefault(key, []).append((folder, found))
         yield from (group for group in groups.values() if len(group) > 1)
+
+
+def _real(found: Record) -> bool:
+    """Whether a trial was trained here; only then do its seeds differ in more than sampling."""
+    made_up = found.simulated or found.rehearsal
+    return not made_up and found.identity.get("trainer") != "external"
 
 
 def _values(folder: Path, horizon: int, metrics: list[Metric], last: int) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.claims import ACC, FULL_GRID, axes_of, claim, grid, metrics
+from tests.support.claims import ACC, FULL_GRID, claim, grid, metrics
 from zoo.manifest.claim_checks import Flaw, check_claims, check_tripwires
 from zoo.manifest.claims import Claim
 from zoo.manifest.limits import Tripwire
@@ -18,7 +18,7 @@ METRICS = metrics()
 
 def flaws(*claims: Claim, cells: list[dict[str, Any]] = CELLS, **known: Metric) -> list[Flaw]:
     """Flaws of claims over a grid."""
-    return check_claims(claims, cells, METRICS | known, axes_of(cells), 100)
+    return check_claims(claims, cells, METRICS | known, 100)
 
 
 def test_claims_that_fit_have_no_flaws() -> None:
@@ -240,7 +240,7 @@ def test_a_metric_has_to_be_there_when_the_claim_needs_it() -> None:
 
 def test_a_manifest_that_evaluates_nothing_says_so() -> None:
     known = {name: metric for name, metric in METRICS.items() if name.startswith("train/")}
-    (flaw,) = check_claims([claim("kind: gain")], CELLS, known, axes_of(CELLS), 100)
+    (flaw,) = check_claims([claim("kind: gain")], CELLS, known, 100)
     assert "evaluates nothing" in flaw.hint
 
 
@@ -252,15 +252,19 @@ def test_tripwires_are_checked_like_claims() -> None:
             {"metric": "train/clip_ratio/region_mean", "above": 0.5},  # one of TRL's: a warning
             {"metric": "train/accuracy", "below": 5},
             {"metric": "eval/math500/ac/t1.0", "below": 0.05},
-            {"metric": "train/kl", "above": 5, "when": {"modle": "m1"}},
-            {"metric": "train/kl", "above": 5, "when": {"model": ["m1", "m11"]}},
         )
     ]
-    found = check_tripwires(wires, METRICS, axes_of(CELLS))
-    assert [flaw.path for flaw in found] == [
-        ("tripwires", 2, "below"),
-        ("tripwires", 3, "metric"),
-        ("tripwires", 4, "when", "modle"),
-        ("tripwires", 5, "when", "model", 1),
-    ]
-    assert "did you mean 'model'?" in found[2].hint
+    found = check_tripwires(wires, METRICS)
+    assert [flaw.path for flaw in found] == [("tripwires", 2, "below"), ("tripwires", 3, "metric")]
+    assert "did you mean 'eval/math500/acc/t1.0'?" in found[1].hint
+
+
+def test_where_takes_patterns_and_compare_does_not() -> None:
+    assert not flaws(claim("{compare: {data: [hard, easy]}, where: {model: 'm*'}}"))
+    (flaw,) = flaws(claim("{compare: {data: [hard, easy]}, where: {model: [m1, 'q*']}}"))
+    assert (flaw.path, flaw.found) == (
+        ("claims", 0, "where", "model", 1),
+        "axis 'model' has no value 'q*'",
+    )
+    (flaw,) = flaws(claim("compare: {data: ['h*', easy]}"))
+    assert flaw.found == "axis 'data' has no value 'h*'"

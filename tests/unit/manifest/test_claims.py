@@ -8,6 +8,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from zoo.catalog import strict_yaml
+from zoo.catalog.cards import Part
+from zoo.catalog.validate import validate
+from zoo.errors import InputError
 from zoo.manifest.claims import Claim
 
 METRIC = "eval/avg6/acc/t1.0"
@@ -111,8 +115,19 @@ def test_the_kind_is_inferred_where_it_can_be(text: str, kind: str) -> None:
         ("{compare: {a: [1, 2]}, metric: m, expect: {lower_by: -1}}", "greater than or equal to 0"),
         ("{compare: {a: [1, 2]}, metric: m, expect: {lower_by: .inf}}", "finite"),
         ("{compare: {a: [1, 2]}, metric: m, expect: {equal_within: 0}}", "greater than 0"),
-        ("{compare: {a: [1]}, metric: m, expect: {lower_by: 0}}", "at least 2"),
-        ("{compare: {a: [1, 2], b: [1, 2]}, metric: m, expect: {lower_by: 0}}", "at most 1"),
+        ("{compare: {a: [1]}, metric: m, expect: {lower_by: 0}}", "one axis and two of its values"),
+        ("{compare: {a: [1, 2, 3]}, metric: m, expect: {lower_by: 0}}", "one axis and two of its"),
+        ("{compare: {a: 1}, metric: m, expect: {lower_by: 0}}", "one axis and two of its values"),
+        ("{compare: {a: [1, [2]]}, metric: m, expect: {lower_by: 0}}", "one axis and two of its"),
+        (
+            "{compare: {a: [1, 2], b: [1, 2]}, metric: m, expect: {lower_by: 0}}",
+            "one axis and two of its values, `{A: [b, c]}`",
+        ),
+        ("{order: {a: [1]}, metric: m}", "one axis and its values, `{A: [b, c, ...]}`"),
+        (
+            "{kind: gain, where: {a: {b: 1}}, metric: m, expect: {lower_by: 0}}",
+            "a value, a pattern such as `qwen*`, or a list of them",
+        ),
         ("{id: Not A Slug, kind: gain, metric: m, expect: {lower_by: 0}}", "pattern"),
         ("{kind: gain, metric: m, expect: {lower_by: 0}, unless: it rains}", "Extra inputs"),
     ],
@@ -151,3 +166,16 @@ def test_values_keep_their_types() -> None:
     assert found.values == (1e-6, None)
     found = claim("{compare: {grpo.x: [true, 2]}, metric: m, expect: {lower_by: 0}}")
     assert found.values == (True, 2)
+
+
+def test_a_misspelt_key_of_a_claim_is_understood() -> None:
+    class Study(Part):
+        claims: list[Claim]
+
+    text = "claims:\n  - {id: a, says: b, comapre: {a: [1, 2]}, metric: m, expect: {lower: 0}}\n"
+    with pytest.raises(InputError) as caught:
+        validate(Study, strict_yaml.parse(text))
+    assert [fault.hint for fault in caught.value.faults] == [
+        "did you mean 'lower_by'?",
+        "did you mean 'compare'?",
+    ]

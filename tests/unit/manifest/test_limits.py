@@ -44,7 +44,6 @@ def test_a_budget_names_what_it_limits() -> None:
         "usd": 1,
         "hours": 2,
     }
-    with pytest.raises(ValidationError, match="at least one of gpu_hours"):
-        Budget()
+    assert Budget().stated == {}
     with pytest.raises(ValidationError):
         Budget(gpu_hours=0)

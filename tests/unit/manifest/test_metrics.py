@@ -9,7 +9,7 @@ from zoo.catalog import Catalog
 from zoo.evals.metrics import measures
 from zoo.grading import Verdict
 from zoo.manifest import expand, load
-from zoo.manifest.metrics import MEASURES, Metric, Series, known_metrics, unit
+from zoo.manifest.metrics import MEASURES, Metric, Series, known_metrics, metrics_of, unit
 
 Write = Callable[..., Path]
 EVALUATE = (
@@ -19,10 +19,8 @@ EVALUATE = (
 
 
 def known(path: Path) -> dict[str, Metric]:
-    """Metrics of a manifest with the two schedules above."""
-    trial = expand(load(path), Catalog(path.parent / "cards"))[0]
-    schedules = (["pocket-easy"], ["pocket-easy", "pocket-hard"])
-    return known_metrics(trial.evaluations, schedules, trial.rounds)
+    """Metrics of a manifest."""
+    return metrics_of(expand(load(path), Catalog(path.parent / "cards")))
 
 
 def test_every_benchmark_measure_and_decoding_has_a_name(write: Write) -> None:
@@ -45,12 +43,11 @@ def test_the_average_over_a_schedule_is_named_by_its_size(write: Write) -> None:
 
 
 def test_two_schedules_of_one_size_have_no_common_average(write: Write) -> None:
-    evaluate = "{full: {benchmarks: [pocket-easy, pocket-hard, pocket-medium], at: [last]}}"
-    trial = expand(load(write(evaluate=evaluate)), Catalog())[0]
-    both = (["pocket-easy", "pocket-hard"], ["pocket-easy", "pocket-medium"])
-    assert "eval/avg2/acc/t0" not in known_metrics(trial.evaluations, both, 4)
-    same = (["pocket-easy", "pocket-hard"], ["pocket-hard", "pocket-easy"])
-    assert "eval/avg2/acc/t0" in known_metrics(trial.evaluations, same, 4)
+    said = "{{full: {{benchmarks: [pocket-easy, pocket-hard], at: [last]}}, more: {}}}"
+    other = said.format("{benchmarks: [pocket-easy, pocket-medium], at: [last]}")
+    assert "eval/avg2/acc/t0" not in known(write(evaluate=other))
+    same = said.format("{benchmarks: [pocket-hard, pocket-easy], at: [2]}")
+    assert "eval/avg2/acc/t0" in known(write(evaluate=same))
 
 
 def test_a_metric_that_stops_before_the_horizon_has_no_final_number(write: Write) -> None:
@@ -72,6 +69,21 @@ def test_several_responses_a_problem_give_pass_and_maj(write: Write, tmp_path: P
     ]
     assert found["eval/many/acc/t1.0"].final == Series((0, 4), (240,))
     assert found["eval/many/acc/t0"].final == Series((0, 4), (30,))  # greedy takes one
+
+
+def test_more_samples_than_the_card_says_give_more_of_k(write: Write) -> None:
+    said = "{watch: {benchmarks: [pocket-easy], every: 1}, "
+    said += "full: {benchmarks: [pocket-easy], problems: 20, samples: 4, at: [0, last]}}"
+    found = known(write(evaluate=said))
+    assert found["eval/pocket-easy/pass4/t1.0"].final == Series((0, 4), (80,))
+    assert found["eval/pocket-easy/acc/t1.0"].final == Series((0, 1, 2, 3, 4), (500,))
+    assert "eval/pocket-easy/pass4/t0" not in found
+
+
+def test_checkpoints_from_elsewhere_have_no_training_metrics(write: Write) -> None:
+    trial = expand(load(write()), Catalog())[0]
+    found = known_metrics(trial.evaluations, trial.rounds, trained=False)
+    assert all(name.startswith("eval/") for name in found)
 
 
 def test_units_and_directions_follow_from_the_name() -> None:

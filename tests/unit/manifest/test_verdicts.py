@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.claims import FULL_GRID, claim, grid
-from zoo.manifest.verdicts import Side, Unit, matched, matches, units
+from zoo.manifest.verdicts import Side, Unit, matched, units
 
 CELLS = grid(**FULL_GRID)
 
@@ -86,10 +86,12 @@ def test_a_crossover_has_a_contrast_for_each_k() -> None:
     assert shape(found) == [[(1, 1), (-1, 1)]] * 2
 
 
-def test_a_number_is_one_value_however_it_is_written() -> None:
-    cells = grid(**{"grpo.x": [1, 2]})
-    assert [matches(cell, {"grpo.x": 1.0}) for cell in cells] == [True, False]
-    assert [matches(cell, {"grpo.x": [2, 3]}) for cell in cells] == [False, True]
+def test_where_takes_patterns() -> None:
+    (found,) = units(claim("{kind: gain, where: {model: ['m1', '*2'], data: 'h*'}}"), CELLS)
+    assert {(cell["model"], cell["data"]) for cell in found.cells} == {
+        ("m1", "hard"),
+        ("m2", "hard"),
+    }
 
 
 def test_cells_are_paired_by_the_axes_that_stay() -> None:

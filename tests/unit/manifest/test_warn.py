@@ -8,24 +8,20 @@ from typing import Any
 import pytest
 
 from tests.support.study_cards import manifest
-from zoo.manifest.limits import Budget, Tripwire
-from zoo.manifest.metrics import Metric, known_metrics
-from zoo.manifest.trial import Trial
-from zoo.manifest.warn import PlanWarning, warnings
+from zoo.manifest.plan_warning import PlanWarning
+from zoo.manifest.power import powers_of
+from zoo.manifest.warn import warnings
 
 
 def warned(folder: Path, **said: Any) -> dict[str, PlanWarning]:
     """Warnings of a study by their ids, which have to be distinct here."""
-    _, trials = manifest(folder, **said)
-    found = warnings(trials, metrics=metrics(trials))
+    made, trials = manifest(folder, **said)
+    found = warnings(made.experiment, trials)
     assert len({warning.id for warning in found}) == len(found)
     return {warning.id: warning for warning in found}
 
 
-def metrics(trials: list[Trial]) -> dict[str, Metric]:
-    """Metrics of trials that have one schedule."""
-    evaluations = trials[0].evaluations
-    return known_metrics(evaluations, [[e.benchmark.name for e in evaluations]], trials[0].rounds)
+POCKET = {"model": ["pocket-llama"]}
 
 
 def test_pocket_models_need_no_warning(tmp_path: Path) -> None:
@@ -101,12 +97,8 @@ def test_a_benchmark_that_is_trained_on_is_named_unless_it_was_filtered_out(
 
 
 def test_a_benchmark_leaks_by_choice_only_where_something_chooses_by_it(tmp_path: Path) -> None:
-    _, trials = manifest(tmp_path, grid={"model": ["pocket-llama"]})
-    known = metrics(trials)
-
     def wire(**said: Any) -> list[str]:
-        wires = [Tripwire.model_validate({"above": 0.9} | said)]
-        return [w.id for w in warnings(trials, metrics=known, tripwires=wires)]
+        return list(warned(tmp_path, grid=POCKET, tripwires=[{"above": 0.9} | said]))
 
     assert wire(metric="eval/free/clipped_ratio/t0", then="stop") == ["leak-by-choice"]
     assert wire(metric="eval/free/clipped_ratio/t0", then="mark") == []
@@ -114,25 +106,28 @@ def test_a_benchmark_leaks_by_choice_only_where_something_chooses_by_it(tmp_path
 
 
 def test_a_tripwire_on_a_metric_that_zoo_does_not_know_may_never_trip(tmp_path: Path) -> None:
-    _, trials = manifest(tmp_path, grid={"model": ["pocket-llama"]})
-    wires = [Tripwire(metric="train/entrophy", below=0.1)]
-    (found,) = warnings(trials, metrics=metrics(trials), tripwires=wires)
-    assert found.id == "unknown-tripwire"
+    wires = [{"metric": "train/entrophy", "below": 0.1}]
+    found = warned(tmp_path, grid=POCKET, tripwires=wires)["unknown-tripwire"]
     assert "did you mean 'train/entropy'?" in found.text
     assert found.where == "tripwire on train/entrophy below 0.1"
 
 
 def test_a_plan_over_its_budget_is_told_by_how_much(tmp_path: Path) -> None:
-    _, trials = manifest(tmp_path, grid={"model": ["pocket-llama"]})
-    budget = Budget(gpu_hours=100, usd=5000)
-    found = warnings(
-        trials,
-        metrics=metrics(trials),
-        budget=budget,
-        estimate={"gpu_hours": 1234.5, "usd": 300.0},
+    budget = {"gpu_hours": 100, "usd": 5000}
+    made, trials = manifest(tmp_path, grid=POCKET, budget=budget)
+    estimate = {"gpu_hours": 1234.5, "usd": 300.0}
+    (found,) = warnings(made.experiment, trials, estimate=estimate)
+    assert (found.id, found.where) == ("over-budget", "budget gpu_hours")
+    assert found.text.startswith("1,234 GPU-hours are planned, 100 are in the budget")
+
+
+def test_claims_are_warned_of_with_the_rest(tmp_path: Path) -> None:
+    said = {"id": "a", "says": "It gains.", "kind": "gain", "metric": "eval/free/acc/t0"}
+    made, trials = manifest(
+        tmp_path, grid=POCKET, seeds=[0], claims=[said | {"expect": {"higher_by": 0}}]
     )
-    assert [(w.id, w.where) for w in found] == [("over-budget", "budget gpu_hours")]
-    assert found[0].text.startswith("1,234 GPU-hours are planned, 100 are in the budget")
+    found = warnings(made.experiment, trials, powers_of(made.experiment, trials))
+    assert [(w.id, w.where) for w in found] == [("seeds-cannot-decide", "claim a")]
 
 
 def test_a_warning_is_a_row_for_programs() -> None:

@@ -9,10 +9,12 @@ from typing import Any
 from tests.support.claims import claim
 from tests.support.study_cards import manifest
 from zoo.manifest.claims import Claim
-from zoo.manifest.metrics import known_metrics
+from zoo.manifest.metrics import metrics_of
+from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import powers
 from zoo.manifest.trial import Trial
-from zoo.manifest.warn import PlanWarning, warnings
+from zoo.manifest.verdicts import cells_of
+from zoo.manifest.warn_cards import card_warnings
 from zoo.manifest.warn_claims import claim_warnings, family
 
 ACC = "eval/free/acc/t1.0"
@@ -21,10 +23,8 @@ TWO = {"model": ["pocket-llama", "pocket-qwen2"], "reward": ["right", "strict"]}
 
 def warned(trials: list[Trial], *claims: Claim) -> list[PlanWarning]:
     """Warnings about claims over trials."""
-    metrics = known_metrics(trials[0].evaluations, [["free"]], trials[0].rounds)
-    cells = list({tuple(t.cell.items()): t.cell for t in trials}.values())
-    seeds = len({t.seed for t in trials})
-    return claim_warnings(claims, trials, powers(claims, cells, seeds, metrics))
+    cells, seeds = cells_of(trials), len({trial.seed for trial in trials})
+    return claim_warnings(claims, trials, powers(claims, cells, seeds, metrics_of(trials)))
 
 
 def about(text: str, **said: Any) -> Claim:
@@ -204,8 +204,7 @@ def test_ten_thousand_trials_are_looked_at_in_a_moment(tmp_path: Path) -> None:
         about(f"{{id: c{i}, compare: {{reward: [strict, right]}}, for_each: [model]}}")
         for i in range(5)
     ]
-    metrics = known_metrics(trials[0].evaluations, [["free"]], trials[0].rounds)
     start = time.perf_counter()
-    assert warnings(trials, metrics=metrics)
+    assert card_warnings(trials)
     assert warned(trials, *claims) == []
     assert time.perf_counter() - start < 5.0  # 0.2 s on an idle core

@@ -9,7 +9,7 @@ from statistics import fmean
 import pytest
 from made_up_sweep import STACK, Sweep, make_sweep, write_trial
 
-from zoo.manifest.metrics import Metric, known_metrics
+from zoo.manifest.metrics import Metric, metrics_of
 from zoo.manifest.trial import Trial
 from zoo.track import journal, record
 from zoo.track.record import Record
@@ -37,8 +37,7 @@ def study(folder: Path, seeds: int = 3, **said) -> Sweep:
 
 def metrics(sweep: Sweep, *names: str) -> list[Metric]:
     """Metrics of a sweep, by name."""
-    first = sweep.trials[0]
-    known = known_metrics(first.evaluations, [["pocket-easy", "pocket-hard"]], first.rounds)
+    known = metrics_of(sweep.trials)
     return [known[name] for name in names]
 
 

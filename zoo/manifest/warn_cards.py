@@ -1,0 +1,211 @@
+"""What a plan warns of about its cards: models, data, lengths and formats.
+
+Looks once at trials that share cards, so ten thousand trials cost little more than a hundred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.catalog import BenchmarkCard, DataCard, ModelCard
+from zoo.manifest.identity import UNPINNED
+from zoo.manifest.plan_warning import PlanWarning, listed
+from zoo.manifest.trial import Evaluation, Trial
+
+PROMPT_TOKENS = 1024
+"""Room for a prompt, in tokens (the study: train_grpo_math_tune_ray.sh:L25; its engine asserts that
+context holds prompt and response, vllm_rollout.py:L90-91)."""
+
+
+def card_warnings(trials: Sequence[Trial]) -> list[PlanWarning]:
+    """All warnings about cards, settings and evaluation."""
+    groups = list(_groups(trials).values())
+    return [*_models(groups), *_data(groups), *_lengths(groups), *_boxes(groups)]
+
+
+@dataclass(slots=True)
+class _Group:
+    """Trials that share cards, cap and evaluations."""
+
+    first: Trial
+    trials: int = 0
+
+
+def _groups(trials: Sequence[Trial]) -> dict[Any, _Group]:
+    groups: dict[Any, _Group] = {}
+    for trial in trials:
+        cards = (trial.model.name, trial.prompt.name, trial.reward.name, trial.data.name)
+        key = (*cards, trial.grpo.get("max_completion_length"))
+        groups.setdefault(key, _Group(trial)).trials += 1
+    return groups
+
+
+def _count(groups: Iterable[_Group]) -> str:
+    n = sum(group.trials for group in groups)
+    return f"{n:,} trial{'s'[: n != 1]}"
+
+
+# -- models ---------------------------------------------------------------------------------------
+
+
+def _models(groups: list[_Group]) -> list[PlanWarning]:
+    return [
+        *_about(
+            "unpinned-model",
+            "not pinned to a commit: {names}; a sweep refuses them until `zoo models pin {words}`",
+            groups,
+            lambda card: not card.pinned,
+        ),
+        *_about(
+            "gated-model",
+            "gated on the hub: {names}; accept the licence there and set HF_TOKEN before fetching",
+            groups,
+            lambda card: card.gated,
+        ),
+        *_about(
+            "no-stop",
+            "neither end tokens nor stop ids are known: {names}; responses may run into the cap, "
+            "so set `eos_ids` or `stop_ids` on the card",
+            groups,
+            _endless,
+        ),
+    ]
+
+
+def _about(
+    id_: str, text: str, groups: list[_Group], wrong: Callable[[ModelCard], bool]
+) -> list[PlanWarning]:
+    """One warning for all models, and bases of checkpoints, of which `wrong` is true."""
+    used = [(card, g) for g in groups for card in (g.first.model, g.first.base) if card]
+    found = [(card.name, group) for card, group in used if wrong(card)]
+    if not found:
+        return []
+    names = list(dict.fromkeys(name for name, _ in found))
+    said = text.format(names=listed(names), words=" ".join(names))
+    return [PlanWarning(id_, said, _count({id(g): g for _, g in found}.values()))]
+
+
+def _endless(card: ModelCard) -> bool:
+    return not card.embedded and not card.eos_ids and not card.stop_ids
+
+
+# -- data and benchmarks --------------------------------------------------------------------------
+
+
+def _data(groups: list[_Group]) -> list[PlanWarning]:
+    found: list[PlanWarning] = []
+    evaluations = {id(e): e for group in groups for e in group.first.evaluations}.values()
+    fetched = [g for g in groups if _unknown(g.first.data, g.first.data_digest)]
+    if fetched:
+        names = list(dict.fromkeys(group.first.data.name for group in fetched))
+        text = f"not known by content yet: {listed(names)}; run `zoo data fetch {' '.join(names)}`"
+        found.append(PlanWarning("unpinned-data", text, _count(fetched)))
+    names = list(
+        dict.fromkeys(e.benchmark.name for e in evaluations if _unknown(e.benchmark, e.digest))
+    )
+    if names:
+        text = f"not known by content yet: {listed(names)}; run `zoo data fetch {' '.join(names)}`"
+        where = f"{len(names)} benchmark{'s'[: len(names) != 1]}"
+        found.append(PlanWarning("unpinned-benchmark", text, where))
+    return found + _leaks(groups)
+
+
+def _unknown(card: DataCard | BenchmarkCard, digest: str) -> bool:
+    """Whether the problems behind a card are not settled; local ones are read when needed."""
+    return digest == UNPINNED and card.pocket is None and card.local is None
+
+
+def _leaks(groups: list[_Group]) -> list[PlanWarning]:
+    """Benchmarks whose problems, or siblings of them, are trained on."""
+    wrong: dict[tuple[str, str], list[_Group]] = {}
+    benches = {id(g.first.evaluations): _overlapping(g.first.evaluations) for g in groups}
+    for group in groups:
+        data = group.first.data
+        held = {data.name, *(part.data for part in data.built.parts)} if data.built else {data.name}
+        for card in benches[id(group.first.evaluations)]:
+            if card.name not in data.filters.overlap:
+                for name in sorted(held & card.overlaps.keys()):
+                    wrong.setdefault((card.name, card.overlaps[name]), []).append(group)
+    return [
+        PlanWarning(
+            "leak",
+            f"{bench} overlaps with the training data {listed(g.first.data.name for g in same)} "
+            f"({how}); leave it out of claims, or filter the data "
+            f"(`filters: {{overlap: [{bench}]}}` on its card)",
+            _count({id(g): g for g in same}.values()),
+        )
+        for (bench, how), same in wrong.items()
+    ]
+
+
+def _overlapping(evaluations: Iterable[Evaluation]) -> list[BenchmarkCard]:
+    return list(
+        {e.benchmark.name: e.benchmark for e in evaluations if e.benchmark.overlaps}.values()
+    )
+
+
+# -- lengths and formats --------------------------------------------------------------------------
+
+
+def _lengths(groups: list[_Group]) -> list[PlanWarning]:
+    """Responses that the model's context cannot hold beside a prompt."""
+    training: dict[tuple[str, int], list[_Group]] = {}
+    measuring: dict[tuple[str, str, int], list[_Group]] = {}
+    for group in groups:
+        trial = group.first
+        context = trial.model.context
+        if context is None:
+            continue
+        if trial.trainer != "external" and trial.cap + PROMPT_TOKENS > context:
+            training.setdefault((trial.model.name, trial.cap), []).append(group)
+        longest = {
+            e.decoding_name: e.decoding.max_tokens
+            for e in trial.evaluations
+            if e.decoding.max_tokens and e.decoding.max_tokens + PROMPT_TOKENS > context
+        }
+        for decoding, tokens in longest.items():
+            measuring.setdefault((trial.model.name, decoding, tokens), []).append(group)
+    return [
+        *(
+            PlanWarning("cap-over-context", _too_long(f"a cap of {cap:,}", same), _count(same))
+            for (_, cap), same in training.items()
+        ),
+        *(
+            PlanWarning(
+                "evaluation-over-context",
+                _too_long(f"max_tokens {tokens:,} of decoding {decoding}", same),
+                _count(same),
+            )
+            for (_, decoding, tokens), same in measuring.items()
+        ),
+    ]
+
+
+def _too_long(what: str, same: list[_Group]) -> str:
+    model = same[0].first.model
+    context = model.context or 0
+    room = max(context - PROMPT_TOKENS, 0)
+    return (
+        f"{what} and {PROMPT_TOKENS:,} tokens of prompt are over the context of {model.name} "
+        f"({context:,}); set it to {room:,} at most"
+    )
+
+
+def _boxes(groups: list[_Group]) -> list[PlanWarning]:
+    wrong: dict[tuple[str, str], list[_Group]] = {}
+    for group in groups:
+        reward, prompt = group.first.reward, group.first.prompt
+        if reward.needs_box and not prompt.asks_for_box:
+            wrong.setdefault((reward.name, prompt.name), []).append(group)
+    return [
+        PlanWarning(
+            "box-not-asked",
+            f"reward {reward} needs a box that prompt {prompt} does not ask for "
+            f"({listed(g.first.model.name for g in same)}); take a prompt that asks, or expect the "
+            "reward to teach the format first",
+            _count(same),
+        )
+        for (reward, prompt), same in wrong.items()
+    ]
