@@ -1,0 +1,46 @@
+"""The compute profiles: what runs, what can be planned only, and what a GPU-hour costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from zoo.catalog import Catalog, ComputeProfile
+
+CATALOG = Catalog()
+CARDS = {name: CATALOG.get(ComputeProfile, name) for name in CATALOG.names(ComputeProfile)}
+
+
+def test_the_profiles_are_there() -> None:
+    assert CARDS.keys() >= {"laptop", "ci", "gpu", "h100", "h100x8", "ray-cluster", "slurm"}
+
+
+def test_only_profiles_that_cannot_run_say_why() -> None:
+    assert {name for name, card in CARDS.items() if card.plans_only} == {"ray-cluster", "slurm"}
+
+
+@pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.gpu])
+def test_a_price_says_that_it_is_an_example(name: str) -> None:
+    gpu = CARDS[name].gpu
+    assert gpu is not None
+    assert gpu.usd_per_hour
+    assert "example" in gpu.usd_source
+
+
+def test_gpus_fill_their_nodes() -> None:
+    told = {name: (c.gpus, c.gpus_per_node) for name, c in CARDS.items() if c.gpus}
+    assert told == {"h100": (1, 1), "h100x8": (8, 8), "ray-cluster": (64, 8), "slurm": (64, 8)}
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_profile_counts_its_trials_by_what_it_has(name: str) -> None:
+    card = CARDS[name]
+    assert (card.device == "cuda") == (card.gpus_per_trial > 0)
+    if card.gpus is not None:
+        assert card.concurrency * card.gpus_per_trial <= card.gpus
+
+
+@pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.device == "cpu"])
+def test_a_cpu_profile_keeps_compilation_off_and_one_thread(name: str) -> None:
+    env = CARDS[name].env
+    assert (env["TORCH_COMPILE_DISABLE"], env["OMP_NUM_THREADS"]) == ("1", "1")
+    assert env["CUDA_VISIBLE_DEVICES"] == ""
