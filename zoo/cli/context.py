@@ -73,11 +73,12 @@ def plan(name: str, words: Words | None = None) -> Plan:
     words, store = words or Words(), Store()
     bare = name.removesuffix(rehearsal.SUFFIX)
     manifest = load(find(bare, store), words.sets)
-    if words.rehearse or bare != name:
-        manifest = rehearsal.of(manifest)
     catalog = catalog_of(words.cards)
     resolver = LocalResolver(store.digest_cache)
     trials = expand(manifest, catalog, resolver)
+    if words.rehearse or bare != name:  # what is rehearsed must be right as a whole, too
+        manifest = rehearsal.of(manifest)
+        trials = expand(manifest, catalog, resolver)
     folder = sweeps_root() / manifest.experiment.name
     locked = lock.read(folder)
     return Plan(

@@ -144,7 +144,8 @@ def evaluations(trials: list[Trial]) -> list[str]:
         assert isinstance(rounds, tuple)
         assert isinstance(schedules, tuple)
         at = [*rounds[:3], "...", rounds[-1]] if len(rounds) > 6 else rounds
-        size = f"{problems} problems each" if problems else "all problems"
+        each = " each" if len(benchmarks) > 1 else ""
+        size = f"{problems} problems{each}" if problems else "all problems"
         size += f", {samples} responses a problem" if samples != 1 else ""
         lines.append(
             f"{', '.join(schedules)}: {', '.join(benchmarks)} ({size}) under "
@@ -285,7 +286,7 @@ def cost(outlook: Outlook) -> Iterator[str]:
     yield disk + (f"; downloads {size(fetch)}: {_some(names, 5)}" if fetch else "")
     yield from forecloses(outlook.left)
     budget = outlook.experiment.budget
-    for name, limit in budget.stated.items() if budget else ():
+    for name, limit in budget.stated.items():
         if name in outlook.estimate:
             spent = outlook.estimate[name]
             yield f"budget {name} {figure(limit)}: {100 * spent / limit:.0f} % planned"

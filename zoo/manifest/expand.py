@@ -11,11 +11,14 @@ from typing import Any
 from zoo.catalog import Catalog, DataCard, ModelCard, PromptCard, RewardCard
 from zoo.manifest import identity, rehearsal
 from zoo.manifest.cells import Cell, cells, matches
+from zoo.manifest.claim_checks import check_claims, check_tripwires
 from zoo.manifest.load import Manifest
+from zoo.manifest.metrics import metrics_of
 from zoo.manifest.names import Names, Resolver, Unpinned
 from zoo.manifest.schedule import evaluations
 from zoo.manifest.settings import Resolved, Settings
 from zoo.manifest.trial import Evaluation, Trial
+from zoo.manifest.verdicts import cells_of
 
 
 def expand(manifest: Manifest, catalog: Catalog, resolver: Resolver | None = None) -> list[Trial]:
@@ -46,7 +49,23 @@ class Expansion:
         self.names.stop_at_faults()
         trials = [trial for cell in found for trial in self._cell(cell, measured)]
         self.names.stop_at_faults()
+        if not trials:
+            self.names.fault(("trainer",), "nothing to rehearse", "a trial that is trained here")
+        elif not self.rehearse:
+            self._check_claims(trials)
+        self.names.stop_at_faults()
         return trials
+
+    def _check_claims(self, trials: list[Trial]) -> None:
+        """Claims and tripwires must speak of cells and metrics that there are."""
+        experiment = self.experiment
+        if not (experiment.claims or experiment.tripwires):
+            return
+        known = metrics_of(trials)
+        flaws = check_claims(experiment.claims, cells_of(trials), known, experiment.rounds)
+        flaws += check_tripwires(experiment.tripwires, known)
+        for flaw in flaws:
+            self.names.fault(flaw.path, flaw.found, flaw.expected, flaw.hint, key=flaw.key)
 
     def _cell(self, cell: Cell, measured: tuple[Evaluation, ...]) -> list[Trial]:
         """The trials of one cell, one a seed."""

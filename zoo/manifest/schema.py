@@ -263,7 +263,7 @@ class Experiment(Part):
     """What is measured when."""
     tripwires: list[Tripwire] = []
     """Lines that mark or stop a trial; no part of its id."""
-    budget: Budget | None = None
+    budget: Budget = Budget()
     """What the whole sweep may cost; the plan says when it does not fit."""
     claims: list[Claim] = []
     """What must come out, said before the run and sealed when it starts."""
