@@ -79,9 +79,12 @@ def read(folder: Path) -> Lock | None:
     try:
         rows = [json.loads(line) for line in text.splitlines()]
         trials = tuple(row for row in rows if "id" in row)
+        claims = tuple(row for row in rows if "id" not in row)
         for row in trials:
             _ = row["cell"], row["seed"], row["identity"]
-        return Lock(trials, tuple(row for row in rows if "claim" in row))
+        for row in claims:
+            _ = row["claim"]["id"], row["sealed"]
+        return Lock(trials, claims)
     except (ValueError, KeyError, TypeError) as error:
         raise StateError(
             f"{path} cannot be read ({type(error).__name__}: {error}); restore it, or move it away "

@@ -78,6 +78,7 @@ def test_one_failure_changes_no_other_trial_and_is_tried_again_once(
     assert told.count("FAILED [error] round 2: failed as ZOO_SIMULATE asks") == 1
     assert look(made.trials, made.store).counts == {
         "new": 0,
+        "stale": 0,
         "done": 3,
         "unfinished": 0,
         "failed": 1,

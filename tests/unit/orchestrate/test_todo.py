@@ -86,6 +86,7 @@ def test_an_unreadable_record_stops_the_plan_and_says_which_file(sweep: simulate
 def test_counts_name_every_word(sweep: simulated.Sweep) -> None:
     assert look(sweep.trials, sweep.store).counts == {
         "new": 1,
+        "stale": 0,
         "done": 0,
         "unfinished": 0,
         "failed": 0,

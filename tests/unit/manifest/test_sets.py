@@ -1,0 +1,71 @@
+"""`--set` changes a manifest through the same validator, and wins over everything it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from zoo.catalog import Catalog
+from zoo.errors import InputError
+from zoo.manifest import Trial, expand, load
+
+Write = Callable[..., Path]
+
+
+def trials(path: Path, *sets: str) -> list[Trial]:
+    """The trials of a manifest changed by `sets`."""
+    return expand(load(path, sets), Catalog())
+
+
+def test_a_recipe_field_wins_over_manifest_and_overrides(write: Write) -> None:
+    path = write(
+        grpo="{beta: 0.1}",
+        overrides="[{when: {model: pocket-llama}, set: {grpo.beta: 0.2}}]",
+    )
+    assert trials(path)[0].grpo["beta"] == 0.2
+    assert trials(path, "grpo.beta=3e-1")[0].grpo["beta"] == 0.3
+    assert trials(path, "prompt=none")[0].prompt.name == "none"
+    assert trials(path, "batch.prompts=8")[0].batch.prompts == 8
+
+
+def test_a_place_of_the_manifest_is_changed_there(write: Write) -> None:
+    path = write()
+    assert [t.seed for t in trials(path, "seeds=[4, 5]")] == [4, 5]
+    assert trials(path, "rounds=9")[0].rounds == 9
+    assert trials(path, "evaluate.full.problems=7")[0].evaluations[0].problems == 7
+    assert [t.cell["model"] for t in trials(path, "grid.model=[pocket-qwen2]")] == ["pocket-qwen2"]
+    assert trials(path, "grid.grpo.beta=[0, 0.1]")[1].cell["grpo.beta"] == 0.1
+    assert trials(path, "evaluate.full.benchmarks.0=pocket-hard")[0].evaluations[0].benchmark.name
+
+
+def test_a_key_with_a_dot_is_found(write: Write) -> None:
+    decodings = "{full: {benchmarks: [pocket-easy], at: [0]}, decoding: {t1.0: {temperature: 1}}}"
+    (trial,) = trials(write(evaluate=decodings), "evaluate.decoding.t1.0.top_p=0.95")
+    assert trial.evaluations[0].decoding.top_p == 0.95
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("grpo.betta=1", "--set grpo.betta=1: unknown GRPO setting 'betta'; did you mean 'beta'?"),
+        ("rouds=3", "--set rouds=3: unknown key 'rouds'; did you mean 'rounds'?"),
+        ("beta", "--set beta: 'beta'; expected NAME=VALUE, such as grpo.beta=0.001"),
+        ("seeds=[0, 0]", "--set seeds=[0, 0]: seeds is a list; expected seeds that differ"),
+        ("rounds=[", "--set rounds=[: not YAML"),
+        ("name.x=1", "--set name.x=1: 'name' is 'small', which has no parts"),
+        ("seeds.9=1", "--set seeds.9=1: 'seeds' has no entry 9; it has 1, counted from 0"),
+        ("prompt=nope", "--set prompt=nope: unknown prompt 'nope'"),
+    ],
+)
+def test_a_wrong_one_is_placed_on_the_command_line(write: Write, text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        trials(write(seeds="[0]"), text)
+    assert message in str(caught.value)
+
+
+def test_an_axis_cannot_be_set_away(write: Write) -> None:
+    grid = "{model: pocket-llama, reward: correctness, data: pocket-easy, grpo.beta: [0, 1]}"
+    with pytest.raises(InputError, match=r"narrow the axis: --set grid\.grpo\.beta"):
+        trials(write(grid=grid), "grpo.beta=2")
