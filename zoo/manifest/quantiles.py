@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from statistics import NormalDist
 
 EXACT = 100
 
@@ -17,6 +16,8 @@ EXACT = 100
 @cache
 def normal(p: float) -> float:
     """The quantile of the standard normal distribution."""
+    from statistics import NormalDist  # a plan without claims need not pay for its imports
+
     return NormalDist().inv_cdf(p)
 
 

@@ -132,8 +132,7 @@ def _leaks(groups: list[_Group]) -> list[PlanWarning]:
         PlanWarning(
             "leak",
             f"{bench} overlaps with the training data {listed(g.first.data.name for g in same)} "
-            f"({how}); leave it out of claims, or filter the data "
-            f"(`filters: {{overlap: [{bench}]}}` on its card)",
+            f"({how}); say so with its result, or leave it out of claims",
             _count({id(g): g for g in same}.values()),
         )
         for (bench, how), same in wrong.items()
