@@ -1,4 +1,4 @@
-"""Cells: products, paired axes, exclusions by pattern, inclusions, and the guard against too many."""
+"""Cells: products, paired axes, patterns, inclusions, and the guard against too many."""
 
 from __future__ import annotations
 
