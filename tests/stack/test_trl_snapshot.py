@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from zoo.manifest import grpo
+from tests.support.trials import manifest, trials_of
+from zoo.catalog import Catalog, ComputeProfile, RecipeCard
+from zoo.manifest import grpo, trl_table
+from zoo.train.config import grpo_arguments
 
 SNAPSHOT = json.loads((Path(grpo.__file__).parent / "trl_fields.json").read_text(encoding="utf-8"))
 
@@ -50,5 +54,45 @@ def test_the_snapshot_has_their_defaults(fields: dict[str, dataclasses.Field[obj
     assert moved == {}
 
 
-def test_what_zoo_owns_are_fields_of_trl() -> None:
-    assert set(grpo.OWNED) <= set(SNAPSHOT["fields"])
+def test_the_words_of_a_choice_are_those_of_the_installed_versions() -> None:
+    from transformers.trainer_utils import SchedulerType
+    from transformers.training_args import OptimizerNames
+
+    choices = trl_table.CHOICES
+    assert {kind.value for kind in SchedulerType} == {
+        *choices["lr_scheduler_type"],
+        *("reduce_lr_on_plateau", "greedy"),
+    }
+    left_out = {
+        *("adamw_torch_xla", "adamw_torch_npu_fused", "lomo", "adalomo"),
+        *("schedule_free_radam", "schedule_free_adamw", "schedule_free_sgd"),
+        *("galore_adamw_layerwise", "galore_adamw_8bit_layerwise"),
+        *("galore_adafactor_layerwise", "apollo_adamw_layerwise"),
+    }
+    assert {name.value for name in OptimizerNames} == {*choices["optim"], *left_out}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("loss_type", "scale_rewards", "importance_sampling_level"),
+        *("multi_objective_aggregation", "vllm_importance_sampling_mode"),
+    ],
+)
+def test_the_words_of_a_choice_are_those_that_the_trainer_asks_for(name: str) -> None:
+    from trl.trainer import grpo_trainer
+
+    source = Path(str(grpo_trainer.__file__)).read_text(encoding="utf-8")
+    asked = re.findall(rf"self\.{name} (?:==|!=|in) (\[[^\]]*\]|\"[^\"]*\")", source)
+    words = {word for text in asked for word in re.findall(r'"([^"]*)"', text)}
+    assert words == set(trl_table.CHOICES[name])
+
+
+@pytest.mark.parametrize("name", Catalog().names(RecipeCard))
+def test_every_recipe_is_a_config_of_trl(tmp_path: Path, name: str) -> None:
+    from trl import GRPOConfig
+
+    (trial,) = trials_of(manifest(tmp_path, recipe=name, batch="{}"))
+    laptop = Catalog().get(ComputeProfile, "laptop")
+    config = GRPOConfig(**grpo_arguments(trial, laptop, tmp_path / "out", 2048))
+    assert config.loss_type == trial.grpo["loss_type"]

@@ -19,9 +19,9 @@ SMALL = """
     schema: experiment/1
     name: {name}
     question: Does the path hold?
-    recipe: pocket
+    recipe: {recipe}
     grid: {{model: {model}, reward: {reward}, data: {data}}}
-    batch: {{prompts: 4, num_generations: 4}}
+    batch: {batch}
     rounds: {rounds}
     evaluate: {evaluate}
 """
@@ -32,6 +32,8 @@ def manifest(folder: Path, name: str = "small", **values: object) -> Path:
     defaults: dict[str, object] = {
         "model": "pocket-mistral",
         "reward": "correctness",
+        "recipe": "pocket",
+        "batch": "{prompts: 4, num_generations: 4}",
         "data": "pocket-easy",
         "rounds": 2,
         "evaluate": "{full: {benchmarks: [pocket-easy], problems: 16, at: [0, last]}}",

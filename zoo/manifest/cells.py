@@ -195,9 +195,12 @@ def setting(
     part, _, field = name.partition(".")
     batch = list(Batch.model_fields)
     if part == "grpo" and field:
-        value, wrong, hint = trl.check(field, value)
-        if wrong:
-            names.fault(path, wrong, hint=hint, key="unknown" in wrong)
+        checked = trl.check(field, value)
+        if checked.found:
+            wrong_name = checked.name_is_wrong
+            at = axis_path if wrong_name and axis_path else path
+            names.fault(at, checked.found, checked.expected, checked.hint, key=wrong_name)
+        value = checked.value
     elif part == "batch" and field:
         if field not in batch:
             names.unknown(path, f"unknown key '{name}'", field, batch, key=True)
@@ -207,7 +210,7 @@ def setting(
             names.fault(path, f"{name} is {value!r}", "a whole number from 1")
     else:
         known = [*CARD_AXES, *(f"batch.{n}" for n in batch)]
-        near = [*known, *(f"grpo.{n}" for n in trl.fields())]
+        near = [*known, *(f"grpo.{n}" for n in trl.defaults())]
         found = f"unknown axis '{name}'"
         words = near if "." in name else known
         names.unknown(axis_path or path, found, name, words, key=True)

@@ -14,9 +14,10 @@ import json
 from typing import Any
 
 from zoo.catalog import Batch, ModelCard, PromptCard, RewardCard
+from zoo.manifest.grpo import depends_on_horizon
 from zoo.manifest.schema import Decoding
 
-IDENTITY_VERSION = 0
+IDENTITY_VERSION = 1
 UNPINNED = "unpinned"
 
 
@@ -101,7 +102,7 @@ def train_payload(
             "params": reward.params,
         },
     }
-    if grpo.get("lr_scheduler_type", "linear") not in ("constant", "constant_with_warmup"):
+    if depends_on_horizon(grpo):
         payload["rounds"] = rounds
     if rehearsal is not None:
         payload["rehearsal"] = rehearsal

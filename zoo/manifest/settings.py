@@ -146,7 +146,7 @@ class Settings:
         for name, value in changes.items():
             part, _, field = name.partition(".")
             if part == "grpo" and field:
-                grpo[field] = trl.check(field, value)[0]
+                grpo[field] = trl.check(field, value).value
         for name, field in FROM_MODEL.items():
             if grpo.get(name) == FROM_CARD:
                 grpo[name] = getattr(model, field)
@@ -163,7 +163,7 @@ class Settings:
                 found = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
                 self._fault(cell, f"batch.{field}", found)
             return None
-        wrong = trl.check_together(grpo, batch, model.stop_ids)
+        wrong = trl.check_together(grpo, batch)
         for name, found, expected, hint in wrong:
             self._fault(cell, name, found, expected, hint)
         if wrong:
@@ -179,9 +179,11 @@ class Settings:
         if recipe.name not in self._recipes:
             found = dict(trl.defaults())
             for name, value in recipe.grpo.items():
-                found[name], wrong, hint = trl.check(name, value)
-                if wrong:
-                    self.names.fault(("recipe",), f"recipe '{recipe.name}': {wrong}", hint=hint)
+                checked = trl.check(name, value)
+                found[name] = checked.value
+                if checked.found:
+                    wrong = f"recipe '{recipe.name}': {checked.found}"
+                    self.names.fault(("recipe",), wrong, checked.expected, checked.hint)
             self._recipes[recipe.name] = found
         return self._recipes[recipe.name]
 

@@ -2,8 +2,8 @@
 golden-tested.
 
 A round is one generation phase: `prompts x num_generations` completions, split into `updates`
-optimiser updates. How an update is split into forward passes is `zoo.manifest.fit`'s, as the plan
-shows it; the effective batch never depends on compute.
+optimiser updates, each done `num_iterations` times. How an update is split into forward passes is
+`zoo.manifest.fit`'s, as the plan shows it; the effective batch never depends on compute.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ def grpo_arguments(
     trial: Trial, profile: ComputeProfile, output: Path | str, model_context: int
 ) -> dict[str, Any]:
     """Keyword arguments of TRL's `GRPOConfig` for a trial on a profile."""
+    passes = int(trial.grpo.get("num_iterations", 1))
     placed = place(trial, profile, gpus=DRIVEN_GPUS)
     arguments = {
         "output_dir": str(output),
@@ -28,7 +29,7 @@ def grpo_arguments(
         "gradient_accumulation_steps": placed.accumulation,
         "steps_per_generation": placed.accumulation * trial.batch.updates,
         "num_generations": trial.batch.num_generations,
-        "max_steps": trial.rounds * trial.batch.updates,
+        "max_steps": trial.rounds * trial.batch.updates * passes,
         "seed": trial.seed,
         "use_cpu": profile.device == "cpu",
         "gradient_checkpointing": profile.gradient_checkpointing,

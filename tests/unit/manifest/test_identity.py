@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.catalog import Catalog
-from zoo.manifest import Trial, expand, identity, load
+from zoo.catalog import BenchmarkCard, Catalog, DataCard, ModelCard
+from zoo.manifest import Trial, expand, identity, load, rehearsal
 
 Write = Callable[..., Path]
 GRID = "{model: pocket-llama, reward: correctness, data: pocket-easy}"
@@ -28,9 +29,45 @@ def one(path: Path) -> Trial:
     return trial
 
 
-def test_the_id_of_a_known_trial_does_not_move(write: Write) -> None:
-    """If this fails, every finished run in the world is renamed: bump IDENTITY_VERSION, or undo."""
-    assert ids(write()) == ["pocket-llama.correctness.pocket-easy.s0-5c81b84372"]
+class Fixed:
+    """A resolver that never looks: digests are made of names."""
+
+    def model(self, card: ModelCard) -> str:
+        return "unpinned" if card.repo else f"model-{card.name}"
+
+    def problems(self, card: DataCard | BenchmarkCard) -> str:
+        return f"problems-{card.name}"
+
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+PINNED = json.loads((GOLDEN / "identity.json").read_text(encoding="utf-8"))
+CASES = PINNED.get(
+    str(identity.IDENTITY_VERSION), {"trials": {"none": {}}, "payloads": {"none": {}}}
+)
+MOVED = """
+Do not update the expected value: whoever has finished runs would have to do them again under new
+names. Undo the change, or leave a new field out of the payload at its default. If ids must move,
+bump IDENTITY_VERSION and add the new ids to tests/golden/identity.json under the new version.
+Found: """
+
+
+@pytest.mark.parametrize("case", CASES["trials"])
+def test_the_id_of_a_known_trial_does_not_move(write: Write, case: str) -> None:
+    usual = {"recipe": "golden", "grid": "{model: pinned, reward: golden, data: golden}"}
+    pinned = CASES["trials"][case]
+    manifest = load(write(**usual | {"evaluate": None} | pinned.get("says", {})))
+    if pinned.get("rehearsal"):
+        manifest = rehearsal.of(manifest)
+    trials = expand(manifest, Catalog(GOLDEN / "cards"), Fixed())
+    found = [trial.id for trial in trials]
+    assert found == pinned.get("ids"), MOVED + json.dumps(found)
+
+
+@pytest.mark.parametrize("case", CASES["payloads"])
+def test_the_digest_of_a_known_payload_does_not_move(case: str) -> None:
+    pinned = CASES["payloads"][case]
+    found = identity.digest(pinned.get("payload"))
+    assert found == pinned.get("digest"), MOVED + found
 
 
 def test_what_an_id_is_made_of_is_listed(write: Write) -> None:
@@ -171,7 +208,5 @@ plain = st.recursive(
 
 @given(plain)
 def test_one_meaning_has_one_text(value: object) -> None:
-    import json
-
     text = identity.canonical(value)
     assert identity.canonical(json.loads(text)) == text

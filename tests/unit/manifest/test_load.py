@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.catalog import Catalog
+from zoo.catalog import Catalog, ModelCard
 from zoo.errors import InputError
 from zoo.manifest import expand, load
 
@@ -33,7 +33,7 @@ def test_an_unknown_model_is_named_with_the_nearest_known_one(write: Write) -> N
 
 def test_a_model_unlike_any_other_gets_the_list(write: Write) -> None:
     path = write(grid="{model: gpt, reward: correctness, data: pocket-easy}")
-    assert "unknown model 'gpt'; there are: pocket-llama, pocket-mistral, pocket-qwen2" in message(
+    assert f"unknown model 'gpt'; there are: {', '.join(Catalog().names(ModelCard))}" in message(
         path
     )
 
@@ -106,11 +106,11 @@ def test_the_name_is_the_name_of_the_file(write: Write) -> None:
 @pytest.mark.parametrize(
     ("setting", "found"),
     [
-        ("beta: high", "beta is 'high'; TRL wants float"),
+        ("beta: high", "beta is 'high'; expected a number of at least 0"),
         ("use_vllm: false", "'use_vllm' is not for a manifest; placement belongs to the compute"),
-        ("seed: 3", "'seed' is not for a manifest; seeds are replicates: `seeds: [0, 1, 2]`"),
-        ("beta: .nan", "beta is nan; a number that is finite"),
-        ("num_iterations: 1.5", "num_iterations is 1.5; TRL wants int"),
+        ("seed: 3", "'seed' is not for a manifest; say replicates by `seeds: [0, 1, 2]`"),
+        ("beta: .nan", "beta is nan; expected a number of at least 0"),
+        ("num_iterations: 1.5", "num_iterations is 1.5; expected a whole number of at least 1"),
         ("temperature: from-card", "temperature cannot come from a card"),
     ],
 )

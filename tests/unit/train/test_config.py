@@ -71,3 +71,10 @@ def test_on_a_known_gpu_the_plans_placement_is_what_runs() -> None:
     assert arguments["per_device_train_batch_size"] == placed.micro_batch
     assert arguments["gradient_accumulation_steps"] == placed.accumulation
     assert arguments["vllm_gpu_memory_utilization"] == placed.utilisation
+
+
+def test_updates_that_are_done_several_times_are_more_steps_and_no_more_rounds(tmp_path) -> None:
+    trial = trials_of(manifest(tmp_path))[0]
+    trial = trial.model_copy(update={"grpo": trial.grpo | {"num_iterations": 3}})
+    arguments = grpo_arguments(trial, Catalog().get(ComputeProfile, "laptop"), "out", 2048)
+    assert arguments["max_steps"] == trial.rounds * trial.batch.updates * 3
