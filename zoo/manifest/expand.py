@@ -89,7 +89,9 @@ class Expansion:
         resolved = self.settings.resolve(cell, model, changes)
         if resolved is None:
             return []
-        batch = rehearsal.batch(resolved.batch) if self.rehearse else resolved.batch
+        if self.rehearse:
+            resolved = rehearsal.settings(resolved, model)
+        batch = resolved.batch
         start = names.start(model)
         said: dict[str, Any] = {
             "trainer": trainer,
@@ -121,8 +123,7 @@ class Expansion:
     ) -> list[Trial]:
         stands_for = rehearsal.identity(cell) if self.rehearse else None
         payload = identity.train_payload(**said, rehearsal=stands_for)
-        known = resolved.texts if said["batch"] is resolved.batch else {}
-        texts = {k: known.get(k) or identity.canonical(v) for k, v in payload.items()}
+        texts = {k: resolved.texts.get(k) or identity.canonical(v) for k, v in payload.items()}
         mark = "rehearsal." if self.rehearse else ""
         slug = f"{mark}{cell['model']}.{cell['reward']}.{cell['data']}"
         found = []

@@ -14,6 +14,7 @@ from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard
 from zoo.manifest.load import Manifest
 from zoo.manifest.names import Names
 from zoo.manifest.schema import Schedule
+from zoo.manifest.settings import Resolved
 
 ROUNDS, SEED, PROBLEMS = 2, 0, 32
 SUFFIX = ".rehearsal"
@@ -63,6 +64,11 @@ def benchmark(names: Names, card: BenchmarkCard) -> BenchmarkCard:
     found = names.card(BenchmarkCard, card.stand_in or DEFAULTS[BenchmarkCard], ())
     assert found is not None
     return found.model_copy(update={"name": card.name, "extract": card.extract})
+
+
+def settings(full: Resolved, model: ModelCard) -> Resolved:
+    """The settings of a cell with the stand-in's cap and a small round."""
+    return Resolved(full.grpo | {"max_completion_length": model.cap}, batch(full.batch), {})
 
 
 def batch(full: Batch) -> Batch:
