@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from zoo.catalog import BenchmarkCard, DataCard, ModelCard
+from zoo.catalog import ModelCard, ProblemCard
 from zoo.data import places, problems
 from zoo.data.places import NotFetched
 from zoo.errors import Fault, InputError
@@ -104,7 +104,7 @@ class LocalResolver:
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
-    def problems(self, card: DataCard | BenchmarkCard) -> str:
+    def problems(self, card: ProblemCard) -> str:
         """Digest of the card's normalised problems; what the card says, else `unpinned`, where
         they are not on this machine or more than the limit.
 
