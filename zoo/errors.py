@@ -56,6 +56,10 @@ class StateError(ZooError):
     """What lies on disk cannot be trusted or does not fit; says which file and what to do."""
 
 
+class FetchError(ZooError):
+    """Something could not be downloaded; says from where, why, and what to do."""
+
+
 class TrialError(ZooError):
     """A trial cannot go on; `failure_class` says why, in the words of the record."""
 

@@ -11,9 +11,13 @@ from zoo.catalog.problem_card import (
     BenchmarkCard,
     Columns,
     DataCard,
+    Filters,
+    GitSource,
+    HubSource,
     LocalSource,
     PocketSource,
     ProblemCard,
+    Rows,
 )
 from zoo.catalog.profile import ComputeProfile, Gpu
 
@@ -25,8 +29,11 @@ __all__ = [
     "Columns",
     "ComputeProfile",
     "DataCard",
+    "Filters",
     "Geometry",
+    "GitSource",
     "Gpu",
+    "HubSource",
     "LocalSource",
     "ModelCard",
     "PocketSource",
@@ -34,4 +41,5 @@ __all__ = [
     "PromptCard",
     "RecipeCard",
     "RewardCard",
+    "Rows",
 ]

@@ -2,20 +2,22 @@
 which win.
 
 The file name is the card's name; a card that says another name is refused. Misspelt names get a
-suggestion.
+suggestion. A card comes whole: the cards that it names are in it, and a relative path that lies
+beside its file is made absolute.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zoo.catalog import strict_yaml
 from zoo.catalog.cards import Card, PromptCard, RecipeCard, RewardCard
 from zoo.catalog.model_card import ModelCard
-from zoo.catalog.problem_card import BenchmarkCard, DataCard
+from zoo.catalog.problem_card import BenchmarkCard, DataCard, ProblemCard
 from zoo.catalog.profile import ComputeProfile
+from zoo.catalog.strict_yaml import Document
 from zoo.catalog.validate import validate
 from zoo.errors import Fault, InputError, did_you_mean
 
@@ -36,6 +38,7 @@ class Catalog:
 
     def __init__(self, *folders: Path) -> None:
         self.folders = (Path(__file__).parent, *folders)
+        self._open: list[tuple[type[Card], str]] = []  # cards that are being read, outermost first
 
     @cached_property
     def _files(self) -> dict[str, dict[str, Path]]:
@@ -52,21 +55,66 @@ class Catalog:
         """Names of all cards of a kind, sorted."""
         return sorted(self._files[FOLDERS[kind]])
 
-    def get(self, kind: type[C], name: str) -> C:
-        """The card of that kind and name.
+    def file(self, kind: type[Card], name: str) -> Path:
+        """The file of a card.
 
         Raises:
-            InputError: no such card (with a suggestion), or a file that is not a card of this kind.
+            InputError: no such card, with a suggestion.
         """
-        noun = FOLDERS[kind].removesuffix("s") if kind is not DataCard else "data"
         file = self._files[FOLDERS[kind]].get(name)
         if file is None:
             known = self.names(kind)
             hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
-            raise InputError(Fault(noun, f"unknown {noun} '{name}'", hint=hint))
-        card = validate(kind, strict_yaml.read(file))
+            raise InputError(Fault(noun(kind), f"unknown {noun(kind)} '{name}'", hint=hint))
+        return file
+
+    def get(self, kind: type[C], name: str) -> C:
+        """The card of that kind and name.
+
+        Raises:
+            InputError: no such card (with a suggestion), a file that is not a card of this kind, or
+                a card that names one of these.
+        """
+        file = self.file(kind, name)
+        document = strict_yaml.read(file)
+        card = validate(kind, document)
         if card.name != name:
             raise InputError(
                 Fault(str(file), f"the card calls itself '{card.name}'", f"'{name}', as its file")
             )
-        return card
+        placed = _placed(card, file.parent)
+        if isinstance(card, ProblemCard):
+            placed["uses"] = self._uses(card, document)
+        return card.model_copy(update=placed)
+
+    def _uses(self, card: ProblemCard, document: Document) -> tuple[Card, ...]:
+        """The cards that a set of problems names, whole."""
+        found: list[Card] = []
+        for kind, name, path in card.named():
+            if name not in self._files[FOLDERS[kind]]:
+                known = self.names(kind)
+                hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+                raise InputError(document.fault(path, f"unknown {noun(kind)} '{name}'", hint=hint))
+            if (kind, name) in self._open:
+                raise InputError(document.fault(path, f"'{name}' is made of itself"))
+            self._open.append((kind, name))
+            try:
+                found.append(self.get(kind, name))
+            finally:
+                self._open.pop()
+        return tuple(found)
+
+
+def noun(kind: type[Card]) -> str:
+    """What a card of this kind is called in messages."""
+    return "data" if kind is DataCard else FOLDERS[kind].removesuffix("s")
+
+
+def _placed(card: Card, folder: Path) -> dict[str, Any]:
+    """Changes to a card that names a file or folder beside its own file."""
+    if isinstance(card, ModelCard) and card.path and (folder / card.path).exists():
+        return {"path": str((folder / card.path).resolve())}
+    local = card.local if isinstance(card, ProblemCard) else None
+    if local and (folder / local.path).exists():
+        return {"local": local.model_copy(update={"path": str((folder / local.path).resolve())})}
+    return {}

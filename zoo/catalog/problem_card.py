@@ -8,13 +8,14 @@ here reads a file.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from zoo.catalog.cards import COMMIT, Card, Part
+from zoo.catalog.cards import COMMIT, Card, Part, PromptCard
 
 Count = Annotated[int, Field(ge=1)]
+C = TypeVar("C", bound=Card)
 
 
 class PocketSource(Part):
@@ -27,7 +28,8 @@ class PocketSource(Part):
 
 
 class Columns(Part):
-    """Which column of a file holds what; a dot goes into a column (`reward_model.ground_truth`)."""
+    """Which column of a file holds what; a dot goes into a column (`reward_model.ground_truth`,
+    `answers.0`)."""
 
     problem: str = "problem"
     answer: str = "answer"
@@ -39,8 +41,8 @@ class Rows(Part):
 
     columns: Columns = Columns()
     gold: str = "as-is"
-    """How the reference is read from the answer column: `as-is`, or an extraction policy (`gsm8k`:
-    after `####`; `boxed`: the last box)."""
+    """How the reference is read from the answer column: `as-is`, `last-box` (what the last box of a
+    worked solution holds), or an extraction policy (`gsm8k`: after `####`)."""
 
 
 class LocalSource(Rows):
@@ -123,6 +125,9 @@ class ProblemCard(Card):
     license: str = ""
     stand_in: str | None = None
     """The pocket set that takes its place in a rehearsal."""
+    uses: tuple[DataCard | BenchmarkCard | PromptCard, ...] = ()
+    """The cards that `built` and `filters` name. Put in by the catalog, never written by hand: a
+    card can then be loaded wherever it is sent."""
 
     @model_validator(mode="after")
     def _one_source(self) -> ProblemCard:
@@ -136,6 +141,22 @@ class ProblemCard(Card):
     def remote(self) -> bool:
         """Whether the rows themselves lie on another machine until they are fetched."""
         return self.hub is not None or self.git is not None
+
+    def named(self) -> list[tuple[type[Card], str, tuple[str | int, ...]]]:
+        """The cards that this one names: kind, name, and where it says so."""
+        parts = self.built.parts if self.built else ()
+        found: list[tuple[type[Card], str, tuple[str | int, ...]]] = [
+            (DataCard, part.data, ("built", "parts", i, "data")) for i, part in enumerate(parts)
+        ]
+        for i, name in enumerate(self.filters.overlap):
+            found.append((BenchmarkCard, name, ("filters", "overlap", i)))
+        if self.filters.prompt:
+            found.append((PromptCard, self.filters.prompt, ("filters", "prompt")))
+        return found
+
+    def used(self, kind: type[C], name: str) -> C:
+        """One of `uses`."""
+        return next(card for card in self.uses if isinstance(card, kind) and card.name == name)
 
 
 class DataCard(ProblemCard):
@@ -168,3 +189,7 @@ class BenchmarkCard(ProblemCard):
     """Model card -> the study's Table 1."""
     overlaps: dict[str, str] = {}
     """Training data that holds these problems or their siblings -> in which way."""
+
+
+DataCard.model_rebuild()
+BenchmarkCard.model_rebuild()

@@ -1,30 +1,111 @@
-"""`zoo models` and `zoo data`: which cards there are, and what one says."""
+"""`zoo models|data list` and `show`: which cards there are, what one says, and of problems that are
+on this machine a few.
+
+`zoo data` knows training sets and benchmarks; a name that is both means both.
+"""
 
 from __future__ import annotations
 
 import click
 import yaml
 
-from zoo.catalog import Card, DataCard, ModelCard
+from zoo.catalog import BenchmarkCard, Card, Catalog, DataCard, ModelCard, ProblemCard
 from zoo.cli.context import catalog_of
+from zoo.data import problems
+from zoo.data.places import NotFetched
+from zoo.errors import Fault, InputError, did_you_mean
+from zoo.manifest.names import slug
+from zoo.track.store import Store
 
-KINDS: dict[str, type[Card]] = {"models": ModelCard, "data": DataCard}
+KINDS: dict[str, tuple[type[Card], ...]] = {
+    "models": (ModelCard,),
+    "data": (DataCard, BenchmarkCard),
+}
+SAMPLES, SAMPLE_CHARS = 3, 300
 
 
 def list_(kind: str, cards: tuple[str, ...]) -> int:
-    """One line a card: its name and what it is."""
+    """One line a card: its name and what it is; benchmarks after the training sets."""
     catalog = catalog_of(cards)
-    names = catalog.names(KINDS[kind])
-    width = max((len(name) for name in names), default=0)
-    for name in names:
-        click.echo(f"{name:<{width}}  {catalog.get(KINDS[kind], name).about}".rstrip())
+    width = max((len(name) for of in KINDS[kind] for name in catalog.names(of)), default=0)
+    for of in KINDS[kind]:
+        if of is BenchmarkCard:
+            click.echo("\nbenchmarks")
+        for name in catalog.names(of):
+            click.echo(f"{name:<{width}}  {catalog.get(of, name).about}".rstrip())
     return 0
 
 
 def show(kind: str, name: str, cards: tuple[str, ...]) -> int:
     """A card as YAML, without what it leaves at its default."""
-    card = catalog_of(cards).get(KINDS[kind], name)
-    said = card.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    head = {"schema": said.pop("schema"), "name": said.pop("name")}
-    click.echo(yaml.safe_dump(head | said, sort_keys=False, allow_unicode=True), nl=False)
+    catalog = catalog_of(cards)
+    for i, card in enumerate(named(catalog, kind, name)):
+        said = card.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"uses"})
+        head = {"schema": said.pop("schema"), "name": said.pop("name")}
+        text = yaml.safe_dump(head | said, sort_keys=False, allow_unicode=True, width=100)
+        click.echo(("---\n" if i else "") + text, nl=False)
+        if isinstance(card, ProblemCard):
+            _samples(card)
     return 0
+
+
+def named(catalog: Catalog, kind: str, name: str) -> list[Card]:
+    """The cards that a word of the command line means: of all kinds with that name, or a model of
+    the hub without a card (`hf:org/name@commit`).
+
+    Raises:
+        InputError: there is none; with a suggestion.
+    """
+    if kind == "models" and name.startswith("hf:"):
+        return [_hub_model(name)]
+    kinds = [of for of in KINDS[kind] if name in catalog.names(of)]
+    if not kinds:
+        known = sorted({name for of in KINDS[kind] for name in catalog.names(of)})
+        hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+        raise InputError(Fault(kind, f"unknown {kind.removesuffix('s')} '{name}'", hint=hint))
+    return [catalog.get(of, name) for of in kinds]
+
+
+def _hub_model(ref: str) -> ModelCard:
+    """A card for a model of the hub that has none; its prompt and cap are nobody's."""
+    from zoo.data.hub import parse_ref
+
+    found = parse_ref(ref)
+    if found is None:
+        raise InputError(
+            Fault("models", f"'{ref}' names no model of the hub", "hf:org/name@commit")
+        )
+    said = {"schema": "model/1", "name": slug(found[0]), "prompt": "none", "cap": 1}
+    try:
+        return ModelCard.model_validate(said | {"repo": found[0], "revision": found[1]})
+    except ValueError as error:
+        expected = "a full commit of 40 hex digits (a branch or tag moves)"
+        hint = f"`zoo models pin hf:{found[0]} --revision {found[1]}` tells it"
+        raise InputError(Fault("models", f"'{found[1]}' is no commit", expected, hint)) from error
+
+
+def _samples(card: ProblemCard) -> None:
+    try:
+        found, counts = problems.load_counted(card, Store().cache)
+    except NotFetched as missing:
+        click.echo(f"\n{missing}")
+        return
+    click.echo("\n" + "\n".join(counted(found, counts)))
+    for problem in found[:SAMPLES]:
+        text = " ".join(problem.question.split())
+        short = text if len(text) <= SAMPLE_CHARS else text[: SAMPLE_CHARS - 3] + "..."
+        level = f" (level {problem.level})" if problem.level else ""
+        click.echo(f"\n{problem.id}{level}\n  {short}\n  -> {problem.answer}")
+
+
+def counted(found: list[problems.Problem], counts: problems.Counts) -> list[str]:
+    """Lines of a table: rows read, what each filter left out, what is left, by level."""
+    rows = [("read", counts.read), *((k, -n) for k, n in counts.dropped.items())]
+    rows.append(("kept", counts.kept))
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{name:<{width}}  {n:>8,}" for name, n in rows]
+    levels = problems.by_level(found)
+    if set(levels) != {""}:
+        told = (f"{level or 'none'}: {n:,}" for level, n in levels.items())
+        lines.append(f"{'levels':<{width}}  {', '.join(told)}")
+    return lines

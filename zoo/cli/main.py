@@ -181,8 +181,9 @@ def doctor(json_: bool) -> int:
 
 
 def _cards_group(kind: str, what: str) -> None:
-    """Add `zoo KIND list` and `zoo KIND show NAME`."""
+    """Add `zoo KIND list|show|fetch|check`, and `zoo models pin`."""
     group = click.Group(kind, help=f"The {what} that manifests may name.")
+    names_argument = click.argument("names", nargs=-1, required=True, metavar="NAME...")
 
     @group.command("list", help=f"Names of all {what}.")
     @cards_option
@@ -199,11 +200,38 @@ def _cards_group(kind: str, what: str) -> None:
 
         return show_card(kind, name, cards)
 
+    @group.command(help="Bring what the cards need onto this machine, whole and at its commit.")
+    @names_argument
+    @cards_option
+    def fetch(names: tuple[str, ...], cards: tuple[str, ...]) -> int:
+        from zoo.cli.fetch import fetch as fetch_cards
+
+        return fetch_cards(kind, names, cards)
+
+    @group.command(help="Hold what is on this machine against the cards; keeps its digests.")
+    @names_argument
+    @cards_option
+    def check(names: tuple[str, ...], cards: tuple[str, ...]) -> int:
+        from zoo.cli.check import check as check_cards
+
+        return check_cards(kind, names, cards)
+
+    if kind == "models":
+
+        @group.command(help="Write the hub's newest commit into the cards (in ./cards).")
+        @names_argument
+        @click.option("--revision", metavar="REV", help="The commit of this branch or tag instead.")
+        @cards_option
+        def pin(names: tuple[str, ...], revision: str | None, cards: tuple[str, ...]) -> int:
+            from zoo.cli.fetch import pin as pin_cards
+
+            return pin_cards(names, cards, revision)
+
     cli.add_command(group)
 
 
 _cards_group("models", "base models")
-_cards_group("data", "training sets")
+_cards_group("data", "training sets and benchmarks")
 
 
 def main() -> NoReturn:

@@ -37,7 +37,7 @@ class How:
 def run(name: str, words: Words, how: How) -> int:
     """Run what is left of a sweep; returns the exit status."""
     begun = time.monotonic()
-    made = plan(name, words)
+    made = plan(name, words, thorough=True)
     chosen = profile_of(made.catalog, how.profile, how.concurrency)
     todo = look(made.chosen, made.store, made.changes.changed)
     if not todo.left:

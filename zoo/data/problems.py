@@ -1,23 +1,27 @@
-"""Problems from a card: the pocket generator, or a local jsonl or parquet file with a column map.
+"""Problems from a card: read from its source, filtered, counted and held against the card.
 
-Rows are read in the order of the source. A row without a problem or a reference is an error that
-names the line, never a smaller set in silence. `render` is the one place where a problem becomes a
-prompt, in training and evaluation alike.
+Rows keep the order of the source. What is left out is left out by a filter of the card and counted;
+a row without a problem or a reference is an error unless the card filters such rows, never a
+smaller set in silence. Nothing is downloaded: what was not fetched is an error that says how.
+`render` is the one place where a problem becomes a prompt, in training and evaluation alike.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog import BenchmarkCard, DataCard, LocalSource, PromptCard
-from zoo.errors import Fault, InputError, did_you_mean
-from zoo.grading import extract
+from zoo.catalog import BenchmarkCard, DataCard, ProblemCard, PromptCard, Rows
+from zoo.data import places
+from zoo.data.places import NotFetched
+from zoo.data.rows import read
+from zoo.errors import Fault, InputError
 from zoo.pocket import problems as pocket
 
 
@@ -31,24 +35,64 @@ class Problem:
     level: str = ""
 
 
-def load(card: DataCard | BenchmarkCard) -> list[Problem]:
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many rows were read, what each filter left out (in order, with the filters that are off
+    not in it) and how many problems are left."""
+
+    read: int
+    dropped: dict[str, int]
+    kept: int
+
+
+def load(card: ProblemCard, cache: Path | None = None) -> list[Problem]:
     """All problems of a card, in order.
 
+    Args:
+        cache: the run store's cache folder, where fetched files of git repositories lie.
+
     Raises:
-        InputError: a file or column that is not there, an unreadable row, or a
-            count that the card denies.
+        NotFetched: rows of another machine that were not fetched.
+        InputError: a file or column that is not there, an unreadable row, or a count or digest that
+            the card denies.
     """
-    if card.pocket is not None:
-        source = card.pocket
-        found = list(_generated(source.level, source.split, source.n, source.seed))
-    else:
-        assert card.local is not None
-        found = list(_from_file(card.local))
-    if isinstance(card, BenchmarkCard) and card.n not in (None, len(found)):
-        raise InputError(Fault(card.name, f"{len(found)} problems", f"{card.n}, as the card says"))
-    if not found:
-        raise InputError(Fault(card.name, "no problems", "at least one"))
-    return found
+    problems, counts = load_counted(card, cache)
+    if faults := disagreements(card, problems, counts):
+        raise InputError(faults)
+    return problems
+
+
+def load_counted(card: ProblemCard, cache: Path | None = None) -> tuple[list[Problem], Counts]:
+    """The problems of a card and what its filters did; what the card says of them is not checked.
+
+    Raises:
+        InputError: as `load`, but for counts and digest.
+    """
+    left = list(_rows(card, cache))
+    read_, dropped = len(left), {}
+    for name, keep in _filters(card, cache):
+        before, left = len(left), [problem for problem in left if keep(problem)]
+        dropped[name] = before - len(left)
+    return left, Counts(read_, dropped, len(left))
+
+
+def disagreements(card: ProblemCard, problems: list[Problem], counts: Counts) -> list[Fault]:
+    """What a card says of its problems and is not so."""
+    hint = "the source changed, or the card is of another one"
+    faults = [
+        Fault(card.name, f"{found} {what}", f"{said}, as the card says (`{key}`)", hint)
+        for what, key, said, found in (
+            ("rows", "n", card.n, counts.read),
+            ("problems after the filters", "kept", card.kept, counts.kept),
+        )
+        if said not in (None, found)
+    ]
+    if card.digest not in (None, found := digest(problems)) and not faults:
+        said = f"{card.digest}, as the card says (`digest`)"
+        faults.append(Fault(card.name, f"problems of the digest {found}", said, hint))
+    if not problems:
+        faults.append(Fault(card.name, "no problems", "at least one"))
+    return faults
 
 
 def render(prompt: PromptCard, problem: Problem) -> str:
@@ -56,9 +100,17 @@ def render(prompt: PromptCard, problem: Problem) -> str:
     return prompt.template.replace("{problem}", problem.question)
 
 
+def normalise(text: str) -> str:
+    """The text by which two problems are the same one: compatibility forms of Unicode made one
+    (NFKC), white space collapsed. Case is kept, since `$A$` and `$a$` are two things; in MATH
+    ignoring it finds no further pair.
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
 def digest(problems: list[Problem]) -> str:
-    """Digest of the normalised texts and references: a hub copy and a local copy of the same
-    problems agree.
+    """Digest of texts and references, white space collapsed: a hub copy and a local copy of the
+    same problems agree.
     """
     hasher = hashlib.sha256()
     for problem in problems:
@@ -67,62 +119,105 @@ def digest(problems: list[Problem]) -> str:
     return hasher.hexdigest()[:16]
 
 
+def by_level(problems: list[Problem]) -> dict[str, int]:
+    """How many problems each level has, sorted; problems without one under an empty text."""
+    return dict(sorted(Counter(problem.level for problem in problems).items()))
+
+
+def files(card: ProblemCard, cache: Path | None = None) -> list[Path]:
+    """Every file that loading a card reads, those of the cards that it names among them.
+
+    Raises:
+        NotFetched: one of them was not fetched.
+        InputError: a local file that is not there.
+    """
+    found = [path for _, path, _ in _tables(card, cache)]
+    for used in card.uses:
+        if isinstance(used, DataCard | BenchmarkCard):
+            found += files(used, cache)
+    return found
+
+
+# -- sources ---------------------------------------------------------------------------------------
+
+
+def _rows(card: ProblemCard, cache: Path | None) -> Iterator[Problem]:
+    if card.pocket is not None:
+        source = card.pocket
+        yield from _generated(source.level, source.split, source.n, source.seed)
+    for part in card.built.parts if card.built else ():
+        for problem in load(card.used(DataCard, part.data), cache):
+            if not part.levels or problem.level in part.levels:
+                yield problem
+    for name, path, how in _tables(card, cache):
+        for row in read(path, how):
+            if not card.filters.empty and not (row.problem.strip() and row.answer):
+                what = "problem" if row.answer else f"reference (gold: {how.gold})"
+                expected = "a problem and its reference in every row"
+                hint = "`filters: {empty: true}` leaves such rows out, counted"
+                raise InputError(Fault(f"{path}:{row.line}", f"an empty {what}", expected, hint))
+            text = hashlib.sha256(row.problem.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            yield Problem(f"{name}-{row.line}-{text}", row.problem, row.answer, row.level)
+
+
 @lru_cache(maxsize=16)
 def _generated(level: Any, split: Any, n: int, seed: int) -> tuple[Problem, ...]:
     made = pocket.generate(level, split, n, seed)
     return tuple(Problem(p.id, p.question, p.answer, p.level) for p in made)
 
 
-def _from_file(source: LocalSource) -> Iterator[Problem]:
-    columns = source.columns
-    for line, row in _rows(Path(source.path)):
-        place = f"{source.path}:{line}"
-        values = {}
-        for field in ("problem", "answer"):
-            column = getattr(columns, field)
-            if column not in row:
-                hint = (
-                    did_you_mean(column, list(row)) or f"columns here: {', '.join(map(str, row))}"
-                )
-                raise InputError(Fault(place, f"no column '{column}' (columns.{field})", hint=hint))
-            values[field] = "" if row[column] is None else str(row[column])
-        gold = (
-            values["answer"] if source.gold == "as-is" else extract(values["answer"], source.gold)
-        )
-        if not values["problem"].strip() or not (gold or "").strip():
-            empty = (
-                "problem" if not values["problem"].strip() else f"reference (gold: {source.gold})"
-            )
-            raise InputError(
-                Fault(place, f"an empty {empty}", "a problem and its reference in every row")
-            )
-        id_ = hashlib.sha256(values["problem"].encode("utf-8", "surrogatepass")).hexdigest()[:12]
-        level = str(row.get(columns.level, "")) if columns.level else ""
-        yield Problem(f"{Path(source.path).stem}-{line}-{id_}", values["problem"], str(gold), level)
+def _tables(card: ProblemCard, cache: Path | None) -> list[tuple[str, Path, Rows]]:
+    """Files of a card's own source: a name for ids, where each lies, and how it is read."""
+    if card.local is not None:
+        path = Path(card.local.path)
+        if not path.is_file():
+            raise InputError(Fault(str(path), "no such file", "a jsonl or parquet file"))
+        return [(path.stem, path, card.local)]
+    if card.hub is not None:
+        found = places.hub_files(card.hub)
+        if found is None:
+            raise _not_fetched(card, f"data set {card.hub.repo} of the hub")
+        names = [name.rsplit(".", 1)[0].replace("/", "-") for name in card.hub.files]
+        return [(name, path, card.hub) for name, path in zip(names, found, strict=True)]
+    if card.git is not None:
+        path = places.git_file(card.git, cache) if cache else None
+        if path is None or not path.is_file():
+            raise _not_fetched(card, f"{card.git.path} of the git repository {card.git.repo}")
+        return [(Path(card.git.path).stem, path, card.git)]
+    return []
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet
+def _not_fetched(card: ProblemCard, what: str) -> NotFetched:
+    hint = f"`zoo data fetch {card.name}`"
+    return NotFetched(Fault(card.name, f"the {what} is not on this machine", hint=hint))
 
-        yield from enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=1)
-        return
-    line = 0
-    try:
-        with path.open(encoding="utf-8") as stream:
-            for line, text in enumerate(stream, start=1):
-                if text.strip():
-                    row = json.loads(text)
-                    if not isinstance(row, dict):
-                        raise InputError(
-                            Fault(f"{path}:{line}", "not an object", "one JSON object a line")
-                        )
-                    yield line, row
-    except OSError as error:
-        raise InputError(
-            Fault(str(path), f"cannot be read: {error.strerror}", "a jsonl file")
-        ) from error
-    except ValueError as error:
-        raise InputError(
-            Fault(f"{path}:{line}", f"not JSON: {error}", "one JSON object a line")
-        ) from error
+
+# -- filters ---------------------------------------------------------------------------------------
+
+
+def _filters(
+    card: ProblemCard, cache: Path | None
+) -> Iterator[tuple[str, Callable[[Problem], bool]]]:
+    """The filters that are on, in order: a name, and what a problem must pass to stay."""
+    filters = card.filters
+    if filters.empty:
+        yield "empty", lambda problem: bool(problem.question.strip() and problem.answer)
+    if limit := filters.max_prompt_chars:
+        prompt = card.used(PromptCard, filters.prompt) if filters.prompt else None
+
+        def short(problem: Problem) -> bool:
+            return len(render(prompt, problem) if prompt else problem.question) <= limit
+
+        yield "max_prompt_chars", short
+    if filters.duplicates:
+        seen: set[str] = set()
+
+        def first(problem: Problem) -> bool:
+            before = len(seen)
+            seen.add(normalise(problem.question))
+            return len(seen) > before
+
+        yield "duplicates", first
+    for name in filters.overlap:
+        held_out = {normalise(p.question) for p in load(card.used(BenchmarkCard, name), cache)}
+        yield f"overlap {name}", lambda p, texts=held_out: normalise(p.question) not in texts

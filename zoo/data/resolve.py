@@ -1,8 +1,10 @@
 """Digests by content for planning: of problems (normalised texts) and of model folders (their
 files, not their path).
 
-Digests of files are remembered in the run store by size, mtime and inode, so a big folder is read
-once. A model of the hub is identified by its pinned commit and is never read here.
+Digests are remembered in the run store by size, mtime and inode of the files behind them, so a big
+folder is read once. With a `limit` (planning), whoever asks about more bytes than that which nobody
+has read before gets `unpinned`; `zoo data|models check`, `zoo data fetch` and `zoo sweep` read
+them. A model of the hub is identified by its pinned commit and is never read here.
 """
 
 from __future__ import annotations
@@ -13,28 +15,28 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from zoo.catalog import BenchmarkCard, DataCard, ModelCard
-from zoo.data import problems
+from zoo.catalog import ModelCard, ProblemCard
+from zoo.data import places, problems
+from zoo.data.places import NotFetched
 from zoo.errors import Fault, InputError
 from zoo.manifest.identity import UNPINNED
 from zoo.pocket.problems import GENERATOR_VERSION
 
 EMBEDDED = Path(problems.pocket.__file__).parent / "models"
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
+PLAN_BYTES = 16 * 2**20  # of one card; half a second of parsing
+INDEX = "model.safetensors.index.json"
 
 
 def model_folder(card: ModelCard) -> Path:
-    """The local folder of a model's weights.
+    """The local folder of a model's weights; of a hub model, the snapshot at the pinned commit.
 
     Raises:
-        InputError: the folder is not there or holds no safetensors.
+        NotFetched: a hub model that was not fetched, or not wholly.
+        InputError: not pinned; or the folder is not there or holds no safetensors.
     """
     if card.repo:
-        raise InputError(
-            Fault(
-                card.name, "weights on the hub", "a local folder", "download it and give its `path`"
-            )
-        )
+        return _snapshot(card)
     folder = EMBEDDED / card.embedded if card.embedded else Path(str(card.path))
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         expected = "a Hugging Face folder with config.json and *.safetensors (no pickled weights)"
@@ -42,60 +44,116 @@ def model_folder(card: ModelCard) -> Path:
     return folder
 
 
-class LocalResolver:
-    """Implements `zoo.manifest.Resolver` from local files; `cache` is a file in the run store."""
+def _snapshot(card: ModelCard) -> Path:
+    if card.revision is None:
+        found, hint = f"{card.repo} is not pinned to a commit", f"`zoo models pin {card.name}`"
+        raise InputError(Fault(card.name, found, hint=hint))
+    folder = places.snapshot("models", str(card.repo), card.revision)
+    where = f"{card.repo} at {card.revision[:12]}"
+    hint = (
+        f"`zoo models fetch {card.name}` (a model without a card: hf:{card.repo}@{card.revision})"
+    )
+    if folder is None or not (folder / "config.json").is_file():
+        raise NotFetched(Fault(card.name, f"{where} is not on this machine", hint=hint))
+    if missing := missing_weights(folder):
+        found = f"{where} is not all here: {', '.join(missing[:3])} missing"
+        raise NotFetched(Fault(card.name, found, hint=hint))
+    return folder
 
-    def __init__(self, cache: Path | None = None) -> None:
-        self._cache_file = cache
-        self._cache: dict[str, str] = _read(cache)
+
+def missing_weights(folder: Path) -> list[str]:
+    """Files of weights that a folder lacks: what its index lists, else any safetensors at all."""
+    index = folder / INDEX
+    if not index.is_file():
+        return [] if any(folder.glob("*.safetensors")) else ["*.safetensors"]
+    try:
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return [f"a readable {INDEX}"]
+    return sorted(name for name in shards if not (folder / name).is_file())
+
+
+class LocalResolver:
+    """Implements `zoo.manifest.Resolver` from local files.
+
+    `cache` is the run store's cache folder; `limit` the most bytes read for one card, None = all.
+    """
+
+    def __init__(self, cache: Path | None = None, limit: int | None = None) -> None:
+        self.cache, self.limit = cache, limit
+        self._file = cache / "digests.json" if cache else None
+        self._known: dict[str, str] = _read(self._file)
         self._fresh = False
 
     def model(self, card: ModelCard) -> str:
-        """Digest of the folder's files by name and content; `unpinned` for a model of the hub."""
-        if card.repo:
-            return UNPINNED
-        folder = model_folder(card)
+        """The pinned commit of a hub model; else the digest of the folder's files by name and
+        content. `unpinned` where neither is known.
+        """
+        return card.revision or UNPINNED if card.repo else self.folder(model_folder(card))
+
+    def folder(self, folder: Path) -> str:
+        """Digest of a model folder, or `unpinned` beyond the limit."""
         files = sorted({file for pattern in MODEL_FILES for file in folder.glob(pattern)})
-        parts = [f"{file.name}:{self._file(file)}" for file in files if file.name != "README.md"]
+        files = [file for file in files if file.name != "README.md"]
+        keys = {file: _key(f"file/{file}/{_stamp(file)}") for file in files}
+        if self._too_much([file for file in files if keys[file] not in self._known]):
+            return UNPINNED
+        parts = [
+            f"{file.name}:{self._remember(key, lambda file=file: _sha256(file))}"
+            for file, key in keys.items()
+        ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
-    def problems(self, card: DataCard | BenchmarkCard) -> str:
-        """Digest of the card's normalised problems."""
-        if card.pocket is not None:
-            key = f"pocket/{GENERATOR_VERSION}/{card.pocket.model_dump_json()}"
-        else:
-            assert card.local is not None
-            key = f"problems/{card.local.model_dump_json()}/{_stamp(Path(card.local.path))}"
-        return self._remember(key, lambda: problems.digest(problems.load(card)))
+    def problems(self, card: ProblemCard) -> str:
+        """Digest of the card's normalised problems; what the card says, else `unpinned`, where
+        they are not on this machine or more than the limit.
+
+        Raises:
+            InputError: the rows are here and are not what the card says.
+        """
+        try:
+            files = problems.files(card, self.cache)
+        except NotFetched:
+            return card.digest or UNPINNED
+        said = card.model_dump_json(exclude={"name", "about", "source", "license", "stand_in"})
+        stamps = [_stamp(file) for file in files]
+        key = _key(f"problems/{GENERATOR_VERSION}/{said}/{stamps}")
+        if key not in self._known and self._too_much(files):
+            return card.digest or UNPINNED
+        return self._remember(key, lambda: problems.digest(problems.load(card, self.cache)))
 
     def save(self) -> None:
-        """Write the cache if something was added. Planning does not call this: it leaves nothing
+        """Write what was added to the cache. Planning does not call this: it leaves nothing
         behind.
         """
-        if self._fresh and self._cache_file is not None:
-            self._cache_file.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._cache_file.with_suffix(f".{os.getpid()}.tmp")
-            beside.write_text(json.dumps(self._cache), encoding="utf-8")
-            beside.replace(self._cache_file)
+        if self._fresh and self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            beside = self._file.with_suffix(f".{os.getpid()}.tmp")
+            beside.write_text(json.dumps(_read(self._file) | self._known), encoding="utf-8")
+            beside.replace(self._file)
             self._fresh = False
 
-    def _file(self, file: Path) -> str:
-        return self._remember(f"file/{file}/{_stamp(file)}", lambda: _sha256(file))
+    def _too_much(self, files: list[Path]) -> bool:
+        return self.limit is not None and sum(f.stat().st_size for f in files) > self.limit
 
     def _remember(self, key: str, make: Callable[[], str]) -> str:
-        key = hashlib.sha256(key.encode()).hexdigest()[:24]
-        if key not in self._cache:
-            self._cache[key] = make()
+        if key not in self._known:
+            self._known[key] = make()
             self._fresh = True
-        return self._cache[key]
+        return self._known[key]
 
 
-def _read(cache: Path | None) -> dict[str, str]:
+def _read(file: Path | None) -> dict[str, str]:
     """The cache as it was left; a lost or broken one only costs the reading of files."""
     try:
-        return json.loads(cache.read_text(encoding="utf-8")) if cache else {}
+        found = json.loads(file.read_text(encoding="utf-8")) if file else {}
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _stamp(file: Path) -> str:

@@ -213,7 +213,7 @@ class Bench:
 
     def _benchmark(self, card: BenchmarkCard) -> list[Problem]:
         if card.name not in self._problems:
-            self._problems[card.name] = load(card)
+            self._problems[card.name] = load(card, self.store.cache)
         return self._problems[card.name]
 
 

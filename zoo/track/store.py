@@ -45,9 +45,9 @@ class Store:
         return self.root / "sweeps" / name
 
     @property
-    def digest_cache(self) -> Path:
-        """Digests of files that were read once; see `zoo.data.resolve`."""
-        return self.root / "cache" / "digests.json"
+    def cache(self) -> Path:
+        """What can be had again: digests, files that were fetched; see `zoo.data`."""
+        return self.root / "cache"
 
     @property
     def mlflow_uri(self) -> str:

@@ -37,7 +37,7 @@ def train(session: Session) -> None:
 
 def _check_inputs(session: Session) -> None:
     """What lies on disk must be what the trial was planned with."""
-    resolver, trial = LocalResolver(session.job.store.digest_cache), session.trial
+    resolver, trial = LocalResolver(session.job.store.cache), session.trial
     looked = [(f"model '{trial.model.name}'", resolver.model(trial.model), trial.model_digest)]
     if trial.base is not None:
         looked.append((f"model '{trial.base.name}'", resolver.model(trial.base), trial.base_digest))
@@ -112,7 +112,8 @@ def _load(session: Session) -> tuple[Any, Any]:
 def _dataset(session: Session) -> Any:
     from datasets import Dataset
 
-    problems, prompt = load(session.trial.data), session.trial.prompt
+    problems = load(session.trial.data, session.job.store.cache)
+    prompt = session.trial.prompt
     wanted = session.trial.batch.prompts
     if len(problems) < wanted:
         raise TrialError(

@@ -44,7 +44,7 @@ def train(session: Session) -> None:
     session.phase("loading")
     session.begin()
     misbehave = Misbehaviour(os.environ.get(VARIABLE, ""), session.trial.id)
-    problems = load(session.trial.data)
+    problems = load(session.trial.data, session.job.store.cache)
     order = random.Random(session.trial.seed)
     session.log_round(0, session.evaluate(0, lambda: _policy(session, 0)))
     for round_ in range(1, session.trial.rounds + 1):

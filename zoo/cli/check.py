@@ -1,0 +1,62 @@
+"""`zoo models|data check`: reads what is on this machine, whole, and holds it against the card.
+
+Digests that were computed are kept in the run store, so planning has them.
+"""
+
+from __future__ import annotations
+
+import click
+
+from zoo.catalog import ModelCard, ProblemCard
+from zoo.cli.cards import counted, named
+from zoo.cli.context import catalog_of
+from zoo.data import problems
+from zoo.data.check import check_model
+from zoo.data.resolve import LocalResolver, model_folder
+from zoo.errors import InputError
+from zoo.track.store import Store
+
+
+def check(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
+    """Check each name; 1 where something is wrong or not there."""
+    catalog, resolver = catalog_of(cards), LocalResolver(Store().cache)
+    found = [card for name in names for card in named(catalog, kind, name)]
+    right = True
+    for card in found:
+        try:
+            if isinstance(card, ModelCard):
+                right = look_at_model(card, resolver) and right
+            else:
+                assert isinstance(card, ProblemCard)
+                right = look_at_data(card, resolver) and right
+        except InputError as error:
+            click.echo(f"{card.name}\n  wrong  {error}")
+            right = False
+    resolver.save()
+    return 0 if right else 1
+
+
+def look_at_model(card: ModelCard, resolver: LocalResolver) -> bool:
+    """Print what is found in a model's folder; whether all is right."""
+    folder = model_folder(card)
+    click.echo(f"{card.name}  {folder}")
+    findings = check_model(card, folder)
+    for finding in findings:
+        click.echo(f"  {finding}")
+    click.echo(f"  digest {resolver.folder(folder)}")
+    return all(finding.ok for finding in findings)
+
+
+def look_at_data(card: ProblemCard, resolver: LocalResolver) -> bool:
+    """Print what is found behind a set of problems; whether all is right."""
+    found, counts = problems.load_counted(card, resolver.cache)
+    click.echo(card.name)
+    for line in counted(found, counts):
+        click.echo(f"  {line}")
+    faults = problems.disagreements(card, found, counts)
+    for fault in faults:
+        click.echo(f"  wrong  {fault}")
+    click.echo(f"  digest {problems.digest(found)}")
+    if not faults:
+        resolver.problems(card)
+    return not faults

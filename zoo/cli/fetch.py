@@ -1,0 +1,124 @@
+"""`zoo models|data fetch` and `zoo models pin`: what comes from the hub and from git repositories,
+and which commit a card means.
+
+Each name is tried; what went wrong with one does not keep the others. No token is printed or kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+import zoo
+from zoo.catalog import Catalog, ModelCard, ProblemCard, strict_yaml
+from zoo.catalog.validate import validate
+from zoo.cli.cards import named
+from zoo.cli.check import look_at_data
+from zoo.cli.context import catalog_of
+from zoo.data import fetch as fetching
+from zoo.data import hub
+from zoo.data.check import check_model
+from zoo.data.resolve import LocalResolver
+from zoo.errors import Fault, InputError, ZooError
+from zoo.track.store import Store, write_text
+
+REVISION = re.compile(r"^revision:[^#\n]*?(?=\s*(?:#|$))", re.MULTILINE)
+REPO = re.compile(r"^repo:.*$", re.MULTILINE)
+
+
+def fetch(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
+    """Fetch what cards need, then look at what came."""
+    catalog, store = catalog_of(cards), Store()
+    resolver = LocalResolver(store.cache)
+
+    def one(name: str) -> bool:
+        right = True
+        for card in named(catalog, kind, name):
+            if isinstance(card, ModelCard):
+                found = [fetching.model(card)]
+            else:
+                assert isinstance(card, ProblemCard)
+                found = fetching.data(card, store.cache)
+            for came in found:
+                told = f"{fetching.size(came.bytes)} came" if came.bytes else "was here"
+                click.echo(f"{name}: {came.what} at {came.commit[:12]}, {told}: {came.path}")
+            if isinstance(card, ModelCard):
+                wrong = [str(f) for f in check_model(card, found[0].path) if not f.ok]
+                click.echo("".join(f"  {line}\n" for line in wrong), nl=False)
+                right = right and not wrong
+            else:
+                right = look_at_data(card, resolver) and right
+        return right
+
+    status = each(names, one)
+    resolver.save()
+    return status
+
+
+def each(names: tuple[str, ...], one: Callable[[str], bool]) -> int:
+    """Do one thing for each name; the worst exit status (1: something is wrong, 2: bad input)."""
+    status = 0
+    for name in names:
+        try:
+            status = max(status, 0 if one(name) else 1)
+        except ZooError as error:
+            click.echo(f"zoo: {error}", err=True)
+            status = max(status, error.exit_code)
+    return status
+
+
+def pin(names: tuple[str, ...], cards: tuple[str, ...], revision: str | None) -> int:
+    """Ask the hub which commit is the newest (or a branch's, a tag's) and write it into the
+    card."""
+    catalog = catalog_of(cards)
+    return each(names, lambda name: _pin(catalog, name, revision))
+
+
+def _pin(catalog: Catalog, name: str, revision: str | None) -> bool:
+    if name.startswith("hf:"):
+        repo, at = hub.parse_ref(name) or ("", None)
+        if not repo:
+            found = f"'{name}' names no model of the hub"
+            raise InputError(Fault("models", found, "hf:org/name"))
+        found = hub.listing("models", repo, revision or at)
+        fetching.require_safetensors(found)
+        click.echo(f"hf:{repo}@{found.commit}")
+        return True
+    card = catalog.get(ModelCard, name)
+    if card.repo is None:
+        raise InputError(Fault(name, "a model of this machine", "a model of the hub to pin"))
+    found = hub.listing("models", card.repo, revision)
+    fetching.require_safetensors(found)
+    if found.gated != card.gated:
+        said = "is" if found.gated else "is not"
+        click.echo(f"{name}: note: the hub says that {card.repo} {said} gated (`gated`)", err=True)
+    if found.commit == card.revision:
+        click.echo(f"{name}: {card.repo} is pinned to {found.commit} already")
+        return True
+    file = catalog.file(ModelCard, name)
+    target = file
+    if file.is_relative_to(Path(zoo.__file__).parent):
+        target = Path("cards/models") / file.name
+    write_text(target, _with_revision(file, found.commit))
+    click.echo(f"{name}: {card.repo} {card.revision or 'unpinned'} -> {found.commit} ({target})")
+    return True
+
+
+def _with_revision(file: Path, commit: str) -> str:
+    """The text of a card with another revision; all else stays, comments too.
+
+    Raises:
+        InputError: a card that does not say `repo` or `revision` on a line of its own.
+    """
+    text, line = file.read_text(encoding="utf-8"), f"revision: {commit}"
+    if REVISION.search(text):
+        text = REVISION.sub(line, text, count=1)
+    else:
+        text = REPO.sub(lambda match: f"{match[0]}\n{line}", text, count=1)
+    if validate(ModelCard, strict_yaml.parse(text, str(file))).revision != commit:
+        found = "no `repo:` and `revision:` on lines of their own"
+        raise InputError(Fault(str(file), found, hint=f"write `{line}` into it"))
+    return text
