@@ -93,6 +93,15 @@ def show(manifest: str, words: Words, trial: str, json_: bool) -> int:
 
 
 @cli.command()
+@cards_option
+def schema(cards: tuple[str, ...]) -> int:
+    """Print the JSON Schema of manifests, for editors; --cards adds the names of more cards."""
+    from zoo.cli.schema import show
+
+    return show(cards)
+
+
+@cli.command()
 @click.argument("manifest")
 @click.option(
     "--executor",

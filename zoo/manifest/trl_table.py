@@ -9,7 +9,7 @@ places are lines of TRL 1.16 and transformers 5.17. Pure data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -197,6 +197,10 @@ class Range:
             and (self.maximum is None or value <= self.maximum)
             and (self.exclusiveMaximum is None or value < self.exclusiveMaximum)
         )
+
+    def as_schema(self) -> dict[str, float]:
+        """The limits by their names in JSON Schema."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def __str__(self) -> str:
         words = (

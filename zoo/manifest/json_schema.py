@@ -1,0 +1,200 @@
+"""The JSON Schema of a manifest (draft 2020-12), for editors: completion, descriptions, and what is
+wrong while one types.
+
+Made of the pydantic models, of TRL's settings (`zoo.manifest.grpo`) and of the names of the cards.
+Unknown keys are refused everywhere. Names of cards and values of axes are offered, not enforced: a
+user has cards of their own, and whether a value fits a manifest only `zoo plan` can say.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from zoo.catalog import (
+    Batch,
+    BenchmarkCard,
+    Card,
+    Catalog,
+    DataCard,
+    ModelCard,
+    PromptCard,
+    RecipeCard,
+    RewardCard,
+)
+from zoo.catalog.cards import FROM_CARD
+from zoo.manifest import grpo, trl_table
+from zoo.manifest.schema import Experiment
+
+FILE = Path(__file__).parent / "experiment.schema.json"
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+CARDS: dict[str, type[Card]] = {
+    "model": ModelCard,
+    "reward": RewardCard,
+    "data": DataCard,
+    "prompt": PromptCard,
+    "recipe": RecipeCard,
+    "benchmark": BenchmarkCard,
+}
+TYPES = {
+    **{"bool": "boolean", "int": "integer", "float": "number", "str": "string"},
+    **{"list": "array", "dict": "object", "null": "null"},
+}
+Schema = dict[str, Any]
+PLAIN: Schema = {"type": ["string", "number", "boolean", "null"]}
+
+
+def text(catalog: Catalog) -> str:
+    """The schema as it is committed: `zoo schema > zoo/manifest/experiment.schema.json`."""
+    return json.dumps(schema(catalog), indent=1, ensure_ascii=False) + "\n"
+
+
+def schema(catalog: Catalog) -> Schema:
+    """The JSON Schema of a manifest, with the names of a catalog's cards to choose from."""
+    made = _tidy(Experiment.model_json_schema())
+    parts, top = made.pop("$defs"), made["properties"]
+    for kind, card in CARDS.items():
+        names = {"enum": catalog.names(card)}
+        parts[f"card.{kind}"] = {"anyOf": [names, {"type": "string"}]}
+    for name, setting in _settings().items():
+        parts[name] = setting
+    _axes(parts)
+    _cells(parts, top)
+    top["recipe"] |= {"$ref": "#/$defs/card.recipe"}
+    for part in ("grpo", "batch"):
+        top[part] = _only(_ref_each(part, parts, strip=True), top[part])
+    top["zip"] = {"anyOf": [top["zip"], _ref("Axes")], "description": top["zip"]["description"]}
+    top["seeds"]["uniqueItems"] = True
+    about = {"$schema": DRAFT, "title": "Manifest of a zero-RL study (zoo)"}
+    return about | made | {"$defs": dict(sorted(parts.items()))}
+
+
+def _tidy(node: Any) -> Any:
+    """Without generated titles and defaults of null; plain alternatives as a list of types."""
+    if isinstance(node, list):
+        return [_tidy(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {
+        key: {name: _tidy(inner) for name, inner in value.items()}
+        if key in ("properties", "$defs", "patternProperties")
+        else _tidy(value)
+        for key, value in node.items()
+        if not (key == "title" or (key == "default" and value in (None, {}, [], "")))
+    }
+    if "patternProperties" in found:
+        found["additionalProperties"] = False
+    if "$ref" in found:
+        found.pop("default", None)
+    if isinstance(about := found.get("description"), str):
+        found["description"] = " ".join(about.split())
+    options = found.get("anyOf", [])
+    plain = [option["type"] for option in options if option.keys() == {"type"}]
+    if plain and len(plain) == len(options):
+        del found["anyOf"]
+        found["type"] = [kind for kind in plain if kind != "integer" or "number" not in plain]
+    return found
+
+
+# -- settings -------------------------------------------------------------------------------------
+
+
+def _settings() -> dict[str, Schema]:
+    """Dotted name -> schema of one value."""
+    found = {f"grpo.{name}": _setting(name) for name in sorted(trl_table.RESULT_BEARING)}
+    fields = _tidy(Batch.model_json_schema())["properties"]
+    return found | {f"batch.{name}": field for name, field in fields.items()}
+
+
+def _setting(name: str) -> Schema:
+    kinds = [TYPES[kind] for kind in grpo.types(name)]
+    found: Schema = {"type": kinds[0] if len(kinds) == 1 else kinds}
+    if choices := trl_table.CHOICES.get(name):
+        found = {"enum": list(choices)}
+    if limits := trl_table.RANGES.get(name):
+        found |= limits.as_schema()
+    if name in trl_table.FROM_CARD_ALLOWED:
+        found = {"anyOf": [{"const": FROM_CARD}, found]}
+    default = grpo.defaults()[name]
+    return found | {"default": default, "description": f"TRL's default: {json.dumps(default)}"}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _ref_each(part: str, parts: Schema, *, strip: bool = False) -> Schema:
+    """References to the settings of `grpo` or `batch`, by dotted or by plain name."""
+    names = [name for name in parts if name.startswith(f"{part}.")]
+    return {name.removeprefix(f"{part}.") if strip else name: _ref(name) for name in names}
+
+
+def _only(properties: Schema, rest: Schema) -> Schema:
+    """A mapping with these keys and no others, described as `rest` is."""
+    kept = {key: rest[key] for key in ("description", "minProperties", "required") if key in rest}
+    return kept | {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _list_of(item: Schema) -> Schema:
+    return {"type": "array", "items": item, "minItems": 1}
+
+
+# -- axes and cells -------------------------------------------------------------------------------
+
+
+def _axes(parts: Schema) -> None:
+    """Axes: one value or a list of them; in place where a card may be given in place."""
+    inline = {"model": "InlineModel", "data": "InlineData"}
+    known = parts["Axes"]["properties"]
+    axes: Schema = {}
+    for axis in known:
+        value = _ref(f"card.{axis}")
+        if axis in inline:
+            value = {"anyOf": [value, _ref(inline[axis])]}
+        axes[axis] = {"description": known[axis]["description"]} | _one_or_more(value)
+    for name, value in (_ref_each("grpo", parts) | _ref_each("batch", parts)).items():
+        axes[name] = _one_or_more(value)
+    parts["Axes"] = _only(axes, parts["Axes"])
+    schedule = parts["Schedule"]
+    schedule["properties"]["benchmarks"]["items"] = {
+        "anyOf": [_ref("card.benchmark"), _ref("InlineBenchmark")]
+    }
+    at = {"required": ["at"], "properties": {"at": {"minItems": 1}}}
+    schedule["anyOf"] = [{"required": ["every"]}, at]
+    for part in ("InlineModel", "InlineData", "InlineBenchmark"):
+        for key, kind in (("prompt", "card.prompt"), ("base", "card.model")):
+            if key in (fields := parts[part]["properties"]):
+                about = {"description": fields[key]["description"]}
+                fields[key] = about | _ref(kind)
+
+
+def _one_or_more(value: Schema) -> Schema:
+    return {"anyOf": [value, _list_of(value)]}
+
+
+def _cells(parts: Schema, top: Schema) -> None:
+    """Whatever names axes: matches, cells, changes and claims."""
+    axes = list(parts["Axes"]["properties"])
+    parts["axis"] = {"enum": axes}
+    parts["value"] = PLAIN
+    parts["values"] = _one_or_more(_ref("value"))
+    parts["match"] = _only(dict.fromkeys(axes, _ref("values")), {})
+    for part, value in (("Exclude", "values"), ("Include", "value")):
+        properties = parts[part]["properties"] | dict.fromkeys(axes, _ref(value))
+        parts[part] = _only(properties, parts[part])
+    override, claim = parts["Override"]["properties"], parts["Claim"]["properties"]
+    trainers = top["trainer"]["enum"]
+    changes = _ref_each("grpo", parts) | _ref_each("batch", parts)
+    changes |= {"prompt": _ref("card.prompt"), "trainer": {"enum": trainers}}
+    override["set"] = _only(changes, override["set"])
+    for properties, key in (
+        (override, "when"),
+        (claim, "where"),
+        (parts["Tripwire"]["properties"], "when"),
+    ):
+        properties[key] = {"description": properties[key]["description"]} | _ref("match")
+    for key in ("compare", "order"):
+        claim[key]["propertyNames"] = _ref("axis")
+    claim["for_each"]["items"] = _ref("axis")
+    claim["differs_by"] = {"description": claim["differs_by"]["description"]} | _ref("axis")
