@@ -51,7 +51,11 @@ CARDS: dict[str, dict[str, dict[str, Any]]] = {
         "held": {
             "pocket": {"level": "hard", "split": "benchmark", "n": 500},
             "n": 500,
-            "overlaps": {"hard": "siblings of its problems", "clean": "siblings of its problems"},
+            "overlaps": {
+                "hard": {"problems": 9, "how": "9 of the 500 are in it"},
+                "clean": {"problems": 9, "how": "9 of the 500 are in it"},
+                "easy": {"problems": 0, "how": "siblings of its problems"},
+            },
         },
         "free": {"pocket": {"level": "easy", "split": "benchmark", "n": 500}, "n": 500},
     },

@@ -174,6 +174,14 @@ class Published(Part):
     after: float
 
 
+class Overlap(Part):
+    """What a benchmark shares with a training set."""
+
+    problems: Annotated[int, Field(ge=0)]
+    """Of the benchmark, that are in it; 0 = none, but siblings from the same sources."""
+    how: str
+
+
 class BenchmarkCard(ProblemCard):
     """A held-out set, the extraction policy under which every arm is scored on it, and how many
     rows it has."""
@@ -187,8 +195,9 @@ class BenchmarkCard(ProblemCard):
     are the manifest's."""
     published: dict[str, Published] = {}
     """Model card -> the study's Table 1."""
-    overlaps: dict[str, str] = {}
-    """Training data that holds these problems or their siblings -> in which way."""
+    overlaps: dict[str, Overlap] = {}
+    """Training data that holds these problems or their siblings; the plan warns of problems that
+    are trained on."""
 
 
 DataCard.model_rebuild()

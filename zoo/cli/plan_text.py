@@ -223,32 +223,64 @@ def summary(todo: Todo) -> str:
 
 
 def placement(outlook: Outlook) -> Iterator[str]:
-    """One line a shape on the chosen profile; then which kinds of GPU it fits."""
+    """One row a shape: how it lies on the chosen profile, its memory by part, and which kinds of
+    GPU it fits."""
     profile = outlook.profile
     shapes = [(trials, outlook.placement(trials[0])) for trials in outlook.shapes.values()]
-    width = max(len(trials[0].model.name) for trials, _ in shapes)
     kind = f"{profile.gpus} x {profile.gpu.name}" if profile.gpu and profile.gpus else profile.about
     yield f"on '{profile.name}' ({kind.rstrip('.')}):"
+    yield from _table(
+        [
+            (t[0].model.name, f"{len(t):,} trial{'s'[: len(t) != 1]}", _where(p), p.proof, _room(p))
+            for t, p in shapes
+        ]
+    )
     for trials, placed in shapes:
-        yield f"{trials[0].model.name:<{width}}  {_placed(placed)}"
-    for trials, placed in shapes:
-        if placed.memory is not None:
-            parts = ", ".join(f"{n} {gib:.1f}" for n, gib in placed.memory.parts().items() if gib)
-            peak = f"peak {placed.memory.peak:.1f} of {placed.usable_gib:.1f} usable"
-            yield f"{trials[0].model.name:<{width}}  GiB a GPU: {parts}; {peak}"
-    for trials, _ in shapes:
-        cards = outlook.cards(trials[0])
-        told = ", ".join(f"{name}: {_fits(placed)}" for name, placed in cards.items())
-        if told and trials[0].model.geometry is not None:
-            yield f"{trials[0].model.name:<{width}}  fits {told}"
+        if placed.fits is False:
+            yield f"! {trials[0].model.name}: {placed.why}"
+    known = [(t[0].model.name, p, p.memory) for t, p in shapes if p.memory is not None]
+    if known:
+        parts = [name for name in known[0][2].parts() if any(m.parts()[name] for _, _, m in known)]
+        rows: list[tuple[object, ...]] = [("GiB a GPU", *parts, "peak", "usable")]
+        for name, placed, memory in known:
+            values = [f"{memory.parts()[part]:.1f}" for part in parts]
+            rows.append((name, *values, f"{memory.peak:.1f}", f"{placed.usable_gib:.1f}"))
+        yield ""
+        yield from _table(rows, right=True)
+    sized = [trials[0] for trials, _ in shapes if trials[0].model.geometry is not None]
+    cards = [(trial.model.name, outlook.cards(trial)) for trial in sized]
+    if known and cards:
+        head: tuple[object, ...] = ("fits on", *cards[0][1])
+        yield ""
+        yield from _table([head, *((name, *map(_fits, found.values())) for name, found in cards)])
     if profile.plans_only:
         yield f"this profile is for planning: {profile.plans_only}"
 
 
+def _table(rows: list[tuple[object, ...]], *, right: bool = False) -> Iterator[str]:
+    """Columns side by side; `right` aligns all but the first to the right."""
+    texts = [[str(value).replace("_", " ") if right else str(value) for value in r] for r in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    for row in texts:
+        cells = [
+            text.rjust(width) if right and i else text.ljust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _room(placed: Placement) -> str:
+    return {True: "fits", False: "DOES NOT FIT", None: placed.why}[placed.fits]
+
+
 def _placed(placed: Placement) -> str:
-    tp = f", tensor parallel {placed.tensor_parallel}" if placed.tensor_parallel > 1 else ""
-    room = {True: "fits", False: f"DOES NOT FIT: {placed.why}", None: placed.why}[placed.fits]
-    return f"{placed.where}{tp}; {placed.proof}; {room}"
+    why = f": {placed.why}" if placed.fits is False else ""
+    return f"{_where(placed)}; {placed.proof}; {_room(placed)}{why}"
+
+
+def _where(placed: Placement) -> str:
+    width = placed.tensor_parallel
+    return placed.where + (f", tensor parallel {width}" if width > 1 else "")
 
 
 def _fits(placed: Placement) -> str:

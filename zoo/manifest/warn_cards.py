@@ -118,21 +118,23 @@ def _unknown(card: DataCard | BenchmarkCard, digest: str) -> bool:
 
 
 def _leaks(groups: list[_Group]) -> list[PlanWarning]:
-    """Benchmarks whose problems, or siblings of them, are trained on."""
+    """Benchmarks some of whose problems are trained on."""
     wrong: dict[tuple[str, str], list[_Group]] = {}
     benches = {id(g.first.evaluations): _overlapping(g.first.evaluations) for g in groups}
     for group in groups:
         data = group.first.data
         held = {data.name, *(part.data for part in data.built.parts)} if data.built else {data.name}
         for card in benches[id(group.first.evaluations)]:
-            if card.name not in data.filters.overlap:
-                for name in sorted(held & card.overlaps.keys()):
-                    wrong.setdefault((card.name, card.overlaps[name]), []).append(group)
+            said = {data.name} if data.name in card.overlaps else held & card.overlaps.keys()
+            for name in sorted(said) if card.name not in data.filters.overlap else ():
+                if card.overlaps[name].problems:
+                    wrong.setdefault((card.name, card.overlaps[name].how), []).append(group)
     return [
         PlanWarning(
             "leak",
-            f"{bench} overlaps with the training data {listed(g.first.data.name for g in same)} "
-            f"({how}); say so with its result, or leave it out of claims",
+            f"problems of {bench} are in the training data "
+            f"{listed(g.first.data.name for g in same)} ({how}); say so with its result, or leave "
+            "it out of claims",
             _count({id(g): g for g in same}.values()),
         )
         for (bench, how), same in wrong.items()
