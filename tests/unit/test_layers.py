@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 HEAVY = (
     *("torch", "transformers", "trl", "vllm", "ray", "mlflow", "sympy", "math_verify"),
     *("numpy", "pandas", "pyarrow", "datasets", "matplotlib", "jinja2", "accelerate", "peft"),
+    *("huggingface_hub", "httpx"),
 )
 CORE = {"pydantic", "pydantic_core", "yaml", "click", "annotated_types"}
 CORE |= {"typing_extensions", "typing_inspection"}

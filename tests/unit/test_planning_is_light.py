@@ -13,6 +13,7 @@ from tests.support.simulated import write_manifest
 HEAVY = (
     *("torch", "ray", "trl", "vllm", "mlflow", "sympy", "transformers", "datasets", "rich"),
     *("numpy", "pandas", "pyarrow", "matplotlib", "jinja2", "accelerate", "peft", "math_verify"),
+    *("huggingface_hub", "httpx"),
 )
 CODE = """
 import sys

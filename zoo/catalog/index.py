@@ -89,8 +89,10 @@ class Catalog:
 
     def _uses(self, card: ProblemCard, document: Document) -> tuple[Card, ...]:
         """The cards that a set of problems names, whole."""
-        found: list[Card] = []
+        found: dict[tuple[type[Card], str], Card] = {}
         for kind, name, path in card.named():
+            if (kind, name) in found:
+                continue
             if name not in self._files[FOLDERS[kind]]:
                 known = self.names(kind)
                 hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
@@ -99,10 +101,10 @@ class Catalog:
                 raise InputError(document.fault(path, f"'{name}' is made of itself"))
             self._open.append((kind, name))
             try:
-                found.append(self.get(kind, name))
+                found[kind, name] = self.get(kind, name)
             finally:
                 self._open.pop()
-        return tuple(found)
+        return tuple(found.values())
 
 
 def noun(kind: type[Card]) -> str:

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from zoo.catalog import Catalog, ComputeProfile
-from zoo.data.resolve import PLAN_BYTES, LocalResolver
+from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.manifest import lock, rehearsal
 from zoo.manifest.expand import expand
@@ -75,7 +75,7 @@ def plan(name: str, words: Words | None = None, *, thorough: bool = False) -> Pl
     bare = name.removesuffix(rehearsal.SUFFIX)
     manifest = load(find(bare, store), words.sets)
     catalog = catalog_of(words.cards)
-    resolver = LocalResolver(store.cache, None if thorough else PLAN_BYTES)
+    resolver = LocalResolver(store.cache, light=not thorough)
     trials = expand(manifest, catalog, resolver)
     if words.rehearse or bare != name:  # what is rehearsed must be right as a whole, too
         manifest = rehearsal.of(manifest)

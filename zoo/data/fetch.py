@@ -106,6 +106,9 @@ def _sources(card: ProblemCard) -> Iterator[HubSource | GitSource]:
 
 
 def _data_set(source: HubSource, free: Free) -> Fetched:
+    if source.revision and places.hub_files(source):  # what is pinned does not move
+        folder = places.snapshot("datasets", source.repo, source.revision)
+        return Fetched(source.repo, source.revision, folder or places.hub_cache(), 0)
     found = hub.listing("datasets", source.repo, source.revision)
     for name in source.files:
         if name not in found.sizes:

@@ -2,9 +2,9 @@
 files, not their path).
 
 Digests are remembered in the run store by size, mtime and inode of the files behind them, so a big
-folder is read once. With a `limit` (planning), whoever asks about more bytes than that which nobody
-has read before gets `unpinned`; `zoo data|models check`, `zoo data fetch` and `zoo sweep` read
-them. A model of the hub is identified by its pinned commit and is never read here.
+folder is read once. A `light` resolver (planning) reads nothing big that nobody has read before and
+says `unpinned`; `zoo data|models check`, `zoo data fetch` and `zoo sweep` read it. A model of the
+hub is identified by its pinned commit and is never read here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from zoo.pocket.problems import GENERATOR_VERSION
 
 EMBEDDED = Path(problems.pocket.__file__).parent / "models"
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
-PLAN_BYTES = 16 * 2**20  # of one card; half a second of parsing
+LIGHT_WEIGHTS_BYTES, LIGHT_ROWS_BYTES = 64 * 2**20, 4 * 2**20  # of one card: 0.2 s each
 INDEX = "model.safetensors.index.json"
 
 
@@ -76,11 +76,11 @@ def missing_weights(folder: Path) -> list[str]:
 class LocalResolver:
     """Implements `zoo.manifest.Resolver` from local files.
 
-    `cache` is the run store's cache folder; `limit` the most bytes read for one card, None = all.
+    `cache` is the run store's cache folder; `light`: read no big files.
     """
 
-    def __init__(self, cache: Path | None = None, limit: int | None = None) -> None:
-        self.cache, self.limit = cache, limit
+    def __init__(self, cache: Path | None = None, *, light: bool = False) -> None:
+        self.cache, self.light = cache, light
         self._file = cache / "digests.json" if cache else None
         self._known: dict[str, str] = _read(self._file)
         self._fresh = False
@@ -92,11 +92,12 @@ class LocalResolver:
         return card.revision or UNPINNED if card.repo else self.folder(model_folder(card))
 
     def folder(self, folder: Path) -> str:
-        """Digest of a model folder, or `unpinned` beyond the limit."""
+        """Digest of a model folder, or `unpinned`."""
         files = sorted({file for pattern in MODEL_FILES for file in folder.glob(pattern)})
         files = [file for file in files if file.name != "README.md"]
         keys = {file: _key(f"file/{file}/{_stamp(file)}") for file in files}
-        if self._too_much([file for file in files if keys[file] not in self._known]):
+        unread = [file for file in files if keys[file] not in self._known]
+        if self.light and _bytes(unread) > LIGHT_WEIGHTS_BYTES:
             return UNPINNED
         parts = [
             f"{file.name}:{self._remember(key, lambda file=file: _sha256(file))}"
@@ -106,7 +107,7 @@ class LocalResolver:
 
     def problems(self, card: ProblemCard) -> str:
         """Digest of the card's normalised problems; what the card says, else `unpinned`, where
-        they are not on this machine or more than the limit.
+        they are not on this machine or not read.
 
         Raises:
             InputError: the rows are here and are not what the card says.
@@ -118,7 +119,7 @@ class LocalResolver:
         said = card.model_dump_json(exclude={"name", "about", "source", "license", "stand_in"})
         stamps = [_stamp(file) for file in files]
         key = _key(f"problems/{GENERATOR_VERSION}/{said}/{stamps}")
-        if key not in self._known and self._too_much(files):
+        if key not in self._known and self.light and _bytes(files) > LIGHT_ROWS_BYTES:
             return card.digest or UNPINNED
         return self._remember(key, lambda: problems.digest(problems.load(card, self.cache)))
 
@@ -132,9 +133,6 @@ class LocalResolver:
             beside.write_text(json.dumps(_read(self._file) | self._known), encoding="utf-8")
             beside.replace(self._file)
             self._fresh = False
-
-    def _too_much(self, files: list[Path]) -> bool:
-        return self.limit is not None and sum(f.stat().st_size for f in files) > self.limit
 
     def _remember(self, key: str, make: Callable[[], str]) -> str:
         if key not in self._known:
@@ -150,6 +148,10 @@ def _read(file: Path | None) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _bytes(files: list[Path]) -> int:
+    return sum(file.stat().st_size for file in files)
 
 
 def _key(text: str) -> str:

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from zoo.catalog import Rows
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.grading import extract
-from zoo.grading.boxes import find_boxes
 
 LAST_BOX = "last-box"
-_BARE_BOX = re.compile(r"\\boxed\s+([^\s$.]+)")  # `\boxed 2`, as some solutions of MATH have it
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_BARE_BOX = re.compile(r"\s+([^\s$.]+)")  # `\boxed 2`, as two solutions of MATH have it
 _MISSING = object()
 
 
@@ -59,11 +59,20 @@ def gold(text: str, policy: str) -> str:
         return text.strip()
     if policy != LAST_BOX:
         return extract(text, policy) or ""
-    bare = list(_BARE_BOX.finditer(text))
-    boxes = find_boxes(text)
-    if bare and (not boxes or bare[-1].start() > boxes[-1].start):
-        return bare[-1][1]
-    return boxes[-1].content.strip() if boxes else ""
+    mark = max(("\\boxed", "\\fbox"), key=text.rfind)
+    return _box(text, text.rfind(mark) + len(mark)) if mark in text else ""
+
+
+def _box(text: str, at: int) -> str:
+    """What the box that opens at `at` holds; empty where it does not close."""
+    if bare := _BARE_BOX.match(text, at):
+        return bare[1]
+    depth = 0
+    for brace in _BRACE.finditer(text, at):
+        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
+        if depth == 0:
+            return text[at + 1 : brace.start()].strip()
+    return ""
 
 
 def plain_level(text: str = "") -> str:

@@ -118,3 +118,49 @@ def test_a_card_that_contradicts_itself_is_refused(
         catalog.get(kind, "mine")
     assert found in str(caught.value)
     assert f"{tmp_path}" in str(caught.value)
+
+
+def test_a_set_of_problems_brings_the_cards_that_it_names(tmp_path: Path) -> None:
+    card(tmp_path, "data", "part", "schema: data/1\nname: part\nlocal: {path: rows.jsonl}\n")
+    filters = "filters: {prompt: none, max_prompt_chars: 9, overlap: [pocket-easy]}\n"
+    built = f"schema: data/1\nname: mix\nbuilt: {{parts: [{{data: part}}]}}\n{filters}"
+    found = Catalog(card(tmp_path, "data", "mix", built)).get(DataCard, "mix")
+    assert [(type(used), used.name) for used in found.uses] == [
+        (DataCard, "part"),
+        (BenchmarkCard, "pocket-easy"),
+        (PromptCard, "none"),
+    ]
+    assert DataCard.model_validate_json(found.model_dump_json(by_alias=True)) == found
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("built: {parts: [{data: part}]}", "mix.yaml:3:24: unknown data 'part'"),
+        ("local: {path: x}\nfilters: {overlap: [math5OO]}", "did you mean 'math500'?"),
+        ("local: {path: x}\nfilters: {prompt: boxd}", "unknown prompt 'boxd'"),
+        ("built: {parts: [{data: mix}]}", "'mix' is made of itself"),
+    ],
+)
+def test_cards_that_a_card_names_must_be_there(tmp_path: Path, said: str, told: str) -> None:
+    card(tmp_path, "data", "mix", f"schema: data/1\nname: mix\n{said}\n")
+    with pytest.raises(InputError) as caught:
+        Catalog(tmp_path).get(DataCard, "mix")
+    assert told in str(caught.value)
+
+
+def test_a_path_beside_the_card_is_found_from_everywhere(tmp_path: Path) -> None:
+    text = "schema: data/1\nname: near\nlocal: {path: near.jsonl}\n"
+    card(tmp_path, "data", "near", text)
+    path = tmp_path / "data/near.jsonl"
+    local = Catalog(tmp_path).get(DataCard, "near").local
+    assert local
+    assert local.path == "near.jsonl"  # from the working folder, if it is there
+    path.write_text("")
+    local = Catalog(tmp_path).get(DataCard, "near").local
+    assert local
+    assert local.path == str(path)
+    text = "schema: model/1\nname: own\npath: own\nprompt: none\ncap: 8\n"
+    card(tmp_path, "models", "own", text)
+    (tmp_path / "models/own").mkdir()
+    assert Catalog(tmp_path).get(ModelCard, "own").path == str(tmp_path / "models/own")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -78,7 +79,9 @@ def test_cards_are_listed_and_shown_and_the_users_own_are_among_them(tmp_path: P
     card = "schema: data/1\nname: mine\nabout: Of my own.\nlocal: {path: mine.jsonl}\n"
     (tmp_path / "cards/data/mine.yaml").write_text(card)
     assert "pocket-qwen2" in zoo(tmp_path, "models", "list").stdout
-    assert "mine           Of my own." in zoo(tmp_path, "data", "list").stdout
+    listed = zoo(tmp_path, "data", "list").stdout
+    assert re.search(r"^mine  +Of my own\.$", listed, re.MULTILINE)
+    assert listed.index("mine") < listed.index("benchmarks") < listed.index("math500")
     assert "path: mine.jsonl" in zoo(tmp_path, "data", "show", "mine").stdout
     assert zoo(tmp_path, "models", "show", "pocket-qwen").returncode == 2
 

@@ -1,0 +1,154 @@
+"""Digests are of content, are computed once, and never for big files while planning."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.model_folders import write_model
+from zoo.catalog import Catalog, DataCard, ModelCard
+from zoo.data import LocalResolver, model_folder, resolve
+from zoo.data.places import NotFetched
+from zoo.data.problems import digest, load
+from zoo.errors import InputError
+from zoo.manifest.identity import UNPINNED
+
+COMMIT = "a" * 40
+
+
+def of_hub(revision: str | None) -> ModelCard:
+    """A model of the hub."""
+    said = {"schema": "model/1", "name": "far", "repo": "org/far", "prompt": "none", "cap": 8}
+    return ModelCard.model_validate(said | {"revision": revision})
+
+
+def of_folder(folder: Path) -> ModelCard:
+    """A model of this machine."""
+    said = {"schema": "model/1", "name": "near", "path": str(folder), "prompt": "none", "cap": 8}
+    return ModelCard.model_validate(said)
+
+
+def of_file(path: Path, **said: object) -> DataCard:
+    """Problems of this machine."""
+    base = {"schema": "data/1", "name": "near", "local": {"path": str(path)}}
+    return DataCard.model_validate(base | said)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """A file of two problems."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"problem": "a", "answer": 1}\n{"problem": "b", "answer": 2}\n')
+    return path
+
+
+def test_a_hub_model_is_known_by_its_commit_and_not_looked_for() -> None:
+    assert LocalResolver().model(of_hub(COMMIT)) == COMMIT
+    assert LocalResolver().model(of_hub(None)) == UNPINNED
+
+
+def test_the_folder_of_a_hub_model_is_the_snapshot_of_its_commit(empty_home: Path) -> None:
+    with pytest.raises(InputError, match="zoo models pin far"):
+        model_folder(of_hub(None))
+    with pytest.raises(NotFetched, match="zoo models fetch far"):
+        model_folder(of_hub(COMMIT))
+    folder = write_model(empty_home / "hf/hub/models--org--far/snapshots" / COMMIT)
+    assert model_folder(of_hub(COMMIT)) == folder
+    (folder / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(NotFetched) as caught:
+        model_folder(of_hub(COMMIT))
+    assert "not all here: model-00002-of-00002.safetensors missing" in str(caught.value)
+
+
+def test_pickled_weights_are_no_model(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m")
+    for file in folder.glob("*.safetensors"):
+        file.rename(file.with_suffix(".bin"))
+    with pytest.raises(InputError, match="no pickled weights"):
+        model_folder(of_folder(folder))
+
+
+def test_a_folder_is_known_by_content_not_by_path(tmp_path: Path) -> None:
+    one, other = write_model(tmp_path / "one"), write_model(tmp_path / "other")
+    resolver = LocalResolver()
+    assert resolver.model(of_folder(one)) == resolver.model(of_folder(other))
+    (other / "config.json").write_text("{}")
+    assert resolver.model(of_folder(one)) != resolver.model(of_folder(other))
+
+
+def test_planning_reads_no_big_weights_but_knows_what_was_read_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, cache = of_folder(write_model(tmp_path / "m")), tmp_path / "cache"
+    monkeypatch.setattr(resolve, "LIGHT_WEIGHTS_BYTES", 100)
+    assert LocalResolver(cache, light=True).model(card) == UNPINNED
+    thorough = LocalResolver(cache)
+    found = thorough.model(card)
+    assert not cache.exists()
+    thorough.save()
+    assert LocalResolver(cache, light=True).model(card) == found
+    file = next((tmp_path / "m").glob("*.safetensors"))
+    os.utime(file, (1, 1))  # perhaps another file: it must be read again
+    assert LocalResolver(cache, light=True).model(card) == UNPINNED
+
+
+def test_planning_reads_no_big_sets_of_problems_either(
+    tmp_path: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, cache = of_file(rows), tmp_path / "cache"
+    assert LocalResolver(cache, light=True).problems(card) == digest(load(card))
+    monkeypatch.setattr(resolve, "LIGHT_ROWS_BYTES", 10)
+    assert LocalResolver(cache, light=True).problems(card) == UNPINNED
+    thorough = LocalResolver(cache)
+    found = thorough.problems(card)
+    thorough.save()
+    assert LocalResolver(cache, light=True).problems(card) == found
+    other = of_file(rows, filters={"duplicates": True})  # another way to read the same file
+    assert LocalResolver(cache, light=True).problems(other) == UNPINNED
+
+
+def test_prose_on_a_card_does_not_make_its_digest_unknown(tmp_path: Path, rows: Path) -> None:
+    resolver = LocalResolver(tmp_path / "cache")
+    resolver.problems(of_file(rows))
+    resolver.problems(of_file(rows, about="Two problems.", license="none"))
+    resolver.save()
+    assert len(json.loads((tmp_path / "cache/digests.json").read_text())) == 1
+
+
+def test_what_is_not_here_is_known_by_its_card_or_not_at_all(empty_home: Path) -> None:
+    far = {"schema": "data/1", "name": "far", "hub": {"repo": "org/far", "files": ["a.jsonl"]}}
+    assert LocalResolver().problems(DataCard.model_validate(far)) == UNPINNED
+    said = DataCard.model_validate(far | {"digest": "0123456789abcdef"})
+    assert LocalResolver().problems(said) == "0123456789abcdef"
+
+
+def test_what_is_here_and_is_not_what_the_card_says_stops_the_plan(rows: Path) -> None:
+    with pytest.raises(InputError, match="0123456789abcdef, as the card says"):
+        LocalResolver().problems(of_file(rows, digest="0123456789abcdef"))
+
+
+def test_shipped_buckets_that_somebody_measured_are_known_before_they_are_fetched(
+    empty_home: Path,
+) -> None:
+    card = Catalog().get(DataCard, "simplerl-hard")
+    assert LocalResolver(light=True).problems(card) == "84b8c5abd5003177"
+
+
+def test_a_broken_cache_only_costs_the_reading(tmp_path: Path, rows: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    for text in ("{", "[]", ""):
+        (tmp_path / "cache/digests.json").write_text(text)
+        resolver = LocalResolver(tmp_path / "cache")
+        assert resolver.problems(of_file(rows)) == digest(load(of_file(rows)))
+
+
+def test_two_that_save_keep_what_the_other_found(tmp_path: Path, rows: Path) -> None:
+    one, other = LocalResolver(tmp_path / "cache"), LocalResolver(tmp_path / "cache")
+    one.problems(of_file(rows))
+    other.problems(of_file(rows, filters={"duplicates": True}))
+    one.save()
+    other.save()
+    assert len(json.loads((tmp_path / "cache/digests.json").read_text())) == 2
