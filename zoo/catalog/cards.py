@@ -21,7 +21,7 @@ class Part(BaseModel):
     """A piece of a card or manifest: frozen, no unknown keys."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
+        frozen=True, extra="forbid", protected_namespaces=(), defer_build=True
     )
 
 
@@ -29,7 +29,11 @@ class Card(BaseModel):
     """What all cards share. `schema` names kind and version of the form (`model/1`)."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", protected_namespaces=(), populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        protected_namespaces=(),
+        populate_by_name=True,
+        defer_build=True,  # of 30 models a command needs ten; the others are never compiled
     )
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")

@@ -96,11 +96,11 @@ def _fields_at(model: type[BaseModel], path: KeyPath) -> set[str]:
             for name, field in m.model_fields.items()
             if part in (name, field.alias)
         ]
-        models = [found for annotation in inner for found in _models_in(annotation)] or models
+        models = [found for annotation in inner for found in models_in(annotation)] or models
     return {field.alias or name for m in models for name, field in m.model_fields.items()}
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
+def models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for part in get_args(annotation) for found in _models_in(part)]
+    return [found for part in get_args(annotation) for found in models_in(part)]

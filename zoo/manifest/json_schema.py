@@ -8,9 +8,15 @@ user has cards of their own, and whether a value fits a manifest only `zoo plan`
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel
 
 from zoo.catalog import (
     Batch,
@@ -24,6 +30,7 @@ from zoo.catalog import (
     RewardCard,
 )
 from zoo.catalog.cards import FROM_CARD
+from zoo.catalog.validate import models_in
 from zoo.manifest import grpo, trl_table
 from zoo.manifest.schema import Experiment
 
@@ -52,7 +59,10 @@ def text(catalog: Catalog) -> str:
 
 def schema(catalog: Catalog) -> Schema:
     """The JSON Schema of a manifest, with the names of a catalog's cards to choose from."""
-    made = _tidy(Experiment.model_json_schema())
+    made = Experiment.model_json_schema()
+    for model in _models(Experiment):
+        _describe(model, made if model is Experiment else made["$defs"].get(model.__name__, {}))
+    made = _tidy(made)
     parts, top = made.pop("$defs"), made["properties"]
     for kind, card in CARDS.items():
         names = {"enum": catalog.names(card)}
@@ -68,6 +78,33 @@ def schema(catalog: Catalog) -> Schema:
     top["seeds"]["uniqueItems"] = True
     about = {"$schema": DRAFT, "title": "Manifest of a zero-RL study (zoo)"}
     return about | made | {"$defs": dict(sorted(parts.items()))}
+
+
+def _models(top: type[BaseModel]) -> list[type[BaseModel]]:
+    """A model and all models inside it."""
+    found = [top]
+    for model in found:
+        for field in model.model_fields.values():
+            found += [m for m in models_in(field.annotation) if m not in found]
+        extra = get_type_hints(model).get("__pydantic_extra__")
+        found += [m for m in models_in(extra) if m not in found]
+    return found
+
+
+def _describe(model: type[BaseModel], schema: Schema) -> None:
+    """Put the text under each field of a model into its schema. Pydantic can do that itself, but
+    reads the source whenever the class is made, which doubles the time that a plan takes."""
+    for made in reversed(model.__mro__):
+        if made is BaseModel or not issubclass(made, BaseModel):
+            continue
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(made))).body
+        assert isinstance(tree, ast.ClassDef)
+        for field, text in pairwise(tree.body):
+            if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
+                continue
+            if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                name = model.model_fields[field.target.id].alias or field.target.id
+                schema["properties"][name]["description"] = str(text.value.value)
 
 
 def _tidy(node: Any) -> Any:

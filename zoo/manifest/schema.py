@@ -31,9 +31,7 @@ MAX_TRIALS = 10_000
 class Open(BaseModel):
     """Base of mappings whose keys are partly the user's (axes, schedules): frozen."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="allow", protected_namespaces=(), use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), defer_build=True)
 
 
 class InlineModel(Part):
@@ -221,7 +219,7 @@ class Experiment(Part):
         extra="forbid",
         populate_by_name=True,
         protected_namespaces=(),
-        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
     form: Literal["experiment/1"] = Field(alias="schema")

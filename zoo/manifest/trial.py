@@ -23,7 +23,7 @@ Trainer = Literal["trl", "simulated", "external"]
 class Evaluation(BaseModel):
     """One benchmark under one decoding, measured at `rounds` (0 = the base model)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     benchmark: BenchmarkCard
     digest: str
@@ -53,7 +53,9 @@ class Evaluation(BaseModel):
 class Trial(BaseModel):
     """One cell and one seed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), defer_build=True
+    )
 
     id: str
     """`<model>.<reward>.<data>.s<seed>-<hash>`; see `zoo.manifest.identity`."""
