@@ -12,7 +12,7 @@ import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,11 +68,15 @@ def load_counted(card: ProblemCard, cache: Path | None = None) -> tuple[list[Pro
     Raises:
         InputError: as `load`, but for counts and digest.
     """
-    left = list(_rows(card, cache))
-    read_, dropped = len(left), {}
-    for name, keep in _filters(card, cache):
-        before, left = len(left), [problem for problem in left if keep(problem)]
-        dropped[name] = before - len(left)
+    try:
+        left = list(_rows(card, cache))
+        read_, dropped = len(left), {}
+        for name, keep in _filters(card, cache):
+            before, left = len(left), [problem for problem in left if keep(problem)]
+            dropped[name] = before - len(left)
+    except NotFetched as missing:  # perhaps of a card that this one names: one fetch brings all
+        hint = f"`zoo data fetch {card.name}`"
+        raise NotFetched([replace(fault, hint=hint) for fault in missing.faults]) from None
     return left, Counts(read_, dropped, len(left))
 
 
@@ -176,20 +180,16 @@ def _tables(card: ProblemCard, cache: Path | None) -> list[tuple[str, Path, Rows
     if card.hub is not None:
         found = places.hub_files(card.hub)
         if found is None:
-            raise _not_fetched(card, f"data set {card.hub.repo} of the hub")
+            raise NotFetched(Fault(card.name, f"data set {card.hub.repo} is not on this machine"))
         names = [name.rsplit(".", 1)[0].replace("/", "-") for name in card.hub.files]
         return [(name, path, card.hub) for name, path in zip(names, found, strict=True)]
     if card.git is not None:
         path = places.git_file(card.git, cache) if cache else None
         if path is None or not path.is_file():
-            raise _not_fetched(card, f"{card.git.path} of the git repository {card.git.repo}")
+            what = f"{card.git.path} of {card.git.repo} (git)"
+            raise NotFetched(Fault(card.name, f"{what} is not on this machine"))
         return [(Path(card.git.path).stem, path, card.git)]
     return []
-
-
-def _not_fetched(card: ProblemCard, what: str) -> NotFetched:
-    hint = f"`zoo data fetch {card.name}`"
-    return NotFetched(Fault(card.name, f"the {what} is not on this machine", hint=hint))
 
 
 # -- filters ---------------------------------------------------------------------------------------

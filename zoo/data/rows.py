@@ -117,9 +117,12 @@ def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _parquet(path: Path, wanted: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows with the wanted columns; with all of them where one is missing, for the message."""
-    import pyarrow
-    import pyarrow.parquet
-
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        hint = "`pip install 'zoo[run]'`"
+        raise InputError(Fault(str(path), "reading parquet needs pyarrow", hint=hint)) from error
     try:
         file = pyarrow.parquet.ParquetFile(path)
         names = file.schema_arrow.names

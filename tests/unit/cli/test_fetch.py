@@ -176,22 +176,23 @@ def test_what_a_card_names_is_not_shown_as_part_of_it(
     assert "uses" not in told
 
 
-def test_the_command_itself_fetches_and_checks_and_prints_no_token(
-    hub: Mirror, tiny: Path, empty_home: Path
+def test_the_command_itself_says_what_to_do_and_no_token_is_printed_or_kept(
+    hub: Mirror, tiny: Path, empty_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.repos["models/org/tiny"].gated = True
-
-    def zoo(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        kept = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_DISABLE_TELEMETRY": "1"} | env
-        command = [sys.executable, "-m", "zoo.cli.main", *words]
-        return subprocess.run(command, capture_output=True, text=True, env=kept, timeout=60)
-
     pin(("tiny",), (), None)
-    done = zoo("models", "fetch", "tiny", HF_TOKEN="hf_another")
+    env = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo.cli.main", "models", "fetch", "tiny"],
+        capture_output=True,
+        text=True,
+        env=env | {"HF_TOKEN": "hf_another"},
+        timeout=60,
+    )
     assert done.returncode == 1
     assert "is gated: accept its licence at" in done.stderr
     assert "hf_another" not in done.stdout + done.stderr
-    done = zoo("models", "fetch", "tiny", HF_TOKEN=GOOD_TOKEN)
-    assert (done.returncode, done.stderr) == (0, "")
+    monkeypatch.setenv("HF_TOKEN", GOOD_TOKEN)
+    assert fetch("models", ("tiny",), ()) == 0
     written = [path for path in empty_home.rglob("*") if path.is_file()]
     assert not [path for path in written if GOOD_TOKEN.encode() in path.read_bytes()]

@@ -142,8 +142,10 @@ def test_what_was_not_fetched_says_how(cards: Path, empty_home: Path) -> None:
         with pytest.raises(NotFetched, match="zoo data fetch far"):
             load(data(cards, line, name="far"), empty_home / "cache")
     data(cards, line, name="far")
-    with pytest.raises(NotFetched, match="zoo data fetch far"):
+    with pytest.raises(NotFetched) as caught:
         load(data(cards, "built: {parts: [{data: far}]}", name="mix"))
+    told = "far: a.jsonl of own/name (git) is not on this machine; `zoo data fetch mix`"
+    assert str(caught.value) == told
 
 
 def test_a_local_file_that_is_not_there_is_named(cards: Path) -> None:
