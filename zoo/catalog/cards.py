@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FROM_CARD = "from-card"  # a recipe's word for "the model's card decides"
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 COMMIT = r"^[0-9a-f]{40}$"  # a full commit; short ones move
 
 
@@ -32,7 +33,7 @@ class Card(BaseModel):
         frozen=True, extra="forbid", protected_namespaces=(), populate_by_name=True
     )
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    name: str = Field(pattern=NAME)
     about: str = ""
     source: str = ""
 
