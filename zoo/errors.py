@@ -7,8 +7,10 @@ exit code: 2 for bad input, 1 for the rest. Exceptions stay picklable (they cros
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,22 @@ class InputError(ZooError):
     def __init__(self, faults: list[Fault] | Fault | str) -> None:
         if isinstance(faults, str):
             faults = Fault(place="input", found=faults)
-        self.faults = faults if isinstance(faults, list) else [faults]
+        self.faults = _in_order(faults) if isinstance(faults, list) else [faults]
         super().__init__(self.faults)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.faults))
+
+
+def _in_order(faults: list[Fault]) -> list[Fault]:
+    """File by file, from the first line to the last."""
+    places = [re.fullmatch(r"(.*):(\d+):(\d+)", fault.place) for fault in faults]
+    files = [at[1] if at else fault.place for at, fault in zip(places, faults, strict=True)]
+    keys = [
+        (files.index(file), int(at[2]) if at else 0, int(at[3]) if at else 0)
+        for at, file in zip(places, files, strict=True)
+    ]
+    return [faults[i] for i in sorted(range(len(faults)), key=keys.__getitem__)]
 
 
 class StateError(ZooError):
@@ -69,6 +82,25 @@ class TrialError(ZooError):
 
     def __str__(self) -> str:
         return f"{self.args[1]} [{self.failure_class}]"
+
+
+def told(value: Any, longest: int = 60) -> str:
+    """A value as a manifest would say it, on one line; a long mapping or list by its kind."""
+    if isinstance(value, (dict, list)):
+        text = _flow(value)
+        kind = "a mapping" if isinstance(value, dict) else "a list"
+        return text if len(text) <= longest else kind
+    text = f"'{value}'" if isinstance(value, str) else _flow(value)
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    words = {None: "null", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FROM_CARD = "from-card"  # a recipe's word for "the model's card decides"
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 COMMIT = r"^[0-9a-f]{40}$"  # a full commit; short ones move
 
 
@@ -36,7 +37,7 @@ class Card(BaseModel):
         defer_build=True,  # of 30 models a command needs ten; the others are never compiled
     )
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    name: str = Field(pattern=NAME)
     about: str = ""
     source: str = ""
 

@@ -12,7 +12,7 @@ finds wrong is read again by the pure parser, so that messages never depend on w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +70,25 @@ class Document:
             known = known[:-1]
         line, column = table.get(known) or self.values.get(known) or (1, 1)
         return self.fault_at(line, column, found, expected, hint)
+
+    def without(self, paths: Collection[KeyPath]) -> Document:
+        """A copy that lacks the values at `paths`; what is left keeps its place in the text."""
+        copy = Document(self.file, self.lines, origins=self.origins)
+
+        def kept(value: Any, old: KeyPath, new: KeyPath) -> Any:
+            for table, places in ((copy.values, self.values), (copy.keys, self.keys)):
+                if old in places:
+                    table[new] = places[old]
+            if isinstance(value, dict):
+                inner = [(key, (*old, key)) for key in value if (*old, key) not in paths]
+                return {key: kept(value[key], at, (*new, key)) for key, at in inner}
+            if isinstance(value, list):
+                left = [i for i in range(len(value)) if (*old, i) not in paths]
+                return [kept(value[i], (*old, i), (*new, n)) for n, i in enumerate(left)]
+            return value
+
+        copy.data = kept(self.data, (), ())
+        return copy
 
     def fault_at(
         self, line: int, column: int, found: str, expected: str = "", hint: str = ""

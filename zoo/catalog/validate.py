@@ -3,14 +3,41 @@ understood."""
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from zoo.catalog.cards import COMMIT, NAME
 from zoo.catalog.strict_yaml import Document, KeyPath
-from zoo.errors import Fault, InputError, did_you_mean
+from zoo.errors import Fault, InputError, did_you_mean, told
 
 M = TypeVar("M", bound=BaseModel)
+
+
+# What pydantic's types of error mean, in the words of a manifest.
+EXPECTED = {
+    **dict.fromkeys(("string_type", "string_sub_type"), "a text"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "keys and values"),
+    "finite_number": "a finite number",
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "above {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "below {lt}",
+    "too_short": "{min_length} or more values",
+    "too_long": "at most {max_length} values",
+    "string_too_short": "a text that is not empty",
+}
+PATTERNS = {
+    NAME: "a name of small letters, digits, `.`, `_` and `-`",
+    COMMIT: "a full commit of 40 hex digits",
+}
 
 
 def validate(model: type[M], document: Document) -> M:
@@ -20,14 +47,38 @@ def validate(model: type[M], document: Document) -> M:
         InputError: all faults at once, each `file:line:col` with the source line, found, expected
         and a suggestion.
     """
+    made, faults, _ = attempt(model, document)
+    if made is None:
+        raise InputError(faults)
+    return made
+
+
+def attempt(model: type[M], document: Document) -> tuple[M | None, list[Fault], list[KeyPath]]:
+    """The model; or None, the faults, and the parts of the document that are to blame."""
     if not isinstance(document.data, dict):
-        found = "nothing" if document.data is None else f"a {type(document.data).__name__}"
-        raise InputError(document.fault((), found, "keys and values (`key: value`)"))
+        words = {type(None): "nothing", list: "a list"}
+        found = words.get(type(document.data)) or told(document.data)
+        return None, [document.fault((), found, "keys and values (`key: value`)")], []
     try:
-        return model.model_validate(document.data)
+        # as JSON, so that nothing is converted: "4" and true are no numbers, a list is a tuple
+        text = json.dumps(document.data)
+        return model.model_validate_json(text, strict=True), [], []
     except ValidationError as error:
         items = _without_echoes(model, document, error.errors())
-        raise InputError([_fault(model, document, item) for item in items]) from None
+    paths = [_path_in(document.data, item["loc"]) for item in items]
+    faults = [_fault(model, document, item, at) for item, at in zip(items, paths, strict=True)]
+    return None, _joined(faults), paths
+
+
+def _joined(faults: list[Fault]) -> list[Fault]:
+    """One fault where a value fits none of several forms."""
+    groups: dict[tuple[str, str], list[Fault]] = {}
+    for fault in faults:
+        groups.setdefault((fault.place, fault.found), []).append(fault)
+    return [
+        replace(same[0], expected=" or ".join(dict.fromkeys(f.expected for f in same)))
+        for same in groups.values()
+    ]
 
 
 def _without_echoes(model: type[BaseModel], document: Document, items: list[Any]) -> list[Any]:
@@ -45,30 +96,29 @@ def _without_echoes(model: type[BaseModel], document: Document, items: list[Any]
     ]
 
 
-def _fault(model: type[BaseModel], document: Document, error: Any) -> Fault:
-    path = _path_in(document.data, error["loc"])
+def _fault(model: type[BaseModel], document: Document, error: Any, path: KeyPath) -> Fault:
     kind, key = error["type"], str(error["loc"][-1]) if error["loc"] else ""
+    name, said = ".".join(map(str, path)), error.get("ctx", {})
     if kind == "extra_forbidden":
         known = sorted(_fields_at(model, path[:-1]))
         hint = did_you_mean(key, known) or f"known here: {', '.join(known)}"
-        return document.fault(
-            path, f"unknown key '{'.'.join(map(str, path))}'", hint=hint, key=True
-        )
+        return document.fault(path, f"unknown key '{name}'", hint=hint, key=True)
     if kind == "missing":
-        return document.fault(path, f"'{key}' is missing", error.get("ctx", {}).get("expected", ""))
-    found = f"{'.'.join(map(str, path)) or 'the file'} is {_short(error['input'])}"
-    return document.fault(
-        path, found, error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    )
-
-
-def _short(value: Any) -> str:
-    text = (
-        repr(value)
-        if not isinstance(value, (dict, list))
-        else f"a {'mapping' if isinstance(value, dict) else 'list'}"
-    )
-    return text if len(text) <= 60 else text[:57] + "..."
+        return document.fault(path, f"'{key}' is missing")
+    if key == "[key]":
+        expected = PATTERNS.get(str(said.get("pattern"))) or str(error["msg"])
+        return document.fault(path[:-1], f"the name {told(error['input'])}", expected, key=True)
+    found, hint = f"{name or 'the file'} is {told(error['input'])}", ""
+    expected = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if kind in EXPECTED:
+        plain = {k: f"{v:g}" if isinstance(v, float) else v for k, v in said.items()}
+        expected = EXPECTED[kind].format(**plain)
+    elif kind == "string_pattern_mismatch":
+        expected = PATTERNS.get(said["pattern"], f"a text like {said['pattern']}")
+    elif kind == "literal_error":
+        words = re.findall("'([^']*)'", said["expected"])
+        hint = did_you_mean(str(error["input"]), words) if len(words) > 1 else ""
+    return document.fault(path, found, expected, hint)
 
 
 def _path_in(data: Any, loc: tuple[str | int, ...]) -> KeyPath:

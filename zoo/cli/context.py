@@ -18,7 +18,7 @@ from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.manifest import lock, rehearsal
 from zoo.manifest.expand import expand
-from zoo.manifest.load import Manifest, load
+from zoo.manifest.load import Manifest, read
 from zoo.manifest.lock import Comparison, Lock
 from zoo.manifest.trial import Trial
 from zoo.track.store import Store, read_json
@@ -73,7 +73,7 @@ def plan(name: str, words: Words | None = None, *, thorough: bool = False) -> Pl
     """
     words, store = words or Words(), Store()
     bare = name.removesuffix(rehearsal.SUFFIX)
-    manifest = load(find(bare, store), words.sets)
+    manifest = read(find(bare, store), words.sets)
     catalog = catalog_of(words.cards)
     resolver = LocalResolver(store.cache, light=not thorough)
     trials = expand(manifest, catalog, resolver)

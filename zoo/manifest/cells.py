@@ -203,7 +203,7 @@ def setting(
         value = checked.value
     elif part == "batch" and field:
         if field not in batch:
-            names.unknown(path, f"unknown key '{name}'", field, batch, key=True)
+            names.unknown(axis_path or path, f"unknown key '{name}'", field, batch, key=True)
         elif value is None and field == "micro_batch":
             return None
         elif not isinstance(value, int) or isinstance(value, bool) or value < 1:

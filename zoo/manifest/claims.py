@@ -27,7 +27,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from zoo.catalog.cards import Part
+from zoo.catalog.cards import NAME, Part
 from zoo.manifest.limits import Line, Match, Value
 
 Kind = Literal["contrast", "gain", "interaction", "trend", "ordering", "rate", "crossover"]
@@ -89,7 +89,7 @@ class Expect(Part):
 class Claim(Part):
     """One claim of a manifest."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    id: Annotated[str, Field(pattern=NAME)]
     """A short name of its own."""
     says: Annotated[str, Field(min_length=1)]
     """The claim as a sentence."""

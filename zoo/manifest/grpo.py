@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from zoo.catalog import Batch
 from zoo.catalog.cards import FROM_CARD
-from zoo.errors import did_you_mean
+from zoo.errors import did_you_mean, told
 from zoo.manifest import trl_table as table
 from zoo.manifest.trl_table import RESULT_BEARING
 
@@ -97,27 +97,27 @@ def check(name: str, value: Any) -> Checked:
 
 
 def _check_value(name: str, value: Any) -> Checked:
-    allowed, told = types(name), f"{name} is {_told(value)}"
+    allowed, found = types(name), f"{name} is {told(value)}"
     if value is None:
         if "null" in allowed:
             return Checked(value)
         hint = table.NOT_NULL.get(name, "")
         if choices := table.CHOICES.get(name):
             hint = did_you_mean("none", list(choices))
-        return Checked(value, told, _expected(name), hint)
+        return Checked(value, found, _expected(name), hint)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         if type(value).__name__ not in allowed:
-            return Checked(value, told, _expected(name))
+            return Checked(value, found, _expected(name))
         choices = table.CHOICES.get(name)
         if choices and value not in choices:
-            return Checked(value, told, _expected(name), _meant(str(value), choices))
+            return Checked(value, found, _expected(name), _meant(str(value), choices))
         return Checked(value)
     kind = "float" if "float" in allowed else "int"
     whole = isinstance(value, int)
     if kind not in allowed or not (whole or (kind == "float" and isfinite(value))):
-        return Checked(value, told, _expected(name))
+        return Checked(value, found, _expected(name))
     if name in table.RANGES and not table.RANGES[name].holds(value):
-        return Checked(value, told, _expected(name))
+        return Checked(value, found, _expected(name))
     return Checked(float(value) if kind == "float" else value)
 
 
@@ -136,14 +136,6 @@ def _expected(name: str) -> str:
         limits = str(table.RANGES[name])
         words |= {"float": limits, "int": limits.replace("a number", "a whole number")}
     return " or ".join(words[kind] for kind in types(name))
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, (dict, list)):
-        return f"a {'mapping' if isinstance(value, dict) else 'list'}"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return f"'{value}'" if isinstance(value, str) else f"{value!r}"
 
 
 # -- together -------------------------------------------------------------------------------------
@@ -203,7 +195,7 @@ def _loss(grpo: dict[str, Any], batch: Batch) -> Iterator[Clash]:
         expected = "vllm_importance_sampling_mode: token_truncate or token_mask"
         yield Clash(name, f"loss_type 'vespo' with '{mode}'", expected)
     if loss == "cispo" and (high is None or high <= 1):
-        found = f"loss_type 'cispo' with epsilon_high {_told(high)}"
+        found = f"loss_type 'cispo' with epsilon_high {told(high)}"
         expected = "epsilon_high above 1: it is the largest weight itself"
         yield Clash(name, found, expected, "its authors take 5")
     if loss in ("cispo", "sapo", "vespo") and grpo["delta"] is not None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog import strict_yaml
-from zoo.catalog.strict_yaml import Document
-from zoo.catalog.validate import validate
+from zoo.catalog.strict_yaml import Document, KeyPath
+from zoo.catalog.validate import attempt
 from zoo.errors import Fault, InputError
 from zoo.manifest import sets
 from zoo.manifest.schema import Experiment
@@ -31,6 +31,11 @@ class Manifest:
     """Settings of the command line (`--set grpo.beta=0`), which win over all others."""
     rehearse: bool = False
     """Whether pocket stand-ins take the place of the cards; see `zoo.manifest.rehearsal`."""
+    faults: tuple[Fault, ...] = ()
+    """What is wrong with its form. `zoo.manifest.expand` raises them together with what it finds
+    wrong in the rest."""
+    holes: tuple[KeyPath, ...] = ()
+    """Parts that were left out for it."""
 
     def fault(
         self,
@@ -59,16 +64,64 @@ def load(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
     Raises:
         InputError: the file cannot be read, is not YAML or not a manifest; all faults at once.
     """
+    manifest = read(path, changes)
+    if manifest.faults:
+        raise InputError(list(manifest.faults))
+    return manifest
+
+
+def read(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
+    """As `load`, but a manifest whose form is wrong in places comes back without these, so that the
+    rest can be looked at too; it cannot be expanded.
+
+    Raises:
+        InputError: the file cannot be read, is not YAML, or nothing of it can be used.
+    """
     path = Path(path)
     document = strict_yaml.read(path)
     last = sets.apply(document, changes)
-    experiment = validate(Experiment, document)
-    if experiment.name != path.stem:
-        raise InputError(
-            document.fault(
-                ("name",),
-                f"the manifest calls itself '{experiment.name}'",
-                f"'{path.stem}', as its file is named",
-            )
-        )
-    return Manifest(experiment, document, path.resolve(), last)
+    experiment, faults, holes = attempt(Experiment, document)
+    if experiment is None:
+        document, experiment = _mended(document, holes)
+        holes += [(key,) for key in UNKNOWN if (key,) not in document.values]
+    if experiment is None:
+        raise InputError(faults)
+    if experiment.name not in (path.stem, UNKNOWN["name"]):
+        found, expected = f"the manifest calls itself '{experiment.name}'", f"'{path.stem}'"
+        faults.append(document.fault(("name",), found, f"{expected}, as its file is named"))
+    return Manifest(
+        experiment, document, path.resolve(), last, faults=tuple(faults), holes=tuple(holes)
+    )
+
+
+# What stands for a missing part while the rest is looked at.
+UNKNOWN: dict[str, Any] = {
+    "schema": "experiment/1",
+    "name": "unknown",
+    "question": "",
+    "recipe": "unknown",
+    "rounds": 10_000,
+}
+
+
+def _mended(document: Document, holes: list[KeyPath]) -> tuple[Document, Experiment | None]:
+    """The document without its wrong parts, which may leave others wrong."""
+    for _ in range(5):
+        wrong = {_part(document, path) for path in holes}
+        document = document.without(wrong)
+        if not isinstance(document.data, dict):
+            break
+        document.data = UNKNOWN | document.data
+        experiment, _, holes = attempt(Experiment, document)
+        if experiment is not None:
+            return document, experiment
+    return document, None
+
+
+def _part(document: Document, path: KeyPath) -> KeyPath:
+    """What to leave out for a fault at `path`: a value with its key; a whole list of plain values;
+    the mapping that a key is missing from, unless it is the manifest itself."""
+    if path not in document.values and len(path) > 1:
+        path = path[:-1]
+    nested = any(len(at) > len(path) and at[: len(path)] == path for at in document.values)
+    return path if nested or not path or isinstance(path[-1], str) else path[:-1]

@@ -65,7 +65,7 @@ class Names:
 
     def __init__(self, manifest: Manifest, catalog: Catalog, resolver: Resolver) -> None:
         self.manifest, self.catalog, self.resolver = manifest, catalog, resolver
-        self.faults: list[Fault] = []
+        self.faults: list[Fault] = list(manifest.faults)
         self._cards: dict[tuple[type[Card], str], Card] = {}
         self._digests: dict[tuple[str, str], str] = {}
         self.inline: dict[tuple[type[Card], str], dict[str, Any]] = {}
@@ -75,7 +75,19 @@ class Names:
         self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False
     ) -> None:
         """Remember a fault at a place of the manifest."""
+        if self._follows(path):
+            return
         self.faults.append(self.manifest.fault(path, found, expected, hint, key=key))
+
+    def _follows(self, path: KeyPath) -> bool:
+        """Whether a fault may only be there because a part that was wrong in itself was left out of
+        the manifest: one around the hole, or one about cells where axes have holes."""
+        holes = self.manifest.holes
+        around = any(hole[: len(path)] == path for hole in holes)
+        cells = any(hole[:1] in (("grid",), ("zip",), ("include",)) for hole in holes)
+        decodings = any(hole[:2] == ("evaluate", "decoding") for hole in holes)
+        about_cells = path == ("grid",) or path[:1] == ("exclude",) or "when" in path
+        return around or (cells and about_cells) or (decodings and "decodings" in path)
 
     def unknown(self, path: KeyPath, found: str, word: str, known: list[str], *, key: bool) -> None:
         """Remember a fault about a word that is none of `known`, with a suggestion."""

@@ -20,11 +20,11 @@ from pydantic import (
 )
 
 from zoo.catalog import Columns
-from zoo.catalog.cards import Part
+from zoo.catalog.cards import NAME, Part
 from zoo.manifest.claims import Claim
 from zoo.manifest.limits import Budget, Tripwire
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Name = Annotated[str, Field(pattern=NAME)]
 MAX_TRIALS = 10_000
 
 
@@ -43,7 +43,7 @@ class InlineModel(Part):
     """Name of the prompt card."""
     name: Name | None = None
     """What tables call it; by default the last part of the path."""
-    stop_ids: tuple[int, ...] = ()
+    stop_ids: list[int] = []
     """Token ids that end a response beside the tokenizer's own end token."""
     cap: Annotated[int, Field(ge=1)] = 512
     """Longest response in training, in tokens."""
@@ -117,7 +117,7 @@ class Schedule(Part):
     @model_validator(mode="after")
     def _some_time(self) -> Schedule:
         if self.every is None and not self.at:
-            raise ValueError("a schedule says when: `every: ROUNDS` or `at: [0, last]`")
+            raise ValueError("rounds to measure at: `every: ROUNDS` or `at: [0, last]`")
         return self
 
 

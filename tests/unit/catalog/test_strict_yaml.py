@@ -222,6 +222,15 @@ def test_places_are_kept_for_keys_and_values() -> None:
     assert document.fault(("a", 0, "nothing", "there"), "wrong").place == "file.yaml:2:5"
 
 
+def test_what_is_left_of_a_document_keeps_its_place() -> None:
+    document = strict_yaml.parse("a: 1\nb:\n  - c\n  - d: 2\n    e: 3\nf: 4\n", "file.yaml")
+    left = document.without({("a",), ("b", 0), ("b", 1, "d")})
+    assert left.data == {"b": [{"e": 3}], "f": 4}
+    assert left.fault(("b", 0, "e"), "wrong").place == "file.yaml:5:8"
+    assert left.fault(("b", 0, "e"), "wrong", key=True).place == "file.yaml:5:5"
+    assert document.data == {"a": 1, "b": ["c", {"d": 2, "e": 3}], "f": 4}
+
+
 @given(st.text(max_size=200) | st.text("ab:-[]{},&*!|>'\"\n #%@?0.\t\\", max_size=60))
 def test_any_text_gives_values_or_an_input_error(text: str) -> None:
     with suppress(InputError):

@@ -176,6 +176,6 @@ def test_a_misspelt_key_of_a_claim_is_understood() -> None:
     with pytest.raises(InputError) as caught:
         validate(Study, strict_yaml.parse(text))
     assert [fault.hint for fault in caught.value.faults] == [
-        "did you mean 'lower_by'?",
         "did you mean 'compare'?",
+        "did you mean 'lower_by'?",
     ]

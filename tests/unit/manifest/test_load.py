@@ -8,18 +8,26 @@ from pathlib import Path
 import pytest
 
 from zoo.catalog import Catalog, ModelCard
-from zoo.errors import InputError
-from zoo.manifest import expand, load
+from zoo.errors import Fault, InputError
+from zoo.manifest import expand
+from zoo.manifest.load import read
 
 Write = Callable[..., Path]
 
 
 def message(path: Path) -> str:
-    """The whole message that loading and expanding gives."""
+    """The whole message that reading and expanding gives."""
     with pytest.raises(InputError) as caught:
-        expand(load(path), Catalog())
+        expand(read(path), Catalog())
     assert caught.value.exit_code == 2
     return str(caught.value)
+
+
+def faults(path: Path) -> list[Fault]:
+    """All faults that reading and expanding finds, in the order of the file."""
+    with pytest.raises(InputError) as caught:
+        expand(read(path), Catalog())
+    return caught.value.faults
 
 
 def test_an_unknown_model_is_named_with_the_nearest_known_one(write: Write) -> None:
@@ -54,10 +62,11 @@ def test_a_misspelt_key_deep_inside_is_understood_too(write: Write) -> None:
 
 def test_all_faults_are_reported_together(write: Write) -> None:
     text = message(write(rounds="0", seeds="[1, 1]", recipe=None))
-    assert ":6:9: rounds is 0; expected greater than or equal to 1" not in text  # moved up a line
-    assert "rounds is 0; expected greater than or equal to 1" in text
-    assert "seeds is a list; expected seeds that differ" in text
-    assert "'recipe' is missing" in text
+    assert [line.split(": ", 1)[1] for line in text.splitlines()[::3]] == [
+        "'recipe' is missing",
+        "rounds is 0; expected at least 1",
+        "seeds is [1, 1]; expected seeds that differ",
+    ]
 
 
 def test_unknown_names_of_all_kinds_are_reported_together(write: Write) -> None:
@@ -87,7 +96,9 @@ def test_a_file_that_is_not_yaml_is_placed(tmp_path: Path) -> None:
     assert "not YAML: while parsing a flow sequence" in message(path)
 
 
-@pytest.mark.parametrize(("text", "found"), [("", "nothing"), ("- a", "a list"), ("word", "a str")])
+@pytest.mark.parametrize(
+    ("text", "found"), [("", "nothing"), ("- a", "a list"), ("word", "'word'")]
+)
 def test_a_yaml_file_that_is_no_manifest_says_what_it_is(
     tmp_path: Path, text: str, found: str
 ) -> None:
@@ -136,7 +147,7 @@ def test_an_axis_that_names_a_value_twice_is_refused(write: Write) -> None:
 
 def test_a_schedule_without_a_time_is_refused(write: Write) -> None:
     text = message(write(evaluate="{full: {benchmarks: [pocket-easy]}}"))
-    assert "expected a schedule says when" in text or "a schedule says when" in text
+    assert "expected rounds to measure at: `every: ROUNDS` or `at: [0, last]`" in text
 
 
 def test_a_batch_that_cannot_be_split_is_refused(write: Write) -> None:
@@ -175,3 +186,58 @@ def test_a_misspelt_key_is_one_fault_even_where_the_key_is_needed(write: Write) 
     assert message(path) == (
         f"{path}:7:1: unknown key 'recipee'; did you mean 'recipe'?\n    recipee: pocket\n    ^"
     )
+
+
+def test_faults_of_form_and_faults_of_meaning_are_reported_together(write: Write) -> None:
+    path = write(
+        round="4",
+        rounds=None,
+        seeds="[0, -1]",
+        grid="{model: [pocket-lama], reward: [], data: pocket-easy, grpo.bta: [0, 1]}",
+        batch="{prompts: 0, updats: 2}",
+        grpo="{temperature: 0}",
+        overrides="[{when: {reward: correctness}, set: {grpo.betta: 1}}, {when: {}, set: {}}]",
+        exclude="[{reward: correctness, why: it is left out}]",
+    )
+    found = [fault.found for fault in faults(path)]
+    assert found == [
+        "unknown model 'pocket-lama'",
+        "grid.reward is []",
+        "unknown GRPO setting 'bta'",
+        "unknown key 'round'",
+        "seeds.1 is -1",
+        "batch.prompts is 0",
+        "unknown key 'batch.updats'",
+        "temperature is 0",
+        "unknown GRPO setting 'betta'",
+        "overrides.1.set is {}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"grid": "{model: pocket-llama, reward: [], data: pocket-easy}"},
+        {"grid": "pocket-llama"},
+        {"recipe": None},
+        {"recipe": "[pocket]"},
+        {"rounds": "many"},
+        {"evaluate": "{full: {benchmarks: [pocket-easy], at: [4], decodings: [x]}, decoding: {}}"},
+        {"exclude": "[{reward: nothing}]"},
+        {"zip": "[{reward: [], data: [pocket-easy]}]", "grid": "{model: pocket-llama}"},
+        {"name": "No Name"},
+        {"trainer": "trll"},
+    ],
+)
+def test_a_part_that_is_wrong_makes_no_other_part_wrong(
+    write: Write, change: dict[str, str | None]
+) -> None:
+    known = {"exclude": "[{reward: correctness, why: as above}]"} | change
+    assert len(faults(write(**known))) == 1
+
+
+def test_nothing_is_converted_without_a_word(write: Write) -> None:
+    text = message(write(rounds='"4"', seeds="[true]", question="2024"))
+    assert "question is 2024; expected a text" in text
+    assert "rounds is '4'; expected a whole number" in text
+    assert "seeds.0 is true; expected a whole number" in text

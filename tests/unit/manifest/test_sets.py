@@ -52,7 +52,7 @@ def test_a_key_with_a_dot_is_found(write: Write) -> None:
         ("grpo.betta=1", "--set grpo.betta=1: unknown GRPO setting 'betta'; did you mean 'beta'?"),
         ("rouds=3", "--set rouds=3: unknown key 'rouds'; did you mean 'rounds'?"),
         ("beta", "--set beta: 'beta'; expected NAME=VALUE, such as grpo.beta=0.001"),
-        ("seeds=[0, 0]", "--set seeds=[0, 0]: seeds is a list; expected seeds that differ"),
+        ("seeds=[0, 0]", "--set seeds=[0, 0]: seeds is [0, 0]; expected seeds that differ"),
         ("rounds=[", "--set rounds=[: not YAML"),
         ("name.x=1", "--set name.x=1: 'name' is 'small', which has no parts"),
         ("seeds.9=1", "--set seeds.9=1: 'seeds' has no entry 9; it has 1, counted from 0"),
