@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -27,9 +28,27 @@ SWEEPS_VARIABLE = "ZOO_SWEEPS"
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a command line says about which plan is meant."""
+
+    cards: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    rehearse: bool = False
+
+    def __str__(self) -> str:
+        """The same words again, for a command that is suggested."""
+        said = ["--rehearse"] if self.rehearse else []
+        for option, values in (("set", self.sets), ("only", self.only), ("cards", self.cards)):
+            said += [f"--{option} {shlex.quote(value)}" for value in values]
+        return "".join(f" {word}" for word in said)
+
+
+@dataclass(frozen=True)
 class Plan:
     """A manifest, expanded, beside the lock of its last start."""
 
+    words: Words
     manifest: Manifest
     catalog: Catalog
     trials: list[Trial]
@@ -48,19 +67,14 @@ class Plan:
         return self.manifest.experiment.name
 
     @property
+    def command(self) -> str:
+        """The command that runs what is left."""
+        return f"zoo sweep {shown(self.manifest.path)}{self.words}"
+
+    @property
     def simulated(self) -> bool:
         """Whether no trial is real."""
         return all(trial.simulated for trial in self.trials)
-
-
-@dataclass(frozen=True)
-class Words:
-    """What a command line says about which plan is meant."""
-
-    cards: tuple[str, ...] = ()
-    sets: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    rehearse: bool = False
 
 
 def plan(name: str, words: Words | None = None, *, thorough: bool = False) -> Plan:
@@ -83,6 +97,7 @@ def plan(name: str, words: Words | None = None, *, thorough: bool = False) -> Pl
     folder = sweeps_root() / manifest.experiment.name
     locked = lock.read(folder)
     return Plan(
+        words,
         manifest,
         catalog,
         trials,

@@ -36,6 +36,6 @@ def show(name: str, words: Words, how: How) -> int:
     elif how.diff:
         text = "\n".join(plan_text.diff(outlook))
     else:
-        text = "\n".join(plan_text.whole(outlook, name, every_trial=how.all_))
+        text = "\n".join(plan_text.whole(outlook, every_trial=how.all_))
     click.echo(text)
     return 3 if how.detailed_exitcode and outlook.todo.left else 0

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from zoo.cli.outlook import GIB, Outlook
+from zoo.catalog import RecipeCard
+from zoo.cli.outlook import Outlook
+from zoo.cli.plan_costs import cost, hours, lies, placement, some
 from zoo.manifest import identity, lock, power
 from zoo.manifest.cells import matches
-from zoo.manifest.fit import Hours, Placement, forecloses
+from zoo.manifest.fit import forecloses
 from zoo.manifest.lock import Comparison
 from zoo.manifest.schema import Override
 from zoo.manifest.trial import Trial
@@ -22,7 +24,7 @@ WORDS = {"+": "to run", "~": "stale", ">": "unfinished", "=": "done", "!": "fail
 MOST_LINES = 40  # trials that are listed one by one without --all
 
 
-def whole(outlook: Outlook, name: str, *, every_trial: bool) -> Iterator[str]:
+def whole(outlook: Outlook, *, every_trial: bool) -> Iterator[str]:
     """The whole plan."""
     yield from head(outlook)
     yield from trial_lines(outlook.todo, every_trial=every_trial)
@@ -30,11 +32,12 @@ def whole(outlook: Outlook, name: str, *, every_trial: bool) -> Iterator[str]:
     if outlook.left:
         yield from _section("placement", placement(outlook))
         yield from _section("cost of what is left", cost(outlook))
-    yield from _section("claims: what the seeds can detect (80 % power)", claims(outlook))
-    yield from _section("warnings", warnings(outlook))
+    if not outlook.made.manifest.rehearse:  # they are about the study, not about its rehearsal
+        yield from _section("claims: what the seeds can detect (80 % power)", claims(outlook))
+        yield from _section("warnings", warnings(outlook))
     yield ""
     yield summary(outlook.todo)
-    yield _next(outlook, name)
+    yield from _next(outlook)
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -42,7 +45,7 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     if found:
         yield ""
         yield click.style(title, bold=True)
-        yield from (f"  {line}" for line in found)
+        yield from (f"  {line}" if line else "" for line in found)
 
 
 # -- what ------------------------------------------------------------------------------------------
@@ -61,15 +64,43 @@ def head(outlook: Outlook) -> Iterator[str]:
         yield "  REHEARSAL: pocket stand-ins, two rounds; says nothing about the models named"
     for axis in dict.fromkeys(axis for t in trials for axis in t.cell):
         values = list(dict.fromkeys(str(t.cell[axis]) for t in trials if axis in t.cell))
-        yield f"  {axis:<10} {len(values)}: {_some(values, 14)}"
+        yield f"  {axis:<10} {len(values)}: {some(values, 14)}"
     yield f"  {_counted(outlook)}"
+    for axes in [list(group.values) for group in experiment.zip]:
+        yield f"  paired     {' with '.join(axes)}"
     for batch, recipes in _batches(trials).items():
-        yield f"  {', '.join(recipes)}: {batch}"
+        yield f"  recipe     {', '.join(recipes)}: {batch}"
+    yield from (f"  changed    {line}" for line in _changed(outlook))
     yield from (f"  {line}" for line in _overrides(outlook))
     yield from (f"  evaluate   {line}" for line in evaluations(trials))
+    yield f"  final      {_final(outlook)}"
     for wire in experiment.tripwires:
         yield f"  tripwire   {wire}: recorded and shown; no trial is marked or stopped by it yet"
     yield ""
+
+
+def _changed(outlook: Outlook) -> Iterator[str]:
+    """What the manifest and the command line change about the recipe for all cells."""
+    experiment, last = outlook.experiment, outlook.made.manifest.last
+    said = {f"grpo.{name}": value for name, value in experiment.grpo.items()}
+    said |= {f"batch.{name}": value for name, value in experiment.batch.items()} | last
+    card = outlook.made.catalog.get(RecipeCard, experiment.recipe)
+    usual = {f"grpo.{name}": value for name, value in card.grpo.items()}
+    usual |= {f"batch.{name}": value for name, value in card.batch.model_dump().items()}
+    for name, value in said.items():
+        before = f"{usual[name]} -> " if name in usual else ""
+        yield f"{name} {before}{value}{' (--set)' if name in last else ''}"
+
+
+def _final(outlook: Outlook) -> str:
+    """How a trial's final number is formed, in rounds."""
+    final, trial = outlook.experiment.final, outlook.made.trials[0]
+    if final == "last":
+        return f"round {trial.rounds}"
+    k = int(final.rsplit("-", 1)[1])
+    ends = [e.rounds for e in trial.evaluations if trial.rounds in e.rounds]
+    rounds = sorted(filter(None, max(ends, key=len, default=())))[-k:]
+    return f"mean of the last {k} evaluations: rounds {', '.join(map(str, rounds))}"
 
 
 def _counted(outlook: Outlook) -> str:
@@ -133,25 +164,30 @@ def _effective(outlook: Outlook, override: Override, met: list[Trial]) -> str:
 
 def evaluations(trials: list[Trial]) -> list[str]:
     """One line a set of benchmarks that are measured alike."""
-    found: dict[tuple[object, ...], tuple[list[str], list[str]]] = {}
+    found: dict[tuple[object, ...], dict[str, dict[str, int]]] = {}
     for e in trials[0].evaluations:
-        key = (e.schedules, e.problems, e.rounds, e.samples if e.samples > 1 else 1)
-        benchmarks, decodings = found.setdefault(key, ([], []))
-        benchmarks += [e.benchmark.name] if e.benchmark.name not in benchmarks else []
-        decodings += [e.decoding_name] if e.decoding_name not in decodings else []
+        benchmarks = found.setdefault((e.schedules, e.problems, e.rounds), {})
+        benchmarks.setdefault(e.benchmark.name, {})[e.decoding_name] = e.samples
     lines = []
-    for (schedules, problems, rounds, samples), (benchmarks, decodings) in found.items():
+    for (schedules, problems, rounds), benchmarks in found.items():
         assert isinstance(rounds, tuple)
         assert isinstance(schedules, tuple)
         at = [*rounds[:3], "...", rounds[-1]] if len(rounds) > 6 else rounds
         each = " each" if len(benchmarks) > 1 else ""
         size = f"{problems} problems{each}" if problems else "all problems"
-        size += f", {samples} responses a problem" if samples != 1 else ""
+        decodings = dict.fromkeys(name for samples in benchmarks.values() for name in samples)
         lines.append(
-            f"{', '.join(schedules)}: {', '.join(benchmarks)} ({size}) under "
-            f"{', '.join(decodings)} at rounds {', '.join(map(str, at))}"
+            f"{', '.join(schedules)}: {', '.join(map(_sampled, benchmarks.items()))} ({size}) "
+            f"under {', '.join(decodings)} at rounds {', '.join(map(str, at))}"
         )
     return lines or ["nothing"]
+
+
+def _sampled(measured: tuple[str, dict[str, int]]) -> str:
+    """`aime24 (32 responses a problem under t1.0)`, or the name alone."""
+    name, samples = measured
+    more = [f"{n} responses a problem under {decoding}" for decoding, n in samples.items() if n > 1]
+    return f"{name} ({', '.join(more)})" if more else name
 
 
 # -- trials and changes ----------------------------------------------------------------------------
@@ -168,7 +204,7 @@ def trial_lines(todo: Todo, *, every_trial: bool) -> Iterator[str]:
         why = item.why if item.symbol in "~!" else item.why.split(" at ")[0]
         groups.setdefault((item.symbol, why), []).append(item)
     for (symbol, why), items in groups.items():
-        ids = _some([item.trial.id for item in items], 2)
+        ids = some([item.trial.id for item in items], 2)
         yield f"{_symbol(symbol)} {len(items):,} {WORDS[symbol]}: {why}: {ids}"
     yield "  (--all lists every trial)"
 
@@ -191,7 +227,7 @@ def change_lines(changes: Comparison) -> Iterator[str]:
         yield from (f"~ {n:,} {word}: {fields}" for fields, n in groups.items())
     if changes.gone:
         ids = [row["id"] for row in changes.gone]
-        yield f"- {len(ids):,} no longer in the manifest (runs are kept): {_some(ids, 2)}"
+        yield f"- {len(ids):,} no longer in the manifest (runs are kept): {some(ids, 2)}"
 
 
 def diff(outlook: Outlook) -> Iterator[str]:
@@ -219,132 +255,6 @@ def summary(todo: Todo) -> str:
     return "  ".join(told)
 
 
-# -- where and how long ----------------------------------------------------------------------------
-
-
-def placement(outlook: Outlook) -> Iterator[str]:
-    """One row a shape: how it lies on the chosen profile, its memory by part, and which kinds of
-    GPU it fits."""
-    profile = outlook.profile
-    shapes = [(trials, outlook.placement(trials[0])) for trials in outlook.shapes.values()]
-    kind = f"{profile.gpus} x {profile.gpu.name}" if profile.gpu and profile.gpus else profile.about
-    yield f"on '{profile.name}' ({kind.rstrip('.')}):"
-    yield from _table(
-        [
-            (t[0].model.name, f"{len(t):,} trial{'s'[: len(t) != 1]}", _where(p), p.proof, _room(p))
-            for t, p in shapes
-        ]
-    )
-    for trials, placed in shapes:
-        if placed.fits is False:
-            yield f"! {trials[0].model.name}: {placed.why}"
-    known = [(t[0].model.name, p, p.memory) for t, p in shapes if p.memory is not None]
-    if known:
-        parts = [name for name in known[0][2].parts() if any(m.parts()[name] for _, _, m in known)]
-        rows: list[tuple[object, ...]] = [("GiB a GPU", *parts, "peak", "usable")]
-        for name, placed, memory in known:
-            values = [f"{memory.parts()[part]:.1f}" for part in parts]
-            rows.append((name, *values, f"{memory.peak:.1f}", f"{placed.usable_gib:.1f}"))
-        yield ""
-        yield from _table(rows, right=True)
-    sized = [trials[0] for trials, _ in shapes if trials[0].model.geometry is not None]
-    cards = [(trial.model.name, outlook.cards(trial)) for trial in sized]
-    if known and cards:
-        head: tuple[object, ...] = ("fits on", *cards[0][1])
-        yield ""
-        yield from _table([head, *((name, *map(_fits, found.values())) for name, found in cards)])
-    if profile.plans_only:
-        yield f"this profile is for planning: {profile.plans_only}"
-
-
-def _table(rows: list[tuple[object, ...]], *, right: bool = False) -> Iterator[str]:
-    """Columns side by side; `right` aligns all but the first to the right."""
-    texts = [[str(value).replace("_", " ") if right else str(value) for value in r] for r in rows]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    for row in texts:
-        cells = [
-            text.rjust(width) if right and i else text.ljust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
-
-
-def _room(placed: Placement) -> str:
-    return {True: "fits", False: "DOES NOT FIT", None: placed.why}[placed.fits]
-
-
-def _placed(placed: Placement) -> str:
-    why = f": {placed.why}" if placed.fits is False else ""
-    return f"{_where(placed)}; {placed.proof}; {_room(placed)}{why}"
-
-
-def _where(placed: Placement) -> str:
-    width = placed.tensor_parallel
-    return placed.where + (f", tensor parallel {width}" if width > 1 else "")
-
-
-def _fits(placed: Placement) -> str:
-    return {True: placed.where, False: "no", None: "unknown"}[placed.fits]
-
-
-def cost(outlook: Outlook) -> Iterator[str]:
-    """Hours, money, disk and downloads of what is left to run."""
-    found, unit = outlook.cost, outlook.cost.unit
-    yield f"{hours(found.hours)} {unit} in all; rates: {found.train.source or 'none'}"
-    parts = {
-        "training": found.train,
-        "evaluation": found.evaluation,
-        "base models": found.base,
-        "starting": found.start,
-    }
-    yield ", ".join(f"{name} {figure(part.mid)}" for name, part in parts.items())
-    for axis, arms in found.arms.items():
-        if len(arms) > 1:
-            told = [f"{value} {figure(arm.mid)}" for value, arm in arms.items()]
-            yield f"by {axis}: {_some(told, 12)}"
-    if found.wall_hours is not None:
-        yield f"wall-clock at least {hours(found.wall_hours)} h on '{outlook.profile.name}'"
-    if found.usd is not None:
-        gpu = outlook.profile.gpu
-        source = f" ({gpu.usd_source})" if gpu and gpu.usd_source else ""
-        yield f"money {hours(found.usd)} USD{source}"
-    yield (
-        f"a trial that dies starts again at round 0: at worst {figure(found.worst_loss.mid)} "
-        f"{unit} are lost"
-    )
-    disk = f"disk {size(found.peak_bytes)} at the end ({size(found.disk.total)} runs)"
-    fetch = sum(found.downloads.values())
-    names = list(found.downloads)
-    yield disk + (f"; downloads {size(fetch)}: {_some(names, 5)}" if fetch else "")
-    yield from forecloses(outlook.left)
-    budget = outlook.experiment.budget
-    for name, limit in budget.stated.items():
-        if name in outlook.estimate:
-            spent = outlook.estimate[name]
-            yield f"budget {name} {figure(limit)}: {100 * spent / limit:.0f} % planned"
-
-
-def hours(found: Hours) -> str:
-    """`196,000 (97,900 to 392,000)`."""
-    return f"{figure(found.mid)} ({figure(found.low)} to {figure(found.high)})"
-
-
-def figure(value: float) -> str:
-    """A number to three digits."""
-    if value >= 1000:
-        digits = 10 ** (len(str(int(value))) - 3)
-        return f"{round(value / digits) * digits:,}"
-    return f"{value:.3g}"
-
-
-def size(n: float) -> str:
-    """Bytes in a readable unit."""
-    gib = n / GIB
-    if gib >= 1024:
-        return f"{figure(gib / 1024)} TiB"
-    return f"{figure(gib)} GiB" if gib >= 1 else f"{figure(gib * 1024)} MiB"
-
-
 # -- what to think about ---------------------------------------------------------------------------
 
 
@@ -364,11 +274,32 @@ def warnings(outlook: Outlook) -> Iterator[str]:
         yield f"! {warning.text}{where}"
 
 
-def _next(outlook: Outlook, name: str) -> str:
+def _next(outlook: Outlook) -> Iterator[str]:
+    """What a sweep would do now, and by which command."""
     if not outlook.todo.left:
-        return "nothing to do"
-    at_once = f"{outlook.profile.concurrency} at a time on '{outlook.profile.name}'"
-    return f"{at_once}; run them: zoo sweep {name}"
+        yield "nothing to do"
+        return
+    placed = [(trial, outlook.placement(trial)) for trial in _real(outlook.left)]
+    small = sum(p.fits is False for _, p in placed)
+    wide = sum(p.fits is not False and not p.driven for _, p in placed)
+    profile, n = outlook.profile, len(outlook.left)
+    runs = n - small - wide if not profile.plans_only else 0
+    told = f"{runs:,} of {n:,} run on '{profile.name}'" if small or wide else ""
+    told += f"; {wide:,} need more than one GPU a trial, which zoo plans but does not run yet" * (
+        wide > 0
+    )
+    told += f"; {small:,} do not fit" * (small > 0)
+    if told:
+        yield told
+    if profile.plans_only:
+        yield f"'{profile.name}' is for planning: {profile.plans_only}"
+    elif runs:
+        at_once = f"{profile.concurrency} at a time on '{profile.name}'"
+        yield f"{at_once}; run them: {outlook.made.command}"
+
+
+def _real(trials: list[Trial]) -> list[Trial]:
+    return [trial for trial in trials if not trial.simulated]
 
 
 def explain(outlook: Outlook, trial: Trial) -> Iterator[str]:
@@ -381,13 +312,9 @@ def explain(outlook: Outlook, trial: Trial) -> Iterator[str]:
             yield f"was {change.old_id} ({change.kind}):"
             for name, old, new in change.fields:
                 yield f"  {name}: {lock.short(old)} -> {lock.short(new)}"
-    yield f"placement: {_placed(outlook.placement(trial))}"
+    yield f"placement: {lies(outlook.placement(trial))}"
     yield f"cost: {hours(outlook.one_cost(trial).hours)} {outlook.cost.unit}"
+    yield from (f"  {sentence}" for sentence in forecloses([trial]))
     yield "the id is made of:"
     for name, _, value in identity.differences({}, trial.identity):
         yield f"  {name}: {identity.canonical(value)}"
-
-
-def _some(values: list[str], most: int) -> str:
-    more = f" and {len(values) - most:,} more" if len(values) > most + 1 else ""
-    return ", ".join(values[:most] if more else values) + more

@@ -22,6 +22,8 @@ from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.orchestrate.todo import Todo, look
 
+MOST_ROWS = 30
+
 
 @dataclass(frozen=True)
 class How:
@@ -148,7 +150,7 @@ def _conclude(made: Plan, status: int, seconds: float, bare: bool) -> None:
             click.echo(f"  log: {shown(made.store.train(item.trial.id) / 'log.txt')}")
     if todo.left:
         word = "stopped" if status >= 128 else "not all done"
-        click.echo(f"{word}; `zoo sweep {shown(made.manifest.path)}` does what is left")
+        click.echo(f"{word}; `{made.command}` does what is left")
     if bare:
         return
     if not todo.left:
@@ -157,10 +159,12 @@ def _conclude(made: Plan, status: int, seconds: float, bare: bool) -> None:
 
 
 def _print_table(made: Plan) -> None:
+    """Before and after in the terminal, unless the report shows so many trials better."""
     from zoo.report.collect import collect
     from zoo.report.text import table
 
-    click.echo("\n" + table(collect(made.manifest.experiment, made.trials, made.store)))
+    if len(made.chosen) <= MOST_ROWS:
+        click.echo("\n" + table(collect(made.manifest.experiment, made.chosen, made.store)))
 
 
 def _tell_where(made: Plan) -> None:

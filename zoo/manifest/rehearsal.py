@@ -72,15 +72,15 @@ def settings(full: Resolved, model: ModelCard) -> Resolved:
 
 
 def batch(full: Batch) -> Batch:
-    """A round of 16 prompts x 8 at the recipe's updates a round and pinned micro-batch."""
+    """A round of 16 prompts x 8 at the recipe's updates a round; a pinned micro-batch stays pinned,
+    at half an update or more, as single pairs would take minutes."""
     updates = full.updates
     prompts = PROMPTS if PROMPTS % updates == 0 else updates
     small = Batch(prompts=prompts, num_generations=GENERATIONS, updates=updates)
     micro = full.micro_batch
     if micro is not None:
-        micro = max(
-            n for n in range(1, min(micro, small.per_update) + 1) if not small.per_update % n
-        )
+        most = max(1, small.per_update // 2)
+        micro = micro if micro > most and small.per_update % micro == 0 else most
     return small.model_copy(update={"micro_batch": micro})
 
 
