@@ -8,6 +8,7 @@ Exit status: 0 done, 1 some trials failed or what lies on disk cannot be used, 2
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -247,6 +248,8 @@ def main() -> NoReturn:
     """Entry of the console script: turns every expected error into one text and its status."""
     from zoo.errors import ZooError
 
+    # Looking for plugins, pydantic reads what every installed package says of itself; zoo has none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -140,7 +140,9 @@ def _tidy(node: Any) -> Any:
 def _settings() -> dict[str, Schema]:
     """Dotted name -> schema of one value."""
     found = {f"grpo.{name}": _setting(name) for name in sorted(trl_table.RESULT_BEARING)}
-    fields = _tidy(Batch.model_json_schema())["properties"]
+    batch = Batch.model_json_schema()
+    _describe(Batch, batch)
+    fields = _tidy(batch)["properties"]
     return found | {f"batch.{name}": field for name, field in fields.items()}
 
 
