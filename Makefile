@@ -49,11 +49,18 @@ install-cpu:
 	@$(INSTALL) --no-deps -r requirements/cpu.txt -r requirements/dev.txt
 	@echo "setup: 3/3 zoo itself"
 	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@$(MAKE) compile-light VENV=$(VENV)
+
+# What a plan imports; elsewhere Python compiles what it uses, unless it is told to write nothing.
+.PHONY: compile-light
+compile-light:
+	@$(BIN)/python -m compileall -q zoo $$($(BIN)/python -c "import annotated_types, click, pydantic, typing_inspection, yaml as y, os; print(*(os.path.dirname(m.__file__) for m in (annotated_types, click, pydantic, typing_inspection, y)))")
 
 .PHONY: install-gpu
 install-gpu:
 	@echo "setup: NVIDIA GPU found, so vLLM and torch for CUDA (several GB)"
 	@$(INSTALL) -c requirements/gpu.txt -e ".[gpu,dev]"
+	@$(MAKE) compile-light VENV=$(VENV)
 
 demo: setup ## the whole chain on the pocket models: train, evaluate, report
 	@$(BIN)/zoo sweep experiments/pocket.yaml

@@ -112,6 +112,8 @@ class LocalResolver:
         Raises:
             InputError: the rows are here and are not what the card says.
         """
+        if self.light and card.pocket is not None and card.digest is not None:
+            return card.digest  # making the problems anew would cost a plan half its time
         try:
             files = problems.files(card, self.cache)
         except NotFetched:
