@@ -1,5 +1,4 @@
-"""One cell of the flagship rehearsed, and a checkpoint from elsewhere measured, through Ray, TRL and
-vLLM on pocket stand-ins."""
+"""A rehearsed cell and a checkpoint from elsewhere, through Ray, TRL and vLLM on stand-ins."""
 
 from __future__ import annotations
 
