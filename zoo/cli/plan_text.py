@@ -107,13 +107,17 @@ def _counted(outlook: Outlook) -> str:
     experiment, trials = outlook.experiment, outlook.made.trials
     cells = len({t.id.rsplit(".s", 1)[0] + repr(t.cell) for t in trials})
     seeds = len(experiment.seeds)
-    text = f"{cells:,} cells x {power.seeds_of(seeds)} = {len(trials):,} trials"
-    text += f" of {experiment.rounds} rounds"
+    text = f"{_count(cells, 'cell')} x {power.seeds_of(seeds)} = {_count(len(trials), 'trial')}"
+    text += f" of {_count(experiment.rounds, 'round')}"
     notes = [f"{e.why} ({_said(e.match)})" for e in experiment.exclude]
     text += f"; left out: {'; '.join(notes)}" if notes else ""
     added = [f"{_said(e.cell)}{f' ({e.why})' if e.why else ''}" for e in experiment.include]
     text += f"; added: {'; '.join(added)}" if added else ""
     return text
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s'[: n != 1]}"
 
 
 def _batches(trials: list[Trial]) -> dict[str, list[str]]:

@@ -107,7 +107,7 @@ class Settings:
         model = self.names.known(ModelCard, cell["model"])
         return [
             Layer(f"TRL {trl.version()}", dict.fromkeys(defaults, at), defaults),
-            Layer(f"card {model.name}", {"prompt": ("grid", "model")}, {"prompt": model.prompt}),
+            Layer(f"card {model.name}", {"prompt": at}, {"prompt": model.prompt}),
             Layer(f"recipe {recipe.name}", dict.fromkeys(stated, at), stated),
             *self._changes(cell),
         ]
