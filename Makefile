@@ -16,6 +16,9 @@ ifndef KIND
 KIND := $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 endif
 
+# Every trial is a process that imports torch, trl and vllm; Python may keep what it compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(KIND)
 # A person at a terminal sees pip's own progress; a log gets one line a step. Compiling all of 29,000
