@@ -33,7 +33,7 @@ def whole(outlook: Outlook, *, every_trial: bool) -> Iterator[str]:
         yield from _section("placement", placement(outlook))
         yield from _section("cost of what is left", cost(outlook))
     if not outlook.made.manifest.rehearse:  # they are about the study, not about its rehearsal
-        yield from _section("claims: what the seeds can detect (80 % power)", claims(outlook))
+        yield from _section(claims_title(outlook), claims(outlook))
         yield from _section("warnings", warnings(outlook))
     yield ""
     yield summary(outlook.todo)
@@ -256,6 +256,12 @@ def summary(todo: Todo) -> str:
 
 
 # -- what to think about ---------------------------------------------------------------------------
+
+
+def claims_title(outlook: Outlook) -> str:
+    """The section's title, with what all its numbers rest on."""
+    common = ", ".join(filter(None, ("80 % power", power.basis(outlook.powers))))
+    return f"claims: what the seeds can detect ({common})"
 
 
 def claims(outlook: Outlook) -> Iterator[str]:
