@@ -106,9 +106,14 @@ def _final(outlook: Outlook) -> str:
 def _counted(outlook: Outlook) -> str:
     experiment, trials = outlook.experiment, outlook.made.trials
     cells = len({t.id.rsplit(".s", 1)[0] + repr(t.cell) for t in trials})
-    seeds = len(experiment.seeds)
+    seeds, foreign = len(experiment.seeds), sum(t.trainer == "external" for t in trials)
     text = f"{cells:,} cells x {power.seeds_of(seeds)} = {len(trials):,} trials"
     text += f" of {experiment.rounds} rounds"
+    measured = f"{foreign:,} measurement{'s'[: foreign != 1]} of checkpoints trained elsewhere"
+    if foreign == len(trials):
+        text = measured + (f", {seeds} samplings of each" if seeds > 1 else "")
+    elif foreign:
+        text += f", {measured} among them"
     notes = [f"{e.why} ({_said(e.match)})" for e in experiment.exclude]
     text += f"; left out: {'; '.join(notes)}" if notes else ""
     added = [f"{_said(e.cell)}{f' ({e.why})' if e.why else ''}" for e in experiment.include]
@@ -318,7 +323,7 @@ def explain(outlook: Outlook, trial: Trial) -> Iterator[str]:
             yield f"was {change.old_id} ({change.kind}):"
             for name, old, new in change.fields:
                 yield f"  {name}: {lock.short(old)} -> {lock.short(new)}"
-    yield f"placement: {lies(outlook.placement(trial))}"
+    yield f"placement: {lies(trial, outlook.placement(trial))}"
     yield f"cost: {hours(outlook.one_cost(trial).hours)} {outlook.cost.unit}"
     yield from (f"  {sentence}" for sentence in forecloses([trial]))
     yield "the id is made of:"

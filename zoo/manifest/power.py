@@ -32,7 +32,6 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from zoo.manifest.cells import Cell
 from zoo.manifest.claims import Claim
@@ -140,25 +139,6 @@ class Power:
             middle = (low + high) // 2
             low, high = (low, middle) if replace(self, seeds=middle).enough else (middle, high)
         return high
-
-    def as_data(self) -> dict[str, Any]:
-        """The plan's row for programs."""
-        spread = self.spread
-        return {
-            "claim": self.claim.id,
-            "verdict": self.unit.label,
-            "kind": self.claim.kind,
-            "expect": {self.claim.expect.word: self.claim.expect.number},
-            "unit": self.measure,
-            "cells": self.cells,
-            "seeds": self.seeds,
-            "spread": spread and {"value": spread.value, "source": spread.source, "df": spread.df},
-            "detects": self.detects,
-            "detects_corrected": self.corrected,
-            "detects_with_a_seed_more": self.one_more,
-            "needs": self.needs,
-            "seeds_enough": self.seeds_enough,
-        }
 
 
 def powers_of(

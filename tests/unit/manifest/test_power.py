@@ -308,15 +308,6 @@ def test_verdicts_that_differ_in_power_get_lines_of_their_own() -> None:
     assert [line.split(":")[0] for line in found] == ["  m0, m2, m3 and 6 more", "  m1"]
 
 
-def test_the_row_for_programs_has_all_numbers() -> None:
-    row = one(ONE_CELL + "{lower_by: 2}}").as_data()
-    assert row["claim"] == "c"
-    assert row["verdict"] == "m0, easy"
-    assert row["spread"] == {"value": 1.3, "source": "given", "df": None}
-    assert row["detects"] < row["detects_corrected"] < row["needs"]
-    assert row["seeds_enough"] == 7
-
-
 def decided(
     said: Claim, cells: list[dict[str, Any]], seeds: int, effect: float, repeats: int
 ) -> float:
