@@ -37,6 +37,7 @@ CARDS: dict[str, dict[str, dict[str, Any]]] = {
     "rewards": {
         "right": {"kind": "matrix"},
         "strict": {"kind": "matrix", "needs_box": True},
+        "stricter": {"kind": "matrix", "needs_box": True},
     },
     "data": {
         "easy": {"pocket": {"level": "easy", "split": "train", "n": 100}},

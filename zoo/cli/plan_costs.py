@@ -69,10 +69,10 @@ def _room(placed: Placement) -> str:
     return {True: "fits", False: "DOES NOT FIT", None: placed.why}[placed.fits]
 
 
-def lies(placed: Placement) -> str:
+def lies(trial: Trial, placed: Placement) -> str:
     """How one trial lies, in one line."""
     why = f": {placed.why}" if placed.fits is False else ""
-    return f"{_where(placed)}; {placed.proof}; {_room(placed)}{why}"
+    return "; ".join(_lies(trial, placed)) + why
 
 
 def _where(placed: Placement) -> str:
@@ -108,18 +108,21 @@ def cost(outlook: Outlook) -> Iterator[str]:
         gpu = outlook.profile.gpu
         source = f" ({gpu.usd_source})" if gpu and gpu.usd_source else ""
         yield f"money {hours(found.usd)} USD{source}"
-    yield (
-        f"a trial that dies starts again at round 0: at worst {figure(found.worst_loss.mid)} "
-        f"{unit} are lost"
-    )
+    foreign = all(trial.trainer == "external" for trial in outlook.left)
+    if foreign:
+        yield "a measurement that dies goes on after the last evaluation that was done"
+    else:
+        worst = f"{figure(found.worst_loss.mid)} {unit}"
+        yield f"a trial that dies starts again at round 0: at worst {worst} are lost"
     disk = f"disk {size(found.peak_bytes)} at the end ({size(found.disk.total)} runs)"
     fetch = sum(found.downloads.values())
     names = list(found.downloads)
     yield disk + (f"; downloads {size(fetch)}: {some(names, 5)}" if fetch else "")
-    yield (
-        "kept: last weights, all responses and samples; not kept: checkpoints between, optimiser "
-        "states, log-probabilities (--explain says what that rules out)"
-    )
+    if not foreign:
+        yield (
+            "kept: last weights, all responses and samples; not kept: checkpoints between, "
+            "optimiser states, log-probabilities (--explain says what that rules out)"
+        )
     budget = outlook.experiment.budget
     for name, limit in budget.stated.items():
         if name in outlook.estimate:

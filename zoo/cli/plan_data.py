@@ -97,14 +97,17 @@ def power_row(power: Power) -> dict[str, Any]:
         "verdict": power.unit.label,
         "expect": str(power.claim.expect),
         "unit": power.measure,
+        "cells": power.cells,
         "seeds": power.seeds,
         "detects": power.detects,
         "detects_corrected": power.corrected,
         "detects_with_one_seed_more": power.one_more,
         "needs_true_effect": power.needs,
         "enough": power.enough,
+        "seeds_enough": power.seeds_enough,
         "spread": None if power.spread is None else power.spread.value,
         "spread_source": None if power.spread is None else power.spread.source,
+        "base_error": power.base,
     }
 
 

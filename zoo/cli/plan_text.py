@@ -33,7 +33,7 @@ def whole(outlook: Outlook, *, every_trial: bool) -> Iterator[str]:
         yield from _section("placement", placement(outlook))
         yield from _section("cost of what is left", cost(outlook))
     if not outlook.made.manifest.rehearse:  # they are about the study, not about its rehearsal
-        yield from _section("claims: what the seeds can detect (80 % power)", claims(outlook))
+        yield from _section(claims_title(outlook), claims(outlook))
         yield from _section("warnings", warnings(outlook))
     yield ""
     yield summary(outlook.todo)
@@ -106,9 +106,14 @@ def _final(outlook: Outlook) -> str:
 def _counted(outlook: Outlook) -> str:
     experiment, trials = outlook.experiment, outlook.made.trials
     cells = len({t.id.rsplit(".s", 1)[0] + repr(t.cell) for t in trials})
-    seeds = len(experiment.seeds)
+    seeds, foreign = len(experiment.seeds), sum(t.trainer == "external" for t in trials)
     text = f"{_count(cells, 'cell')} x {power.seeds_of(seeds)} = {_count(len(trials), 'trial')}"
     text += f" of {_count(experiment.rounds, 'round')}"
+    measured = f"{_count(foreign, 'measurement')} of checkpoints trained elsewhere"
+    if foreign == len(trials):
+        text = measured + (f", {seeds} samplings of each" if seeds > 1 else "")
+    elif foreign:
+        text += f", {measured} among them"
     notes = [f"{e.why} ({_said(e.match)})" for e in experiment.exclude]
     text += f"; left out: {'; '.join(notes)}" if notes else ""
     added = [f"{_said(e.cell)}{f' ({e.why})' if e.why else ''}" for e in experiment.include]
@@ -262,6 +267,12 @@ def summary(todo: Todo) -> str:
 # -- what to think about ---------------------------------------------------------------------------
 
 
+def claims_title(outlook: Outlook) -> str:
+    """The section's title, with what all its numbers rest on."""
+    common = ", ".join(filter(None, ("80 % power", power.basis(outlook.powers))))
+    return f"claims: what the seeds can detect ({common})"
+
+
 def claims(outlook: Outlook) -> Iterator[str]:
     """What each claim says and what the seeds can detect."""
     yield from power.lines(outlook.powers)
@@ -316,7 +327,7 @@ def explain(outlook: Outlook, trial: Trial) -> Iterator[str]:
             yield f"was {change.old_id} ({change.kind}):"
             for name, old, new in change.fields:
                 yield f"  {name}: {lock.short(old)} -> {lock.short(new)}"
-    yield f"placement: {lies(outlook.placement(trial))}"
+    yield f"placement: {lies(trial, outlook.placement(trial))}"
     yield f"cost: {hours(outlook.one_cost(trial).hours)} {outlook.cost.unit}"
     yield from (f"  {sentence}" for sentence in forecloses([trial]))
     yield "the id is made of:"

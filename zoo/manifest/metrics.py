@@ -46,6 +46,8 @@ class Series:
     responses: tuple[int | None, ...] = ()
     """Graded responses of one measurement, a benchmark each; None = not known before it is read;
     () = a training metric."""
+    sampled: bool = True
+    """False under greedy decoding: the same model gives the same responses every time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,13 @@ class Metric:
     def unit(self) -> Unit:
         """In what a claim about it is stated: percentage points for shares, tokens for lengths."""
         return unit(self.name)
+
+    @property
+    def at_once(self) -> int:
+        """How many responses to a problem make one value: k of pass@k and maj@k, else 1."""
+        measure = _measure(self.name)
+        word = measure.rstrip("0123456789")
+        return int(measure.removeprefix(word)) if word in ("pass", "maj") and word != measure else 1
 
     @property
     def better(self) -> Better | None:
@@ -147,7 +156,8 @@ def _metric(name: str, same: list[Evaluation], horizon: int) -> Metric:
 def _series(evaluation: Evaluation) -> Series:
     card = evaluation.benchmark
     n = evaluation.problems or card.kept or card.n or (card.pocket.n if card.pocket else None)
-    return Series(evaluation.rounds, (n and n * evaluation.samples,))
+    sampled = evaluation.decoding.temperature > 0
+    return Series(evaluation.rounds, (n and n * evaluation.samples,), sampled)
 
 
 def _averaged(schedules: Iterable[set[str]]) -> list[tuple[str, ...]]:
@@ -184,4 +194,5 @@ def _mean(name: str, parts: list[Metric]) -> Metric:
 def _together(series: list[Series]) -> Series:
     """The rounds that all have, and the responses of each."""
     rounds = set(series[0].rounds).intersection(*(s.rounds for s in series))
-    return Series(tuple(sorted(rounds)), tuple(n for s in series for n in s.responses))
+    responses = tuple(n for s in series for n in s.responses)
+    return Series(tuple(sorted(rounds)), responses, any(s.sampled for s in series))

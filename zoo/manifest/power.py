@@ -6,7 +6,10 @@ All linear kinds rest on the spread between seeds of one cell, pooled over all c
 cells a side, spread sd and q = t(0.975, df) + t(0.8, df):
 
     contrast     q sd sqrt(2 / (S m))
-    gain         q sd sqrt(1 / (S m))        the base is measured once and shared: no seed spread
+    gain         q sqrt(sd^2 / (S m) + b^2)  b = the base's own noise: a base (model x prompt x cap)
+                                             is measured once and shared by all seeds and cells that
+                                             start from it, so b^2 = noise^2 sum (c / m)^2 over the
+                                             bases, c cells each; noise = 0 under greedy decoding
     interaction  q sd sqrt(4 / (S m))
     trend        q sd sqrt(R^2 / Sxx / (S m))   R = last less first round, Sxx = sum (r - mean)^2;
                                              rounds of a trial taken as independent around its line
@@ -15,48 +18,32 @@ cells a side, spread sd and q = t(0.975, df) + t(0.8, df):
     rate         (z(0.975) + z(0.8)) sqrt(2 p (1 - p) / (S m)), p = 1/2, the least favourable
     equal_within with t(0.9) for t(0.8): both sides must hold; it is the margin that can be shown
 
+Seeds of checkpoints that were trained elsewhere only sample them again: sd is the noise of sampling
+alone (0 under greedy decoding), which is known, so q has z for t and one seed is enough to know it.
+Verdicts are then about these checkpoints.
+
 The spread comes from this machine's own records where they have it (`zoo.track.spread`), else from
-`prior`. Knows no values of any trial.
+`zoo.manifest.noise`. Knows no values of any trial.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from zoo.manifest.cells import Cell
 from zoo.manifest.claims import Claim
 from zoo.manifest.metrics import Metric, Series, metrics_of
+from zoo.manifest.noise import Spread, prior, resampled
 from zoo.manifest.quantiles import normal, student
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
-from zoo.manifest.verdicts import Contrast, Unit, cells_of, units
+from zoo.manifest.verdicts import Contrast, TrialOf, Unit, cells_of, units
 
 POWER, ERROR = 0.8, 0.05
-PRIOR_POINTS = 1.3
-"""Spread of the six-benchmark mean between neighbouring checkpoints in the late half of the study's
-runs (figure 1 of arXiv:2503.18892, digitised: 0.7 to 1.6, mostly 1.3 at 0.5B and 1.5B). The study
-has no seeds; averaging checkpoints would shrink it, differences between seeds are not in it, and
-the two are taken to cancel."""
-WITHIN_PROBLEM = 0.09
-"""Variance of a single response's score around its problem's own rate. With it, sampling alone
-gives the mean of the study's six benchmarks (1,319, 500, 272, 675, 30, 40 problems) a spread of
-1.29 points, which is what was measured."""
 MOST_SEEDS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Standard deviation of a metric's final number between seeds of a cell, in the unit of its
-    claims."""
-
-    value: float
-    source: str
-    """Where it is from, for the plan: `prior`, or how many records."""
-    df: int | None = None
-    """Degrees of freedom of a measured one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +65,12 @@ class Power:
     verdicts: int
     """Sealed verdicts of the study, for the correction."""
     factor: float
-    """Standard error = spread x factor / sqrt(seeds)."""
+    """Standard error = spread x factor / sqrt(seeds), and `base` beside it."""
+    base: float = 0.0
+    """Standard error that the base models bring in; no seed lowers it."""
+    trained: bool = True
+    """Whether a seed is another training. One of a checkpoint from elsewhere is only another
+    sampling, whose spread is known."""
 
     def effect(self, seeds: int, *, corrected: bool = False) -> float | None:
         """The smallest effect that so many seeds find (for `equal_within`: the smallest margin that
@@ -92,10 +84,10 @@ class Power:
             found *= 0.5 / math.sqrt(seeds)
             return found if found <= 100 else None
         df = self.all_cells * (seeds - 1)
-        if df < 1 or self.spread is None:
+        if self.spread is None or (self.trained and df < 1):
             return None
-        q = student(1 - error / 2, df) + student(1 - share, df)
-        return q * self.spread.value * self.factor / math.sqrt(seeds)
+        q = sum(student(p, df) if self.trained else normal(p) for p in (1 - error / 2, 1 - share))
+        return q * math.hypot(self.spread.value * self.factor / math.sqrt(seeds), self.base)
 
     @property
     def detects(self) -> float | None:
@@ -148,32 +140,13 @@ class Power:
             low, high = (low, middle) if replace(self, seeds=middle).enough else (middle, high)
         return high
 
-    def as_data(self) -> dict[str, Any]:
-        """The plan's row for programs."""
-        spread = self.spread
-        return {
-            "claim": self.claim.id,
-            "verdict": self.unit.label,
-            "kind": self.claim.kind,
-            "expect": {self.claim.expect.word: self.claim.expect.number},
-            "unit": self.measure,
-            "cells": self.cells,
-            "seeds": self.seeds,
-            "spread": spread and {"value": spread.value, "source": spread.source, "df": spread.df},
-            "detects": self.detects,
-            "detects_corrected": self.corrected,
-            "detects_with_a_seed_more": self.one_more,
-            "needs": self.needs,
-            "seeds_enough": self.seeds_enough,
-        }
-
 
 def powers_of(
     experiment: Experiment, trials: Sequence[Trial], spreads: Mapping[str, Spread] | None = None
 ) -> list[Power]:
     """What the claims of a manifest can find with the trials that it expands to."""
     cells, seeds = cells_of(trials), len(experiment.seeds)
-    return powers(experiment.claims, cells, seeds, metrics_of(trials), spreads)
+    return powers(experiment.claims, cells, seeds, metrics_of(trials), spreads, trials)
 
 
 def powers(
@@ -182,16 +155,28 @@ def powers(
     seeds: int,
     metrics: Mapping[str, Metric],
     spreads: Mapping[str, Spread] | None = None,
+    trials: Iterable[Trial] = (),
 ) -> list[Power]:
-    """One entry for each verdict, in the claims' order. `cells` are all distinct cells of the
-    study; `spreads` (by metric) take the place of the prior. Claims have passed `check_claims`."""
+    """One entry for each verdict, in the claims' order; claims have passed `check_claims`.
+
+    Args:
+        cells: all distinct cells of the study.
+        spreads: by metric; they take the place of the prior.
+        trials: of these cells; they say which base each starts from and who trained it. Without
+            them a base is a model and prompt, and all is trained here.
+    """
     made = [(claim, unit) for claim in claims for unit in units(claim, cells)]
+    known = TrialOf(trials)
     found: list[Power] = []
     for claim, unit in made:
         metric = metrics[claim.metrics[-1]]
         trend = claim.kind == "trend"
         series = metric.curve if trend or metric.final is None else metric.final
-        spread = (spreads or {}).get(metric.name) or prior(metric, series)
+        trained = any(_trained(known.get(cell)) for cell in unit.cells)
+        again = resampled(metric, series)
+        spread = again if not trained else (spreads or {}).get(metric.name) or prior(metric, series)
+        noise = again or spread  # the spread between seeds has that of sampling in it
+        shares = max(_base_share(contrast, known) for contrast in unit.contrasts)
         rise = _rise(series) if trend else 1.0
         found.append(
             Power(
@@ -204,27 +189,37 @@ def powers(
                 spread=None if claim.kind == "rate" else spread,
                 verdicts=len(made),
                 factor=rise * max(map(_factor, unit.contrasts)),
+                base=noise.value * shares if noise else 0.0,
+                trained=trained,
             )
         )
     return found
 
 
-def prior(metric: Metric, series: Series) -> Spread | None:
-    """The spread to plan with while there are no records: 1.3 points, or the noise of sampling
-    alone where few problems make it larger; None where nothing is known (lengths, losses)."""
-    if metric.unit != "points":
-        return None
-    sizes = [n for n in series.responses if n]
-    known = len(sizes) == len(series.responses) > 0
-    noise = 100 * math.sqrt(sum(WITHIN_PROBLEM / n for n in sizes)) / len(sizes) if known else 0
-    if noise <= PRIOR_POINTS:
-        return Spread(PRIOR_POINTS, "prior")
-    return Spread(noise, f"prior: sampling of {sum(sizes):,} responses")
-
-
 def _factor(contrast: Contrast) -> float:
     """Standard error of a contrast over the spread of one trial, for one seed."""
     return math.sqrt(sum(1 / len(side.cells) for side in contrast if not side.base))
+
+
+def _base_share(contrast: Contrast, known: TrialOf) -> float:
+    """Standard error of the base models of a contrast over the noise of one measurement."""
+    square = 0.0
+    for side in (side for side in contrast if side.base):
+        often = Counter(_base(cell, known.get(cell)) for cell in side.cells)
+        square += sum((n / len(side.cells)) ** 2 for n in often.values())
+    return math.sqrt(square)
+
+
+def _base(cell: Cell, trial: Trial | None) -> Hashable:
+    """What the samples of a cell's base model depend on and cells differ in; see
+    `zoo.evals.stages.sample_identity`."""
+    if trial is None:
+        return cell.get("model"), cell.get("prompt")
+    return trial.start.name, trial.prompt.name, trial.model.stop_ids, trial.cap
+
+
+def _trained(trial: Trial | None) -> bool:
+    return trial is None or trial.trainer != "external"
 
 
 def _rise(series: Series) -> float:
@@ -238,15 +233,27 @@ def _rise(series: Series) -> float:
 
 
 def lines(found: Sequence[Power]) -> list[str]:
-    """What the seeds can detect, a line a claim, or several where its verdicts differ in it."""
-    groups: dict[tuple[str, ...], list[Power]] = {}
+    """What each claim says, and indented under it what the seeds can detect: a line, or several
+    where its verdicts differ in it. What `basis` tells is left out."""
+    common = _common(found)
+    groups: dict[str, dict[str, list[Power]]] = {}
     for power in found:
-        groups.setdefault((power.claim.id, _numbers(power)), []).append(power)
-    split = [claim for claim, _ in groups]
-    return [
-        f"{claim}{_which(same, one=split.count(claim) == 1)}: {numbers}"
-        for (claim, numbers), same in groups.items()
-    ]
+        numbers = groups.setdefault(power.claim.id, {})
+        numbers.setdefault(_numbers(power, common), []).append(power)
+    told: list[str] = []
+    for id_, numbers in groups.items():
+        alike = list(numbers.values())
+        verdicts = sum(map(len, alike))
+        told.append(f"{alike[0][0].claim.says} ({id_}{_count(verdicts)})")
+        for text, same in numbers.items():
+            told.append(f"  {f'{_labels(same)}: ' if len(alike) > 1 else ''}{text}")
+    return told
+
+
+def basis(found: Sequence[Power]) -> str:
+    """What the numbers of all claims rest on: `3 cells a side, seed spread 1.3 points, prior`;
+    empty where they differ in it."""
+    return ", ".join(_common(found))
 
 
 def amount(value: float, measure: str) -> str:
@@ -256,35 +263,46 @@ def amount(value: float, measure: str) -> str:
     return f"{value:.1f} points" if measure == "points" else f"{value:.3g}"
 
 
+def seeds_do(n: int, verb: str) -> str:
+    """`1 seed detects`, `3 seeds detect`."""
+    return f"{seeds_of(n)} {verb}{'s' * (n == 1)}"
+
+
 def seeds_of(n: int) -> str:
     """`1 seed`, `3 seeds`."""
     return f"{n} seed{'s'[: n != 1]}"
 
 
-def _which(same: list[Power], *, one: bool) -> str:
+def _count(verdicts: int) -> str:
+    return f", {verdicts} verdicts" if verdicts > 1 else ""
+
+
+def _labels(same: list[Power]) -> str:
     labels = [power.unit.label for power in same]
-    if one:
-        return f" ({len(labels)} verdicts)" if len(labels) > 1 else ""
-    return f" ({', '.join(labels[:3])}{f' and {len(labels) - 3} more' if len(labels) > 3 else ''})"
+    return ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
 
 
-def _numbers(power: Power) -> str:
+def _numbers(power: Power, common: Sequence[str]) -> str:
     """`3 seeds detect 3.0 points (...); ...`."""
     detects, more = power.detects, power.one_more
     if power.spread is None and power.claim.kind != "rate":
-        metric = power.claim.metrics[-1]
-        return f"cannot say what {seeds_of(power.seeds)} detect; no spread of {metric} is known yet"
+        metric, who = power.claim.metrics[-1], seeds_do(power.seeds, "detect")
+        return f"cannot say what {who}; no spread of {metric} is known yet"
     if detects is None:
         text = f"{seeds_of(power.seeds)} cannot decide it"
         more_text = f"{power.seeds + 1} would detect {amount(more, power.measure)}" if more else ""
         return "; ".join(filter(None, (text, more_text)))
-    word = "show equality within" if power.claim.expect.word == "equal_within" else "detect"
-    parts = [f"{seeds_of(power.seeds)} {word} {amount(detects, power.measure)} ({_basis(power)})"]
+    if detects == 0:
+        return "greedy responses are the same every time: any difference counts, on these problems"
+    equal = power.claim.expect.word == "equal_within"
+    verb, within = ("show", " equality within") if equal else ("detect", "")
+    own = ", ".join(part for part in _basis(power) if part not in common)
+    text = f"{seeds_do(power.seeds, verb)}{within} {amount(detects, power.measure)}"
+    parts = [text + (f" ({own})" if own else "")]
     if more is not None:
-        parts.append(f"{power.seeds + 1} would {word} {amount(more, power.measure)}")
+        parts.append(f"{power.seeds + 1} would {verb}{within} {amount(more, power.measure)}")
     if power.verdicts > 1 and power.corrected is not None:
-        corrected = amount(power.corrected, power.measure)
-        parts.append(f"{corrected} after correction for {power.verdicts} verdicts")
+        parts.append(f"{amount(power.corrected, power.measure)} after correction")
     if power.margin and power.needs is not None:
         parts.append(needed(power))
     return "; ".join(parts)
@@ -300,9 +318,18 @@ def needed(power: Power) -> str:
     return f"`{power.claim.expect}` holds up to a true loss of {needs}"
 
 
-def _basis(power: Power) -> str:
-    cells = f"{power.cells} cell{'s'[: power.cells != 1]} a side"
+def _common(found: Sequence[Power]) -> list[str]:
+    """Parts of the basis that all effects share; a rate has none of its own to share."""
+    linear = [_basis(power) for power in found if power.detects and power.claim.kind != "rate"]
+    return [part for part in linear[0] if all(part in other for other in linear)] if linear else []
+
+
+def _basis(power: Power) -> list[str]:
+    parts = [f"{power.cells} cell{'s'[: power.cells != 1]} a side"]
+    if power.base:
+        parts.append(f"base known to {amount(power.base, power.measure)}")
     if power.spread is None:
-        return f"{cells}, shares near one half"
-    spread = f"seed spread {amount(power.spread.value, power.measure)}, {power.spread.source}"
-    return f"{cells}, {spread}"
+        return [*parts, "shares near one half"]
+    word = "seed spread" if power.trained else "spread"
+    value = amount(power.spread.value, power.measure)
+    return [*parts, f"{word} {value}, {power.spread.source}"]

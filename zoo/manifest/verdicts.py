@@ -52,6 +52,25 @@ def cells_of(trials: Iterable[Trial]) -> list[Cell]:
     return list({tuple(trial.cell.items()): trial.cell for trial in trials}.values())
 
 
+class TrialOf:
+    """A trial of each cell. Cells are long keys, so each is looked up by its content once."""
+
+    def __init__(self, trials: Iterable[Trial]) -> None:
+        self._by_content = {tuple(trial.cell.items()): trial for trial in trials}
+        self._by_object: dict[int, Trial | None] = {}
+
+    def get(self, cell: Cell) -> Trial | None:
+        """A trial of the cell, if there is one. The cell must outlive this object."""
+        if id(cell) not in self._by_object:
+            self._by_object[id(cell)] = self._by_content.get(tuple(cell.items()))
+        return self._by_object[id(cell)]
+
+    def __getitem__(self, cell: Cell) -> Trial:
+        found = self.get(cell)
+        assert found is not None
+        return found
+
+
 def units(claim: Claim, cells: Sequence[Cell]) -> list[Unit]:
     """The verdicts of a claim over distinct cells, in the cells' order.
 

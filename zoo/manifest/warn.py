@@ -71,7 +71,7 @@ def budget_warnings(budget: Budget, estimate: Mapping[str, float]) -> list[PlanW
     return [
         PlanWarning(
             "over-budget",
-            f"{estimate[name]:,.0f} {HOURS[name]} are planned, {limit:,.0f} are in the budget; "
+            f"{estimate[name]:,.0f} {HOURS[name]} are planned, {limit:,.10g} are in the budget; "
             "cut the grid, the rounds or the seeds, or raise it",
             f"budget {name}",
         )

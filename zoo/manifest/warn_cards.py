@@ -21,23 +21,34 @@ context holds prompt and response, vllm_rollout.py:L90-91)."""
 
 def card_warnings(trials: Sequence[Trial]) -> list[PlanWarning]:
     """All warnings about cards, settings and evaluation."""
-    groups = list(_groups(trials).values())
-    return [*_models(groups), *_data(groups), *_lengths(groups), *_boxes(groups)]
+    groups, seeds = list(_groups(trials).values()), len({trial.seed for trial in trials})
+    return [
+        *_models(groups),
+        *_seeds(groups, seeds),
+        *_data(groups),
+        *_lengths(groups),
+        *_boxes(groups, seeds),
+    ]
 
 
 @dataclass(slots=True)
 class _Group:
-    """Trials that share cards, cap and evaluations."""
+    """Trials that share cards, trainer, cap and evaluations."""
 
     first: Trial
     trials: int = 0
+
+    @property
+    def external(self) -> bool:
+        """Whether somebody else trained."""
+        return self.first.trainer == "external"
 
 
 def _groups(trials: Sequence[Trial]) -> dict[Any, _Group]:
     groups: dict[Any, _Group] = {}
     for trial in trials:
         cards = (trial.model.name, trial.prompt.name, trial.reward.name, trial.data.name)
-        key = (*cards, trial.grpo.get("max_completion_length"))
+        key = (*cards, trial.trainer, trial.grpo.get("max_completion_length"))
         groups.setdefault(key, _Group(trial)).trials += 1
     return groups
 
@@ -54,7 +65,7 @@ def _models(groups: list[_Group]) -> list[PlanWarning]:
     return [
         *_about(
             "unpinned-model",
-            "not pinned to a commit: {names}; a sweep refuses them until `zoo models pin {words}`",
+            "{count} not pinned; a sweep refuses {them} until: zoo models pin {words}",
             groups,
             lambda card: not card.pinned,
         ),
@@ -83,8 +94,21 @@ def _about(
     if not found:
         return []
     names = list(dict.fromkeys(name for name, _ in found))
-    said = text.format(names=listed(names), words=" ".join(names))
+    count, them = ("1 model is", "it") if len(names) == 1 else (f"{len(names)} models are", "them")
+    said = text.format(names=listed(names), words=" ".join(names), count=count, them=them)
     return [PlanWarning(id_, said, _count({id(g): g for _, g in found}.values()))]
+
+
+def _seeds(groups: list[_Group], seeds: int) -> list[PlanWarning]:
+    """Checkpoints from elsewhere that are sampled again and again."""
+    again = [group for group in groups if group.external]
+    if seeds == 1 or not again:
+        return []
+    text = (
+        "another seed of a checkpoint that was trained elsewhere only samples it again, greedily "
+        "with the same responses; take one seed and more `samples`, which the base then has too"
+    )
+    return [PlanWarning("seeds-resample", text, _count(again))]
 
 
 def _endless(card: ModelCard) -> bool:
@@ -97,11 +121,12 @@ def _endless(card: ModelCard) -> bool:
 def _data(groups: list[_Group]) -> list[PlanWarning]:
     found: list[PlanWarning] = []
     evaluations = {id(e): e for group in groups for e in group.first.evaluations}.values()
-    fetched = [g for g in groups if _unknown(g.first.data, g.first.data_digest)]
-    if fetched:
-        names = list(dict.fromkeys(group.first.data.name for group in fetched))
+    needed = [group for group in groups if not group.external]
+    unread = [g for g in needed if _unknown(g.first.data, g.first.data_digest)]
+    if unread:
+        names = list(dict.fromkeys(group.first.data.name for group in unread))
         text = f"not known by content yet: {listed(names)}; run `zoo data fetch {' '.join(names)}`"
-        found.append(PlanWarning("unpinned-data", text, _count(fetched)))
+        found.append(PlanWarning("unpinned-data", text, _count(unread)))
     names = list(
         dict.fromkeys(e.benchmark.name for e in evaluations if _unknown(e.benchmark, e.digest))
     )
@@ -159,7 +184,7 @@ def _lengths(groups: list[_Group]) -> list[PlanWarning]:
         context = trial.model.context
         if context is None:
             continue
-        if trial.trainer != "external" and trial.cap + PROMPT_TOKENS > context:
+        if not group.external and trial.cap + PROMPT_TOKENS > context:
             training.setdefault((trial.model.name, trial.cap), []).append(group)
         longest = {
             e.decoding_name: e.decoding.max_tokens
@@ -194,19 +219,37 @@ def _too_long(what: str, same: list[_Group]) -> str:
     )
 
 
-def _boxes(groups: list[_Group]) -> list[PlanWarning]:
-    wrong: dict[tuple[str, str], list[_Group]] = {}
-    for group in groups:
-        reward, prompt = group.first.reward, group.first.prompt
-        if reward.needs_box and not prompt.asks_for_box:
-            wrong.setdefault((reward.name, prompt.name), []).append(group)
-    return [
-        PlanWarning(
-            "box-not-asked",
-            f"reward {reward} needs a box that prompt {prompt} does not ask for "
-            f"({listed(g.first.model.name for g in same)}); take a prompt that asks, or expect the "
-            "reward to teach the format first",
-            _count(same),
+def _boxes(groups: list[_Group], seeds: int) -> list[PlanWarning]:
+    """Rewards that need a box, trained with prompts that do not ask for one."""
+    needing = [group for group in groups if group.first.reward.needs_box and not group.external]
+    silent = [group for group in needing if not group.first.prompt.asks_for_box]
+    if not silent:
+        return []
+    asking = [group for group in needing if group.first.prompt.asks_for_box]
+    rewards, prompts = (
+        list(dict.fromkeys(getattr(g.first, part).name for g in silent))
+        for part in ("reward", "prompt")
+    )
+    one = len(rewards) == 1
+    text = (
+        f"reward{'s' * (not one)} {listed(rewards)} need{'s' * one} a box that "
+        f"prompt{'s' * (len(prompts) > 1)} {listed(prompts)} do{'es' * (len(prompts) == 1)} not "
+        "ask for "
+    )
+    if {_but_prompt(g) for g in silent} & {_but_prompt(g) for g in asking}:
+        cells, all_ = (sum(g.trials for g in some) // seeds for some in (silent, needing))
+        text += (
+            f"({cells:,} of {all_:,} cells with such a reward; those under "
+            f"{listed(g.first.prompt.name for g in asking)} are the comparison)"
         )
-        for (reward, prompt), same in wrong.items()
-    ]
+    else:
+        text += (
+            f"({listed(g.first.model.name for g in silent)}); take a prompt that asks, or expect "
+            "the reward to teach the format first"
+        )
+    return [PlanWarning("box-not-asked", text, _count(silent))]
+
+
+def _but_prompt(group: _Group) -> tuple[str, str, str]:
+    trial = group.first
+    return trial.model.name, trial.reward.name, trial.data.name

@@ -1,5 +1,5 @@
 """What a plan warns of about its claims: seeds that decide nothing, and comparisons that differ in
-more than they say.
+more than they say. What several claims share is said once.
 
 Two cells are compared by their resolved settings, whatever moved them: the axis, a card, an
 override, `zip`. Of an interaction, the two differences are compared as well.
@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.catalog import ModelCard
-from zoo.manifest.cells import Cell
 from zoo.manifest.claims import Claim
-from zoo.manifest.plan_warning import PlanWarning
-from zoo.manifest.power import Power, amount, needed, seeds_of
+from zoo.manifest.plan_warning import PlanWarning, listed
+from zoo.manifest.power import Power, amount, needed, seeds_do, seeds_of
 from zoo.manifest.trial import Trial
-from zoo.manifest.verdicts import Unit, matched
+from zoo.manifest.verdicts import TrialOf, Unit, matched
 
 CARDS = ("model", "data", "reward", "prompt")
 CONTROLLED = "reward"  # the axis whose effects did not carry over to other families
@@ -31,25 +30,18 @@ def claim_warnings(
     made: dict[str, list[Unit]] = {claim.id: [] for claim in claims}
     for power in powers:
         made[power.claim.id].append(power.unit)
-    resolved = _Resolved(trials)
+    resolved = TrialOf(trials)
     found = [warning for claim in claims for warning in _seeds(claim, powers)]
-    for claim in claims:
-        found += _confounds(claim, made[claim.id], resolved)
-    return found + _families(claims, made, resolved)
+    found += _unknown(powers)
+    beside = [_beside_axes(claim, made[claim.id], resolved) for claim in claims]
+    for claim, axes in zip(claims, beside, strict=True):
+        found += _confounds(claim, axes)
+    return found + _compute(claims, beside) + _families(claims, made, resolved)
 
 
-class _Resolved:
-    """A trial of each cell. Cells are long keys, so each is looked up by its content once."""
-
-    def __init__(self, trials: Sequence[Trial]) -> None:
-        self._by_content = {tuple(trial.cell.items()): trial for trial in trials}
-        self._by_object: dict[int, Trial] = {}
-
-    def __getitem__(self, cell: Cell) -> Trial:
-        found = self._by_object.get(id(cell))
-        if found is None:
-            found = self._by_object[id(cell)] = self._by_content[tuple(cell.items())]
-        return found
+def _claims(ids: Sequence[str]) -> str:
+    """`claim a`, `claims a, b`."""
+    return f"claim{'s'[: len(ids) != 1]} {', '.join(ids)}"
 
 
 # -- seeds ----------------------------------------------------------------------------------------
@@ -57,41 +49,57 @@ class _Resolved:
 
 def _seeds(claim: Claim, powers: Sequence[Power]) -> list[PlanWarning]:
     """The verdict that the seeds decide least, if they do not decide it."""
-    lacking = [power for power in powers if power.claim.id == claim.id and not power.enough]
+    own = [power for power in powers if power.claim.id == claim.id]
+    lacking = [power for power in own if not power.enough and not _spread_unknown(power)]
     if not lacking:
         return []
     worst = max(lacking, key=lambda power: power.detects or float("inf"))
-    verdicts = sum(power.claim.id == claim.id for power in powers)
-    where = f"claim {claim.id}"
-    if len(lacking) < verdicts:
-        where += f", {len(lacking)} of {verdicts} verdicts"
-    if worst.spread is None and claim.kind != "rate":
-        text = f"no spread of {claim.metrics[-1]} is known, so nobody can say what "
-        text += f"{seeds_of(worst.seeds)} decide; run two seeds of a few cells first"
-        return [PlanWarning("spread-unknown", text, where)]
+    where = _claims([claim.id])
+    if len(lacking) < len(own):
+        where += f", {len(lacking)} of {len(own)} verdicts"
     return [PlanWarning("seeds-cannot-decide", f"{_shortfall(worst)}; {_remedy(worst)}", where)]
+
+
+def _unknown(powers: Sequence[Power]) -> list[PlanWarning]:
+    """Claims about metrics whose spread nobody knows."""
+    lacking = [power for power in powers if _spread_unknown(power)]
+    if not lacking:
+        return []
+    text = (
+        f"no spread of {listed(power.claim.metrics[-1] for power in lacking)} is known, so nobody "
+        f"can say what {seeds_do(lacking[0].seeds, 'decide')}; run two seeds of a few cells first"
+    )
+    where = _claims(list(dict.fromkeys(power.claim.id for power in lacking)))
+    return [PlanWarning("spread-unknown", text, where)]
+
+
+def _spread_unknown(power: Power) -> bool:
+    return power.spread is None and power.claim.kind != "rate"
 
 
 def _shortfall(power: Power) -> str:
     claim, detects = power.claim, power.detects
     if detects is None and power.claim.kind == "rate":
-        return f"{seeds_of(power.seeds)} find no difference of rates, however large"
+        return f"{seeds_do(power.seeds, 'find')} no difference of rates, however large"
     if detects is None:
         return f"{seeds_of(power.seeds)} cannot decide it: one seed has no spread of its own"
     found = amount(detects, power.measure)
     if claim.expect.word == "equal_within":
-        return f"{seeds_of(power.seeds)} show equality within {found} at best, not `{claim.expect}`"
-    return f"{seeds_of(power.seeds)} detect {found}, so {needed(power)}"
+        show = seeds_do(power.seeds, "show")
+        return f"{show} equality within {found} at best, not `{claim.expect}`"
+    return f"{seeds_do(power.seeds, 'detect')} {found}, so {needed(power)}"
 
 
 def _remedy(power: Power) -> str:
     enough = power.seeds_enough
+    if enough is None and power.base:
+        return "no number of seeds would do, for the base is measured once; take more `samples`"
     if enough is None:
         return "no number of seeds would do; pool more cells or ask for less"
     if power.margin == 0:
         one = f"{seeds_of(enough)} would detect"
         return f"{one} {amount(power.effect(enough) or 0, power.measure)}"
-    return f"{seeds_of(enough)} would detect {amount(power.margin, power.measure)}"
+    return f"{seeds_of(enough)} are enough for `{power.claim.expect}`"
 
 
 # -- confounds ------------------------------------------------------------------------------------
@@ -115,37 +123,68 @@ class _Differing:
         return f"{name} ({', '.join(self.examples[:2])}{more})"
 
 
-def _confounds(claim: Claim, made: list[Unit], resolved: _Resolved) -> list[PlanWarning]:
-    """Fields beside the axis in which the compared cells differ, an axis a warning."""
-    fields: dict[str, dict[str, _Differing]] = {}
-    pairs: dict[str, int] = {}
+@dataclass(slots=True)
+class _Axis:
+    """What differs between the cells that one claim compares along one axis."""
+
+    pairs: int = 0
+    fields: dict[str, _Differing] = field(default_factory=dict)
+    completions: list[tuple[int, int]] = field(default_factory=list)
+    """Completions of a trial on both sides, of each pair in which they are not equal."""
+
+
+def _beside_axes(claim: Claim, made: list[Unit], resolved: TrialOf) -> dict[str, _Axis]:
+    """Axis -> what else differs between the cells that are compared along it."""
+    axes: dict[str, _Axis] = {}
     for unit in made:
         for axis, one, two in unit.pairs:
             for a, b in matched(axis, one.cells, two.cells).pairs:
-                pairs[axis] = pairs.get(axis, 0) + 1
-                for name, left, right in _beside(axis, resolved[a], resolved[b]):
-                    fields.setdefault(axis, {}).setdefault(name, _Differing()).add(left, right)
+                found = axes.setdefault(axis, _Axis())
+                found.pairs += 1
+                left, right = resolved[a], resolved[b]
+                for name, *values in _beside(axis, left, right):
+                    found.fields.setdefault(name, _Differing()).add(*values)
+                if (some := _completions(left)) != (other := _completions(right)):
+                    found.completions.append((some, other))
+    return axes
+
+
+def _confounds(claim: Claim, axes: Mapping[str, _Axis]) -> list[PlanWarning]:
+    """Fields beside the axis in which the compared cells differ, an axis a warning."""
     found: list[PlanWarning] = []
-    for axis, differing in fields.items():
-        compute = differing.pop("completions", None)
-        where = f"claim {claim.id}"
-        if differing:
-            what = ", ".join(d.text(name) for name, d in differing.items())
-            share = _share(max(d.pairs for d in differing.values()), pairs[axis])
-            whose = "differences" if axis == claim.differs_by else "cells"
-            text = (
-                f"{whose} compared along {axis} also differ in {what}{share}; give them one value "
-                "(`overrides`), or say both in the claim"
-            )
-            found.append(PlanWarning("confounded", text, where))
-        if compute is not None:
-            text = (
-                f"arms compared along {axis} train on different numbers of completions: "
-                f"{', '.join(compute.examples[:2])}{_share(compute.pairs, pairs[axis])}; change "
-                "`batch.prompts` or the rounds with it, or say that compute is not matched"
-            )
-            found.append(PlanWarning("compute-not-matched", text, where))
+    for axis, beside in axes.items():
+        if not beside.fields:
+            continue
+        what = ", ".join(d.text(name) for name, d in beside.fields.items())
+        share = _share(max(d.pairs for d in beside.fields.values()), beside.pairs)
+        whose = "differences" if axis == claim.differs_by else "cells"
+        text = (
+            f"{whose} compared along {axis} also differ in {what}{share}; give them one value "
+            "(`overrides`), or say both in the claim"
+        )
+        found.append(PlanWarning("confounded", text, _claims([claim.id])))
     return found
+
+
+def _compute(claims: Sequence[Claim], beside: Sequence[Mapping[str, _Axis]]) -> list[PlanWarning]:
+    """Arms that train on different numbers of completions, an axis a warning."""
+    by_axis: dict[str, list[tuple[str, _Axis]]] = {}
+    for claim, axes in zip(claims, beside, strict=True):
+        for axis, found in axes.items():
+            if found.completions:
+                by_axis.setdefault(axis, []).append((claim.id, found))
+    made: list[PlanWarning] = []
+    for axis, told in by_axis.items():
+        numbers = [n for _, found in told for pair in found.completions for n in pair]
+        some = sum(len(found.completions) for _, found in told)
+        text = (
+            f"arms compared along {axis} train on different numbers of completions "
+            f"({min(numbers):,} to {max(numbers):,})"
+            f"{_share(some, sum(found.pairs for _, found in told))}, which may be what makes the "
+            "difference"
+        )
+        made.append(PlanWarning("compute-not-matched", text, _claims([id_ for id_, _ in told])))
+    return made
 
 
 def _share(some: int, all_: int) -> str:
@@ -156,16 +195,19 @@ def _beside(axis: str, one: Trial, two: Trial) -> list[tuple[str, Any, Any]]:
     """(field, value, value) of what differs in the resolved trials and does not belong to the
     axis."""
     found = _differing(one, two)
-    some, other = (trial.rounds * trial.batch.completions for trial in (one, two))
-    if some != other:
-        found.append(("completions", some, other))
-    elif axis.startswith("batch."):  # what else moves in the batch is what matches the compute
+    if axis.startswith("batch.") and _completions(one) == _completions(two):
+        # what else moves in the batch is what matches the compute
         found = [item for item in found if not item[0].startswith("batch.")]
     return [
         (name, left, right)
         for name, left, right in found
         if not _belongs(name, axis) and not (name == "batch.micro_batch" and None in (left, right))
     ]
+
+
+def _completions(trial: Trial) -> int:
+    """Completions that a trial is trained on."""
+    return trial.rounds * trial.batch.completions
 
 
 def _differing(one: Trial, two: Trial) -> list[tuple[str, Any, Any]]:
@@ -192,7 +234,7 @@ def _belongs(name: str, axis: str) -> bool:
 
 
 def _families(
-    claims: Sequence[Claim], made: Mapping[str, list[Unit]], resolved: _Resolved
+    claims: Sequence[Claim], made: Mapping[str, list[Unit]], resolved: TrialOf
 ) -> list[PlanWarning]:
     """Claims about a reward that rest on models of one family."""
     lonely: dict[str, list[str]] = {}
@@ -207,7 +249,7 @@ def _families(
             "one-family",
             f"what a reward does is claimed on {name} models only, and even random rewards raise "
             "some families (arXiv:2506.10947); add a model of another family",
-            f"claim{'s'[: len(ids) != 1]} {', '.join(ids)}",
+            _claims(ids),
         )
         for name, ids in lonely.items()
     ]

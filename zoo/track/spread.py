@@ -15,7 +15,7 @@ from statistics import fmean
 
 from zoo.manifest.identity import canonical
 from zoo.manifest.metrics import Metric
-from zoo.manifest.power import Spread
+from zoo.manifest.noise import Spread
 from zoo.track import journal, record
 from zoo.track.outcome import finite, measurements
 from zoo.track.record import Record

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import random
+from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pytest
 
 from tests.support.claims import ACC, FULL_GRID, STUDY, claim, grid, metrics
+from tests.support.study_cards import manifest
 from zoo.manifest.claims import Claim
 from zoo.manifest.metrics import Metric, Series
-from zoo.manifest.power import Power, Spread, lines, powers, prior
+from zoo.manifest.noise import Spread
+from zoo.manifest.power import Power, basis, lines, powers, powers_of
 from zoo.manifest.quantiles import student
 
 CELLS = grid(**FULL_GRID)  # 90 cells, as experiments/full_grid.yaml
@@ -55,7 +59,6 @@ def test_pooling_over_three_buckets_detects_less() -> None:
     ("text", "factor"),
     [
         ("{compare: {reward: [box-strict, correctness]}, for_each: [model]}", math.sqrt(2 / 9)),
-        ("{kind: gain, for_each: [model], where: {reward: correctness}}", math.sqrt(1 / 9)),
         (
             "{compare: {reward: [box-strict, correctness]}, differs_by: model, "
             "where: {model: [m0, m1]}}",
@@ -65,6 +68,98 @@ def test_pooling_over_three_buckets_detects_less() -> None:
 )
 def test_linear_kinds_have_their_formulas(text: str, factor: float) -> None:
     assert one(text).detects == pytest.approx(Q * 1.3 * factor)
+
+
+GAIN = "{kind: gain, for_each: [model], where: {reward: correctness}}"  # three cells of one base
+SAMPLING = 1.287  # noise of one sampling of the study's six benchmarks, in points
+
+
+def test_a_gain_has_the_noise_of_its_base_which_no_seed_lowers() -> None:
+    power = one(GAIN)
+    assert power.base == pytest.approx(SAMPLING, abs=1e-3)
+    assert power.detects == pytest.approx(Q * math.hypot(1.3 / 3, power.base))
+    assert (power.effect(1000) or 0) > 2.8 * SAMPLING
+    narrow = one(GAIN.replace("}}", "}, expect: {higher_by: 2}}"))
+    assert not narrow.enough
+    assert narrow.seeds_enough is None
+
+
+def test_cells_of_one_model_share_a_base_and_those_of_another_do_not() -> None:
+    whole = one("{kind: gain}")  # 90 cells, nine of each of ten models
+    assert whole.base == pytest.approx(one(GAIN).base / math.sqrt(10))
+    lopsided = one("{kind: gain, where: {model: [m0, m1], reward: correctness}}")
+    assert lopsided.base == pytest.approx(one(GAIN).base * math.sqrt(1 / 2))
+    prompts = grid(model=["m0"], prompt=["simple", "boxed"])
+    (two,) = powers([claim("{kind: gain}")], prompts, 3, METRICS)
+    assert two.base == pytest.approx(one(GAIN).base * math.sqrt(1 / 2))
+
+
+def test_a_greedy_base_is_the_same_every_time() -> None:
+    greedy = Series(METRICS[ACC].curve.rounds, STUDY, sampled=False)
+    known = METRICS | {ACC: Metric(ACC, (ACC,), greedy, greedy)}
+    (power, *_) = powers([claim(GAIN)], CELLS, 3, known)
+    assert power.base == 0
+    assert power.detects == pytest.approx(Q * 1.3 / 3)
+
+
+def test_a_base_of_unknown_noise_is_taken_to_vary_as_seeds_do() -> None:
+    length = "eval/avg6/mean_terminated_length/t1.0"
+    power = one(GAIN.replace("}}", f"}}, metric: {length}}}"), spread=50.0)
+    assert (power.base, power.measure) == (50.0, "tokens")
+
+
+def test_a_base_is_what_it_is_measured_under(tmp_path: Path) -> None:
+    """Not only model and prompt: an override of the cap makes it another measurement."""
+    said = {"id": "g", "says": "It gains.", "kind": "gain", "metric": "eval/free/acc/t1.0"}
+    grid_ = {"model": ["pocket-llama"], "reward": ["right", "strict"]}
+    when = [{"when": {"reward": "strict"}, "set": {"grpo.max_completion_length": 32}}]
+    claims = [said | {"expect": {"higher_by": 0}}]
+    made, trials = manifest(tmp_path, grid=grid_, claims=claims)
+    (shared,) = powers_of(made.experiment, trials)
+    made, trials = manifest(tmp_path, grid=grid_, claims=claims, overrides=when)
+    (apart,) = powers_of(made.experiment, trials)
+    assert apart.base == pytest.approx(shared.base / math.sqrt(2))
+
+
+def external(folder: Path, decoding: str, seeds: list[int], **expect: float) -> Power:
+    """The power of a gain of one checkpoint that was trained elsewhere; 500 problems."""
+    cards = folder / "cards" / "models"
+    cards.mkdir(parents=True, exist_ok=True)
+    (cards / "after.yaml").write_text(
+        "schema: model/1\nname: after\nrepo: org/after\nprompt: plain\ncap: 8192\nbase: qwen\n"
+    )
+    said = {"id": "g", "says": "It gains.", "kind": "gain", "metric": f"eval/free/acc/{decoding}"}
+    made, trials = manifest(
+        folder,
+        trainer="external",
+        grid={"model": ["after"]},
+        seeds=seeds,
+        claims=[said | {"expect": expect or {"higher_by": 0}}],
+    )
+    (power,) = powers_of(made.experiment, trials)
+    return power
+
+
+def test_seeds_of_a_checkpoint_from_elsewhere_only_sample_it_again(tmp_path: Path) -> None:
+    """Both sides have the noise of 500 responses, which is known, so one seed is enough."""
+    noise, z = 100 * math.sqrt(0.09 / 500), 1.959964 + 0.841621
+    once = external(tmp_path, "t1.0", [0], higher_by=2)
+    assert once.detects == pytest.approx(z * noise * math.sqrt(2), rel=1e-5)
+    thrice = external(tmp_path, "t1.0", [0, 1, 2])
+    assert thrice.detects == pytest.approx(z * noise * math.sqrt(1 + 1 / 3), rel=1e-5)
+    assert once.seeds_enough is None  # the base is not measured again
+    assert lines([once])[1].startswith("  1 seed detects 5.3 points")
+    assert basis([once]).endswith("spread 1.3 points, sampling of 500 responses")
+
+
+def test_greedy_checkpoints_from_elsewhere_do_not_vary_at_all(tmp_path: Path) -> None:
+    power = external(tmp_path, "t0", [0])
+    assert power.detects == 0
+    assert power.enough
+    assert lines([power])[1] == (
+        "  greedy responses are the same every time: any difference counts, on these problems"
+    )
+    assert basis([power]) == ""
 
 
 def test_a_trend_gains_by_its_rounds() -> None:
@@ -93,7 +188,8 @@ def test_a_crossover_must_hold_at_every_k() -> None:
         "expect: {not_before: 16}, where: {model: m0, reward: correctness, data: hard}}"
     )
     q = student(0.975, 180) + student(0.95, 180)
-    assert power.detects == pytest.approx(q * 1.3 * math.sqrt(1 / 3))
+    assert power.base == pytest.approx(100 * math.sqrt(0.09 * 8 / (30 * 32)))  # pass@8 of 32
+    assert power.detects == pytest.approx(q * math.hypot(1.3 / math.sqrt(3), power.base))
     assert power.needs == power.detects
 
 
@@ -148,68 +244,73 @@ def test_the_correction_is_over_all_sealed_verdicts() -> None:
     assert alone.corrected == alone.detects
 
 
-def test_the_prior_is_what_the_study_measured_or_the_noise_of_few_problems() -> None:
-    def of(*sizes: int | None, name: str = ACC) -> Spread | None:
-        return prior(Metric(name, (name,), None, Series((), sizes)), Series((0,), sizes))
-
-    assert of(*STUDY) == Spread(1.3, "prior")  # sampling alone gives 1.29
-    assert of(1319) == Spread(1.3, "prior")
-    aime = of(30)
-    assert aime is not None
-    assert aime.value == pytest.approx(5.5, abs=0.05)
-    assert aime.source == "prior: sampling of 30 responses"
-    assert of(30 * 32) == Spread(1.3, "prior")
-    assert of(None) == of(name="train/accuracy") == Spread(1.3, "prior")
-    assert of(500, name="eval/a/mean_length/t0") is None
-
-
 def test_a_length_without_records_says_that_it_does_not_know() -> None:
     text = "{kind: trend, metric: eval/avg6/mean_terminated_length/t1.0, for_each: [model]}"
     power = one(text, spread=None)
     assert power.detects is power.one_more is power.seeds_enough is None
-    (line,) = lines([power])
-    assert "no spread of eval/avg6/mean_terminated_length/t1.0 is known yet" in line
+    _, line = lines([power])
+    assert line == (
+        "  cannot say what 3 seeds detect; no spread of eval/avg6/mean_terminated_length/t1.0 is "
+        "known yet"
+    )
     assert one(text, spread=50.0).measure == "tokens"
 
 
-def test_the_plan_reads_it_in_one_line_a_claim() -> None:
+def test_the_plan_reads_what_is_claimed_and_then_what_can_be_found() -> None:
     claims = [
-        claim(ONE_CELL + "{lower_by: 2}}", id="format-hurts"),
+        claim(ONE_CELL + "{lower_by: 2}}", id="format-hurts", says="A box costs."),
         claim("{id: gains, kind: gain, expect: {not_worse_than: 1}}"),
         claim("{id: same, compare: {data: [hard, easy]}, expect: {equal_within: 1}}"),
     ]
-    first, second, third = lines(powers(claims, CELLS, 3, METRICS))
-    assert first == (
-        "format-hurts (30 verdicts): 3 seeds detect 3.0 points (1 cell a side, seed spread "
-        "1.3 points, prior); 4 would detect 2.6 points; 4.3 points after correction for "
-        "32 verdicts; `lower_by: 2` needs a true effect of 5.0 points"
+    found = powers(claims, CELLS, 3, METRICS)
+    assert basis(found) == "seed spread 1.3 points, prior"
+    assert lines(found) == [
+        "A box costs. (format-hurts, 30 verdicts)",
+        "  3 seeds detect 3.0 points (1 cell a side); 4 would detect 2.6 points; 4.3 points after "
+        "correction; `lower_by: 2` needs a true effect of 5.0 points",
+        "So it is. (gains)",
+        "  3 seeds detect 1.2 points (90 cells a side, base known to 0.4 points); 4 would detect "
+        "1.2 points; 1.7 points after correction; `not_worse_than: 1` needs one that is truly "
+        "better by 0.2 points",
+        "So it is. (same)",
+        "  3 seeds show equality within 0.6 points (30 cells a side); 4 would show equality within "
+        "0.5 points; 0.9 points after correction",
+    ]
+
+
+def test_one_seed_reads_as_one() -> None:
+    alone = powers([claim(ONE_CELL + "{lower_by: 2}}")], CELLS, 1, METRICS)
+    assert lines(alone)[1] == "  1 seed cannot decide it; 2 would detect 3.7 points"
+    event = "event: {metric: train/completions/clipped_ratio, above: 0.5}"
+    rate = one(f"{{compare: {{data: [hard, easy]}}, {event}}}", seeds=1, spread=None)
+    assert lines([rate])[1].startswith(
+        "  1 seed detects 36.2 points (30 cells a side, shares near one half); 2 would detect"
     )
-    assert second.endswith("`not_worse_than: 1` holds up to a true loss of 0.8 points")
-    assert third.startswith("same: 3 seeds show equality within 0.6 points")
-    assert "3.0 points" in lines(powers(claims, CELLS, 3, METRICS))[0]
-    (single,) = lines(powers(claims[:1], CELLS, 1, METRICS))
-    assert single == (
-        "format-hurts (30 verdicts): 1 seed cannot decide it; 2 would detect 3.7 points"
-    )
+
+
+def test_what_all_numbers_rest_on_is_told_once() -> None:
+    said = claim(ONE_CELL + "{lower_by: 0}}")
+    found = powers([said], CELLS, 3, METRICS)
+    assert basis(found) == "1 cell a side, seed spread 1.3 points, prior"
+    assert "(" not in lines(found)[1]
+    event = "event: {metric: train/completions/clipped_ratio, above: 0.5}"
+    rate = claim(f"{{id: r, compare: {{data: [hard, easy]}}, {event}}}")
+    both = powers([said, rate], CELLS, 3, METRICS)
+    assert basis(both) == basis(found)
+    assert "(30 cells a side, shares near one half)" in lines(both)[3]
 
 
 def test_verdicts_that_differ_in_power_get_lines_of_their_own() -> None:
     cells = [cell for cell in CELLS if cell["model"] != "m1" or cell["data"] == "hard"]
     said = claim("{compare: {reward: [box-strict, correctness]}, for_each: [model]}")
-    found = lines(powers([said], cells, 3, METRICS))
-    assert [line.split(":")[0] for line in found] == ["c (m0, m2, m3 and 6 more)", "c (m1)"]
+    head, *found = lines(powers([said], cells, 3, METRICS))
+    assert head == "So it is. (c, 10 verdicts)"
+    assert [line.split(":")[0] for line in found] == ["  m0, m2, m3 and 6 more", "  m1"]
 
 
-def test_the_row_for_programs_has_all_numbers() -> None:
-    row = one(ONE_CELL + "{lower_by: 2}}").as_data()
-    assert row["claim"] == "c"
-    assert row["verdict"] == "m0, easy"
-    assert row["spread"] == {"value": 1.3, "source": "given", "df": None}
-    assert row["detects"] < row["detects_corrected"] < row["needs"]
-    assert row["seeds_enough"] == 7
-
-
-def decided(said: Claim, cells: list[dict], seeds: int, effect: float, repeats: int) -> float:
+def decided(
+    said: Claim, cells: list[dict[str, Any]], seeds: int, effect: float, repeats: int
+) -> float:
     """Share of made-up studies whose pooled t interval excludes 0, where the claim's first side
     truly differs by `effect` from the other."""
     draw = random.Random(7)

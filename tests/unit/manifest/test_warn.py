@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.study_cards import manifest
+from tests.support.study_cards import COMMIT, manifest
 from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import powers_of
 from zoo.manifest.warn import warnings
@@ -34,7 +34,9 @@ def test_models_that_are_not_pinned_or_gated_are_named_with_the_remedy(tmp_path:
     found = warned(tmp_path, grid={"model": ["llama", "qwen"]})
     assert set(found) == {"unpinned-model", "gated-model"}
     assert found["unpinned-model"].where == "3 trials"
-    assert "`zoo models pin qwen`" in found["unpinned-model"].text
+    assert found["unpinned-model"].text == (
+        "1 model is not pinned; a sweep refuses it until: zoo models pin qwen"
+    )
     assert found["gated-model"].text.startswith("gated on the hub: llama; accept the licence")
 
 
@@ -75,13 +77,41 @@ def test_a_cap_and_an_evaluation_over_the_context_are_named(tmp_path: Path) -> N
 
 
 def test_a_reward_that_needs_a_box_wants_a_prompt_that_asks(tmp_path: Path) -> None:
-    both = {"model": ["llama", "qwen"], "reward": ["right", "strict"]}
+    both = {"model": ["llama", "qwen"], "reward": ["right", "strict", "stricter"]}
     found = warned(tmp_path, grid=both)["box-not-asked"]
-    assert found.where == "3 trials"
+    assert found.where == "6 trials"
     assert found.text.startswith(
-        "reward strict needs a box that prompt plain does not ask for (llama); take a prompt"
+        "rewards strict, stricter need a box that prompt plain does not ask for (llama); take a"
     )
+    one = warned(tmp_path, grid=both | {"reward": ["strict"]})["box-not-asked"]
+    assert one.text.startswith("reward strict needs a box that prompt plain does not ask for (")
     assert "box-not-asked" not in warned(tmp_path, grid=both | {"prompt": ["boxed"]})
+
+
+def test_a_grid_that_crosses_prompts_has_its_comparison_already(tmp_path: Path) -> None:
+    axes = {"model": ["qwen", "endless"], "reward": ["right", "strict"]}
+    found = warned(tmp_path, grid=axes | {"prompt": ["plain", "boxed"]})["box-not-asked"]
+    assert found.text == (
+        "reward strict needs a box that prompt plain does not ask for (2 of 4 cells with such a "
+        "reward; those under boxed are the comparison)"
+    )
+    assert found.where == "6 trials"
+
+
+def test_a_checkpoint_from_elsewhere_needs_no_training_data_and_no_second_seed(
+    tmp_path: Path,
+) -> None:
+    cards = tmp_path / "cards" / "models"
+    cards.mkdir(parents=True)
+    (cards / "after.yaml").write_text(
+        f"schema: model/1\nname: after\nrepo: org/after\nrevision: {COMMIT}\nprompt: plain\n"
+        "cap: 8192\nbase: qwen\neos_ids: [2]\n"
+    )
+    said = {"trainer": "external", "grid": {"model": ["after"], "data": ["hard"]}}
+    assert list(warned(tmp_path, **said, seeds=[0])) == ["unpinned-model"]
+    found = warned(tmp_path, **said)
+    assert set(found) == {"unpinned-model", "seeds-resample"}
+    assert found["seeds-resample"].where == "3 trials"
 
 
 def test_a_benchmark_that_is_trained_on_is_named_unless_it_was_filtered_out(
@@ -113,12 +143,12 @@ def test_a_tripwire_on_a_metric_that_zoo_does_not_know_may_never_trip(tmp_path: 
 
 
 def test_a_plan_over_its_budget_is_told_by_how_much(tmp_path: Path) -> None:
-    budget = {"gpu_hours": 100, "usd": 5000}
+    budget = {"gpu_hours": 134.5, "usd": 5000}
     made, trials = manifest(tmp_path, grid=POCKET, budget=budget)
     estimate = {"gpu_hours": 1234.5, "usd": 300.0}
     (found,) = warnings(made.experiment, trials, estimate=estimate)
     assert (found.id, found.where) == ("over-budget", "budget gpu_hours")
-    assert found.text.startswith("1,234 GPU-hours are planned, 100 are in the budget")
+    assert found.text.startswith("1,234 GPU-hours are planned, 134.5 are in the budget")
 
 
 def test_claims_are_warned_of_with_the_rest(tmp_path: Path) -> None:

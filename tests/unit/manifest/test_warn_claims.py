@@ -57,7 +57,7 @@ def test_a_margin_below_what_is_detected_says_how_many_seeds_would_do(tmp_path: 
     (found,) = warned(trials, about(said + "{lower_by: 2}}"))
     assert found.text == (
         "3 seeds detect 3.5 points, so `lower_by: 2` needs a true effect of 5.5 points; "
-        "8 seeds would detect 2.0 points"
+        "8 seeds are enough for `lower_by: 2`"
     )
     (equal,) = warned(trials, about(said + "{equal_within: 1}}"))
     assert equal.text.startswith("3 seeds show equality within 4.1 points at best, not")
@@ -76,9 +76,13 @@ def test_a_rate_over_few_trials_is_warned_of(tmp_path: Path) -> None:
 def test_a_length_without_records_asks_for_a_few_trials_first(tmp_path: Path) -> None:
     _, trials = manifest(tmp_path, grid=TWO)
     said = claim("{id: a, kind: gain}", metric="eval/free/mean_length/t1.0")
-    (found,) = warned(trials, said)
-    assert found.id == "spread-unknown"
-    assert "run two seeds of a few cells first" in found.text
+    again = claim("{id: b, kind: gain, for_each: [model]}", metric="eval/free/mean_length/t0")
+    (found,) = warned(trials, said, again)
+    assert (found.id, found.where) == ("spread-unknown", "claims a, b")
+    assert found.text == (
+        "no spread of eval/free/mean_length/t1.0, eval/free/mean_length/t0 is known, so nobody can "
+        "say what 3 seeds decide; run two seeds of a few cells first"
+    )
 
 
 def test_verdicts_that_fall_short_are_counted(tmp_path: Path) -> None:
@@ -87,9 +91,17 @@ def test_verdicts_that_fall_short_are_counted(tmp_path: Path) -> None:
         grid=TWO,
         exclude=[{"model": "pocket-llama", "reward": "strict", "why": "saves time"}],
     )
-    said = about("{id: a, kind: gain, for_each: [model], expect: {higher_by: 2}}")
-    (found,) = warned(trials, said)
+    said = "{id: a, kind: gain, for_each: [model], expect: {higher_by: 2}}"
+    (found,) = warned(trials, claim(said, metric="eval/free/acc/t0"))
     assert found.where == "claim a, 1 of 2 verdicts"
+
+
+def test_a_base_that_is_known_too_badly_asks_for_more_samples(tmp_path: Path) -> None:
+    _, trials = manifest(tmp_path, grid=TWO)
+    (found,) = warned(trials, about("{id: a, kind: gain, expect: {higher_by: 1}}"))
+    assert found.text.endswith(
+        "; no number of seeds would do, for the base is measured once; take more `samples`"
+    )
 
 
 def test_an_override_that_moves_with_the_axis_is_a_confound(tmp_path: Path) -> None:
@@ -144,9 +156,13 @@ def test_arms_with_more_completions_are_not_compute_matched(tmp_path: Path) -> N
     axis = {"model": ["pocket-llama"], "batch.num_generations": [8, 16]}
     _, trials = manifest(tmp_path, grid=axis)
     said = about("{id: a, compare: {batch.num_generations: [16, 8]}}")
-    (found,) = warned(trials, said)
-    assert found.id == "compute-not-matched"
-    assert "different numbers of completions: 2560 and 1280; change `batch.prompts`" in found.text
+    other = about("{id: b, compare: {batch.num_generations: [8, 16]}}")
+    (found,) = warned(trials, said, other)
+    assert (found.id, found.where) == ("compute-not-matched", "claims a, b")
+    assert found.text == (
+        "arms compared along batch.num_generations train on different numbers of completions "
+        "(1,280 to 2,560), which may be what makes the difference"
+    )
     halved = [{"when": {"batch.num_generations": 16}, "set": {"batch.prompts": 8}}]
     _, matched = manifest(tmp_path, grid=axis, overrides=halved)
     assert warned(matched, said) == []
