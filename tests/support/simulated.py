@@ -27,8 +27,8 @@ grid:
 seeds: [{seeds}]
 rounds: {rounds}
 evaluate:
-  full: {{benchmarks: [pocket-easy], problems: {problems}, at: [0, last]}}
-"""
+  full: {{benchmarks: [{benchmarks}], problems: {problems}, at: [0, last]}}
+{more}"""
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ def write_manifest(
     seeds: str = "0",
     rounds: int = 3,
     problems: int = 8,
+    benchmarks: str = "pocket-easy",
+    more: str = "",
 ) -> Path:
-    """Write a manifest into `folder`; returns its path."""
+    """Write a manifest into `folder`; returns its path. `more`: lines of further schedules."""
     path = folder / f"{name}.yaml"
-    path.write_text(
-        MANIFEST.format(
-            name=name, models=models, rewards=rewards, seeds=seeds, rounds=rounds, problems=problems
-        )
-    )
+    said = {"name": name, "models": models, "rewards": rewards, "seeds": seeds, "rounds": rounds}
+    said |= {"problems": problems, "benchmarks": benchmarks, "more": more}
+    path.write_text(MANIFEST.format(**said))
     return path
 
 

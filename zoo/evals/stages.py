@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 from zoo.catalog import BenchmarkCard
 from zoo.data import Problem, load, render
-from zoo.evals.metrics import measures
+from zoo.evals.metrics import measures, repeated
 from zoo.grading import GRADER_VERSION, Grader, Item
 from zoo.manifest import identity
-from zoo.manifest.metrics import MEASURES
+from zoo.manifest.metrics import measure_names
 from zoo.manifest.schema import Decoding
 from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import record as records
@@ -104,8 +104,8 @@ class Bench:
         with claim(scores):
             found = records.read(scores)
             if found is None or not found.done(round_):
-                found = self._grade(scores, score_id, sample_id, payload, policy, round_)
-        values = {name: found.metrics.get(name) for name in MEASURES}
+                found = self._grade(scores, score_id, sample_id, payload, evaluation, round_)
+        values = {name: found.metrics.get(name) for name in measure_names(evaluation.samples)}
         return Measured(sample_id, score_id, int(found.metrics["n"] or 0), values)
 
     def grader(self, policy: str) -> Grader:
@@ -160,10 +160,11 @@ class Bench:
         id_: str,
         sample_id: str,
         payload: dict[str, Any],
-        policy: str,
+        evaluation: Evaluation,
         round_: int,
     ) -> Record:
         started, clock = time.time(), time.monotonic()
+        policy = evaluation.benchmark.extract
         rows = read_parquet(self.store.folder("samples", sample_id) / "completions.parquet")
         items = [Item(gold, text) for gold, text in zip(rows["gold"], rows["text"], strict=True)]
         results = self.grader(policy).grade(items).results
@@ -175,7 +176,9 @@ class Bench:
             "by": [r.by for r in results],
         }
         lengths = [len(ids) for ids in rows["token_ids"]]
-        values = measures([r.verdict for r in results], table["boxed"], lengths, rows["finish"])
+        verdicts = [r.verdict for r in results]
+        values = measures(verdicts, table["boxed"], lengths, rows["finish"])
+        values |= repeated(verdicts, table["prediction"], evaluation.samples)
         about = {"samples": sample_id, "extract": policy, "grader": GRADER_VERSION}
         write_json(
             folder / "score.json", {"identity": payload, "about": about}, durable=self.durable

@@ -120,7 +120,7 @@ def known_metrics(
     by_name: dict[str, list[Evaluation]] = {}
     schedules: dict[str, set[str]] = {}
     for evaluation in evaluations:
-        for measure in _measures(evaluation):
+        for measure in measure_names(evaluation.samples):
             by_name.setdefault(evaluation.metric(measure), []).append(evaluation)
         for schedule in evaluation.schedules:
             schedules.setdefault(schedule, set()).add(evaluation.benchmark.name)
@@ -132,13 +132,18 @@ def known_metrics(
     return found
 
 
-def _measures(evaluation: Evaluation) -> tuple[str, ...]:
-    """With S responses a problem there are also avgS, passK and majK."""
-    most = evaluation.samples
-    if most == 1:
+def measure_names(samples: int) -> tuple[str, ...]:
+    """Measures of an evaluation with S responses a problem; with several there are also avgS, passK
+    and majS (`zoo.evals.metrics`)."""
+    if samples == 1:
         return MEASURES
-    ks = sorted({2**i for i in range(most.bit_length())} | {most})
-    return (*MEASURES, f"avg{most}", *(f"{word}{k}" for word in ("pass", "maj") for k in ks))
+    passes = (f"pass{k}" for k in pass_ks(samples))
+    return (*MEASURES, f"avg{samples}", *passes, f"maj{samples}")
+
+
+def pass_ks(samples: int) -> list[int]:
+    """The k of pass@k with S samples: powers of two, and S."""
+    return sorted({2**i for i in range(samples.bit_length())} | {samples})
 
 
 def _metric(name: str, same: list[Evaluation], horizon: int) -> Metric:

@@ -18,6 +18,9 @@ from zoo.manifest.limits import Tripwire
 from zoo.manifest.schema import Decoding
 
 Trainer = Literal["trl", "simulated", "external"]
+Asked = tuple[str, str, int | None, int]
+"""Benchmark, decoding, problems, responses a problem: tells the measurements of one round apart."""
+ALL = 10**9  # problems of a benchmark that is measured whole
 
 
 class Evaluation(BaseModel):
@@ -44,6 +47,17 @@ class Evaluation(BaseModel):
         said = self.model_dump(mode="json", include={"digest", "problems", "samples", "decoding"})
         text = json.dumps([said, self.benchmark.extract], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+    @property
+    def asked(self) -> Asked:
+        """What tells it apart from the others of a trial."""
+        return self.benchmark.name, self.decoding_name, self.problems, self.samples
+
+    @property
+    def size(self) -> int:
+        """Responses, a whole benchmark being the most; of two that share a metric the larger
+        counts."""
+        return (self.problems or ALL) * self.samples
 
     def metric(self, measure: str) -> str:
         """The metric's name everywhere: `eval/<benchmark>/<measure>/<decoding>`."""

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from zoo.manifest.metrics import TRAIN_METRICS
+from zoo.manifest.metrics import TRAIN_METRICS, metrics_of
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import outcome, record
+from zoo.track.averages import averages, numbers
 from zoo.track.outcome import Measured, Outcome
 from zoo.track.store import Store
 
@@ -39,7 +40,7 @@ class Side:
 
     values: dict[str, float]
     n: int
-    """Problems of each evaluation."""
+    """Responses of each evaluation."""
     scored: int
     """Those of them that the grader could score: the n of an accuracy."""
     sources: tuple[Measured, ...]
@@ -140,12 +141,7 @@ def _headline(experiment: Experiment, trials: tuple[Trial, ...]) -> tuple[Evalua
 
 def _contrast(found: Outcome, evaluation: Evaluation, store: Store) -> Contrast:
     """Base and final numbers of a trial; `final` of the manifest says how the latter are formed."""
-    same = {
-        m.round: m
-        for m in found.measured
-        if (m.benchmark, m.decoding, m.problems)
-        == (evaluation.benchmark.name, evaluation.decoding_name, evaluation.problems)
-    }
+    same = {m.round: m for m in found.measured if m.asked == evaluation.asked}
     base, horizon = same.get(0), found.trial.rounds
     last: list[Measured] = []
     if horizon in same:
@@ -176,7 +172,7 @@ def _unscored(measured: Measured, store: Store) -> int:
 
 def rows(results: Results) -> Iterator[list[Any]]:
     """`results.csv`: a header, then tidy rows of every trial, round and metric."""
-    axes = results.axes
+    axes, planned = results.axes, metrics_of([found.trial for found in results.outcomes])
     yield ["trial", *axes, "seed", "round", "metric", "value", "n"]
     for found in results.outcomes:
         trial = found.trial
@@ -186,16 +182,7 @@ def rows(results: Results) -> Iterator[list[Any]]:
                 if name in metrics:
                     n = trial.batch.completions if name in PER_COMPLETION else None
                     yield [*head, round_, name, metrics[name], n]
-        for measured in largest(found.measured):
-            for measure, value in measured.values.items():
-                yield [*head, measured.round, measured.metric(measure), value, measured.n]
-
-
-def largest(measured: Iterable[Measured]) -> list[Measured]:
-    """For each round, benchmark and decoding the evaluation with the most problems."""
-    best: dict[tuple[int, str, str], Measured] = {}
-    for m in measured:
-        key = (m.round, m.benchmark, m.decoding)
-        if key not in best or m.n > best[key].n:
-            best[key] = m
-    return list(best.values())
+        known = numbers(found.measured)
+        known |= averages(known, planned)
+        for (round_, name), number in sorted(known.items(), key=lambda item: item[0][0]):
+            yield [*head, round_, name, number.value, number.n]

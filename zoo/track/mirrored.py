@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.manifest.metrics import measure_names, metrics_of
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
-from zoo.track.outcome import Measured, Outcome, completions
+from zoo.track.averages import averages, numbers
+from zoo.track.outcome import Outcome, completions
 from zoo.track.store import Store
 
 TABLE_NAME = "completions.json"
@@ -86,30 +88,27 @@ def mark(found: Outcome) -> str:
 def points(found: Outcome) -> Iterator[Point]:
     """All points of the attempt that counts: step = round, time = when the round ended.
 
-    Of several evaluations that share a name and round only the one with the most problems counts.
-    A smaller one is not sent ahead of a larger one that is still to come, as MLflow would keep
-    both; nor is an evaluation sent before its round has ended and thereby has a time.
+    Of several evaluations that share a name and round only the largest counts. A smaller one is not
+    sent ahead of a larger one that is still to come, as MLflow would keep both; nor is an
+    evaluation sent before its round has ended and thereby has a time.
     """
     for round_, metrics in found.rounds.items():
         time_ms = round(1000 * found.times[round_])
         for name, value in metrics.items():
             yield Point(name, value, round_, time_ms)
-    for measured in found.measured:
-        if measured.round in found.times and _largest(found.trial, measured):
-            time_ms = round(1000 * found.times[measured.round])
-            for measure, value in measured.values.items():
-                yield Point(measured.metric(measure), value, measured.round, time_ms)
+    ended = [measured for measured in found.measured if measured.round in found.times]
+    known = numbers(ended, _planned(found.trial))
+    for (round_, name), number in (known | averages(known, metrics_of([found.trial]))).items():
+        yield Point(name, number.value, round_, round(1000 * found.times[round_]))
 
 
-def _largest(trial: Trial, measured: Measured) -> bool:
-    """Whether the plan has no larger evaluation of that name at that round."""
-    sizes = [
-        e.problems or 10**9
-        for e in trial.evaluations
-        if (e.benchmark.name, e.decoding_name) == (measured.benchmark, measured.decoding)
-        and measured.round in e.rounds
-    ]
-    return (measured.problems or 10**9) >= max(sizes, default=0)
+def _planned(trial: Trial) -> dict[tuple[int, str], int]:
+    """Size of the largest evaluation of each metric at each round."""
+    sizes: dict[tuple[int, str], int] = {}
+    for e in trial.evaluations:
+        for at in ((r, e.metric(m)) for r in e.rounds for m in measure_names(e.samples)):
+            sizes[at] = max(sizes.get(at, 0), e.size)
+    return sizes
 
 
 def table(found: Outcome, store: Store) -> dict[str, Any] | None:
@@ -122,8 +121,7 @@ def table(found: Outcome, store: Store) -> dict[str, Any] | None:
     if not known:
         return None
     last = max(known, key=lambda m: (m.round, m.n))
-    same = (last.benchmark, last.decoding, last.problems)
-    first = [m for m in known if m.round == 0 and (m.benchmark, m.decoding, m.problems) == same]
+    first = [m for m in known if m.round == 0 and m.asked == last.asked]
     before = {c.id: c for m in first for c in completions(store, m, TABLE_ROWS)}
     rows = []
     for after in completions(store, last, TABLE_ROWS):
@@ -147,11 +145,11 @@ def view(trials: tuple[Trial, ...]) -> str:
     axes and the accuracies at the horizon as columns, up to 20 runs in the charts.
     """
     axes = dict.fromkeys(axis for trial in trials for axis in trial.cell)
-    numbers = dict.fromkeys(
-        e.metric("acc") for trial in trials for e in trial.evaluations if trial.rounds in e.rounds
-    )
+    accuracies = [m for m in metrics_of(trials).values() if m.final and "/acc/" in m.name]
+    accuracies.sort(key=lambda metric: -len(metric.parts))  # averages first
     columns = [f"params.`{axis}`" for axis in [*axes, "seed"]] + ["tags.`zoo.state`"]
-    columns += [f"metrics.`{name}`" for name in [*numbers][:8]] + ["metrics.`train/reward`"]
+    columns += [f"metrics.`{metric.name}`" for metric in accuracies[:8]]
+    columns.append("metrics.`train/reward`")
     state = {
         "searchFilter": "tags.`zoo.kind` = 'trial'",
         "orderByKey": "tags.`mlflow.runName`",

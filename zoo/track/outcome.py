@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.manifest.trial import Trial
+from zoo.manifest.trial import ALL, Asked, Trial
 from zoo.track import journal, record
 from zoo.track.record import Record
 from zoo.track.store import Store
@@ -32,10 +32,23 @@ class Measured:
     benchmark: str
     decoding: str
     problems: int | None
+    each: int
+    """Responses a problem."""
     n: int
+    """Responses."""
     values: dict[str, float]
     sample_id: str
     score_id: str
+
+    @property
+    def asked(self) -> Asked:
+        """As `Evaluation.asked`."""
+        return self.benchmark, self.decoding, self.problems, self.each
+
+    @property
+    def size(self) -> int:
+        """As `Evaluation.size`."""
+        return (self.problems or ALL) * self.each
 
     def metric(self, measure: str) -> str:
         """The metric's name everywhere: `eval/<benchmark>/<measure>/<decoding>`."""
@@ -146,12 +159,8 @@ def _state(
         return found.state
     if not found.done(trial.rounds):
         return "unfinished"
-    have = {(m.benchmark, m.decoding, m.problems, m.round) for m in measured}
-    wanted = {
-        (e.benchmark.name, e.decoding_name, e.problems, round_)
-        for e in trial.evaluations
-        for round_ in e.rounds
-    }
+    have = {(m.asked, m.round) for m in measured}
+    wanted = {(e.asked, round_) for e in trial.evaluations for round_ in e.rounds}
     return "done" if wanted <= have else "incomplete"
 
 
@@ -159,19 +168,21 @@ def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
     """Lines of `evals.jsonl` as measurements, by round; a later line of the same evaluation
     replaces an earlier one.
     """
-    found: dict[tuple[Any, ...], Measured] = {}
+    found: dict[tuple[int, Asked], Measured] = {}
     for row in rows:
         values = {name.split("/")[2]: value for name, value in finite(row["metrics"]).items()}
-        found[row["round"], row["benchmark"], row["decoding"], row["problems"]] = Measured(
+        measured = Measured(
             round=row["round"],
             benchmark=row["benchmark"],
             decoding=row["decoding"],
             problems=row["problems"],
+            each=row.get("each", 1),
             n=row["n"],
             values=values,
             sample_id=row["samples"],
             score_id=row["scores"],
         )
+        found[measured.round, measured.asked] = measured
     return tuple(sorted(found.values(), key=lambda m: m.round))
 
 
@@ -200,8 +211,8 @@ class Completion:
 
 
 def completions(store: Store, measured: Measured, limit: int) -> list[Completion]:
-    """The first `limit` completions of an evaluation, in the benchmark's order; none where the
-    files are gone.
+    """The first completion of each of the first `limit` problems of an evaluation, in the
+    benchmark's order; none where the files are gone.
     """
     import pyarrow.parquet as pq
 
@@ -211,12 +222,12 @@ def completions(store: Store, measured: Measured, limit: int) -> list[Completion
         return []
     columns = ["id", "prompt", "gold", "text", "finish"]
     with pq.ParquetFile(path) as file:
-        batch = next(file.iter_batches(batch_size=limit, columns=columns), None)
-    rows = [] if batch is None else batch.to_pylist()
+        batch = next(file.iter_batches(batch_size=limit * measured.each, columns=columns), None)
+    rows = [] if batch is None else batch.to_pylist()[:: measured.each]
     verdicts = {}
     if scores.is_file():
-        table = pq.read_table(scores, columns=["id", "verdict"])
-        verdicts = dict(zip(table["id"].to_pylist(), table["verdict"].to_pylist(), strict=True))
+        graded = pq.read_table(scores, columns=["id", "verdict"]).to_pylist()
+        verdicts = {row["id"]: row["verdict"] for row in graded[:: measured.each]}
     return [
         Completion(
             id=str(row["id"]),

@@ -91,19 +91,12 @@ def _values(folder: Path, horizon: int, metrics: list[Metric], last: int) -> dic
 
 
 def _evaluated(folder: Path, horizon: int, last: int) -> dict[str, float]:
-    """Means over the last evaluations, on the largest subset that was measured at the horizon."""
+    """Means over the last evaluations, by the largest that was measured at the horizon."""
     found = measurements(journal.read(folder / "evals.jsonl"))
-    ends = {}
-    for m in sorted((m for m in found if m.round == horizon), key=lambda m: m.n):
-        ends[m.benchmark, m.decoding] = m
     values: dict[str, float] = {}
-    for (benchmark, decoding), end in ends.items():
-        same = [
-            m.values
-            for m in found
-            if (m.benchmark, m.decoding, m.problems) == (benchmark, decoding, end.problems)
-            and 0 < m.round <= horizon
-        ][-last:]
+    for end in sorted((m for m in found if m.round == horizon), key=lambda m: m.n):
+        same = [m.values for m in found if m.asked == end.asked and 0 < m.round <= horizon]
+        same = same[-last:]
         for measure in end.values:
             if all(measure in v for v in same):
                 values[end.metric(measure)] = fmean(v[measure] for v in same)

@@ -126,9 +126,7 @@ class Session:
         if due:
             self.phase("base" if round_ == 0 else "evaluating")
         metrics: dict[str, float | None] = {}
-        for evaluation in sorted(
-            due, key=lambda e: e.problems or 10**9
-        ):  # the larger set wins a shared name
+        for evaluation in sorted(due, key=lambda e: e.size):  # the larger wins a shared name
             metrics |= self.evaluate_one(evaluation, round_, sampler)
         return metrics
 
@@ -145,6 +143,7 @@ class Session:
             "benchmark": evaluation.benchmark.name,
             "decoding": evaluation.decoding_name,
             "problems": evaluation.problems,
+            "each": evaluation.samples,
             "samples": found.samples,
             "scores": found.scores,
             "n": found.n,

@@ -6,10 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zoo.catalog import Catalog
-from zoo.evals.metrics import measures
+from zoo.evals.metrics import measures, repeated
 from zoo.grading import Verdict
 from zoo.manifest import expand, load
-from zoo.manifest.metrics import MEASURES, Metric, Series, known_metrics, metrics_of, unit
+from zoo.manifest.metrics import (
+    MEASURES,
+    Metric,
+    Series,
+    known_metrics,
+    measure_names,
+    metrics_of,
+    unit,
+)
 
 Write = Callable[..., Path]
 EVALUATE = (
@@ -65,7 +73,7 @@ def test_several_responses_a_problem_give_pass_and_maj(write: Write, tmp_path: P
     found = known(write(evaluate="{full: {benchmarks: [many], at: [0, last]}}"))
     names = [name.split("/")[2] for name in found if name.endswith("/t1.0")]
     assert [n for n in names if n not in MEASURES] == [
-        *("avg8", "pass1", "pass2", "pass4", "pass8", "maj1", "maj2", "maj4", "maj8"),
+        *("avg8", "pass1", "pass2", "pass4", "pass8", "maj8"),
     ]
     assert found["eval/many/acc/t1.0"].final == Series((0, 4), (240,))
     greedy = Series((0, 4), (30,), sampled=False)  # takes one
@@ -103,5 +111,8 @@ def test_units_and_directions_follow_from_the_name() -> None:
 
 
 def test_the_names_are_what_evaluation_measures() -> None:
-    found = measures([Verdict.CORRECT], [True], [3], ["stop"])
-    assert set(MEASURES) == set(found) - {"n", "unscored"}
+    for samples in (1, 2, 3, 8, 32):
+        verdicts = [Verdict.CORRECT] * samples
+        found = measures(verdicts, [True] * samples, [3] * samples, ["stop"] * samples)
+        found |= repeated(verdicts, ["1"] * samples, samples)
+        assert list(measure_names(samples)) == [m for m in found if m not in ("n", "unscored")]

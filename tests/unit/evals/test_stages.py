@@ -1,0 +1,81 @@
+"""Stages of an evaluation with several responses a problem, and of checkpoints from elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import simulated, study_cards
+from zoo.evals.stages import read_parquet, sample_identity
+from zoo.manifest.metrics import measure_names
+from zoo.orchestrate.launch import write_task
+from zoo.track import journal, record
+from zoo.train.entry import run
+
+OFTEN = (
+    "  often: {benchmarks: [pocket-easy], problems: 8, samples: 4, at: [last], decodings: [t1.0]}"
+)
+
+
+@pytest.fixture
+def often(tmp_path: Path) -> simulated.Sweep:
+    """One trial that ran, measured once and four times a problem at its end."""
+    sweep = simulated.make(
+        tmp_path, models="pocket-qwen2", rewards="correctness", more=OFTEN + "\n"
+    )
+    (task,) = sweep.tasks()
+    assert run(write_task(task)) == 0
+    return sweep
+
+
+def rows(sweep: simulated.Sweep) -> list[dict[str, Any]]:
+    (trial,) = sweep.trials
+    return journal.read(sweep.store.train(trial.id) / "evals.jsonl")
+
+
+def test_all_that_is_announced_is_measured_and_indexed(often: simulated.Sweep) -> None:
+    (row,) = [row for row in rows(often) if row["each"] == 4]
+    assert row["n"] == 32
+    assert [name.split("/")[2] for name in row["metrics"]] == list(measure_names(4))
+    assert all(value is not None for value in row["metrics"].values())
+    scores = read_parquet(often.store.folder("scores", row["scores"]) / "scores.parquet")
+    assert scores["id"][:5] == [scores["id"][0]] * 4 + [scores["id"][4]]
+    found = record.read(often.store.folder("scores", row["scores"]))
+    assert found is not None
+    assert found.metrics["pass4"] == row["metrics"]["eval/pocket-easy/pass4/t1.0"]
+
+
+def test_a_score_of_an_older_run_is_used_as_it_is(often: simulated.Sweep) -> None:
+    """Its record lacks what was not measured then; that is unknown, not an error."""
+    (trial,) = often.trials
+    (row,) = [row for row in rows(often) if row["each"] == 4]
+    folder = often.store.folder("scores", row["scores"])
+    old = record.read(folder)
+    assert old is not None
+    kept = {k: v for k, v in old.metrics.items() if not k.startswith(("pass", "avg", "maj"))}
+    record.write(folder, old.model_copy(update={"metrics": kept}))
+    (often.store.train(trial.id) / "evals.jsonl").unlink()
+    (task,) = often.tasks()
+    assert run(write_task(task)) == 0
+    (again,) = [row for row in rows(often) if row["each"] == 4]
+    assert again["scores"] == row["scores"]
+    assert again["metrics"]["eval/pocket-easy/acc/t1.0"] == old.metrics["acc"]
+    assert again["metrics"]["eval/pocket-easy/pass4/t1.0"] is None
+
+
+def test_seeds_of_a_checkpoint_from_elsewhere_are_other_samples_over_one_base(
+    tmp_path: Path,
+) -> None:
+    cards = tmp_path / "cards" / "models"
+    cards.mkdir(parents=True)
+    (cards / "after.yaml").write_text(
+        "schema: model/1\nname: after\nrepo: org/after\nprompt: plain\ncap: 64\nbase: qwen\n"
+    )
+    said = {"trainer": "external", "grid": {"model": ["after"]}, "seeds": [0, 1]}
+    _, (one, two) = study_cards.manifest(tmp_path, **said)
+    for evaluation in one.evaluations:
+        ids = [[sample_identity(t, evaluation, at, {})[0] for t in (one, two)] for at in (0, 10)]
+        assert len(set(ids[0])) == 1
+        assert len(set(ids[1])) == 2
