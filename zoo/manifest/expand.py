@@ -89,15 +89,17 @@ class Expansion:
         resolved = self.settings.resolve(cell, model, changes)
         if resolved is None:
             return []
+        replaced: dict[str, Any] | None = None
         if self.rehearse:
+            replaced = rehearsal.identity(cell, resolved)
             resolved = rehearsal.settings(resolved, model)
-        batch = resolved.batch
-        start = names.start(model)
+        # what trains here starts at `model`, also where that is a checkpoint of another model
+        start = names.start(model) if external else model
         said: dict[str, Any] = {
             "trainer": trainer,
             "rounds": experiment.rounds,
             "grpo": resolved.grpo,
-            "batch": batch,
+            "batch": resolved.batch,
             "model": model,
             "model_digest": names.digest(model),
             "base": None if start is model else start,
@@ -116,13 +118,17 @@ class Expansion:
             "said": told,
             "rehearsal": self.rehearse,
         }
-        return self._seeds(cell, said, more, resolved)
+        return self._seeds(cell, said, more, resolved, replaced)
 
     def _seeds(
-        self, cell: Cell, said: dict[str, Any], more: dict[str, Any], resolved: Resolved
+        self,
+        cell: Cell,
+        said: dict[str, Any],
+        more: dict[str, Any],
+        resolved: Resolved,
+        replaced: dict[str, Any] | None,
     ) -> list[Trial]:
-        stands_for = rehearsal.identity(cell) if self.rehearse else None
-        payload = identity.train_payload(**said, rehearsal=stands_for)
+        payload = identity.train_payload(**said, rehearsal=replaced)
         texts = {k: resolved.texts.get(k) or identity.canonical(v) for k, v in payload.items()}
         mark = "rehearsal." if self.rehearse else ""
         slug = f"{mark}{cell['model']}.{cell['reward']}.{cell['data']}"

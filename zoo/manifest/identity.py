@@ -2,9 +2,9 @@
 
 In: recipe settings, batch, model (repo, revision or content, stop ids), prompt template, data
 digest, reward numbers and version, trainer, seed; the horizon only where a schedule depends on it.
-Out: compute, paths, dates, prose, evaluation. The payload is normalised before it is hashed (`1e-6`
-and `0.000001`, `1` and `1.0` are one number) and stored beside the hash, so that "changed" can
-always be answered with *which field*.
+Out: compute, paths, dates, prose, evaluation. `zoo.manifest.identity_fields` says it of every field.
+The payload is normalised before it is hashed (`1e-6` and `0.000001`, `1` and `1.0` are one number)
+and stored beside the hash, so that "changed" can always be answered with *which field*.
 """
 
 from __future__ import annotations
@@ -44,14 +44,15 @@ def digest(payload: Any, length: int = 10) -> str:
 
 
 def model_payload(model: ModelCard, model_digest: str) -> dict[str, Any]:
-    """What of a model bears on results: where its weights are by content, and what ends a
-    response."""
+    """What of a model bears on results: where its weights are by content, what ends a response, and
+    whether its repository's own code computes it."""
     weights = (
         {"repo": model.repo, "revision": model.revision or UNPINNED}
         if model.repo
         else {"content": model_digest}
     )
-    return {**weights, "stop_ids": sorted(model.stop_ids)}
+    code = {"trust_remote_code": True} if model.trust_remote_code else {}
+    return {**weights, "stop_ids": sorted(model.stop_ids), **code}
 
 
 def batch_payload(batch: Batch) -> dict[str, int]:
@@ -72,7 +73,7 @@ def train_payload(
     data_digest: str,
     reward: RewardCard,
     prompt: PromptCard,
-    rehearsal: dict[str, str] | None = None,
+    rehearsal: dict[str, Any] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """What a training run is, and nothing of where it runs.

@@ -1,8 +1,8 @@
 """A rehearsal: the same manifest with pocket stand-ins, small enough for any machine.
 
 The stand-in replaces weights, tokenizer, stop ids, context, cap and problems; prompt, KL, reward,
-recipe and everything else stay those of the original, whose names enter the id. So ten models on
-three stand-ins stay ten runs, and a rehearsal never passes for a result.
+recipe and everything else stay those of the original. What is replaced enters the id, cards by
+name, so ten models on three stand-ins stay ten runs, and a rehearsal never passes for a result.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard
+from zoo.manifest.identity import batch_payload
 from zoo.manifest.load import Manifest
 from zoo.manifest.names import Names
 from zoo.manifest.schema import Schedule
@@ -84,6 +85,9 @@ def batch(full: Batch) -> Batch:
     return small.model_copy(update={"micro_batch": micro})
 
 
-def identity(cell: dict[str, Any]) -> dict[str, str]:
-    """What enters the id: the names that were replaced."""
-    return {axis: str(cell[axis]) for axis in ("model", "data") if axis in cell}
+def identity(cell: dict[str, Any], full: Resolved) -> dict[str, Any]:
+    """What enters the id: whatever the rehearsal replaces, so that cells that differ only in it
+    stay apart."""
+    named = {axis: str(cell[axis]) for axis in ("model", "data") if axis in cell}
+    cap = full.grpo["max_completion_length"]
+    return named | {"batch": batch_payload(full.batch), "max_completion_length": cap}

@@ -20,6 +20,7 @@ from typing import Any
 from zoo.catalog import ComputeProfile
 from zoo.errors import TrialError, ZooError
 from zoo.evals.stages import Bench, Sampler, write_parquet
+from zoo.grading import GRADER_VERSION
 from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import journal
 from zoo.track import record as records
@@ -186,6 +187,7 @@ class Session:
             "seed": self.trial.seed,
             "rounds": self.trial.rounds,
             "profile": self.job.profile.name,
+            "grader": GRADER_VERSION,
         }
         record = Record(
             id=self.trial.id,

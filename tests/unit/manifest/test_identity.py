@@ -182,6 +182,21 @@ def test_samples_of_the_base_model_are_shared_and_those_of_a_trial_are_not(write
     assert len({sample(base, 0), sample({"train": "x"}, 4), sample(base, 0, "2.14")}) == 3
 
 
+def test_what_trains_from_a_checkpoint_measures_the_checkpoint_at_round_0(write: Write) -> None:
+    grid = "{model: trained, reward: golden, data: golden}"
+    for trainer, start in (("trl", "trained"), ("external", "pinned")):
+        path = write(grid=grid, recipe="golden", trainer=trainer, evaluate=None)
+        (trial,) = expand(load(path), Catalog(GOLDEN / "cards"), Fixed())
+        assert trial.start.name == start
+
+
+def test_code_of_a_repository_that_is_trusted_is_in_the_id(write: Write) -> None:
+    model = one(write()).model.model_copy(update={"embedded": None, "repo": "a/b"})
+    trusted = model.model_copy(update={"trust_remote_code": True})
+    (change,) = identity.differences(*(identity.model_payload(m, "") for m in (model, trusted)))
+    assert change == ("trust_remote_code", None, True)
+
+
 def test_a_model_of_the_hub_without_a_commit_is_unpinned(write: Write) -> None:
     model = one(write()).model.model_copy(update={"embedded": None, "repo": "a/b"})
     assert identity.model_payload(model, "ignored") == {

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from zoo.catalog import Catalog
+from zoo.errors import InputError
 from zoo.manifest import Trial, expand, load, rehearsal
 
 Write = Callable[..., Path]
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 GRID = (
     "{model: [qwen2.5-0.5b, qwen2.5-7b, mistral-7b], reward: [correctness, box-strict], "
     "data: pocket-hard}"
@@ -51,9 +55,40 @@ def test_ten_models_on_few_stand_ins_stay_apart(write: Write) -> None:
     trials = rehearsed(study(write))
     assert len({t.id for t in trials}) == 6
     assert all(t.id.startswith(f"rehearsal.{t.cell['model']}.") for t in trials)
-    assert trials[0].identity["rehearsal"] == {"model": "qwen2.5-0.5b", "data": "pocket-hard"}
+    stands_for = trials[0].identity["rehearsal"]
+    assert (stands_for["model"], stands_for["data"]) == ("qwen2.5-0.5b", "pocket-hard")
     real = {t.id.rsplit("-", 1)[1] for t in expand(load(study(write)), Catalog())}
     assert not real & {t.id.rsplit("-", 1)[1] for t in trials}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"grid": GRID[:-1] + ", batch.num_generations: [2, 4, 8]}"},
+        {"grid": GRID[:-1] + ", grpo.max_completion_length: [512, 1024]}"},
+        {"grid": GRID[:-1] + ", recipe: [simplerl-zoo, simplerl-zoo-small]}"},
+        {"overrides": "[{when: {reward: box-strict}, set: {batch.prompts: 512}}]"},
+    ],
+)
+def test_cells_that_differ_only_in_what_is_replaced_stay_apart(
+    write: Write, change: dict[str, str]
+) -> None:
+    trials = rehearsed(write(**{"grid": GRID, "recipe": "simplerl-zoo", "rounds": "100"} | change))
+    digests = {(t.cell["data"], t.id.rsplit("-", 1)[1]) for t in trials}
+    assert len(digests) == len(trials)
+
+
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_trials_of_the_study_that_are_apart_stay_apart_when_rehearsed(path: Path) -> None:
+    manifest = load(path)
+    full = [t for t in expand(manifest, Catalog()) if t.seed == manifest.experiment.seeds[0]]
+    try:
+        small = expand(rehearsal.of(manifest), Catalog())
+    except InputError as error:
+        assert {t.trainer for t in full} == {"external"}, error
+        return
+    trained = [t for t in full if t.trainer != "external"]
+    assert len({t.id for t in small}) == len({t.id for t in trained})
 
 
 def test_benchmarks_keep_their_names_and_take_few_problems(write: Write) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.support import simulated
 from zoo.errors import InputError
 from zoo.evals.stages import read_parquet
+from zoo.grading import GRADER_VERSION
 from zoo.orchestrate.executor import Stop
 from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.orchestrate.launch import write_task
@@ -46,6 +47,8 @@ def test_a_trial_leaves_the_files_of_a_real_one(tmp_path: Path) -> None:
     assert found is not None
     assert found.done(3)
     assert found.simulated
+    assert found.about["grader"] == GRADER_VERSION
+    assert "grader" not in found.identity
 
 
 def test_every_stage_record_is_marked_simulated(tmp_path: Path) -> None:
