@@ -2,7 +2,7 @@
 
 In: recipe settings, batch, model (repo, revision or content, stop ids), prompt template, data
 digest, reward numbers and version, trainer, seed; the horizon only where a schedule depends on it.
-Out: compute, paths, dates, prose, evaluation. `zoo.manifest.identity_fields` says it of every field.
+Out: compute, paths, dates, prose, evaluation; `zoo.manifest.identity_fields` says it of each field.
 The payload is normalised before it is hashed (`1e-6` and `0.000001`, `1` and `1.0` are one number)
 and stored beside the hash, so that "changed" can always be answered with *which field*.
 """

@@ -84,8 +84,9 @@ def test_trials_of_the_study_that_are_apart_stay_apart_when_rehearsed(path: Path
     full = [t for t in expand(manifest, Catalog()) if t.seed == manifest.experiment.seeds[0]]
     try:
         small = expand(rehearsal.of(manifest), Catalog())
-    except InputError as error:
-        assert {t.trainer for t in full} == {"external"}, error
+    except InputError:
+        nothing_is_trained = {t.trainer for t in full} == {"external"}
+        assert nothing_is_trained
         return
     trained = [t for t in full if t.trainer != "external"]
     assert len({t.id for t in small}) == len({t.id for t in trained})
