@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoo.catalog import ComputeProfile, ProblemCard
+from zoo.catalog import ComputeProfile, ModelCard, ProblemCard
 from zoo.cli.context import Plan
+from zoo.data import problems
+from zoo.data.places import NotFetched
 from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
 from zoo.manifest.fit import place
-from zoo.manifest.identity import UNPINNED
 from zoo.manifest.trial import Trial
 from zoo.orchestrate.todo import Todo
 
@@ -24,8 +25,8 @@ def must_be_ready(made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bo
     left = [item.trial for item in todo.left]
     faults = [] if relock else list(_drifted(made))
     real = [trial for trial in left if not trial.simulated]
-    faults += _models(real)
-    faults += _problems(real)
+    faults += _models(real, made)
+    faults += _problems(real, made)
     faults += _profile(real, profile)
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
@@ -42,12 +43,14 @@ def _drifted(made: Plan) -> Iterator[Fault]:
         yield Fault(str(made.folder / "plan.lock.jsonl"), found, "what the lock says", hint)
 
 
-def _models(trials: list[Trial]) -> Iterator[Fault]:
+def _models(trials: list[Trial], made: Plan) -> Iterator[Fault]:
+    named = set(made.catalog.names(ModelCard))
     cards = {card.name: card for trial in trials for card in (trial.model, trial.start)}
     for card in cards.values():
         if not card.pinned:
             found, expected = "is not pinned (revision: null)", "a full commit"
-            yield Fault(f"model {card.name}", found, expected, f"`zoo models pin {_name(card)}`")
+            which = card.name if card.name in named else f"hf:{card.repo}"
+            yield Fault(f"model {card.name}", found, expected, f"`zoo models pin {which}`")
             continue
         try:
             model_folder(card)
@@ -55,22 +58,19 @@ def _models(trials: list[Trial]) -> Iterator[Fault]:
             yield from error.faults
 
 
-def _name(card: object) -> str:
-    repo, path = getattr(card, "repo", None), getattr(card, "source", "")
-    return getattr(card, "name", "") if path or not repo else f"hf:{repo}"
-
-
-def _problems(trials: list[Trial]) -> Iterator[Fault]:
-    sets: dict[str, tuple[ProblemCard, str, str]] = {
-        t.data.name: (t.data, t.data_digest, "data") for t in trials if t.trainer != "external"
-    }
+def _problems(trials: list[Trial], made: Plan) -> Iterator[Fault]:
+    """Problems that are not on this machine, also where a card says their digest."""
+    sets: dict[str, ProblemCard] = {t.data.name: t.data for t in trials if t.trainer != "external"}
     for evaluations in {id(t.evaluations): t.evaluations for t in trials}.values():
-        for e in evaluations:
-            sets[f"benchmark/{e.benchmark.name}"] = (e.benchmark, e.digest, "benchmark")
-    for card, digest, noun in sets.values():
-        if digest == UNPINNED:
-            hint = f"`zoo data fetch {card.name}`"
-            yield Fault(f"{noun} {card.name}", "is not known by content", "its problems here", hint)
+        sets |= {f"benchmark/{e.benchmark.name}": e.benchmark for e in evaluations}
+    for card in sets.values():
+        try:
+            problems.files(card, made.store.cache)
+        except NotFetched:
+            found, hint = "is not on this machine", f"`zoo data fetch {card.name}`"
+            yield Fault(f"data {card.name}", found, hint=hint)
+        except InputError as error:
+            yield from error.faults
 
 
 def _profile(trials: list[Trial], profile: ComputeProfile) -> Iterator[Fault]:
