@@ -10,22 +10,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from zoo.catalog import ModelCard
-from zoo.data.resolve import missing_weights
+from zoo.catalog.model_config import FIELDS, Config, context_of, ends_of, text_part, usual
+from zoo.data.resolve import missing_weights, read_json
 
 MAX_HEADER_BYTES = 100_000_000  # safetensors' own bound
-FIELDS = {
-    "layers": "num_hidden_layers",
-    "hidden": "hidden_size",
-    "heads": "num_attention_heads",
-    "kv_heads": "num_key_value_heads",
-    "head_dim": "head_dim",
-    "ffn": "intermediate_size",
-    "vocab": "vocab_size",
-    "tied": "tie_word_embeddings",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +31,16 @@ class Finding:
 
 def check_model(card: ModelCard, folder: Path) -> list[Finding]:
     """Findings about a model folder, in the order in which loading would meet them."""
-    config = _json(folder / "config.json")
+    config = read_json(folder / "config.json")
     if config is None:
         return [Finding(False, "config.json is not there or not JSON")]
-    text = config.get("text_config") or config  # models that also see nest it
+    text = text_part(config)
     name = ", ".join(config.get("architectures") or []) or "no architecture named"
-    findings = [Finding(True, f"config.json: {name}, context {_context(text) or 'not stated'}")]
+    findings = [Finding(True, f"config.json: {name}, context {context_of(text) or 'not stated'}")]
     findings += _weights(folder)
     findings += _tokenizer(folder)
-    said = list(_against(card, text, _ends(folder, text)))
+    generation = read_json(folder / "generation_config.json") or {}
+    said = list(_against(card, text, ends_of(text, generation)))
     return findings + (said or [Finding(True, "config.json and card agree")])
 
 
@@ -86,8 +77,8 @@ def _tokenizer(folder: Path) -> Iterator[Finding]:
     if found is None:
         yield Finding(False, "no tokenizer: expected tokenizer.json or tokenizer.model")
         return
-    settings = _json(folder / "tokenizer_config.json") or {}
-    special = _json(folder / "special_tokens_map.json") or {}
+    settings = read_json(folder / "tokenizer_config.json") or {}
+    special = read_json(folder / "special_tokens_map.json") or {}
     end = settings.get("eos_token") or special.get("eos_token")
     end = end.get("content") if isinstance(end, dict) else end
     if end:
@@ -96,49 +87,19 @@ def _tokenizer(folder: Path) -> Iterator[Finding]:
         yield Finding(False, f"{' + '.join(found)} names no end token: no response could ever end")
 
 
-def _against(card: ModelCard, config: dict[str, Any], ends: set[int]) -> Iterator[Finding]:
+def _against(card: ModelCard, config: Config, ends: tuple[int, ...]) -> Iterator[Finding]:
     """Where the card says something else than the files."""
     if card.geometry:
         said = card.geometry.model_dump()
         for field, key in FIELDS.items():
             found = config.get(key)
-            found = _usual(field, config) if found is None else found
+            found = usual(field, config) if found is None else found
             if found not in (None, said[field]):
                 text = f"geometry.{field}: config.json says {found}, the card {said[field]}"
                 yield Finding(False, text)
-    context = _context(config)
+    context = context_of(config)
     if card.context and context and card.context != context:
         yield Finding(False, f"context: config.json says {context}, the card {card.context}")
-    if card.eos_ids and ends and set(card.eos_ids) != ends:
-        found = f"eos_ids: the model's files say {sorted(ends)}, the card {sorted(card.eos_ids)}"
+    if card.eos_ids and ends and set(card.eos_ids) != set(ends):
+        found = f"eos_ids: the model's files say {list(ends)}, the card {sorted(card.eos_ids)}"
         yield Finding(False, found)
-
-
-def _usual(field: str, config: dict[str, Any]) -> int | None:
-    """What a config leaves out because it follows from the rest."""
-    heads, hidden = config.get("num_attention_heads"), config.get("hidden_size")
-    if field == "kv_heads":
-        return heads
-    return hidden // heads if field == "head_dim" and heads and hidden else None
-
-
-def _context(config: dict[str, Any]) -> int | None:
-    found = config.get("max_position_embeddings")
-    return found if isinstance(found, int) else None
-
-
-def _ends(folder: Path, config: dict[str, Any]) -> set[int]:
-    """Ids that end a response, by config.json and generation_config.json."""
-    found: set[int] = set()
-    for settings in (config, _json(folder / "generation_config.json") or {}):
-        ids = settings.get("eos_token_id")
-        found |= set(ids) if isinstance(ids, list) else set() if ids is None else {ids}
-    return found
-
-
-def _json(file: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None

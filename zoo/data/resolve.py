@@ -14,11 +14,14 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from zoo.catalog import ModelCard, ProblemCard
+from zoo.catalog.model_config import context_of, ends_of, geometry_of
 from zoo.data import places, problems
 from zoo.data.places import NotFetched
 from zoo.errors import Fault, InputError
+from zoo.manifest.fit.memory import dense_parameters
 from zoo.manifest.identity import UNPINNED
 from zoo.pocket.problems import GENERATOR_VERSION
 
@@ -91,6 +94,25 @@ class LocalResolver:
         """
         return card.revision or UNPINNED if card.repo else self.folder(model_folder(card))
 
+    def described(self, card: ModelCard) -> ModelCard:
+        """The card, and where it is silent on what memory and time depend on, what the model's own
+        files say; the card alone where they are not on this machine. No id rests on any of it."""
+        if card.geometry and card.parameters and card.context and card.eos_ids:
+            return card
+        try:
+            folder = model_folder(card)
+        except InputError:
+            return card
+        config = read_json(folder / "config.json") or {}
+        ends = ends_of(config, read_json(folder / "generation_config.json") or {})
+        found = {"geometry": geometry_of(config), "context": context_of(config), "eos_ids": ends}
+        silent = {name: v for name, v in found.items() if v and not getattr(card, name)}
+        origin = dict.fromkeys(silent, "config of its folder") | card.origin
+        geometry = silent.get("geometry", card.geometry)
+        if geometry and not card.parameters:
+            silent["parameters"] = dense_parameters(geometry)
+        return card.model_copy(update=silent | {"origin": origin})
+
     def folder(self, folder: Path) -> str:
         """Digest of a model folder, or `unpinned`."""
         files = sorted({file for pattern in MODEL_FILES for file in folder.glob(pattern)})
@@ -143,13 +165,18 @@ class LocalResolver:
         return self._known[key]
 
 
+def read_json(file: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where the file is not there or none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def _read(file: Path | None) -> dict[str, str]:
     """The cache as it was left; a lost or broken one only costs the reading of files."""
-    try:
-        found = json.loads(file.read_text(encoding="utf-8")) if file else {}
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return (read_json(file) if file else None) or {}
 
 
 def _bytes(files: list[Path]) -> int:

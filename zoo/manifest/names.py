@@ -36,11 +36,16 @@ HUB_PROMPT, HUB_CAP = "simple", 3072  # the study's prompt for weak models, its 
 
 class Resolver(Protocol):
     """Says what lies behind a card: digests by content, `unpinned` where not known without
-    fetching.
+    fetching, and what a model's own files say of it.
     """
 
     def model(self, card: ModelCard) -> str:
         """Digest of the model's files."""
+        ...
+
+    def described(self, card: ModelCard) -> ModelCard:
+        """The card with what the model's files say where it is silent: geometry, parameters,
+        context, end tokens."""
         ...
 
     def problems(self, card: DataCard | BenchmarkCard) -> str:
@@ -54,6 +59,10 @@ class Unpinned:
     def model(self, card: ModelCard) -> str:
         """Always `unpinned`."""
         return identity.UNPINNED
+
+    def described(self, card: ModelCard) -> ModelCard:
+        """The card as it is."""
+        return card
 
     def problems(self, card: DataCard | BenchmarkCard) -> str:
         """Always `unpinned`."""
@@ -103,7 +112,7 @@ class Names:
         """The named card, or None and a fault at `path`."""
         if (kind, name) not in self._cards:
             try:
-                self._cards[kind, name] = self.catalog.get(kind, name)
+                found = self.catalog.get(kind, name)
             except InputError as error:
                 for fault in error.faults:
                     if Path(fault.place.partition(":")[0]).suffix == ".yaml":
@@ -111,6 +120,8 @@ class Names:
                     else:
                         self.fault(path, fault.found, fault.expected, fault.hint)
                 return None
+            is_model = isinstance(found, ModelCard)
+            self._cards[kind, name] = self.resolver.described(found) if is_model else found
         return self.known(kind, name)
 
     def known(self, kind: type[C], name: str) -> C:
@@ -136,6 +147,7 @@ class Names:
             self.inline[ModelCard, name] = ref.model_dump(mode="json")
             said = ref.model_dump(include={"prompt", "stop_ids", "cap", "beta", "base"})
             card = ModelCard.model_validate({"schema": "model/1", "name": name} | where | said)
+            card = self.resolver.described(card)
             if self._cards.get((ModelCard, name)) != card and self._free(ModelCard, name, path):
                 self._cards[ModelCard, name] = card
                 self.start(card, path)

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.model_folders import write_model
-from zoo.catalog import Catalog, DataCard, ModelCard
+from zoo import manifest
+from zoo.catalog import Catalog, ComputeProfile, DataCard, Geometry, ModelCard
 from zoo.data import LocalResolver, model_folder, resolve
 from zoo.data.places import NotFetched
 from zoo.data.problems import digest, load
 from zoo.errors import InputError
+from zoo.manifest import expand
+from zoo.manifest.fit import place
+from zoo.manifest.fit.memory import dense_parameters
 from zoo.manifest.identity import UNPINNED
 
 COMMIT = "a" * 40
@@ -152,3 +156,58 @@ def test_two_that_save_keep_what_the_other_found(tmp_path: Path, rows: Path) -> 
     one.save()
     other.save()
     assert len(json.loads((tmp_path / "cache/digests.json").read_text())) == 2
+
+
+def test_a_silent_card_says_what_its_folder_says(tmp_path: Path) -> None:
+    card = of_folder(write_model(tmp_path / "near"))
+    found = LocalResolver(light=True).described(card)
+    geometry = Geometry(
+        layers=2, hidden=8, heads=2, kv_heads=1, head_dim=4, ffn=16, vocab=32, tied=True
+    )
+    assert (found.geometry, found.parameters) == (geometry, dense_parameters(geometry))
+    assert (found.context, found.eos_ids) == (128, (3,))
+    assert found.origin["geometry"] == "config of its folder"
+
+
+def test_what_a_card_says_stands(tmp_path: Path) -> None:
+    card = of_folder(write_model(tmp_path / "near"))
+    card = card.model_copy(update={"context": 64, "eos_ids": (9,), "parameters": 5})
+    found = LocalResolver().described(card)
+    assert (found.context, found.eos_ids, found.parameters) == (64, (9,), 5)
+    assert found.geometry is not None
+
+
+def test_a_model_of_the_hub_is_described_where_it_was_fetched(empty_home: Path) -> None:
+    card = of_hub(COMMIT)
+    assert LocalResolver().described(card) is card
+    write_model(empty_home / "hf/hub/models--org--far/snapshots" / COMMIT)
+    assert LocalResolver().described(card).context == 128
+
+
+def test_a_folder_that_says_nothing_describes_nothing(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "near")
+    (folder / "config.json").write_text("{}")
+    (folder / "generation_config.json").unlink()
+    found = LocalResolver().described(of_folder(folder))
+    assert (found.geometry, found.parameters, found.context, found.eos_ids) == (None, 0, None, ())
+
+
+def test_no_id_rests_on_what_a_folder_says_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same folder, once described and once not: the same trial, and now it can be placed."""
+    write_model(tmp_path / "near")
+    path = tmp_path / "near.yaml"
+    path.write_text(
+        "schema: experiment/1\nname: near\nquestion: Does it fit?\nrecipe: pocket\nrounds: 2\n"
+        "grid: {model: {path: near, prompt: none, cap: 64}, reward: correctness, "
+        "data: pocket-easy}\nevaluate: {full: {benchmarks: [pocket-easy], at: [0, last]}}\n"
+    )
+    (told,) = expand(manifest.load(path), Catalog(), LocalResolver())
+    monkeypatch.setattr(LocalResolver, "described", lambda self, card: card)
+    (silent,) = expand(manifest.load(path), Catalog(), LocalResolver())
+    assert told.id == silent.id
+    assert told.identity == silent.identity
+    h100 = Catalog().get(ComputeProfile, "h100")
+    assert place(silent, h100).memory is None
+    assert place(told, h100).fits

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from zoo.catalog import BenchmarkCard, Catalog, DataCard, ModelCard
 from zoo.manifest import Trial, expand, identity, load, rehearsal
+from zoo.manifest.names import Unpinned
 
 Write = Callable[..., Path]
 GRID = "{model: pocket-llama, reward: correctness, data: pocket-easy}"
@@ -29,7 +30,7 @@ def one(path: Path) -> Trial:
     return trial
 
 
-class Fixed:
+class Fixed(Unpinned):
     """A resolver that never looks: digests are made of names."""
 
     def model(self, card: ModelCard) -> str:

@@ -11,6 +11,7 @@ import pytest
 from zoo.catalog import Catalog, DataCard, ModelCard
 from zoo.errors import StateError
 from zoo.manifest import Trial, expand, load, lock
+from zoo.manifest.names import Unpinned
 
 Write = Callable[..., Path]
 CLAIM = (
@@ -19,7 +20,7 @@ CLAIM = (
 )
 
 
-class Content:
+class Content(Unpinned):
     """A resolver that knows everything by one word."""
 
     def __init__(self, model: str = "m", problems: str = "p") -> None:
