@@ -60,7 +60,7 @@ def text(catalog: Catalog) -> str:
 def schema(catalog: Catalog) -> Schema:
     """The JSON Schema of a manifest, with the names of a catalog's cards to choose from."""
     made = Experiment.model_json_schema()
-    for model in _models(Experiment):
+    for model in models_of(Experiment):
         _describe(model, made if model is Experiment else made["$defs"].get(model.__name__, {}))
     made = _tidy(made)
     parts, top = made.pop("$defs"), made["properties"]
@@ -80,8 +80,8 @@ def schema(catalog: Catalog) -> Schema:
     return about | made | {"$defs": dict(sorted(parts.items()))}
 
 
-def _models(top: type[BaseModel]) -> list[type[BaseModel]]:
-    """A model and all models inside it."""
+def models_of(top: type[BaseModel]) -> list[type[BaseModel]]:
+    """A model and all models inside it, itself first."""
     found = [top]
     for model in found:
         for field in model.model_fields.values():
