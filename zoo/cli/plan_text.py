@@ -20,7 +20,7 @@ from zoo.manifest.trial import Trial
 from zoo.orchestrate.todo import Item, Todo
 
 COLOURS = {"+": "green", "~": "yellow", "=": None, ">": "yellow", "!": "red"}
-WORDS = {"+": "to run", "~": "stale", ">": "unfinished", "=": "done", "!": "failed"}
+WORDS = {"+": "to run", "~": "stale", "=": "done", ">": "unfinished", "!": "failed"}
 MOST_LINES = 40  # trials that are listed one by one without --all
 
 
