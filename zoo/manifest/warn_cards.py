@@ -90,13 +90,20 @@ def _about(
 ) -> list[PlanWarning]:
     """One warning for all models, and bases of checkpoints, of which `wrong` is true."""
     used = [(card, g) for g in groups for card in (g.first.model, g.first.base) if card]
-    found = [(card.name, group) for card, group in used if wrong(card)]
+    found = [(card, group) for card, group in used if wrong(card)]
     if not found:
         return []
-    names = list(dict.fromkeys(name for name, _ in found))
+    words = {card.name: _word(card, group.first) for card, group in found}
+    names = list(words)
     count, them = ("1 model is", "it") if len(names) == 1 else (f"{len(names)} models are", "them")
-    said = text.format(names=listed(names), words=" ".join(names), count=count, them=them)
+    said = text.format(names=listed(names), words=" ".join(words.values()), count=count, them=them)
     return [PlanWarning(id_, said, _count({id(g): g for _, g in found}.values()))]
+
+
+def _word(card: ModelCard, trial: Trial) -> str:
+    """What commands know a model by: its card, or `hf:org/name` where the manifest says that."""
+    said = trial.said.get("model", {}).get("path", "")
+    return said if card is trial.model and said.startswith("hf:") else card.name
 
 
 def _seeds(groups: list[_Group], seeds: int) -> list[PlanWarning]:

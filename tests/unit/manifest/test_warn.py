@@ -40,6 +40,15 @@ def test_models_that_are_not_pinned_or_gated_are_named_with_the_remedy(tmp_path:
     assert found["gated-model"].text.startswith("gated on the hub: llama; accept the licence")
 
 
+def test_a_model_of_the_hub_without_a_card_is_pinned_by_what_the_manifest_calls_it(
+    tmp_path: Path,
+) -> None:
+    found = warned(tmp_path, grid={"model": ["qwen", "hf:org/far"], "prompt": ["plain"]})
+    assert found["unpinned-model"].text == (
+        "2 models are not pinned; a sweep refuses them until: zoo models pin qwen hf:org/far"
+    )
+
+
 def test_a_model_that_nothing_ends_is_named(tmp_path: Path) -> None:
     found = warned(tmp_path, grid={"model": ["endless"]})
     assert list(found) == ["no-stop"]
