@@ -96,8 +96,13 @@ FIELDS: dict[str, dict[str, Place]] = {
     "Line": dict.fromkeys(("metric", "above", "below", "rounds"), JUDGING),
     "Tripwire": {"then": TRIPWIRE, "when": TRIPWIRE},
     "Budget": dict.fromkeys(("gpu_hours", "usd", "disk_gib", "hours"), GUARD),
-    "Claim": dict.fromkeys(("id", "says", "kind", "compare", "differs_by", "order"), JUDGING)
-    | dict.fromkeys(("event", "where", "for_each", "metric", "k", "expect"), JUDGING),
+    "Claim": dict.fromkeys(
+        [
+            *("id", "says", "kind", "compare", "differs_by", "order"),
+            *("event", "where", "for_each", "metric", "k", "expect"),
+        ],
+        JUDGING,
+    ),
     "Expect": dict.fromkeys(
         ("lower_by", "higher_by", "not_worse_than", "equal_within", "not_before"), JUDGING
     ),

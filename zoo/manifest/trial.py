@@ -43,9 +43,10 @@ class Evaluation(BaseModel):
 
     @property
     def key(self) -> str:
-        """What is measured, whatever its name: another decoding or problem set is another key."""
+        """What is measured and under which name; another decoding or problem set is another key.
+        The name counts, as benchmarks may share a stand-in; their samples are then shared too."""
         said = self.model_dump(mode="json", include={"digest", "problems", "samples", "decoding"})
-        text = json.dumps([said, self.benchmark.extract], sort_keys=True)
+        text = json.dumps([said, self.benchmark.name, self.benchmark.extract], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
     @property
