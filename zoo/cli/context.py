@@ -10,9 +10,10 @@ import os
 import shlex
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.data.resolve import LocalResolver
@@ -77,21 +78,30 @@ class Plan:
         return all(trial.simulated for trial in self.trials)
 
 
-def plan(name: str, words: Words | None = None, *, thorough: bool = False) -> Plan:
+def plan(
+    name: str, words: Words | None = None, *, thorough: bool = False, started: bool = False
+) -> Plan:
     """Find, read and expand a manifest, by its path or its name (`NAME.rehearsal` = its rehearsal).
-    `thorough`: read big files that nobody read before, for their digests; else they are `unpinned`.
+
+    Args:
+        thorough: read big files that nobody read before, for their digests; else they are
+            `unpinned`.
+        started: mean the sweep as it last started: `--set` and `--cards` are those of that start
+            where `words` have none.
 
     Raises:
         InputError: no such manifest, or faults in it.
         StateError: a lock that cannot be read.
     """
     words, store = words or Words(), Store()
-    bare = name.removesuffix(rehearsal.SUFFIX)
-    manifest = read(find(bare, store), words.sets)
+    words = replace(words, rehearse=words.rehearse or _is_rehearsal(name))
+    path = find(name, store)
+    words = _as_started(words, path, store) if started else words
+    manifest = read(path, words.sets)
     catalog = catalog_of(words.cards)
     resolver = LocalResolver(store.cache, light=not thorough)
     trials = expand(manifest, catalog, resolver)
-    if words.rehearse or bare != name:  # what is rehearsed must be right as a whole, too
+    if words.rehearse:  # what is rehearsed must be right as a whole, too
         manifest = rehearsal.of(manifest)
         trials = expand(manifest, catalog, resolver)
     folder = sweeps_root() / manifest.experiment.name
@@ -110,25 +120,53 @@ def plan(name: str, words: Words | None = None, *, thorough: bool = False) -> Pl
     )
 
 
+def _as_started(words: Words, path: Path, store: Store) -> Words:
+    """The words, with `--set` and `--cards` of the sweep's last start where there are none."""
+    name = path.stem + (rehearsal.SUFFIX if words.rehearse else "")
+    told = _last_start(store, name)
+    if told is None or Path(told["manifest"]) != path.resolve():
+        return words
+    cards = words.cards or tuple(told.get("cards", ()))
+    if gone := [folder for folder in cards if not words.cards and not Path(folder).is_dir()]:
+        found, hint = f"it started with --cards {gone[0]}, which is gone", "give --cards DIR anew"
+        raise InputError(Fault(f"sweep {name}", found, hint=hint))
+    return replace(words, sets=words.sets or tuple(told.get("sets", ())), cards=cards)
+
+
+def _last_start(store: Store, name: str) -> dict[str, Any] | None:
+    """What a sweep's driver wrote of its last start."""
+    plain = name not in (".", "..") and "\0" not in name
+    return read_json(store.sweep(name) / "driver.json") if plain else None
+
+
 def chosen(trials: list[Trial], only: tuple[str, ...]) -> list[Trial]:
     """The trials that fit every `AXIS=PATTERN` of `only` (`model=qwen*`, `seed=0`,
     `data=easy,hard`).
 
     Raises:
-        InputError: no such axis, or nothing fits.
+        InputError: no such axis, a pattern that no value fits, or no trial that fits all of them.
     """
-    left = trials
+    left, faults = trials, []
     for text in only:
         axis, equals, wanted = text.partition("=")
         known = [*dict.fromkeys(a for t in trials for a in t.cell), "seed", "id"]
         if not equals or axis not in known:
             hint = did_you_mean(axis, known) or f"there are: {', '.join(known)}"
             expected = "AXIS=PATTERN, such as model=qwen*"
-            raise InputError(Fault(f"--only {text}", f"no axis '{axis}'", expected, hint))
+            faults.append(Fault(f"--only {text}", f"no axis '{axis}'", expected, hint))
+            continue
+        values = [*dict.fromkeys(_said(t, axis) for t in trials)]
         patterns = wanted.split(",")
+        for pattern in patterns:
+            if not any(fnmatchcase(value, pattern) for value in values):
+                hint = did_you_mean(pattern, values) or f"there are: {_some(values)}"
+                faults.append(Fault(f"--only {text}", f"no {axis} fits '{pattern}'", hint=hint))
         left = [t for t in left if any(fnmatchcase(_said(t, axis), p) for p in patterns)]
+    if faults:
+        raise InputError(faults)
     if not left:
-        raise InputError(Fault(f"--only {' '.join(only)}", "no trial fits", "at least one"))
+        expected = "at least one that fits all of them"
+        raise InputError(Fault(f"--only {' '.join(only)}", "no trial fits", expected))
     return left
 
 
@@ -140,16 +178,17 @@ def one_trial(made: Plan, word: str) -> Trial:
         InputError: none, or more than one.
     """
     trials = made.chosen
-    if word.isdigit() and int(word) < len(trials):
-        return trials[int(word)]
+    if word.isdigit():
+        if int(word) < len(trials):
+            return trials[int(word)]
+        hint = f"there are {len(trials)}, counted from 0"
+        raise InputError(Fault("trial", f"'{made.name}' has no trial {word}", hint=hint))
     found = [t for t in trials if t.id == word] or [t for t in trials if word in t.id]
     if len(found) == 1:
         return found[0]
-    hint = f"it fits: {_some([t.id for t in found])}" if found else ""
-    hint = hint or did_you_mean(word, [t.id for t in trials])
-    hint = hint or f"there are: {_some([t.id for t in trials])}"
-    if word.isdigit():
-        hint = f"there are {len(trials)}, counted from 0"
+    ids = [t.id for t in found or trials]
+    hint = f"it fits: {_some(ids)}" if found else did_you_mean(word, ids)
+    hint = hint or f"there are: {_some(ids)}"
     how = "more than one trial" if found else "no trial"
     raise InputError(Fault("trial", f"'{word}' names {how} of '{made.name}'", hint=hint))
 
@@ -170,13 +209,15 @@ def find(name: str, store: Store) -> Path:
     Raises:
         InputError: there is none; with a suggestion.
     """
-    if name.endswith((".yaml", ".yml")) or os.sep in name:
+    if _is_path(name):
         return Path(name)  # reading it says what is wrong with it
-    if (path := Path("experiments") / f"{name}.yaml").is_file():
+    bare = name.removesuffix(rehearsal.SUFFIX)
+    if (path := Path("experiments") / f"{bare}.yaml").is_file():
         return path
-    told = read_json(store.sweep(name) / "driver.json") if _plain(name) else None
-    if told and Path(told["manifest"]).is_file():
-        return Path(told["manifest"])
+    for sweep in dict.fromkeys((name, bare, bare + rehearsal.SUFFIX)):
+        told = _last_start(store, sweep)
+        if told and Path(told["manifest"]).is_file():
+            return Path(told["manifest"])
     known = sorted(
         {p.stem for p in Path("experiments").glob("*.yaml")}
         | {p.parent.name for p in (store.root / "sweeps").glob("*/driver.json")}
@@ -187,8 +228,12 @@ def find(name: str, store: Store) -> Path:
     raise InputError(Fault("manifest", f"no manifest or sweep '{name}'", hint=hint))
 
 
-def _plain(name: str) -> bool:
-    return name not in (".", "..") and "\0" not in name
+def _is_path(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) or os.sep in name
+
+
+def _is_rehearsal(name: str) -> bool:
+    return name.endswith(rehearsal.SUFFIX) and not _is_path(name)
 
 
 def catalog_of(cards: tuple[str, ...]) -> Catalog:

@@ -138,10 +138,13 @@ def _placement(placement: Placement) -> dict[str, Any]:
 
 
 def explain(outlook: Outlook, trial: Trial) -> dict[str, Any]:
-    """One trial: where it stands, what its id is made of, where it fits, what it costs."""
+    """One trial: where it stands, what moved since the lock, what its id is made of, where it fits,
+    what it costs."""
     (item,) = [item for item in outlook.todo.items if item.trial.id == trial.id]
     cost = outlook.one_cost(trial)
+    changed = change_rows(outlook.made.changes)["changed"]
     return _trial(item) | {
+        "changed": next((row for row in changed if row["id"] == trial.id), None),
         "identity": trial.identity,
         "digest": identity.digest(trial.identity),
         "placement": _placement(outlook.placement(trial)),

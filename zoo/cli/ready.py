@@ -26,7 +26,7 @@ def must_be_ready(made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bo
     faults = [] if relock else list(_drifted(made))
     real = [trial for trial in left if not trial.simulated]
     faults += _models(real, made)
-    faults += _problems(real, made)
+    faults += _problems(left, made)
     faults += _profile(real, profile)
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
@@ -44,33 +44,39 @@ def _drifted(made: Plan) -> Iterator[Fault]:
 
 
 def _models(trials: list[Trial], made: Plan) -> Iterator[Fault]:
+    """Models that are not pinned, in one fault with one command, and models that are not here."""
     named = set(made.catalog.names(ModelCard))
     cards = {card.name: card for trial in trials for card in (trial.model, trial.start)}
+    if loose := [card for card in cards.values() if not card.pinned]:
+        words = [card.name if card.name in named else f"hf:{card.repo}" for card in loose]
+        found = f"not pinned (revision: null): {', '.join(card.name for card in loose)}"
+        expected = "a full commit" + (" each" if len(loose) > 1 else "")
+        yield Fault("models", found, expected, f"`zoo models pin {' '.join(words)}`")
     for card in cards.values():
-        if not card.pinned:
-            found, expected = "is not pinned (revision: null)", "a full commit"
-            which = card.name if card.name in named else f"hf:{card.repo}"
-            yield Fault(f"model {card.name}", found, expected, f"`zoo models pin {which}`")
-            continue
         try:
-            model_folder(card)
+            if card.pinned:
+                model_folder(card)
         except InputError as error:
             yield from error.faults
 
 
 def _problems(trials: list[Trial], made: Plan) -> Iterator[Fault]:
-    """Problems that are not on this machine, also where a card says their digest."""
+    """Problems that are not on this machine, also where a card says their digest; one fault with
+    one command."""
     sets: dict[str, ProblemCard] = {t.data.name: t.data for t in trials if t.trainer != "external"}
     for evaluations in {id(t.evaluations): t.evaluations for t in trials}.values():
         sets |= {f"benchmark/{e.benchmark.name}": e.benchmark for e in evaluations}
+    away: list[str] = []
     for card in sets.values():
         try:
             problems.files(card, made.store.cache)
         except NotFetched:
-            found, hint = "is not on this machine", f"`zoo data fetch {card.name}`"
-            yield Fault(f"data {card.name}", found, hint=hint)
+            away.append(card.name)
         except InputError as error:
             yield from error.faults
+    if away:
+        found = f"not on this machine: {', '.join(away)}"
+        yield Fault("data", found, hint=f"`zoo data fetch {' '.join(away)}`")
 
 
 def _profile(trials: list[Trial], profile: ComputeProfile) -> Iterator[Fault]:
@@ -83,5 +89,5 @@ def _profile(trials: list[Trial], profile: ComputeProfile) -> Iterator[Fault]:
             yield Fault(f"model {trial.model.name}", placed.why, f"room on '{profile.name}'")
         elif not placed.driven:
             found = f"needs {placed.where}"
-            hint = "zoo runs trials of one GPU; plan the rest with --only"
+            hint = "zoo runs trials of one GPU; leave it out with --only"
             yield Fault(f"model {trial.model.name}", found, "one GPU a trial", hint)

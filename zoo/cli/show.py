@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from zoo.catalog import DataCard, ModelCard
 from zoo.cli.context import Plan, Words, as_json, one_trial, plan
 from zoo.manifest.expand import Expansion
 from zoo.manifest.trial import Trial
@@ -32,81 +33,113 @@ def show(name: str, words: Words, trial: str, *, json_: bool) -> int:
 
 
 def resolved(made: Plan, trial: Trial) -> list[Row]:
-    """Every value that a trial runs with, in the order of a manifest."""
-    expansion = Expansion(made.manifest, made.catalog, made.resolver)
-    expansion.trials()
-    origins = expansion.settings.origins(trial.cell, trial.model)
-    rows: list[Row] = [("trainer", trial.trainer, origins.get("trainer", _line(made, "trainer")))]
-    rows += [
-        (axis, value, _axis(made, axis)) for axis, value in trial.cell.items() if "." not in axis
-    ]
-    rows.append(("seed", trial.seed, _line(made, "seeds")))
-    rows.append(("rounds", trial.rounds, _line(made, "rounds")))
-    rows += _model(trial)
-    rows.append(("prompt", trial.prompt.name, origins.get("prompt", f"card {trial.model.name}")))
+    """Every value that a trial runs with, in the order of a manifest; of a checkpoint that was
+    trained elsewhere only what it is measured with. Names are distinct."""
+    told = _Origins(made, trial)
+    rows: list[Row] = [("recipe", trial.recipe, told.axis("recipe") or told.line("recipe"))]
+    rows.append(("trainer", trial.trainer, told.setting("trainer") or told.line("trainer")))
+    for axis in ("model", "reward", "data"):
+        rows.append((axis, trial.cell[axis], told.axis(axis) or f"card {trial.model.name}"))
+    rows.append(("seed", trial.seed, told.replaced or told.line("seeds")))
+    rows.append(("rounds", trial.rounds, told.replaced or told.line("rounds")))
+    rows += _model(trial, told)
+    rows.append(("prompt", trial.prompt.name, told.setting("prompt")))
     rows.append(("prompt.template", trial.prompt.template, f"card {trial.prompt.name}"))
-    rows.append(("data.digest", trial.data_digest, f"data {trial.data.name}"))
-    reward = trial.reward
-    for field in ("kind", "version", "extract", "params"):
-        rows.append((f"reward.{field}", getattr(reward, field), f"card {reward.name}"))
-    batch = trial.batch.model_dump()
-    for name in batch:
-        rows.append((f"batch.{name}", batch[name], _origin(trial, origins, f"batch.{name}")))
-    for name in sorted(trial.grpo):
-        rows.append((f"grpo.{name}", trial.grpo[name], _origin(trial, origins, f"grpo.{name}")))
+    rows += _trained(trial, told)
     for e in trial.evaluations:
-        told = {"problems": e.problems, "samples": e.samples, "rounds": list(e.rounds)}
-        told |= e.decoding.model_dump(exclude_none=True)
-        name = f"evaluate.{e.benchmark.name}.{e.decoding_name}"
-        rows.append((name, told, f"schedule {', '.join(e.schedules)}"))
-    rows.append(("final", trial.final, _line(made, "final")))
+        size = {"problems": "all" if e.problems is None else e.problems, "samples": e.samples}
+        how = e.decoding.model_dump() | {"max_tokens": e.decoding.max_tokens or trial.cap}
+        name = f"evaluate.{'+'.join(e.schedules)}.{e.benchmark.name}.{e.decoding_name}"
+        origin = told.replaced or told.line("evaluate", e.schedules[0])
+        rows.append((name, size | how | {"rounds": list(e.rounds)}, origin))
+    rows.append(("final", trial.final, told.line("final")))
     return rows
 
 
-def _model(trial: Trial) -> list[Row]:
-    card = trial.model
-    origin = card.origin
-    rows: list[Row] = []
-    where = card.embedded or card.path or card.repo
-    rows.append(("model.weights", where, f"card {card.name}"))
+def _model(trial: Trial, told: _Origins) -> list[Row]:
+    card, origin = trial.model, told.card(trial.model)
+    rows: list[Row] = [("model.weights", card.embedded or card.path or card.repo, origin)]
     if card.repo:
-        rows.append(("model.revision", card.revision or "unpinned", f"card {card.name}"))
+        rows.append(("model.revision", card.revision or "unpinned", origin))
     else:
         rows.append(("model.digest", trial.model_digest, "content of its files"))
     if trial.base is not None:
-        rows.append(("model.base", trial.base.name, f"card {card.name}"))
-    told: tuple[tuple[str, Any], ...] = (("stop_ids", list(card.stop_ids)), ("cap", card.cap))
-    for name, value in told:
-        source = next((text for key, text in origin.items() if key == name), "")
-        rows.append((f"model.{name}", value, f"card {card.name}{f': {source}' if source else ''}"))
+        rows.append(("model.base", trial.base.name, origin))
+    source = card.origin.get("stop_ids")
+    rows.append(("model.stop_ids", list(card.stop_ids), origin + (f": {source}" if source else "")))
     return rows
 
 
-def _origin(trial: Trial, origins: dict[str, str], name: str) -> str:
-    if trial.rehearsal and name.startswith("batch."):
-        return "rehearsal"
-    return origins.get(name, "default of the form")
+def _trained(trial: Trial, told: _Origins) -> list[Row]:
+    """What a trial trains with."""
+    cap = "grpo.max_completion_length"
+    if trial.trainer == "external":
+        return [(cap, trial.cap, told.setting(cap))]
+    rows: list[Row] = [("data.digest", trial.data_digest, told.card(trial.data))]
+    for field in ("kind", "version", "extract", "params"):
+        value = getattr(trial.reward, field)
+        rows.append((f"reward.{field}", value, f"card {trial.reward.name}"))
+    values = {f"batch.{name}": value for name, value in trial.batch.model_dump().items()}
+    values |= {f"grpo.{name}": trial.grpo[name] for name in sorted(trial.grpo)}
+    return rows + [(name, value, told.setting(name)) for name, value in values.items()]
 
 
-def _axis(made: Plan, axis: str) -> str:
-    experiment = made.manifest.experiment
-    for part, axes in [("grid", experiment.grid), *(("zip", group) for group in experiment.zip)]:
-        if axis in axes.values:
-            return f"axis, {part} of {_line(made, part)}"
-    return "card of the checkpoint"
+class _Origins:
+    """Where the values of one trial came from, in words."""
 
+    def __init__(self, made: Plan, trial: Trial) -> None:
+        expansion = Expansion(made.manifest, made.catalog, made.resolver)
+        expansion.trials()
+        self.document, self.experiment = made.manifest.document, made.manifest.experiment
+        self.inline = expansion.names.inline
+        original = expansion.names.known(ModelCard, str(trial.cell["model"]))
+        self.settings = expansion.settings.origins(trial.cell, original)
+        self.replaced = "rehearsal" if trial.rehearsal else ""
+        """Of what a rehearsal replaces; empty where nothing is."""
+        if trial.rehearsal:
+            replaced = ("batch.prompts", "batch.num_generations", "batch.micro_batch")
+            self.settings |= dict.fromkeys(replaced, self.replaced)
+            self.settings["grpo.max_completion_length"] = f"rehearsal: card {trial.model.name}"
 
-def _line(made: Plan, key: str) -> str:
-    document = made.manifest.document
-    if (key,) in document.origins:
-        return document.origins[(key,)]
-    place = document.values.get((key,))
-    return f"manifest, line {place[0]}" if place else "default"
+    def setting(self, name: str) -> str:
+        """Of a setting by its dotted name, `prompt` or `trainer`."""
+        missing = "" if name == "trainer" else "default of the form"
+        return self.settings.get(name, missing)
+
+    def axis(self, axis: str) -> str:
+        """Of a value of an axis; empty where it is none."""
+        groups = [(("grid",), self.experiment.grid)]
+        groups += [(("zip", i), group) for i, group in enumerate(self.experiment.zip)]
+        path = next((path for path, group in groups if axis in group.values), None)
+        if path is None:
+            return ""
+        one = path[0] == "zip" and ("zip", axis) in self.document.values
+        return f"axis, {self.line(path[0], axis) if one else self.line(*path, axis)}"
+
+    def line(self, *path: str | int) -> str:
+        """Of what the manifest says at a path, or the command line in its stead."""
+        origins, place = self.document.origins, self.document.values.get(path)
+        for n in range(len(path), 0, -1):
+            if path[:n] in origins:
+                return origins[path[:n]]
+        below = [origin for at, origin in origins.items() if at[: len(path)] == path]
+        return ", ".join([f"manifest, line {place[0]}" if place else "default", *below])
+
+    def card(self, card: ModelCard | DataCard) -> str:
+        """Of what a card says, or the manifest in its place."""
+        given = (type(card), card.name) in self.inline
+        return "manifest, given in place" if given else f"card {card.name}"
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value.replace("\n", "\\n")
     if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" for k, v in value.items())
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        return ", ".join(f"{k} {_text(v)}" for k, v in value.items())
+    if isinstance(value, float):
+        return f"{value:g}"
+    return {None: "none", True: "true", False: "false"}[value] if _word(value) else str(value)
+
+
+def _word(value: Any) -> bool:
+    return value is None or isinstance(value, bool)

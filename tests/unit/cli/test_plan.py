@@ -1,0 +1,265 @@
+"""`zoo plan`: text and JSON, one trial, what changed, parts of a plan, and its exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli import files, zoo
+
+IDS = (
+    "pocket-qwen2.correctness.pocket-easy.s0-",
+    "pocket-qwen2.box-strict.pocket-easy.s0-",
+    "pocket-llama.correctness.pocket-easy.s0-",
+    "pocket-llama.box-strict.pocket-easy.s0-",
+)
+
+
+def told(*words: str) -> dict[str, Any]:
+    """The plan for programs."""
+    return json.loads(zoo("plan", "--json", *words).text)
+
+
+def listed(text: str, symbol: str = "+") -> list[str]:
+    """Ids of the trials that a plan lists under a symbol."""
+    found = (line.split() for line in text.splitlines() if line.startswith(f"{symbol} "))
+    return [words[1] for words in found if ".s" in words[1]]
+
+
+# -- the whole plan --------------------------------------------------------------------------------
+
+
+def test_it_says_what_is_asked_what_runs_and_what_next_and_writes_nothing(folder: Path) -> None:
+    before = files(folder)
+    plan = zoo("plan", "tiny")
+    assert plan.status == 0
+    assert plan.lines[0] == "tiny: Does anything happen?"
+    assert "  4 cells x 1 seed = 4 trials of 3 rounds" in plan.lines
+    assert "  override 1 where model=pocket-llama: grpo.beta = 0.01; 2 trials (it drifts)" in (
+        plan.lines
+    )
+    assert [id_.rsplit("-", 1)[0] + "-" for id_ in listed(plan.text)] == list(IDS)
+    assert "  A strict box costs accuracy. (box)" in plan.lines
+    assert any(line.startswith("  ! reward box-strict needs a box") for line in plan.lines)
+    assert "+ 4 to run" in plan.lines
+    assert plan.lines[-1].endswith("run them: zoo sweep experiments/tiny.yaml")
+    assert files(folder) == before
+
+
+def test_a_manifest_is_found_by_name_and_by_path(folder: Path) -> None:
+    assert zoo("plan", "tiny").text == zoo("plan", "experiments/tiny.yaml").text
+    assert "did you mean 'tiny'?" in zoo("plan", "tinny").error
+
+
+def test_above_forty_trials_they_are_grouped_and_all_lists_each(folder: Path) -> None:
+    seeds = f"seeds={list(range(11))}"
+    short, long = zoo("plan", "tiny", "--set", seeds), zoo("plan", "tiny", "--set", seeds, "--all")
+    assert "  (--all lists every trial)" in short.lines
+    assert any(line.startswith("+ 44 to run: never ran: ") for line in short.lines)
+    assert len(listed(long.text)) == 44
+    assert len(listed(zoo("plan", "tiny", "--set", "seeds=[0,1,2,3,4,5,6,7,8,9]").text)) == 40
+
+
+def test_the_plan_for_programs_has_all_parts(folder: Path) -> None:
+    plan = told("tiny")
+    assert set(plan) == {
+        *("name", "simulated", "rehearsal", "profile", "counts", "trials", "changes"),
+        *("claims", "warnings", "placement", "cost"),
+    }
+    assert (plan["name"], plan["simulated"], plan["rehearsal"]) == ("tiny", True, False)
+    counts = {"new": 4, "stale": 0, "done": 0, "unfinished": 0, "failed": 0}
+    assert plan["counts"] == counts | {"trials": 4, "to_run": 4}
+    cell = {"model": "pocket-qwen2", "reward": "correctness", "data": "pocket-easy"}
+    assert plan["trials"][0]["cell"] == cell
+    assert set(plan["trials"][0]) == {"id", "cell", "seed", "symbol", "why"}
+    assert plan["changes"] == {"locked": False, "new": 0, "gone": [], "changed": []}
+    assert [(c["id"], c["enough"]) for c in plan["claims"]] == [("box", False)]
+    assert {w["id"] for w in plan["warnings"]} >= {"box-not-asked", "seeds-cannot-decide"}
+    assert [(p["model"], p["trials"]) for p in plan["placement"]] == [
+        ("pocket-qwen2", 2),
+        ("pocket-llama", 2),
+    ]
+    assert plan["placement"][0]["profiles"]["h100"]["fits"] is True
+    assert set(plan["cost"]) >= {"unit", "hours", "by_arm", "usd", "disk_bytes", "worst_loss"}
+    assert plan["cost"]["rounds"] == 4 * 3
+    assert plan["cost"]["completions"] == 4 * 3 * 8
+
+
+def test_text_and_programs_agree(folder: Path) -> None:
+    assert listed(zoo("plan", "tiny").text) == [row["id"] for row in told("tiny")["trials"]]
+
+
+def test_what_the_command_line_sets_wins_and_is_said(folder: Path) -> None:
+    words = ("tiny", "--set", "grpo.beta=0.1", "--set", "seeds=[3]")
+    plan = zoo("plan", *words)
+    assert any(line.endswith("-> 0.1 (--set)") for line in plan.lines)
+    assert {row["seed"] for row in told(*words)["trials"]} == {3}
+    assert not {row["id"] for row in told(*words)["trials"]} & {*listed(zoo("plan", "tiny").text)}
+    assert "--set 'seeds=[3]'" in plan.lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ("grpo.betta=1", "unknown GRPO setting 'betta'; did you mean 'beta'?"),
+        ("grpo.beta", "expected NAME=VALUE"),
+        ("rounds=many", "--set rounds=many: "),
+        ("grid.model=[pocket-lama]", "unknown model 'pocket-lama'; did you mean 'pocket-llama'?"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_at_the_option(
+    folder: Path, change: str, error: str
+) -> None:
+    plan = zoo("plan", "tiny", "--set", change)
+    assert plan.status == 2
+    assert "--set" in plan.error
+    assert error in plan.error
+
+
+def test_the_detailed_exit_status_says_whether_there_is_work(folder: Path) -> None:
+    assert zoo("plan", "tiny").status == 0
+    assert zoo("plan", "tiny", "--detailed-exitcode").status == 3
+    assert zoo("sweep", "tiny", "--bare", "--only", "model=*llama").status == 0
+    assert zoo("plan", "tiny", "--detailed-exitcode", "--only", "model=*llama").status == 0
+    assert zoo("plan", "tiny", "--detailed-exitcode").status == 3
+    assert zoo("plan", "tiny", "--detailed-exitcode", "--json").status == 3
+
+
+def test_a_rehearsal_is_planned_by_flag_and_by_name(folder: Path) -> None:
+    plan = zoo("plan", "tiny", "--rehearse")
+    assert plan.lines[0] == "tiny.rehearsal: Does anything happen?"
+    assert any("REHEARSAL" in line for line in plan.lines)
+    assert "4 cells x 1 seed = 4 trials of 2 rounds" in plan.text
+    assert all(id_.startswith("rehearsal.") for id_ in listed(plan.text))
+    assert plan.text == zoo("plan", "tiny.rehearsal").text
+    assert plan.lines[-1].endswith("zoo sweep experiments/tiny.yaml --rehearse")
+    assert told("tiny.rehearsal")["rehearsal"] is True
+
+
+# -- parts of it -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("only", "left"),
+    [
+        (["model=*llama"], {2, 3}),
+        (["reward=box-strict"], {1, 3}),
+        (["reward=box-*", "model=pocket-q*"], {1}),
+        (["model=pocket-llama,pocket-qwen2", "reward=correctness"], {0, 2}),
+        (["seed=0"], {0, 1, 2, 3}),
+        (["id=*qwen2.box*"], {1}),
+    ],
+)
+def test_only_leaves_what_fits_every_pattern(folder: Path, only: list[str], left: set[int]) -> None:
+    words = [word for text in only for word in ("--only", text)]
+    found = listed(zoo("plan", "tiny", *words).text)
+    assert {IDS.index(id_.rsplit("-", 1)[0] + "-") for id_ in found} == left
+
+
+def test_only_by_seed_takes_one_of_several(folder: Path) -> None:
+    plan = told("tiny", "--set", "seeds=[0, 1]", "--only", "seed=1")
+    assert [row["seed"] for row in plan["trials"]] == [1] * 4
+
+
+@pytest.mark.parametrize(
+    ("only", "error"),
+    [
+        (["modle=x"], "no axis 'modle'; expected AXIS=PATTERN, such as model=qwen*; did you mean"),
+        (["model"], "no axis 'model'; expected AXIS=PATTERN"),
+        (["colour=red"], "there are: model, reward, data, seed, id"),
+        (["model=pocket-lama"], "no model fits 'pocket-lama'; did you mean 'pocket-llama'?"),
+        (["reward=correctness,bax"], "no reward fits 'bax'"),
+        (["model=*llama,seed=0"], "no model fits 'seed=0'"),
+        (["seed=7"], "no seed fits '7'; there are: 0"),
+        (["id=*llama*", "model=*qwen2"], "no trial fits; expected at least one that fits all"),
+    ],
+)
+def test_a_pattern_that_means_nothing_is_refused(folder: Path, only: list[str], error: str) -> None:
+    plan = zoo("plan", "tiny", *[word for text in only for word in ("--only", text)])
+    assert plan.status == 2
+    assert error in plan.error
+
+
+def test_all_wrong_patterns_are_told_at_once(folder: Path) -> None:
+    error = zoo("plan", "tiny", "--only", "modle=x", "--only", "seed=7").error
+    assert "'modle'" in error
+    assert "'7'" in error
+
+
+# -- one trial -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["2", "llama.correctness", IDS[2]])
+def test_a_trial_is_explained_by_number_by_a_part_of_its_id_and_by_its_id(
+    folder: Path, word: str
+) -> None:
+    plan = zoo("plan", "tiny", "--explain", word)
+    assert plan.lines[0].startswith(f"+ {IDS[2]}")
+    assert plan.lines[0].endswith(": never ran")
+    for start in ("folder: ", "placement: CPU", "cost: ", "the id is made of:", "  trainer: "):
+        assert any(line.startswith(start) for line in plan.lines), start
+
+
+def test_a_number_counts_what_only_leaves(folder: Path) -> None:
+    plan = zoo("plan", "tiny", "--explain", "0", "--only", "model=*llama")
+    assert plan.lines[0].startswith(f"+ {IDS[2]}")
+
+
+@pytest.mark.parametrize(
+    ("word", "error"),
+    [
+        ("pocket", "trial: 'pocket' names more than one trial of 'tiny'; it fits: pocket-qwen2."),
+        ("9", "trial: 'tiny' has no trial 9; there are 4, counted from 0"),
+        ("nothing", "trial: 'nothing' names no trial of 'tiny'; there are: pocket-qwen2."),
+    ],
+)
+def test_a_word_that_names_no_one_trial_is_refused(folder: Path, word: str, error: str) -> None:
+    plan = zoo("plan", "tiny", "--explain", word)
+    assert plan.status == 2
+    assert plan.error.startswith(error)
+
+
+def test_an_explanation_for_programs_has_the_hashed_payload_and_what_moved(swept: Path) -> None:
+    one = json.loads(zoo("plan", "tiny", "--json", "--explain", "3").text)
+    assert set(one) >= {"id", "symbol", "why", "identity", "digest", "placement", "hours", "unit"}
+    assert one["id"].endswith(one["digest"])
+    assert one["identity"]["grpo"]["beta"] == 0.01
+    assert (one["symbol"], one["changed"]) == ("=", None)
+    words = ("--json", "--explain", "3", "--set", "grpo.beta=0.5")
+    edited = json.loads(zoo("plan", "tiny", *words).text)
+    assert (edited["symbol"], edited["changed"]["was"]) == ("~", one["id"])
+    assert edited["changed"]["fields"] == [{"field": "grpo.beta", "was": 0.01, "is": 0.5}]
+
+
+# -- what changed ----------------------------------------------------------------------------------
+
+
+def test_a_sweep_that_never_started_has_no_changes(folder: Path) -> None:
+    plan = zoo("plan", "tiny", "--diff")
+    assert plan.lines == ["tiny never started: all 4 trials are new"]
+
+
+def test_nothing_changed_is_said(swept: Path) -> None:
+    assert zoo("plan", "tiny", "--diff").lines == ["nothing changed since the sweep last started"]
+    plan = told("tiny")
+    assert plan["changes"] == {"locked": True, "new": 0, "gone": [], "changed": []}
+    assert plan["counts"]["done"] == 4
+
+
+def test_an_edit_is_told_with_the_field_and_the_old_run_is_stale(swept: Path) -> None:
+    plan = zoo("plan", "tiny", "--diff", "--set", "grpo.beta=0.5")
+    assert [line for line in plan.lines if line.startswith("~")][3].endswith(": edited")
+    assert plan.lines.count("    grpo.beta: 0.01 -> 0.5") == 2
+    assert told("tiny", "--set", "grpo.beta=0.5")["counts"]["stale"] == 4
+
+
+def test_cells_that_come_and_go_are_told(swept: Path) -> None:
+    words = ("--set", "grid.model=[pocket-llama, pocket-mistral]")
+    plan = zoo("plan", "tiny", "--diff", *words)
+    assert len([line for line in plan.lines if line.startswith("+ pocket-mistral.")]) == 2
+    assert len([line for line in plan.lines if line.startswith("- pocket-qwen2.")]) == 2
+    changes = told("tiny", *words)["changes"]
+    assert (changes["new"], len(changes["gone"]), changes["changed"]) == (2, 2, [])

@@ -1,0 +1,192 @@
+"""What stops `zoo sweep` before it starts: exit status 2, everything that is in the way at once,
+and nothing written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Told, files, zoo
+from zoo.pocket import problems as pocket
+
+PARAMS = {"right_boxed": 1.0, "right_plain": -1.0, "wrong_boxed": 0.0, "wrong_plain": 0.0}
+EMBEDDED = Path(pocket.__file__).parent / "models"
+Refused = Callable[..., Told]
+
+
+@pytest.fixture
+def refused(folder: Path) -> Refused:
+    """Run a sweep that has to be refused without leaving anything."""
+
+    def run(*words: str) -> Told:
+        before = files(folder)
+        told = zoo("sweep", *words)
+        assert (told.status, told.text) == (2, "")
+        assert files(folder) == before
+        return told
+
+    return run
+
+
+def card(folder: Path, kind: str, name: str, /, **fields: object) -> None:
+    """Write a card of the user's own."""
+    path = folder / "cards" / kind / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"schema": f"{kind.removesuffix('s')}/1", "name": name} | fields))
+
+
+def test_models_that_are_not_pinned_and_problems_that_are_not_here_are_told_in_one_command_each(
+    folder: Path, refused: Refused
+) -> None:
+    card(folder, "models", "loose", repo="org/loose", prompt="none", cap=64)
+    models = "grid.model=[loose, hf:org/other, pocket-llama]"
+    data = "grid.data=[simplerl-easy, simplerl-hard]"
+    told = refused("tiny", "--set", "trainer=trl", "--set", models, "--set", data)
+    assert (
+        "models: not pinned (revision: null): loose, other; expected a full commit each; "
+        "`zoo models pin loose hf:org/other`"
+    ) in told.error
+    assert (
+        "data: not on this machine: simplerl-easy, simplerl-hard; "
+        "`zoo data fetch simplerl-easy simplerl-hard`"
+    ) in told.error
+
+
+def test_a_pinned_model_that_was_not_fetched_is_refused(folder: Path, refused: Refused) -> None:
+    card(folder, "models", "far", repo="org/far", revision="a" * 40, prompt="none", cap=64)
+    told = refused(
+        "tiny", "--set", "trainer=trl", "--set", "grid.model=far", "--set", "overrides=[]"
+    )
+    assert told.error.endswith(
+        "far: org/far at aaaaaaaaaaaa is not on this machine; `zoo models fetch far` (a model "
+        f"without a card: hf:org/far@{'a' * 40})"
+    )
+
+
+def test_a_profile_that_only_plans_is_refused(refused: Refused) -> None:
+    told = refused("tiny", "--on", "slurm")
+    assert told.error.startswith("--on slurm: plans only: ")
+
+
+def test_a_trial_that_is_wider_than_one_gpu_is_refused(refused: Refused) -> None:
+    sets = (
+        "trainer=trl",
+        "recipe=simplerl-zoo",
+        "batch={}",
+        "overrides=[]",
+        "grid.model=qwen2.5-7b",
+    )
+    told = refused("tiny", "--on", "h100x8", *[w for text in sets for w in ("--set", text)])
+    assert (
+        "model qwen2.5-7b: needs 4 GPUs of one node; expected one GPU a trial; zoo runs trials of "
+        "one GPU; leave it out with --only"
+    ) in told.error
+
+
+def test_a_wrong_manifest_starts_nothing(folder: Path, refused: Refused) -> None:
+    path = folder / "experiments/tiny.yaml"
+    path.write_text(path.read_text().replace("box-strict, correctness", "box-strct, correctness"))
+    assert (
+        "tiny.yaml:19:24: axis 'reward' has no value 'box-strct'; did you mean"
+        in refused("tiny").error
+    )
+
+
+def test_simulated_trials_need_no_models_but_their_problems(folder: Path, refused: Refused) -> None:
+    models = ("--set", "grid.model=[qwen2.5-0.5b]", "--set", "overrides=[]")
+    told = refused("tiny", *models, "--set", "grid.data=simplerl-easy")
+    assert told.error.startswith("data: not on this machine: simplerl-easy;")
+    assert zoo("sweep", "tiny", "--bare", *models, "--set", "claims=[]").status == 0
+
+
+# -- drift -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(folder: Path) -> Path:
+    """The folder after a sweep over a model, problems and a reward of the user's own."""
+    shutil.copytree(EMBEDDED / "pocket-llama", folder / "weights")
+    (folder / "mine.jsonl").write_text(
+        "".join(f'{{"problem": "{n} + 1", "answer": "{n + 1}"}}\n' for n in range(8))
+    )
+    card(folder, "models", "pocket-own", path="../../weights", prompt="none", cap=64)
+    card(folder, "data", "mine", local={"path": "../../mine.jsonl"})
+    card(folder, "rewards", "box-own", kind="matrix", params=PARAMS)
+    path = folder / "experiments/tiny.yaml"
+    text = path.read_text().replace("box-strict", "box-own").replace("pocket-qwen2", "pocket-own")
+    path.write_text(text.replace("data: [pocket-easy]", "data: [mine]"))
+    assert zoo("sweep", "tiny", "--bare").status == 0
+    return folder
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a text in a file."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+DRIFTS = {
+    "problems": ("mine.jsonl", "7 + 1", "7 + one", 4, "data "),
+    "weights": ("weights/config.json", "{", "{ ", 2, "model.content "),
+    "a card": (
+        "cards/rewards/box-own.yaml",
+        ": 1.0",
+        ": 2.0",
+        2,
+        "reward.params.right_boxed 1.0 -> 2.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DRIFTS)
+def test_what_moved_under_an_unchanged_cell_is_refused_until_it_is_accepted(
+    own: Path, refused: Refused, what: str
+) -> None:
+    file, old, new, moved, field = DRIFTS[what]
+    edit(own / file, old, new)
+    error = refused("tiny", "--bare").error
+    assert "plan.lock.jsonl: " in error
+    assert f"and {moved - 1} more: moved since the sweep last started: {field}" in error
+    assert "put it back, or accept it: --relock (finished runs under the old ids are kept)" in error
+    plan = zoo("plan", "tiny", "--diff")
+    assert sum(line.endswith(": drift") for line in plan.lines) == moved
+    edit(own / file, new, old)
+    assert "nothing to do" in zoo("sweep", "tiny", "--bare").text
+    edit(own / file, old, new)
+    told = zoo("sweep", "tiny", "--bare", "--relock")
+    assert told.status == 0
+    assert f"~ {moved} stale" in told.text
+    assert "nothing changed" in zoo("plan", "tiny", "--diff").text
+    assert len(list((own / "runs/train").iterdir())) == 4 + moved
+
+
+def test_an_edit_of_the_manifest_needs_no_word(swept: Path) -> None:
+    told = zoo("sweep", "tiny", "--bare", "--set", "grpo.beta=0.5")
+    assert told.status == 0
+    assert "~ 2 changed in the manifest: grpo.beta 0.01 -> 0.5" in told.lines
+    assert "~ 2 changed in the manifest: grpo.beta 0.0 -> 0.5" in told.lines
+
+
+def test_only_what_is_asked_for_runs_and_the_lock_has_the_whole_plan(folder: Path) -> None:
+    told = zoo("sweep", "tiny", "--bare", "--only", "reward=box-strict")
+    assert told.text.count(" started") == 2
+    lock = (folder / "sweeps/tiny/plan.lock.jsonl").read_text().splitlines()
+    assert sum('"id": "pocket-' in line for line in lock) == 4
+    assert zoo("plan", "tiny", "--diff").lines == ["nothing changed since the sweep last started"]
+    assert "+ 2 to run  = 2 done" in zoo("plan", "tiny").lines
+
+
+def test_what_is_left_is_told_with_the_words_that_do_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_SIMULATE", "fail:1")
+    only = "id=*llama.box-strict*"
+    told = zoo("sweep", "tiny.rehearsal", "--bare", "--set", "seeds=[1]", "--only", only)
+    assert told.status == 1
+    words = f"zoo sweep experiments/tiny.yaml --rehearse --set 'seeds=[1]' --only '{only}'"
+    assert f"not all done; `{words}` does what is left" in told.lines
