@@ -60,8 +60,9 @@ def which_plan(command: Callable[..., int]) -> Callable[..., int]:
 def cli() -> None:
     """Zero-RL studies from one YAML manifest: plan, sweep, compare.
 
-    MANIFEST is a file; NAME is a file or the name of one in ./experiments. Runs are kept in ./runs
-    (ZOO_RUNS moves it), reports in ./sweeps (ZOO_SWEEPS).
+    MANIFEST and NAME are a file, or the name of one in ./experiments. NAME means its sweep as it
+    last started, with its --set and --cards; NAME.rehearsal is the rehearsal. Runs are kept in
+    ./runs (ZOO_RUNS moves it), reports in ./sweeps (ZOO_SWEEPS).
     """
 
 

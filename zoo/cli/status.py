@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import click
 
@@ -17,7 +18,7 @@ from zoo.orchestrate.watch import Watch
 
 def show(name: str, words: Words, *, json_: bool) -> int:
     """Print each trial's state; running ones with their round."""
-    made = plan(name, words)
+    made = plan(name, words, started=True)
     todo = look(made.chosen, made.store, made.changes.changed)
     holder = driver.holder(made.store, made.name)
     running = {
@@ -39,7 +40,8 @@ def show(name: str, words: Words, *, json_: bool) -> int:
         reward = "" if view.reward is None else f"  reward {view.reward:.2f}"
         symbol = "*" if item.trial.id in running else item.symbol
         click.echo(f"{symbol} {view.name:<{width}}  {why}{reward}")
-    click.echo(f"\n{summary(todo)}")
+    said = replace(made.words, rehearse=False)  # the name says that
+    click.echo(f"\n{made.name}{said}: {summary(todo)}")
     if holder:
         click.echo(f"run by process {holder['pid']} on {holder['host']} since {holder['since']}")
     return 0
@@ -47,7 +49,7 @@ def show(name: str, words: Words, *, json_: bool) -> int:
 
 def logs(name: str, trial: str, words: Words, lines: int | None) -> int:
     """Print a trial's log."""
-    made = plan(name, words)
+    made = plan(name, words, started=True)
     found = one_trial(made, trial)
     path = made.store.train(found.id) / "log.txt"
     if not path.is_file():

@@ -51,7 +51,14 @@ def run(name: str, words: Words, how: How) -> int:
     made.resolver.save()
     kind = how.executor or ("local" if made.simulated else chosen.executor)
     sweep = driver.Sweep(
-        made.manifest, made.chosen, made.store, made.folder, chosen, tuple(made.trials)
+        made.manifest,
+        made.chosen,
+        made.store,
+        made.folder,
+        chosen,
+        tuple(made.trials),
+        made.words.sets,
+        made.words.cards,
     )
     status = driver.run(
         sweep,
@@ -75,7 +82,7 @@ def _nothing_to_do(made: Plan, todo: Todo, how: How) -> int:
 
 def report(name: str, words: Words) -> int:
     """Write the report of a sweep as it stands."""
-    made = plan(name, words)
+    made = plan(name, words, started=True)
     click.echo(f"report: {shown(_write_report(made))}")
     return 0
 
@@ -87,7 +94,7 @@ def serve(name: str | None, words: Words, port: int, host: str) -> int:
 
     if name is None:
         return run_server(Store(), port, host)
-    made = plan(name, words)
+    made = plan(name, words, started=True)
     if not driver.holder(made.store, made.name):  # else the running sweep does it
         mirror = _mirror(made)
         symbols = {item.symbol for item in look(made.trials, made.store).items}

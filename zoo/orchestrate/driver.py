@@ -59,6 +59,10 @@ class Sweep:
     profile: ComputeProfile
     planned: tuple[Trial, ...] = ()
     """All trials of the plan, for the lock; () = the same."""
+    sets: tuple[str, ...] = ()
+    """`--set` of the command line, as it was typed."""
+    cards: tuple[str, ...] = ()
+    """Folders of cards that it named."""
 
     @property
     def name(self) -> str:
@@ -266,6 +270,8 @@ def _driver_lock(sweep: Sweep) -> Iterator[None]:
                 "since": since,
                 "manifest": str(sweep.manifest.path),
                 "profile": sweep.profile.name,
+                "sets": sweep.sets,
+                "cards": [str(Path(folder).resolve()) for folder in sweep.cards],
             },
         )
         yield
