@@ -152,6 +152,8 @@ def test_the_reaper_ends_what_a_dead_launcher_left_behind(task: Task) -> None:
     task.folder.mkdir(parents=True)
     env = {**os.environ, processes.TOKEN_VARIABLE: task.token}
     orphan = subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
+    while processes.of_launch(task.token) != [orphan.pid]:  # it has no environment until exec ends
+        time.sleep(0.01)
     note = processes.Note.of(task.token, orphan.pid)
     replace(note, launcher=1, launcher_started=-1).write(task.folder)
     assert processes.reap(task.folder, patience_s=0.1) == [orphan.pid]
