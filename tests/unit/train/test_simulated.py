@@ -95,8 +95,9 @@ def test_an_unknown_word_of_misbehaviour_is_refused() -> None:
         Misbehaviour("flail:3", "trial")
 
 
-def test_a_simulated_trial_takes_less_than_50_ms_in_process(tmp_path: Path) -> None:
-    """By the executor, measured in processor time so that a busy machine does not matter."""
+def test_a_simulated_trial_pays_for_no_process_of_its_own(tmp_path: Path) -> None:
+    """By the executor. A process would cost seconds of imports, a trial some 20 ms; the line lies
+    far from both, as caches shared with busy neighbours double even processor time."""
     sweep = simulated.make(tmp_path, seeds="0, 1, 2, 3, 4")
     first, *rest = sweep.tasks()
     run(write_task(first))  # imports
@@ -105,4 +106,4 @@ def test_a_simulated_trial_takes_less_than_50_ms_in_process(tmp_path: Path) -> N
     LocalExecutor(1, run).run(rest, ended.append, Stop())
     per_trial = (time.process_time() - begun) / len(rest)
     assert sum(event.ended is not None for event in ended) == 19
-    assert per_trial < 0.050
+    assert per_trial < 0.5
