@@ -8,6 +8,7 @@ exit code: 2 for bad input, 1 for the rest. Exceptions stay picklable (they cros
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -101,6 +102,13 @@ def _flow(value: Any) -> str:
         return "[" + ", ".join(map(_flow, value)) + "]"
     words = {None: "null", True: "true", False: "false"}
     return words[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def listed(values: Iterable[str], most: int = 5) -> str:
+    """`a, b, c`, each once; of many the first `most` and how many more there are."""
+    distinct = list(dict.fromkeys(values))
+    more = f" and {len(distinct) - most:,} more" if len(distinct) > most + 1 else ""
+    return ", ".join(distinct[:most] if more else distinct) + more
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.data.resolve import LocalResolver
-from zoo.errors import Fault, InputError, did_you_mean
+from zoo.errors import Fault, InputError, did_you_mean, listed
 from zoo.manifest import lock, rehearsal
 from zoo.manifest.expand import expand
 from zoo.manifest.load import Manifest, read
@@ -159,7 +159,7 @@ def chosen(trials: list[Trial], only: tuple[str, ...]) -> list[Trial]:
         patterns = wanted.split(",")
         for pattern in patterns:
             if not any(fnmatchcase(value, pattern) for value in values):
-                hint = did_you_mean(pattern, values) or f"there are: {_some(values)}"
+                hint = did_you_mean(pattern, values) or f"there are: {listed(values, 12)}"
                 faults.append(Fault(f"--only {text}", f"no {axis} fits '{pattern}'", hint=hint))
         left = [t for t in left if any(fnmatchcase(_said(t, axis), p) for p in patterns)]
     if faults:
@@ -187,14 +187,10 @@ def one_trial(made: Plan, word: str) -> Trial:
     if len(found) == 1:
         return found[0]
     ids = [t.id for t in found or trials]
-    hint = f"it fits: {_some(ids)}" if found else did_you_mean(word, ids)
-    hint = hint or f"there are: {_some(ids)}"
+    hint = f"it fits: {listed(ids, 12)}" if found else did_you_mean(word, ids)
+    hint = hint or f"there are: {listed(ids, 12)}"
     how = "more than one trial" if found else "no trial"
     raise InputError(Fault("trial", f"'{word}' names {how} of '{made.name}'", hint=hint))
-
-
-def _some(ids: list[str]) -> str:
-    return ", ".join(ids[:12]) + (f" and {len(ids) - 12} more" if len(ids) > 12 else "")
 
 
 def _said(trial: Trial, axis: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.cli.outlook import GIB, Outlook
+from zoo.errors import listed
 from zoo.manifest.fit import Hours, Placement
 from zoo.manifest.trial import Trial
 
@@ -99,7 +100,7 @@ def cost(outlook: Outlook) -> Iterator[str]:
     for axis, arms in found.arms.items():
         if len(arms) > 1:
             told = [f"{value} {figure(arm.mid)}" for value, arm in arms.items()]
-            yield f"by {axis}: {some(told, 12)}"
+            yield f"by {axis}: {listed(told, 12)}"
     if found.wall_hours is not None:
         all_ = all(outlook.placement(t[0]).fits is not False for t in outlook.shapes.values())
         fits = "" if all_ else "if all of it fitted here, "
@@ -117,7 +118,7 @@ def cost(outlook: Outlook) -> Iterator[str]:
     disk = f"disk {size(found.peak_bytes)} at the end ({size(found.disk.total)} runs)"
     fetch = sum(found.downloads.values())
     names = list(found.downloads)
-    yield disk + (f"; downloads {size(fetch)}: {some(names, 5)}" if fetch else "")
+    yield disk + (f"; downloads {size(fetch)}: {listed(names, 5)}" if fetch else "")
     if not foreign:
         yield (
             "kept: last weights, all responses and samples; not kept: checkpoints between, "
@@ -149,9 +150,3 @@ def size(n: float) -> str:
     if gib >= 1024:
         return f"{figure(gib / 1024)} TiB"
     return f"{figure(gib)} GiB" if gib >= 1 else f"{figure(gib * 1024)} MiB"
-
-
-def some(values: list[str], most: int) -> str:
-    """The first of many values, and how many more there are."""
-    more = f" and {len(values) - most:,} more" if len(values) > most + 1 else ""
-    return ", ".join(values[:most] if more else values) + more

@@ -10,7 +10,8 @@ import click
 
 from zoo.catalog import RecipeCard
 from zoo.cli.outlook import Outlook
-from zoo.cli.plan_costs import cost, hours, lies, placement, some
+from zoo.cli.plan_costs import cost, hours, lies, placement
+from zoo.errors import listed
 from zoo.manifest import identity, lock, power
 from zoo.manifest.cells import matches
 from zoo.manifest.fit import forecloses
@@ -64,7 +65,7 @@ def head(outlook: Outlook) -> Iterator[str]:
         yield "  REHEARSAL: pocket stand-ins, two rounds; says nothing about the models named"
     for axis in dict.fromkeys(axis for t in trials for axis in t.cell):
         values = list(dict.fromkeys(str(t.cell[axis]) for t in trials if axis in t.cell))
-        yield f"  {axis:<10} {len(values)}: {some(values, 14)}"
+        yield f"  {axis:<10} {len(values)}: {listed(values, 14)}"
     yield f"  {_counted(outlook)}"
     for axes in [list(group.values) for group in experiment.zip]:
         yield f"  paired     {' with '.join(axes)}"
@@ -87,6 +88,8 @@ def _changed(outlook: Outlook) -> Iterator[str]:
     card = outlook.made.catalog.get(RecipeCard, experiment.recipe)
     usual = {f"grpo.{name}": value for name, value in card.grpo.items()}
     usual |= {f"batch.{name}": value for name, value in card.batch.model_dump().items()}
+    if outlook.made.manifest.rehearse:  # which has a batch of its own
+        said = {name: value for name, value in said.items() if not name.startswith("batch.")}
     for name, value in said.items():
         before = f"{usual[name]} -> " if name in usual else ""
         yield f"{name} {before}{value}{' (--set)' if name in last else ''}"
@@ -100,6 +103,8 @@ def _final(outlook: Outlook) -> str:
     k = int(final.rsplit("-", 1)[1])
     ends = [e.rounds for e in trial.evaluations if trial.rounds in e.rounds]
     rounds = sorted(filter(None, max(ends, key=len, default=())))[-k:]
+    if len(rounds) == 1:
+        return f"round {rounds[0]}, the only evaluation of the last {k} asked for"
     return f"mean of the last {k} evaluations: rounds {', '.join(map(str, rounds))}"
 
 
@@ -147,12 +152,18 @@ def _said(match: dict[str, object]) -> str:
 
 def _overrides(outlook: Outlook) -> Iterator[str]:
     """Each override, how many cells it meets, and what it does to the effective batch."""
+    last = outlook.made.manifest.last
     for i, override in enumerate(outlook.experiment.overrides, start=1):
         met = [t for t in outlook.made.trials if matches(t.cell, override.when)]
-        values = ", ".join(f"{name} = {value}" for name, value in override.set.items())
+        values = ", ".join(
+            f"{name} = {value}{' (but --set wins)' if name in last else ''}"
+            for name, value in override.set.items()
+        )
         why = f" ({override.why})" if override.why else ""
-        yield f"override {i} where {_said(override.when)}: {values}; {len(met):,} trials{why}"
-        if any(name.startswith("batch.") for name in override.set):
+        where = f"override {i} where {_said(override.when)}"
+        yield f"{where}: {values}; {_count(len(met), 'trial')}{why}"
+        batch = any(name.startswith("batch.") for name in override.set)
+        if batch and not outlook.made.manifest.rehearse:
             yield f"           {_effective(outlook, override, met)}"
 
 
@@ -213,7 +224,7 @@ def trial_lines(todo: Todo, *, every_trial: bool) -> Iterator[str]:
         why = item.why if item.symbol in "~!" else item.why.split(" at ")[0]
         groups.setdefault((item.symbol, why), []).append(item)
     for (symbol, why), items in groups.items():
-        ids = some([item.trial.id for item in items], 2)
+        ids = listed([item.trial.id for item in items], 2)
         yield f"{_symbol(symbol)} {len(items):,} {WORDS[symbol]}: {why}: {ids}"
     yield "  (--all lists every trial)"
 
@@ -234,9 +245,11 @@ def change_lines(changes: Comparison) -> Iterator[str]:
     for kind, word in kinds.items():
         groups: Counter[str] = Counter(str(c) for c in changes.changed if c.kind == kind)
         yield from (f"~ {n:,} {word}: {fields}" for fields, n in groups.items())
+    for (before, now), n in Counter((old, t.rounds) for t, old in changes.longer).items():
+        yield f"> {n:,} trained for another number of rounds: {before} -> {now}"
     if changes.gone:
         ids = [row["id"] for row in changes.gone]
-        yield f"- {len(ids):,} no longer in the manifest (runs are kept): {some(ids, 2)}"
+        yield f"- {len(ids):,} no longer in the manifest (runs are kept): {listed(ids, 2)}"
 
 
 def diff(outlook: Outlook) -> Iterator[str]:
@@ -253,7 +266,9 @@ def diff(outlook: Outlook) -> Iterator[str]:
             yield f"    {name}: {lock.short(old)} -> {lock.short(new)}"
     for row in changes.gone:
         yield f"- {row['id']}"
-    if not (changes.new or changes.changed or changes.gone):
+    for trial, before in changes.longer:
+        yield f"> {trial.id}: rounds {before} -> {trial.rounds}"
+    if not (changes.new or changes.changed or changes.gone or changes.longer):
         yield "nothing changed since the sweep last started"
 
 
@@ -279,7 +294,9 @@ def claims(outlook: Outlook) -> Iterator[str]:
     sealed = outlook.made.lock is not None
     if outlook.powers:
         word = "those in the lock stay sealed" if sealed else "`zoo sweep` seals them"
-        yield f"{len(outlook.powers)} verdicts, corrected together (Holm); {word}"
+        n = len(outlook.powers)
+        together = ", corrected together (Holm)" if n > 1 else ""
+        yield f"{_count(n, 'verdict')}{together}; {word}"
 
 
 def warnings(outlook: Outlook) -> Iterator[str]:
@@ -331,5 +348,5 @@ def explain(outlook: Outlook, trial: Trial) -> Iterator[str]:
     yield f"cost: {hours(outlook.one_cost(trial).hours)} {outlook.cost.unit}"
     yield from (f"  {sentence}" for sentence in forecloses([trial]))
     yield "the id is made of:"
-    for name, _, value in identity.differences({}, trial.identity):
+    for name, value in identity.flat(trial.identity):
         yield f"  {name}: {identity.canonical(value)}"

@@ -158,6 +158,13 @@ def score_payload(sample_id: str, policy: str, grader_version: str) -> dict[str,
     }
 
 
+def flat(payload: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """A payload as dotted names and their values, in the order of names."""
+    if not isinstance(payload, dict) or not payload:
+        return [(prefix.rstrip("."), payload)]
+    return [row for key in sorted(payload) for row in flat(payload[key], f"{prefix}{key}.")]
+
+
 def differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
     """Where two payloads differ: dotted name, old value, new value (None = absent)."""
     if isinstance(old, dict) and isinstance(new, dict):

@@ -51,6 +51,8 @@ class Comparison:
     new: tuple[Trial, ...]
     changed: tuple[Change, ...]
     gone: tuple[Row, ...]
+    longer: tuple[tuple[Trial, int], ...] = ()
+    """Trials that keep their id, with the other number of rounds that they had."""
 
     def of_kind(self, kind: Kind) -> list[Change]:
         """The changes of one kind."""
@@ -134,7 +136,9 @@ def compare(previous: Lock | None, trials: Iterable[Trial]) -> Comparison:
     if previous is None:
         return Comparison(False, tuple(trials), (), ())
     left = {row["id"]: row for row in previous.trials}
+    before = {id_: row.get("rounds") for id_, row in left.items()}
     fresh = [trial for trial in trials if left.pop(trial.id, None) is None]
+    longer = tuple((t, old) for t in trials if (old := before.get(t.id)) not in (None, t.rounds))
     by_cell = {(identity.canonical(row["cell"]), row["seed"]): row for row in left.values()}
     new: list[Trial] = []
     changed: list[Change] = []
@@ -144,7 +148,7 @@ def compare(previous: Lock | None, trials: Iterable[Trial]) -> Comparison:
             new.append(trial)
         else:
             changed.append(_change(row, trial))
-    return Comparison(True, tuple(new), tuple(changed), tuple(by_cell.values()))
+    return Comparison(True, tuple(new), tuple(changed), tuple(by_cell.values()), longer)
 
 
 def _change(row: Row, trial: Trial) -> Change:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,10 +20,3 @@ class PlanWarning:
     def as_data(self) -> dict[str, Any]:
         """The plan's row for programs."""
         return asdict(self)
-
-
-def listed(names: Iterable[str]) -> str:
-    """`a, b, c`, each once; of more than six the first five: `a, b, c, d, e and 3 more`."""
-    distinct = list(dict.fromkeys(names))
-    more = f" and {len(distinct) - 5} more" if len(distinct) > 6 else ""
-    return ", ".join(distinct[:5] if more else distinct) + more

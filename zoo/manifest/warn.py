@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from zoo.errors import did_you_mean
+from zoo.errors import did_you_mean, listed
 from zoo.manifest.limits import Budget, Tripwire
 from zoo.manifest.metrics import Metric, metrics_of
-from zoo.manifest.plan_warning import PlanWarning, listed
+from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import Power
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial

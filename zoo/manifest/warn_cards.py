@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.catalog import BenchmarkCard, DataCard, ModelCard
+from zoo.errors import listed
 from zoo.manifest.identity import UNPINNED
-from zoo.manifest.plan_warning import PlanWarning, listed
+from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.trial import Evaluation, Trial
 
 PROMPT_TOKENS = 1024

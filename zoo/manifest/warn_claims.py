@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.catalog import ModelCard
+from zoo.errors import listed
 from zoo.manifest.claims import Claim
-from zoo.manifest.plan_warning import PlanWarning, listed
+from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import Power, amount, needed, seeds_do, seeds_of
 from zoo.manifest.trial import Trial
 from zoo.manifest.verdicts import TrialOf, Unit, matched
@@ -93,9 +94,9 @@ def _shortfall(power: Power) -> str:
 def _remedy(power: Power) -> str:
     enough = power.seeds_enough
     if enough is None and power.base:
-        return "no number of seeds would do, for the base is measured once; take more `samples`"
+        return "more seeds alone will not do, for the base is measured once; take more `samples`"
     if enough is None:
-        return "no number of seeds would do; pool more cells or ask for less"
+        return "more seeds alone will not do; pool more cells or ask for less"
     if power.margin == 0:
         one = f"{seeds_of(enough)} would detect"
         return f"{one} {amount(power.effect(enough) or 0, power.measure)}"

@@ -231,6 +231,7 @@ def write_task(task: Task) -> Path:
 def environment(task: Task) -> dict[str, str]:
     """The environment of a trial process: ours, the profile's, and what zoo itself sets."""
     env = dict(os.environ) | task.profile.env
+    env.pop("PYDANTIC_DISABLE_PLUGINS", None)  # for the command line alone, see `zoo.cli.main`
     env |= {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(free_port()),

@@ -119,6 +119,23 @@ def test_a_change_that_cannot_be_is_refused_at_the_option(
     assert error in plan.error
 
 
+def test_an_override_that_the_command_line_beats_is_not_told_as_in_force(folder: Path) -> None:
+    plan = zoo("plan", "tiny", "--set", "grpo.beta=0.5")
+    assert "grpo.beta = 0.01 (but --set wins); 2 trials" in plan.text
+
+
+def test_on_a_cpu_no_gpu_takes_part_in_the_batch(folder: Path) -> None:
+    plan = zoo("plan", "tiny").text
+    assert " completions an update" in plan
+    assert "GPU " not in plan.split("placement")[1].split("cost of")[0].replace("no GPU", "")
+
+
+def test_a_rehearsal_has_a_batch_of_its_own(folder: Path) -> None:
+    change = ("--set", "batch.prompts=64")
+    assert "batch.prompts" in zoo("plan", "tiny", *change).text
+    assert "changed    batch" not in zoo("plan", "tiny", "--rehearse", *change).text
+
+
 def test_the_detailed_exit_status_says_whether_there_is_work(folder: Path) -> None:
     assert zoo("plan", "tiny").status == 0
     assert zoo("plan", "tiny", "--detailed-exitcode").status == 3
@@ -247,6 +264,13 @@ def test_nothing_changed_is_said(swept: Path) -> None:
     plan = told("tiny")
     assert plan["changes"] == {"locked": True, "new": 0, "gone": [], "changed": []}
     assert plan["counts"]["done"] == 4
+
+
+def test_a_longer_horizon_is_told_though_no_id_moves(swept: Path) -> None:
+    assert zoo("plan", "tiny", "--diff", "--set", "rounds=5").text.count(": rounds 3 -> 5") == 4
+    assert "> 4 trained for another number of rounds: 3 -> 5" in (
+        zoo("plan", "tiny", "--set", "rounds=5").text
+    )
 
 
 def test_an_edit_is_told_with_the_field_and_the_old_run_is_stale(swept: Path) -> None:

@@ -100,7 +100,7 @@ def test_a_base_that_is_known_too_badly_asks_for_more_samples(tmp_path: Path) ->
     _, trials = manifest(tmp_path, grid=TWO)
     (found,) = warned(trials, about("{id: a, kind: gain, expect: {higher_by: 1}}"))
     assert found.text.endswith(
-        "; no number of seeds would do, for the base is measured once; take more `samples`"
+        "; more seeds alone will not do, for the base is measured once; take more `samples`"
     )
 
 

@@ -84,16 +84,6 @@ class TrialCost:
         """From start to end, without `base`."""
         return self.hours.mid / max(1, self.gpus)
 
-    def worst_loss(self, rounds: int, checkpoint_every: int | None = None) -> Hours:
-        """What is paid again if the trial dies at its worst moment. zoo starts a dead trial at
-        round 0, so it is everything; with a checkpoint every so many rounds it would be those."""
-        if checkpoint_every is None:
-            return self.hours
-        again = total([(self.train, 1), (self.evaluation, 1)]).times(
-            min(1.0, checkpoint_every / rounds)
-        )
-        return total([(again, 1), (self.start, 1)])
-
 
 def trial_cost(
     trial: Trial, profile: ComputeProfile, rates: Mapping[str, Rate] | None = None

@@ -69,12 +69,10 @@ class Placement:
     @property
     def proof(self) -> str:
         """That the effective batch is the manifest's, spelt out."""
-        gpus = max(1, self.gpus)
-        total = self.micro_batch * self.accumulation * gpus
-        return (
-            f"micro {self.micro_batch} x accum {self.accumulation} x {_gpus(gpus)} "
-            f"= {total:,} completions an update"
-        )
+        total = self.micro_batch * self.accumulation * max(1, self.gpus)
+        over = f" x {_gpus(self.gpus)}" if self.gpus else ""
+        split = f"micro {self.micro_batch} x accum {self.accumulation}{over}"
+        return f"{split} = {total:,} completions an update"
 
 
 def place(trial: Trial, profile: ComputeProfile, gpus: int | None = None) -> Placement:

@@ -185,12 +185,6 @@ def test_a_model_of_unknown_size_gets_a_wide_interval() -> None:
     assert "not stated" in found.source
 
 
-def test_a_dead_trial_costs_itself_and_would_cost_less_with_checkpoints() -> None:
-    found = trial_cost(trial("qwen2.5-7b"), profile(8))
-    assert found.worst_loss(100) == found.hours
-    assert found.worst_loss(100, 10).mid == pytest.approx(found.train.mid / 10 + found.start.mid)
-
-
 @pytest.mark.parametrize(("tokens", "told"), [(800, 4e9), (6000, 30e9)])
 def test_kept_rollouts_weigh_4_gb_at_800_tokens_and_30_at_6000(tokens: int, told: float) -> None:
     made = trial("qwen2.5-7b")
