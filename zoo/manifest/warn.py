@@ -19,6 +19,14 @@ from zoo.manifest.trial import Trial
 from zoo.manifest.warn_cards import card_warnings
 from zoo.manifest.warn_claims import claim_warnings
 
+SEQUENCE_MASK = (
+    "vllm_importance_sampling_mode sequence_mask leaves whole responses out of the loss, long ones "
+    "first (github.com/huggingface/trl/issues/5814); token_truncate keeps them"
+)
+SEQUENCE_RATIO = (
+    "importance_sampling_level sequence under a mean over tokens weighs a response by its length; "
+    "GSPO (arXiv:2507.18071 equation 5) is loss_type grpo"
+)
 HOURS = {"gpu_hours": "GPU-hours", "usd": "USD", "disk_gib": "GiB of disk", "hours": "hours"}
 
 
@@ -32,10 +40,34 @@ def warnings(
     `estimate` has what the plan expects to spend, under the names of `Budget`."""
     return [
         *card_warnings(trials),
+        *setting_warnings(trials),
         *tripwire_warnings(experiment.tripwires, metrics_of(trials)),
         *claim_warnings(experiment.claims, trials, powers),
         *budget_warnings(experiment.budget, estimate or {}),
     ]
+
+
+def setting_warnings(trials: Sequence[Trial]) -> list[PlanWarning]:
+    """Settings of TRL that are allowed and rarely meant."""
+    trained = [trial for trial in trials if trial.trainer != "external"]
+    found = [
+        ("sequence-mask", _masks_sequences, SEQUENCE_MASK),
+        ("sequence-ratio", _weighs_long_sequences, SEQUENCE_RATIO),
+    ]
+    counts = [(id_, sum(map(meets, trained)), text) for id_, meets, text in found]
+    return [PlanWarning(id_, text, f"{n:,} trial{'s'[: n != 1]}") for id_, n, text in counts if n]
+
+
+def _masks_sequences(trial: Trial) -> bool:
+    """Trap 10: whole responses drop out of the loss, and TRL logs no share of them."""
+    mode = trial.grpo.get("vllm_importance_sampling_mode")
+    return bool(trial.grpo.get("vllm_importance_sampling_correction")) and mode == "sequence_mask"
+
+
+def _weighs_long_sequences(trial: Trial) -> bool:
+    """One ratio a response, but a mean over tokens: GSPO takes the mean over responses."""
+    by_token = trial.grpo.get("loss_type") in ("bnpo", "dapo", "dr_grpo")
+    return by_token and trial.grpo.get("importance_sampling_level") == "sequence"
 
 
 def tripwire_warnings(

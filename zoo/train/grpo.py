@@ -14,7 +14,8 @@ from zoo.data import load, model_folder, render
 from zoo.data.resolve import LocalResolver
 from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
-from zoo.manifest.fit import longest_sequence
+from zoo.manifest.fit import longest_sequence, place
+from zoo.manifest.fit.place import DRIVEN_GPUS
 from zoo.train.config import grpo_arguments
 from zoo.train.session import Session
 
@@ -175,7 +176,7 @@ class _Engine:
             llm = LLM(
                 model=str(self.folder),
                 max_model_len=longest_sequence(trial, context),
-                gpu_memory_utilization=profile.vllm_gpu_memory_utilization,
+                gpu_memory_utilization=place(trial, profile, DRIVEN_GPUS).utilisation,
                 dtype=profile.engine_dtype,
             )
             tokenizer = AutoTokenizer.from_pretrained(self.folder)

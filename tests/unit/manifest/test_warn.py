@@ -151,6 +151,15 @@ def test_a_tripwire_on_a_metric_that_zoo_does_not_know_may_never_trip(tmp_path: 
     assert found.where == "tripwire on train/entrophy below 0.1"
 
 
+def test_settings_that_are_rarely_meant_are_named(tmp_path: Path) -> None:
+    masked = warned(tmp_path, grid=POCKET, grpo={"vllm_importance_sampling_mode": "sequence_mask"})
+    assert list(masked) == ["sequence-mask"]
+    assert "token_truncate keeps them" in masked["sequence-mask"].text
+    ratios = {"importance_sampling_level": "sequence", "loss_type": "dapo"}
+    assert list(warned(tmp_path, grid=POCKET, grpo=ratios)) == ["sequence-ratio"]
+    assert warned(tmp_path, grid=POCKET, grpo=ratios | {"loss_type": "grpo"}) == {}
+
+
 def test_a_plan_over_its_budget_is_told_by_how_much(tmp_path: Path) -> None:
     budget = {"gpu_hours": 134.5, "usd": 5000}
     made, trials = manifest(tmp_path, grid=POCKET, budget=budget)
