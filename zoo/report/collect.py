@@ -45,6 +45,12 @@ class Side:
     """Those of them that the grader could score: the n of an accuracy."""
     sources: tuple[Measured, ...]
 
+    @property
+    def problems(self) -> int:
+        """Scored problems: responses to one problem say little more than one of them, so an
+        interval counts problems."""
+        return self.scored // max(m.each for m in self.sources)
+
     def get(self, measure: str) -> float | None:
         """Value of a measure, or None."""
         return self.values.get(measure)

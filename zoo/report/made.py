@@ -107,7 +107,7 @@ def _number_row(found: Outcome, e: Evaluation, when: str, side: Side | None) -> 
         *head,
         ", ".join(str(m.round) for m in sources),
         percent(side.get("acc")),
-        interval(side.get("acc"), side.scored),
+        interval(side.get("acc"), side.problems),
         str(side.n),
         str(side.n - side.scored),
         percent(side.get("box_ratio")),

@@ -131,7 +131,9 @@ def _cell(found: Outcome, change: Contrast) -> Cell:
 
 def _told(name: str, side: Side) -> str:
     share = side.get("acc")
-    return f"{name}: {percent(share)} %, 95 % interval {interval(share, side.scored)}, n = {side.n}"
+    return (
+        f"{name}: {percent(share)} %, 95 % interval {interval(share, side.problems)}, n = {side.n}"
+    )
 
 
 def _pair(

@@ -4,9 +4,10 @@ import io
 import pytest
 from made_up_sweep import make_sweep
 
-from zoo.report.collect import collect, rows
+from zoo.report.collect import Side, collect, rows
 from zoo.report.render import csv_text
 from zoo.report.text import table
+from zoo.track.outcome import Measured
 
 
 def results(sweep):
@@ -37,6 +38,11 @@ def test_before_and_after_are_of_the_same_problems(mixed):
     assert broken.before is not None
     assert broken.after is None
     assert broken.gain is None
+
+
+def test_an_interval_counts_problems_and_not_responses_to_one():
+    measured = Measured(0, "aime24", "t1.0", 30, 32, 960, {"acc": 0.25}, "", "")
+    assert Side({"acc": 0.25}, n=960, scored=928, sources=(measured,)).problems == 29
 
 
 def test_the_final_number_can_be_a_mean_over_the_last_evaluations(tmp_path):
