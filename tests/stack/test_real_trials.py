@@ -7,16 +7,14 @@ nothing.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
+from tests.support.sweeps import real
 from tests.support.trials import finish, manifest, start, trials_of
 from zoo.data.resolve import EMBEDDED
 from zoo.manifest import Trial
@@ -59,16 +57,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 def sweep(path: Path, store: Store, sweeps: Path) -> str:
     """Run `zoo sweep`, as a user does: Ray Tune, two trials at a time, MLflow, report."""
-    env = os.environ | {"ZOO_RUNS": str(store.root), "ZOO_SWEEPS": str(sweeps)}
-    done = subprocess.run(
-        [sys.executable, "-m", "zoo.cli.main", "sweep", str(path), "--on", "laptop"],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    where = {"ZOO_RUNS": str(store.root), "ZOO_SWEEPS": str(sweeps)}
+    return real(path.parent, str(path), **where)
 
 
 def own_manifest(top: Path) -> Path:
@@ -84,7 +74,7 @@ def own_manifest(top: Path) -> Path:
     )
 
 
-def lines(folder: Path) -> list[dict]:
+def lines(folder: Path) -> list[dict[str, Any]]:
     """A trial's metrics without the keys that tell of time."""
     rows = journal.read(folder / "metrics.jsonl")
     for row in rows:

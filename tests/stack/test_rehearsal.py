@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from tests.support import sweeps
+from tests.support.sweeps import ROOT
 from zoo.data.resolve import EMBEDDED
-
-ROOT = Path(__file__).parents[2]
-
-
-def sweep(folder: Path, *words: str) -> str:
-    """Run `zoo sweep` in `folder`, as a user does; returns what it printed."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ZOO_", "MLFLOW"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "zoo.cli.main", "sweep", *words, "--on", "laptop"],
-        cwd=folder,
-        env=kept | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=400,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_one_cell_of_the_flagship_is_rehearsed_and_marked_as_such(tmp_path: Path) -> None:
     only = ("model=qwen2.5-32b", "reward=box-strict", "data=simplerl-hard")
     words = [word for text in only for word in ("--only", text)]
-    told = sweep(tmp_path, str(ROOT / "experiments/full_grid.yaml"), "--rehearse", *words)
+    told = sweeps.real(tmp_path, str(ROOT / "experiments/full_grid.yaml"), "--rehearse", *words)
     assert "full_grid.rehearsal: = 1 done" in told
     assert "SIMULATED OR REHEARSED" in told
     (folder,) = (tmp_path / "runs/train").iterdir()
@@ -74,7 +56,7 @@ evaluate:
   full: {benchmarks: [pocket-easy], problems: 24, at: [0, last], decodings: [t0]}
 """
     )
-    told = sweep(tmp_path, "outside.yaml")
+    told = sweeps.real(tmp_path, "outside.yaml")
     assert "outside: = 1 done" in told
     (folder,) = (tmp_path / "runs/train").iterdir()
     record = json.loads((folder / "record.json").read_text())

@@ -44,6 +44,20 @@ def finish(folder: Path, *words: str, **env: str) -> str:
     return told
 
 
+def real(folder: Path, *words: str, **env: str) -> str:
+    """Run `zoo sweep WORDS --on laptop` in `folder` to its good end; returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo.cli.main", "sweep", *words, "--on", "laptop"],
+        cwd=folder,
+        env=environment(folder, **env),
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def left_running(folder: Path, patience_s: float = 15.0) -> list[str]:
     """Command lines of processes that carry the mark, after they had some time to go."""
     end = time.monotonic() + patience_s
