@@ -34,6 +34,18 @@ class Fault:
         return text + (f"\n{self.source}" if self.source else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A fault at a path of keys, for whoever knows where these stand in a file."""
+
+    path: tuple[str | int, ...]
+    found: str
+    expected: str = ""
+    hint: str = ""
+    key: bool = False
+    """Whether the key at `path` is meant, not its value."""
+
+
 class ZooError(Exception):
     """Base of every error that zoo raises on purpose."""
 

@@ -4,7 +4,7 @@ A card is one YAML file whose name is its own; its existence is its registration
 thing *is*; nothing here loads weights, reads problems or knows of a sweep.
 """
 
-from zoo.catalog.cards import Batch, Card, PromptCard, RecipeCard, RewardCard
+from zoo.catalog.cards import Batch, Card, PromptCard, RecipeCard, RewardCard, RewardCode
 from zoo.catalog.index import Catalog
 from zoo.catalog.model_card import Geometry, ModelCard
 from zoo.catalog.problem_card import (
@@ -41,5 +41,6 @@ __all__ = [
     "PromptCard",
     "RecipeCard",
     "RewardCard",
+    "RewardCode",
     "Rows",
 ]

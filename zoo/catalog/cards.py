@@ -16,6 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 FROM_CARD = "from-card"  # a recipe's word for "the model's card decides"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 COMMIT = r"^[0-9a-f]{40}$"  # a full commit; short ones move
+Policy = Literal["boxed", "simplerl", "gsm8k", "auto"]
+"""How an answer is found in a response; `zoo.grading.extract` says what each policy does."""
+Gold = Literal["as-is", "last-box", Policy]
+"""How a reference is read from an answer column."""
 
 
 class Part(BaseModel):
@@ -42,18 +46,33 @@ class Card(BaseModel):
     source: str = ""
 
 
+class RewardCode(Part):
+    """A reward function of the user's own: its source by content, and where it lies."""
+
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of the file, newlines normalised."""
+    file: str | None = None
+    """Absolute path of a Python file; None = an entry point."""
+    entry: str | None = None
+    """Name in the group of entry points `zoo.rewards`."""
+
+
 class RewardCard(Card):
-    """A reward: which function of `zoo.rewards`, its numbers, and how answers are extracted for
-    it."""
+    """A reward: which function, its numbers, and how answers are extracted for it."""
 
     form: Literal["reward/1"] = Field(alias="schema")
     kind: str
+    """One of `zoo.rewards.parameters.KINDS`, or the name of a reward of the user's own."""
     version: int = 1
-    extract: str = "simplerl"
+    extract: Policy = "simplerl"
     params: dict[str, Any] = {}
+    """The numbers of its kind; those that are left out have the kind's default."""
     needs_box: bool = False
     """Whether a response without a box loses by it; the plan warns where the prompt asks for
     none."""
+    code: RewardCode | None = None
+    """The user's own function, where `kind` is none of zoo's. Put in when the card is resolved,
+    never written by hand: a card can then be called wherever it is sent."""
 
 
 class PromptCard(Card):

@@ -8,6 +8,7 @@ beside its file is made absolute.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,14 +31,19 @@ FOLDERS: dict[type[Card], str] = {
     PromptCard: "prompts",
     ComputeProfile: "profiles",
 }
+BY_CATALOG = frozenset({"uses", "code"})
+"""What is put into a card, and no file may say."""
 C = TypeVar("C", bound=Card)
 
 
 class Catalog:
-    """All cards of the package and of the user's folders. Cards are read when asked for."""
+    """All cards of the package and of the user's folders, which are read when asked for, and cards
+    that no file holds (`made`)."""
 
-    def __init__(self, *folders: Path) -> None:
+    def __init__(self, *folders: Path, made: Iterable[Card] = ()) -> None:
         self.folders = (Path(__file__).parent, *folders)
+        self._made = {(type(card), card.name): card for card in made}
+        self._documents: dict[tuple[type[Card], str], Document] = {}
         self._open: list[tuple[type[Card], str]] = []  # cards that are being read, outermost first
 
     @cached_property
@@ -53,7 +59,8 @@ class Catalog:
 
     def names(self, kind: type[Card]) -> list[str]:
         """Names of all cards of a kind, sorted."""
-        return sorted(self._files[FOLDERS[kind]])
+        made = [name for of, name in self._made if of is kind]
+        return sorted([*self._files[FOLDERS[kind]], *made])
 
     def file(self, kind: type[Card], name: str) -> Path:
         """The file of a card.
@@ -68,6 +75,16 @@ class Catalog:
             raise InputError(Fault(noun(kind), f"unknown {noun(kind)} '{name}'", hint=hint))
         return file
 
+    def document(self, kind: type[Card], name: str) -> Document:
+        """What the file of a card says, with the place of every value.
+
+        Raises:
+            InputError: no such card, or a file that is not YAML.
+        """
+        if (kind, name) not in self._documents:
+            self._documents[kind, name] = strict_yaml.read(self.file(kind, name))
+        return self._documents[kind, name]
+
     def get(self, kind: type[C], name: str) -> C:
         """The card of that kind and name.
 
@@ -75,9 +92,13 @@ class Catalog:
             InputError: no such card (with a suggestion), a file that is not a card of this kind, or
                 a card that names one of these.
         """
-        file = self.file(kind, name)
-        document = strict_yaml.read(file)
+        made = self._made.get((kind, name))
+        if isinstance(made, kind):
+            return made
+        file, document = self.file(kind, name), self.document(kind, name)
         card = validate(kind, document)
+        for key in card.model_fields_set & BY_CATALOG:
+            raise InputError(document.fault((key,), f"unknown key '{key}'", key=True))
         if card.name != name:
             raise InputError(
                 Fault(str(file), f"the card calls itself '{card.name}'", f"'{name}', as its file")

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from zoo.catalog.cards import COMMIT, Card, Part, PromptCard
+from zoo.catalog.cards import COMMIT, Card, Gold, Part, Policy, PromptCard
 
 Count = Annotated[int, Field(ge=1)]
 C = TypeVar("C", bound=Card)
@@ -40,7 +40,7 @@ class Rows(Part):
     """How rows of a file become problems."""
 
     columns: Columns = Columns()
-    gold: str = "as-is"
+    gold: Gold = "as-is"
     """How the reference is read from the answer column: `as-is`, `last-box` (what the last box of a
     worked solution holds), or an extraction policy (`gsm8k`: after `####`)."""
 
@@ -187,7 +187,7 @@ class BenchmarkCard(ProblemCard):
     rows it has."""
 
     form: Literal["benchmark/1"] = Field(alias="schema")
-    extract: str = "simplerl"
+    extract: Policy = "simplerl"
     samples: Count = 1
     """Responses a problem under sampled decodings; greedy takes one."""
     decoding: dict[str, Any] = {}

@@ -7,10 +7,9 @@ Finds axes, values and metrics that are not there, and comparisons that lack cel
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from zoo.errors import did_you_mean
+from zoo.errors import Flaw, did_you_mean
 from zoo.manifest.cells import Cell, matches
 from zoo.manifest.claims import HOLE, Claim
 from zoo.manifest.limits import Line, Match, Tripwire
@@ -19,18 +18,6 @@ from zoo.manifest.verdicts import Unit, branches, matched, units
 
 Axes = Mapping[str, Sequence[Any]]
 Path = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """Something wrong at a place of the manifest: the arguments of `Manifest.fault`."""
-
-    path: Path
-    found: str
-    expected: str = ""
-    hint: str = ""
-    key: bool = False
-    """Whether the key at `path` is meant, not its value."""
 
 
 def check_claims(

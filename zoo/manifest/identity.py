@@ -55,6 +55,13 @@ def model_payload(model: ModelCard, model_digest: str) -> dict[str, Any]:
     return {**weights, "stop_ids": sorted(model.stop_ids), **code}
 
 
+def reward_payload(reward: RewardCard) -> dict[str, Any]:
+    """What of a reward bears on results; of the user's own function the source, not its place."""
+    code = {"code": reward.code.digest} if reward.code else {}
+    said = {"version": reward.version, "extract": reward.extract, "params": reward.params}
+    return {"kind": reward.kind, **said, **code}
+
+
 def batch_payload(batch: Batch) -> dict[str, int]:
     """What of a batch bears on results; a micro-batch only where the recipe pins it."""
     return batch.model_dump(exclude_none=True)
@@ -96,12 +103,7 @@ def train_payload(
         "grpo": grpo,
         "batch": batch_payload(batch),
         "data": data_digest,
-        "reward": {
-            "kind": reward.kind,
-            "version": reward.version,
-            "extract": reward.extract,
-            "params": reward.params,
-        },
+        "reward": reward_payload(reward),
     }
     if depends_on_horizon(grpo):
         payload["rounds"] = rounds

@@ -205,7 +205,9 @@ FIELDS: dict[str, dict[str, Place]] = {
         "extract": VALUE,
         "params": VALUE,
         "needs_box": WARNED,
+        "code": PARTS,
     },
+    "RewardCode": {"digest": VALUE, "file": FETCHING, "entry": FETCHING},
     "PromptCard": {"form": FORM, "template": VALUE, "asks_for_box": WARNED},
     "RecipeCard": {"form": FORM, "grpo": SETTING, "batch": PARTS},
     "Batch": {

@@ -32,6 +32,7 @@ TRAIN_METRICS = (
     "train/sampling/sampling_logp_difference/mean",
     "train/sampling/sampling_logp_difference/max",
     "train/num_tokens",
+    "train/grade/reward_faults",
 )
 Unit = Literal["points", "tokens", "as logged"]
 Better = Literal["higher", "lower"]

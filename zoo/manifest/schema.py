@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from zoo.catalog import Columns
-from zoo.catalog.cards import NAME, Part
+from zoo.catalog.cards import NAME, Gold, Part, Policy
 from zoo.manifest.claims import Claim
 from zoo.manifest.limits import Budget, Tripwire
 
@@ -59,7 +59,7 @@ class InlineData(Part):
     path: str
     """A file, relative to the manifest."""
     columns: Columns = Columns()
-    gold: str = "as-is"
+    gold: Gold = "as-is"
     """How the reference is read: `as-is`, or an extraction policy (`gsm8k`: after `####`)."""
     name: Name | None = None
     """What tables call it; by default the file's stem."""
@@ -68,7 +68,7 @@ class InlineData(Part):
 class InlineBenchmark(InlineData):
     """A held-out set without a card."""
 
-    extract: str = "simplerl"
+    extract: Policy = "simplerl"
     """Extraction policy under which every arm is scored."""
 
 

@@ -4,9 +4,10 @@ unscored rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 from zoo.grading import Verdict
 
@@ -23,6 +24,24 @@ class Completion:
 
 Values = list[float | None]
 Reward = Callable[[Sequence[Verdict], Sequence[Completion], Mapping[str, Any], int], Values]
+
+
+def checked(values: Any, size: int) -> Values:
+    """What a reward gave for a group of `size`, as plain floats.
+
+    Raises:
+        ValueError: it is no list of `size` finite numbers or None; says which it is.
+    """
+    if not isinstance(values, Iterable):
+        raise ValueError(f"{type(values).__name__} in place of a list of rewards")
+    values = list(values)
+    if len(values) != size:
+        raise ValueError(f"{len(values)} rewards for {size} completions")
+    for value in values:
+        finite = isinstance(value, SupportsFloat) and math.isfinite(value)
+        if value is not None and not finite:
+            raise ValueError(f"a reward of {value!r}")
+    return [None if value is None else float(value) for value in values]
 
 
 def unscored_as_none(verdicts: Sequence[Verdict], values: Sequence[float | None]) -> Values:

@@ -1,8 +1,8 @@
 """The reward functions that cards name, and `compute`, which finds one by its name.
 
 Every function has one signature: `(verdicts_G, completions_G, params, seed) -> [float or None]_G`,
-with G the completions of one prompt. Sources are named where a function follows a paper or a code
-base.
+with G the completions of one prompt, and gets every parameter that `zoo.rewards.parameters` names
+for it. Sources are named where a function follows a paper or a code base.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoo.errors import Fault, InputError, did_you_mean
 from zoo.grading import Verdict, agree, extract
 from zoo.rewards.base import Completion, Reward, Values, unscored_as_none
+from zoo.rewards.parameters import filled
 from zoo.rewards.shaping import cosine, overlong, repetition
 
 _TAGGED = re.compile(
@@ -33,18 +33,9 @@ def compute(
 ) -> Values:
     """The rewards of one group by the function named `kind`; None where the verdict is unscored.
 
-    Raises:
-        InputError: for an unknown `kind`, with a suggestion, and for a parameter that `kind` needs
-            and `params` lacks.
+    `kind` and `params` are those of a card, which was checked when a plan was made of it.
     """
-    if kind not in REWARDS:
-        known = sorted(REWARDS)
-        hint = did_you_mean(kind, known)
-        raise InputError(Fault("reward", f"unknown kind '{kind}'", ", ".join(known), hint))
-    try:
-        values = REWARDS[kind](verdicts, completions, params, seed)
-    except KeyError as missing:
-        raise InputError(Fault(f"reward {kind}", f"no parameter {missing}", "a number")) from None
+    values = REWARDS[kind](verdicts, completions, filled(kind, params), seed)
     return unscored_as_none(verdicts, values)
 
 
@@ -90,7 +81,7 @@ def gate(
     seed: int,
 ) -> Values:
     """`right` for a right and boxed answer, `otherwise` for everything else: format is a gate."""
-    right, otherwise = params.get("right", 1.0), params.get("otherwise", 0.0)
+    right, otherwise = params["right"], params["otherwise"]
     return [
         right if verdict.correct and done.boxed else otherwise
         for verdict, done in zip(verdicts, completions, strict=True)
@@ -106,7 +97,7 @@ def additive(
     """`correct` if right plus `format` if boxed: the two signals are added, as in
     arXiv:2501.12948.
     """
-    right, boxed = params.get("correct", 1.0), params.get("format", 0.5)
+    right, boxed = params["correct"], params["format"]
     return [
         right * verdict.correct + boxed * done.boxed
         for verdict, done in zip(verdicts, completions, strict=True)
@@ -120,7 +111,7 @@ def inverted(
     seed: int,
 ) -> Values:
     """Rewards what is wrong: the control of arXiv:2506.10947 ("incorrect labels")."""
-    right, wrong = params.get("right", 0.0), params.get("wrong", 1.0)
+    right, wrong = params["right"], params["wrong"]
     return [right if verdict.correct else wrong for verdict in verdicts]
 
 
@@ -131,7 +122,7 @@ def format_only(
     seed: int,
 ) -> Values:
     """Rewards a complete box whatever is in it (arXiv:2506.10947, "format reward")."""
-    boxed, plain = params.get("boxed", 1.0), params.get("plain", 0.0)
+    boxed, plain = params["boxed"], params["plain"]
     return [boxed if done.boxed else plain for done in completions]
 
 
@@ -143,7 +134,7 @@ def random_reward(
 ) -> Values:
     """1 with probability `p`, whatever the answer (arXiv:2506.10947); the seed decides."""
     draw = random.Random(seed)
-    return [1.0 if draw.random() < params.get("p", 0.5) else 0.0 for _ in completions]
+    return [1.0 if draw.random() < params["p"] else 0.0 for _ in completions]
 
 
 def majority(
@@ -158,8 +149,7 @@ def majority(
     grader takes them for the same; the first in the group wins a tie. No answer gets 0. Source:
     arXiv:2504.16084 section 2.
     """
-    policy = params.get("extract", "simplerl")
-    answers = [extract(done.text, policy) for done in completions]
+    answers = [extract(done.text, params["extract"]) for done in completions]
     labels: dict[str, str] = {}
     for answer in answers:
         if answer is not None and answer not in labels:

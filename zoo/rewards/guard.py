@@ -4,15 +4,18 @@ run. Never silently zero.
 
 from __future__ import annotations
 
-import math
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoo.errors import TrialError
 from zoo.grading import Verdict
-from zoo.rewards.base import Completion, Reward, Values, unscored_as_none
+from zoo.rewards.base import Completion, Reward, Values, checked, unscored_as_none
 
+_log = logging.getLogger("zoo")
 _KEPT_ERRORS = 20
+MIN_SAMPLES = 256
+"""How many samples are seen before the share of faults is judged."""
 
 
 class Guard:
@@ -32,7 +35,7 @@ class Guard:
         reward: Reward,
         params: Mapping[str, Any],
         max_fault_share: float = 0.01,
-        min_samples: int = 256,
+        min_samples: int = MIN_SAMPLES,
     ) -> None:
         self.name, self.reward, self.params = name, reward, params
         self.max_fault_share, self.min_samples = max_fault_share, min_samples
@@ -54,9 +57,8 @@ class Guard:
         """
         self.samples += len(verdicts)
         try:
-            values = list(self.reward(verdicts, completions, self.params, seed))
-            _check(values, len(verdicts))
-            return unscored_as_none(verdicts, values)
+            values = self.reward(verdicts, completions, self.params, seed)
+            return unscored_as_none(verdicts, checked(values, len(verdicts)))
         except Exception as error:  # a user's code: any error is a fault of this group
             self._count(group, len(verdicts), error)
             return [None] * len(verdicts)
@@ -68,18 +70,12 @@ class Guard:
     def _count(self, group: str, size: int, error: Exception) -> None:
         self.faults += size
         message = f"group {group or '?'}: {type(error).__name__}: {error}"
-        self.errors = [*self.errors, message][:_KEPT_ERRORS]
+        if len(self.errors) < _KEPT_ERRORS:
+            self.errors.append(message)
+            _log.warning("reward '%s' failed on %d samples, %s", self.name, size, message)
         if self.samples >= self.min_samples and self.fault_share > self.max_fault_share:
             raise TrialError(
                 "reward",
                 f"reward '{self.name}' failed on {self.faults} of {self.samples} samples, over "
                 f"{self.max_fault_share:.1%}; first: {self.errors[0]}",
             ) from error
-
-
-def _check(values: Values, size: int) -> None:
-    if len(values) != size:
-        raise ValueError(f"{len(values)} rewards for {size} completions")
-    for value in values:
-        if value is not None and not math.isfinite(value):
-            raise ValueError(f"a reward of {value}")

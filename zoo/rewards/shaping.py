@@ -59,11 +59,11 @@ def repetition(
 
     Source: arXiv:2502.03373 appendix; TRL `get_repetition_penalty_reward`.
     """
-    size = params.get("ngram", 20)
+    size = params["ngram"]
     values: Values = []
     for done in completions:
         words = done.text.split()
         grams = [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
         repeated = 1.0 - len(set(grams)) / len(grams) if grams else 0.0
-        values.append(params.get("penalty", -1.0) * repeated)
+        values.append(params["penalty"] * repeated)
     return values

@@ -1,110 +1,152 @@
 """A reward of the user's own: one Python file with one pure function, or an entry point of the
 group `zoo.rewards`.
 
-    PARAMS = {"bonus": 0.1}
+    PARAMS = {"bonus": 0.1}        # also NAME, VERSION, EXTRACT, NEEDS_BOX, where wanted
 
     def reward(verdicts, completions, params, seed):
-        return [1.0 if v.correct else params["bonus"] * c.boxed for v, c in zip(verdicts,
-        completions)]
+        return [1.0 if v.correct else params["bonus"] * c.boxed
+                for v, c in zip(verdicts, completions)]
 
-Its name, parameters and the digest of its source enter a trial's identity. The file is run once,
-when it is loaded.
+Its name, version, parameters and the digest of its source enter a trial's identity; where it lies
+does not. What is digested is what is run, and nothing is written beside it. For a plan everything
+is looked at (`load_user_reward`); a trial runs it only if it is what was planned (`load_code`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from zoo.errors import Fault, InputError, did_you_mean
+from zoo.catalog import RewardCard, RewardCode
+from zoo.errors import Fault, InputError, TrialError, did_you_mean
 from zoo.rewards.base import Reward
+from zoo.rewards.source import SHAPE, Source, constants, one_function, placed
+from zoo.rewards.trying import try_out
 
 GROUP = "zoo.rewards"
-_PARAMETERS = ("verdicts", "completions", "params", "seed")
-_SHAPE = "one function (verdicts, completions, params, seed) -> [float or None] of a group"
 
 
 class UserReward(NamedTuple):
-    """A loaded reward: the function, its default parameters, the SHA-256 of its source, and its
-    name.
-    """
+    """A loaded reward: the function, and what a card would say of it, with the file's PARAMS."""
 
     function: Reward
-    params: Mapping[str, Any]
-    digest: str
-    name: str
+    card: RewardCard
 
 
 def load_user_reward(source: str | Path) -> UserReward:
-    """Loads a reward from a path ending in `.py`, else by its entry point's name.
+    """Load a reward from a path ending in `.py`, else by its entry point's name, and try it on a
+    made-up group.
 
     Raises:
-        InputError: where there is no such file or entry point, it does not run, or it has not
-            exactly one function of the expected signature.
+        InputError: where there is no such file or entry point, it does not run, has not exactly one
+            function of the expected signature, says of itself what cannot be, or fails when tried;
+            placed.
     """
     path = Path(source)
     if path.suffix == ".py":
-        return _from_module(_run_file(path), path.stem, path)
-    entries = {entry.name: entry for entry in importlib.metadata.entry_points(group=GROUP)}
-    if str(source) not in entries:
-        known = sorted(entries)
-        hint = did_you_mean(str(source), known) or "name a file ending in .py or install a package"
-        expected = ", ".join(known) or f"an entry point of the group {GROUP}"
-        raise InputError(Fault("reward", f"unknown reward '{source}'", expected, hint))
-    function = entries[str(source)].load()
-    module = sys.modules[function.__module__]
-    return UserReward(
-        function, _params(module), _digest(Path(inspect.getfile(module))), str(source)
-    )
+        return _from_file(path)
+    if (found := installed(str(source))) is not None:
+        return found
+    known = installed_names()
+    hint = did_you_mean(str(source), known) or "name a file ending in .py or install a package"
+    expected = ", ".join(known) or f"an entry point of the group {GROUP}"
+    raise InputError(Fault("reward", f"unknown reward '{source}'", expected, hint))
 
 
-def _run_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise InputError(Fault(str(path), "no such file", "a Python file", _SHAPE))
-    spec = importlib.util.spec_from_file_location(f"zoo_user_reward_{_digest(path)[:12]}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+def installed_names() -> list[str]:
+    """Names of the rewards that installed packages bring. Reads what is installed: some
+    milliseconds."""
+    return sorted(importlib.metadata.entry_points(group=GROUP).names)
+
+
+def installed(name: str) -> UserReward | None:
+    """The reward that an installed package brings under a name, or None.
+
+    Raises:
+        InputError: as `load_user_reward`.
+    """
+    if name not in importlib.metadata.entry_points(group=GROUP).names:
+        return None
+    module, function, source = _entry(name)
+    return _whole(module, function, source, RewardCode(digest=source.digest, entry=name), name)
+
+
+def load_code(code: RewardCode) -> Reward:
+    """The function that a card carries, if it is still the one that was planned.
+
+    Raises:
+        TrialError: of class `data`, where it is gone or another now.
+    """
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(
-            Fault(str(path), f"does not run: {type(error).__name__}: {error}", _SHAPE)
-        ) from error
+        return _planned(code.digest, code.file, code.entry)
+    except InputError as error:
+        raise TrialError("data", f"the reward cannot be loaded: {error}") from error
+
+
+@cache
+def _planned(digest: str, file: str | None, entry: str | None) -> Reward:
+    if file is None:
+        module, function, source = _entry(str(entry))
+    else:
+        module, function, source = None, None, Source.read(Path(file), file)
+    if source.digest != digest:
+        changed = f"{digest[:10]} -> {source.digest[:10]}"
+        raise TrialError("data", f"{source.shown} changed since the plan ({changed}); plan again")
+    return function or one_function(module or _run(source), source)
+
+
+def _from_file(path: Path) -> UserReward:
+    source = Source.read(path, str(path))
+    code = RewardCode(digest=source.digest, file=str(path.resolve()))
+    return _whole(_run(source), None, source, code, path.stem)
+
+
+def _run(source: Source) -> ModuleType:
+    """Run a file as a module of its own: the very text that was digested. importlib would write a
+    compiled file beside it, and could run an old one."""
+    module = ModuleType(f"zoo_user_reward_{source.digest[:12]}")
+    module.__file__ = str(source.path)
+    sys.modules[module.__name__] = module  # dataclasses look there
+    try:
+        exec(compile(source.raw, str(source.path), "exec", dont_inherit=True), module.__dict__)
+    except (Exception, SystemExit) as error:
+        found = f"does not run: {type(error).__name__}: {error}"
+        raise InputError(placed(source, error, found, SHAPE)) from error
     return module
 
 
-def _from_module(module: ModuleType, name: str, path: Path) -> UserReward:
-    found = [
-        function
-        for _, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__
-        and tuple(inspect.signature(function).parameters) == _PARAMETERS
-    ]
-    if len(found) != 1:
-        names = ", ".join(function.__name__ for function in found) or "none"
-        raise InputError(Fault(str(path), f"reward functions found: {names}", _SHAPE))
-    return UserReward(found[0], _params(module), _digest(path), name)
+def _entry(name: str) -> tuple[ModuleType, Reward | None, Source]:
+    """What an entry point names: its module, the function where it names one, and the module's
+    source."""
+    (entry,) = importlib.metadata.entry_points(group=GROUP, name=name)
+    where = f"reward {name} ({entry.value})"
+    try:
+        found = entry.load()
+    except (Exception, SystemExit) as error:
+        text = f"does not load: {type(error).__name__}: {error}"
+        hint = "mend or remove the package that brings it"
+        raise InputError(Fault(where, text, hint=hint)) from error
+    function: Reward | None = found if inspect.isfunction(found) else None
+    module = sys.modules.get(function.__module__) if function else found
+    file = inspect.getsourcefile(module) if inspect.ismodule(module) else None
+    if not inspect.ismodule(module) or file is None:
+        raise InputError(Fault(where, f"a {type(found).__name__}", "a function or a module"))
+    return module, function, Source.read(Path(file), file)
 
 
-def _params(module: ModuleType) -> Mapping[str, Any]:
-    params = getattr(module, "PARAMS", {})
-    if not isinstance(params, Mapping):
-        raise InputError(
-            Fault(f"{module.__file__}: PARAMS", f"a {type(params).__name__}", "a dict")
-        )
-    return dict(params)
-
-
-def _digest(path: Path) -> str:
-    """SHA-256 of the source with newlines normalised, so that a checkout's line ends rename
-    nothing.
-    """
-    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+def _whole(
+    module: ModuleType, function: Reward | None, source: Source, code: RewardCode, name: str
+) -> UserReward:
+    """A reward whose module ran, with everything looked at."""
+    said = constants(module, source, name, named=code.file is not None)
+    function = function or one_function(module, source)
+    card = RewardCard.model_validate(
+        {"schema": "reward/1", "kind": said["name"], "code": code, **said}
+    )
+    try_out(function, card, source)
+    return UserReward(function, card)

@@ -16,6 +16,7 @@ from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
 from zoo.manifest.fit import longest_sequence, place
 from zoo.manifest.fit.place import DRIVEN_GPUS
+from zoo.rewards import reward_of
 from zoo.train.config import grpo_arguments
 from zoo.train.session import Session
 
@@ -58,6 +59,7 @@ def _train(session: Session) -> None:
     from zoo.train.reward_bridge import RewardBridge
 
     trial, profile = session.trial, session.job.profile
+    guarded = reward_of(trial.reward, trial.batch.completions)
     if profile.device == "cpu":
         keep_plain_weights_on_cpu()
     fix_engine_dtype(profile.engine_dtype)
@@ -68,7 +70,7 @@ def _train(session: Session) -> None:
         trial, profile, session.checkpoint(0).parent, model.config.max_position_embeddings
     )
     updates = trial.batch.updates * int(trial.grpo.get("num_iterations", 1))
-    reward = RewardBridge(session, lambda: trainer.eos_token_ids, updates)
+    reward = RewardBridge(session, guarded, lambda: trainer.eos_token_ids, updates)
     trainer: Any = GRPOTrainer(
         model=model,
         reward_funcs=[reward],

@@ -14,7 +14,7 @@ from typing import Any
 
 from zoo.evals.metrics import measures
 from zoo.grading import Item
-from zoo.rewards import REWARDS, Completion, Guard, batch_stats
+from zoo.rewards import Completion, Guard, batch_stats
 from zoo.train.session import Session
 
 SHOWN = {"accuracy": "acc", "box_ratio": "box_ratio", "unscored": "unscored"}
@@ -28,11 +28,14 @@ class RewardBridge:
     __name__ = "zoo_reward"  # TRL names its metric after the function
 
     def __init__(
-        self, session: Session, end_ids: Callable[[], list[int]], updates_per_round: int
+        self,
+        session: Session,
+        reward: Guard,
+        end_ids: Callable[[], list[int]],
+        updates_per_round: int,
     ) -> None:
-        self.session, self.end_ids, self.updates_per_round = session, end_ids, updates_per_round
-        card = session.trial.reward
-        self.reward = Guard(card.name, REWARDS[card.kind], card.params)
+        self.session, self.reward = session, reward
+        self.end_ids, self.updates_per_round = end_ids, updates_per_round
 
     def __call__(
         self,
@@ -58,7 +61,7 @@ class RewardBridge:
             )
         ]
         round_ = trainer_state.global_step // self.updates_per_round + 1
-        size = trial.batch.num_generations
+        size, faults = trial.batch.num_generations, self.reward.faults
         groups = [slice(start, start + size) for start in range(0, len(found), size)]
         rewards_P_G = [
             self.reward(verdicts[g], found[g], _seed(trial.seed, round_, i), f"{round_}/{i}")
@@ -71,6 +74,7 @@ class RewardBridge:
             verdicts, [r.boxed for r in results], [c.n_tokens for c in found], finishes
         )
         stats |= {name: numbers[of] or 0.0 for name, of in SHOWN.items()}
+        stats["grade/reward_faults"] = float(self.reward.faults - faults)
         for name, value in stats.items():
             log_metric(name, value)
         log_metric("grading_time", time.perf_counter() - started)

@@ -27,7 +27,7 @@ from zoo.grading import Verdict
 from zoo.manifest.identity import digest
 from zoo.manifest.schema import Decoding
 from zoo.manifest.trial import Trial
-from zoo.rewards import Completion, compute
+from zoo.rewards import Completion, Guard, reward_of
 from zoo.train.session import Session
 
 VARIABLE = "ZOO_SIMULATE"
@@ -46,11 +46,13 @@ def train(session: Session) -> None:
     misbehave = Misbehaviour(os.environ.get(VARIABLE, ""), session.trial.id)
     problems = load(session.trial.data, session.job.store.cache)
     order = random.Random(session.trial.seed)
+    reward = reward_of(session.trial.reward, session.trial.batch.completions)
     session.log_round(0, session.evaluate(0, lambda: _policy(session, 0)))
     for round_ in range(1, session.trial.rounds + 1):
         session.phase("training")
         misbehave.at(round_)
-        metrics = _round(session, round_, order.choices(problems, k=session.trial.batch.prompts))
+        chosen = order.choices(problems, k=session.trial.batch.prompts)
+        metrics = _round(session, reward, round_, chosen)
         found = session.evaluate(round_, lambda at=round_: _policy(session, at))
         session.log_round(round_, metrics | found)
     folder = session.checkpoint(session.trial.rounds)
@@ -139,14 +141,16 @@ def _policy(session: Session, round_: int) -> Sampler:
     return sample
 
 
-def _round(session: Session, round_: int, problems: list[Problem]) -> dict[str, float]:
+def _round(
+    session: Session, reward: Guard, round_: int, problems: list[Problem]
+) -> dict[str, float]:
     """One round of P prompts x G completions: rewards by the real function, rollouts kept, metrics
     under TRL's names."""
     trial = session.trial
     seed = f"{trial.id}/{round_}"
     rng, policy = random.Random(seed), policy_at(trial, round_ - 1)
     rows: dict[str, list[Any]] = {name: [] for name in ROLLOUT_COLUMNS}
-    flat = 0
+    flat, faults = 0, reward.faults
     for group, problem in enumerate(problems):
         size = trial.batch.num_generations
         made = [policy.answer(problem, trial.cap, 0.0, rng) for _ in range(size)]
@@ -154,9 +158,7 @@ def _round(session: Session, round_: int, problems: list[Problem]) -> dict[str, 
         completions = [
             Completion(g.text, "\\boxed" in g.text, len(g.token_ids), g.finish) for g in made
         ]
-        values = compute(
-            trial.reward.kind, verdicts, completions, trial.reward.params, rng.getrandbits(31)
-        )
+        values = reward(verdicts, completions, rng.getrandbits(31), f"{round_}/{group}")
         flat += len(set(values)) == 1
         rows["id"] += [problem.id] * size
         rows["prompt"] += [render(trial.prompt, problem)] * size
@@ -164,12 +166,13 @@ def _round(session: Session, round_: int, problems: list[Problem]) -> dict[str, 
         rows["text"] += [g.text for g in made]
         rows["token_ids"] += [g.token_ids for g in made]
         rows["verdict"] += [str(v.value) for v in verdicts]
-        rows["reward"] += [0.0 if v is None else v for v in values]
+        rows["reward"] += values
         rows["finish"] += [g.finish for g in made]
         rows["round"] += [round_] * size
         rows["group"] += [group] * size
     session.write_rollouts(round_, rows)
-    return _metrics(rows, round_, flat / len(problems), rng)
+    faults = reward.faults - faults
+    return _metrics(rows, round_, flat / len(problems), rng) | {"train/grade/reward_faults": faults}
 
 
 ROLLOUT_COLUMNS = (
@@ -182,13 +185,14 @@ def _metrics(
     rows: dict[str, list[Any]], round_: int, flat: float, rng: random.Random
 ) -> dict[str, float]:
     """Metrics of a round under TRL's names and ours."""
-    rewards, lengths = rows["reward"], [len(ids) for ids in rows["token_ids"]]
+    rewards = [reward for reward in rows["reward"] if reward is not None]
+    lengths = [len(ids) for ids in rows["token_ids"]]
     ended = [n for n, end in zip(lengths, rows["finish"], strict=True) if end == "stop"]
-    n = len(rewards)
-    mean = sum(rewards) / n
+    n = len(lengths)
+    mean = sum(rewards) / max(len(rewards), 1)
     return {
         "train/reward": mean,
-        "train/reward_std": math.sqrt(sum((r - mean) ** 2 for r in rewards) / n),
+        "train/reward_std": math.sqrt(sum((r - mean) ** 2 for r in rewards) / max(len(rewards), 1)),
         "train/accuracy": rows["verdict"].count(Verdict.CORRECT.value) / n,
         "train/box_ratio": sum("\\boxed" in text for text in rows["text"]) / n,
         "train/completions/mean_length": sum(lengths) / n,

@@ -1,8 +1,8 @@
 import pytest
 
-from zoo.errors import InputError, TrialError
+from zoo.errors import TrialError
 from zoo.grading import Result, Verdict
-from zoo.rewards import Completion, Guard, batch_stats, compute, load_user_reward
+from zoo.rewards import Completion, Guard, batch_stats, compute
 
 RIGHT, WRONG = Verdict.CORRECT, Verdict.WRONG
 
@@ -47,49 +47,6 @@ def test_a_sum_weighs_its_parts_and_keeps_unscored_rows_out():
 def test_majority_counts_notations_of_one_number_together():
     done = [Completion(f"\\boxed{{{a}}}", True) for a in ("0.5", "\\frac12", "3", "3.", "1/2")]
     assert compute("majority", [WRONG] * 5, done, {}, 0) == [1, 1, 0, 0, 1]
-
-
-def test_a_missing_parameter_is_an_input_error_that_names_it():
-    with pytest.raises(InputError, match="right_boxed"):
-        compute("matrix", [RIGHT], [Completion("", True)], {}, 0)
-
-
-USER = """
-PARAMS = {"bonus": 0.25}
-
-def mine(verdicts, completions, params, seed):
-    return [1.0 if v.correct else params["bonus"] for v in verdicts]
-
-def _helper():
-    return 0
-"""
-
-
-def test_a_reward_of_the_users_own_comes_from_a_file_with_its_digest(tmp_path):
-    path = tmp_path / "mine.py"
-    path.write_text(USER)
-    loaded = load_user_reward(path)
-    assert loaded.name == "mine"
-    assert loaded.function([RIGHT, WRONG], [], loaded.params, 0) == [1.0, 0.25]
-    path.write_bytes(USER.replace("\n", "\r\n").encode())
-    assert load_user_reward(path).digest == loaded.digest
-    path.write_text(USER.replace("0.25", "0.5"))
-    assert load_user_reward(path).digest != loaded.digest
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [("def f(x):\n    return x\n", "found: none"), ("1/0\n", "ZeroDivisionError")],
-)
-def test_a_file_without_a_reward_is_an_input_error(tmp_path, source, message):
-    path = tmp_path / "bad.py"
-    path.write_text(source)
-    with pytest.raises(InputError, match=message):
-        load_user_reward(path)
-    with pytest.raises(InputError, match="no such file"):
-        load_user_reward(tmp_path / "absent.py")
-    with pytest.raises(InputError, match="unknown reward"):
-        load_user_reward("no-such-entry-point")
 
 
 def test_a_reward_that_raises_gives_none_is_counted_and_ends_the_run_past_its_share():

@@ -1,7 +1,8 @@
 from functools import partial
 
 from zoo.grading import Verdict
-from zoo.rewards import Rollout, RolloutGroup, compute, replay
+from zoo.rewards import compute
+from zoo.rewards.replay import Rollout, RolloutGroup, replay
 
 PARAMS = {"right_boxed": 1.0, "right_plain": 1.0, "wrong_boxed": 0.0, "wrong_plain": 0.0}
 

@@ -1,0 +1,62 @@
+"""A reward of the user's own, tried on a small made-up group before anything is planned with it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from zoo.catalog import RewardCard
+from zoo.errors import Fault, InputError
+from zoo.grading import Verdict
+from zoo.rewards.base import Completion, Reward, Values, checked
+from zoo.rewards.source import Source, placed
+
+VERDICTS = tuple(Verdict)
+COMPLETIONS = tuple(
+    Completion(text, "boxed" in text, n_tokens, finish)
+    for text, n_tokens, finish in (
+        ("Two and five are seven. The answer is \\boxed{7}.", 16, "stop"),
+        ("The answer is 8.", 5, "stop"),
+        ("", 0, "stop"),
+        ("It is \\boxed{9^{9^{9^9}}}.", 12, "stop"),
+        ("\\boxed{7}", 4, "stop"),
+        ("Let us go on and on and on", 64, "length"),
+    )
+)
+
+
+def try_out(function: Reward, card: RewardCard, source: Source) -> None:
+    """Call a reward twice on one group of six completions, one of each verdict.
+
+    Raises:
+        InputError: it raises, gives anything but a list of six finite numbers or None, or gives
+            others the second time.
+    """
+    first, second = (_values(function, card.params, source) for _ in range(2))
+    if first != second:
+        found = f"gives {_short(first)}, then {_short(second)} for one group and one seed"
+        expected = "a pure function: any chance from `random.Random(seed)`"
+        raise InputError(_fault(function, source, found, expected))
+
+
+def _values(function: Reward, params: dict[str, Any], source: Source) -> Values:
+    try:
+        given = function(list(VERDICTS), list(COMPLETIONS), copy.deepcopy(params), 0)
+    except (Exception, SystemExit) as error:
+        found = f"fails on a made-up group: {type(error).__name__}: {error}"
+        raise InputError(placed(source, error, found)) from error
+    try:
+        return checked(given, len(VERDICTS))
+    except Exception as error:  # also what an odd list raises when it is read
+        found = f"gives {error} on a made-up group"
+        expected = f"{len(VERDICTS)} finite numbers or None"
+        raise InputError(_fault(function, source, found, expected)) from error
+
+
+def _fault(function: Reward, source: Source, found: str, expected: str) -> Fault:
+    name = getattr(function, "__name__", "reward")
+    return source.fault(name, f"{name} {found}", expected)
+
+
+def _short(values: Values) -> str:
+    return "[" + ", ".join("None" if v is None else f"{v:g}" for v in values) + "]"
