@@ -62,6 +62,10 @@ class Catalog:
         made = [name for of, name in self._made if of is kind]
         return sorted([*self._files[FOLDERS[kind]], *made])
 
+    def made(self, kind: type[Card], name: str) -> bool:
+        """Whether it is one of the cards that no file holds."""
+        return (kind, name) in self._made
+
     def file(self, kind: type[Card], name: str) -> Path:
         """The file of a card.
 
@@ -92,9 +96,8 @@ class Catalog:
             InputError: no such card (with a suggestion), a file that is not a card of this kind, or
                 a card that names one of these.
         """
-        made = self._made.get((kind, name))
-        if isinstance(made, kind):
-            return made
+        if isinstance(found := self._made.get((kind, name)), kind):
+            return found
         file, document = self.file(kind, name), self.document(kind, name)
         card = validate(kind, document)
         for key in card.model_fields_set & BY_CATALOG:

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog import Catalog, ComputeProfile
+from zoo.catalog import Catalog, ComputeProfile, RewardCard
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean, listed
 from zoo.manifest import lock, rehearsal
@@ -36,11 +36,13 @@ class Words:
     sets: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     rehearse: bool = False
+    rewards: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The same words again, for a command that is suggested."""
         said = ["--rehearse"] if self.rehearse else []
-        for option, values in (("set", self.sets), ("only", self.only), ("cards", self.cards)):
+        options = {"set": self.sets, "only": self.only, "cards": self.cards}
+        for option, values in (options | {"reward": self.rewards}).items():
             said += [f"--{option} {shlex.quote(value)}" for value in values]
         return "".join(f" {word}" for word in said)
 
@@ -86,11 +88,11 @@ def plan(
     Args:
         thorough: read big files that nobody read before, for their digests; else they are
             `unpinned`.
-        started: mean the sweep as it last started: `--set` and `--cards` are those of that start
-            where `words` have none.
+        started: mean the sweep as it last started: `--set`, `--cards` and `--reward` are those of
+            that start where `words` have none.
 
     Raises:
-        InputError: no such manifest, or faults in it.
+        InputError: no such manifest, or faults in it or in what it names.
         StateError: a lock that cannot be read.
     """
     words, store = words or Words(), Store()
@@ -98,9 +100,10 @@ def plan(
     path = find(name, store)
     words = _as_started(words, path, store) if started else words
     manifest = read(path, words.sets)
-    catalog = catalog_of(words.cards)
+    catalog = catalog_of(words.cards, words.rewards)
     resolver = LocalResolver(store.cache, light=not thorough)
     trials = expand(manifest, catalog, resolver)
+    _must_be_used(words.rewards, trials)
     if words.rehearse:  # what is rehearsed must be right as a whole, too
         manifest = rehearsal.of(manifest)
         trials = expand(manifest, catalog, resolver)
@@ -121,16 +124,28 @@ def plan(
 
 
 def _as_started(words: Words, path: Path, store: Store) -> Words:
-    """The words, with `--set` and `--cards` of the sweep's last start where there are none."""
+    """The words, with `--set`, `--cards` and `--reward` of the sweep's last start where there are
+    none."""
     name = path.stem + (rehearsal.SUFFIX if words.rehearse else "")
     told = _last_start(store, name)
     if told is None or Path(told["manifest"]) != path.resolve():
         return words
-    cards = words.cards or tuple(told.get("cards", ()))
-    if gone := [folder for folder in cards if not words.cards and not Path(folder).is_dir()]:
-        found, hint = f"it started with --cards {gone[0]}, which is gone", "give --cards DIR anew"
-        raise InputError(Fault(f"sweep {name}", found, hint=hint))
-    return replace(words, sets=words.sets or tuple(told.get("sets", ())), cards=cards)
+    gone: list[Fault] = []
+
+    def last(said: tuple[str, ...], key: str, option: str, value: str) -> tuple[str, ...]:
+        before = () if said else tuple(told.get(key, ()))
+        for path in before:
+            if not Path(path).exists():
+                found = f"it started with {option} {path}, which is gone"
+                gone.append(Fault(f"sweep {name}", found, hint=f"give {option} {value} anew"))
+        return said or before
+
+    cards = last(words.cards, "cards", "--cards", "DIR")
+    rewards = last(words.rewards, "rewards", "--reward", "FILE.py")
+    if gone:
+        raise InputError(gone)
+    sets = words.sets or tuple(told.get("sets", ()))
+    return replace(words, sets=sets, cards=cards, rewards=rewards)
 
 
 def _last_start(store: Store, name: str) -> dict[str, Any] | None:
@@ -232,17 +247,58 @@ def _is_rehearsal(name: str) -> bool:
     return name.endswith(rehearsal.SUFFIX) and not _is_path(name)
 
 
-def catalog_of(cards: tuple[str, ...]) -> Catalog:
-    """The package's cards, then `./cards`, then the folders named.
+def catalog_of(cards: tuple[str, ...], rewards: tuple[str, ...] = ()) -> Catalog:
+    """The package's cards, then `./cards`, then the folders named; and the rewards of these files.
 
     Raises:
-        InputError: a folder that is not there.
+        InputError: a folder that is not there; a reward that cannot be used, or whose name is
+            taken.
     """
     for folder in cards:
         if not Path(folder).is_dir():
             raise InputError(Fault("--cards", f"no folder '{folder}'"))
     own = [Path("cards")] if Path("cards").is_dir() else []
-    return Catalog(*own, *map(Path, cards))
+    folders = (*own, *map(Path, cards))
+    catalog = Catalog(*folders)
+    return Catalog(*folders, made=_rewards(rewards, catalog)) if rewards else catalog
+
+
+def _rewards(files: tuple[str, ...], catalog: Catalog) -> list[RewardCard]:
+    """The cards of reward files; a name that something else has is refused, as either could be
+    meant."""
+    from zoo.rewards import load_user_reward
+
+    found: dict[str, RewardCard] = {}
+    faults: list[Fault] = []
+    for file in dict.fromkeys(files):
+        try:
+            if Path(file).suffix != ".py":
+                raise InputError(
+                    Fault(f"--reward {file}", "no Python file", "a file ending in .py")
+                )
+            card = load_user_reward(file).card
+        except InputError as error:
+            faults += error.faults
+            continue
+        taken = "another --reward" if card.name in found else ""
+        if card.name in catalog.names(RewardCard):
+            taken = str(catalog.file(RewardCard, card.name))
+        if taken:
+            wrong = f"the name '{card.name}' is taken by {taken}"
+            faults.append(Fault(file, wrong, hint='say `NAME = "..."` in it'))
+        found[card.name] = card
+    if faults:
+        raise InputError(faults)
+    return list(found.values())
+
+
+def _must_be_used(files: tuple[str, ...], trials: list[Trial]) -> None:
+    """Refuse a reward file that no cell has: its author believes that it runs."""
+    used = {trial.reward.code.file for trial in trials if trial.reward.code}
+    for file in files:
+        if str(Path(file).resolve()) not in used:
+            hint = "name it on the reward axis, or with --set 'grid.reward=[...]'"
+            raise InputError(Fault(f"--reward {file}", "no cell has this reward", hint=hint))
 
 
 def sweeps_root() -> Path:

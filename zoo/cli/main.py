@@ -31,6 +31,9 @@ set_option = click.option(
 only_option = click.option(
     "--only", multiple=True, metavar="AXIS=PATTERN", help="Only these trials, e.g. 'model=qwen*'."
 )
+reward_option = click.option(
+    "--reward", "rewards", multiple=True, metavar="FILE.py", help="A reward function of your own."
+)
 rehearse_option = click.option(
     "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."
 )
@@ -46,13 +49,14 @@ def which_plan(command: Callable[..., int]) -> Callable[..., int]:
         sets: tuple[str, ...],
         only: tuple[str, ...],
         rehearse: bool,
+        rewards: tuple[str, ...],
         **more: Any,
     ) -> int:
         from zoo.cli.context import Words
 
-        return command(*words, words=Words(cards, sets, only, rehearse), **more)
+        return command(*words, words=Words(cards, sets, only, rehearse, rewards), **more)
 
-    return set_option(only_option(rehearse_option(cards_option(run))))
+    return set_option(only_option(rehearse_option(cards_option(reward_option(run)))))
 
 
 @click.group(context_settings=CONTEXT)
@@ -61,8 +65,8 @@ def cli() -> None:
     """Zero-RL studies from one YAML manifest: plan, sweep, compare.
 
     MANIFEST and NAME are a file, or the name of one in ./experiments. NAME means its sweep as it
-    last started, with its --set and --cards; NAME.rehearsal is the rehearsal. Runs are kept in
-    ./runs (ZOO_RUNS moves it), reports in ./sweeps (ZOO_SWEEPS).
+    last started, with its --set, --cards and --reward; NAME.rehearsal is the rehearsal. Runs are
+    kept in ./runs (ZOO_RUNS moves it), reports in ./sweeps (ZOO_SWEEPS).
     """
 
 

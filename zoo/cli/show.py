@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from zoo.catalog import DataCard, ModelCard
-from zoo.cli.context import Plan, Words, as_json, one_trial, plan
+from zoo.cli.context import Plan, Words, as_json, one_trial, plan, shown
 from zoo.manifest.expand import Expansion
 from zoo.manifest.trial import Trial
 
@@ -76,9 +77,14 @@ def _trained(trial: Trial, told: _Origins) -> list[Row]:
     if trial.trainer == "external":
         return [(cap, trial.cap, told.setting(cap))]
     rows: list[Row] = [("data.digest", trial.data_digest, told.card(trial.data))]
+    code, origin = trial.reward.code, f"card {trial.reward.name}"
+    if code is not None:
+        where = shown(Path(code.file)) if code.file else f"installed, entry point {code.entry}"
+        rows.append(("reward.code", f"SHA-256 {code.digest[:16]}", where))
+        if trial.reward.name == trial.reward.kind:
+            origin = where
     for field in ("kind", "version", "extract", "params"):
-        value = getattr(trial.reward, field)
-        rows.append((f"reward.{field}", value, f"card {trial.reward.name}"))
+        rows.append((f"reward.{field}", getattr(trial.reward, field), origin))
     values = {f"batch.{name}": value for name, value in trial.batch.model_dump().items()}
     values |= {f"grpo.{name}": trial.grpo[name] for name in sorted(trial.grpo)}
     return rows + [(name, value, told.setting(name)) for name, value in values.items()]

@@ -59,6 +59,7 @@ def run(name: str, words: Words, how: How) -> int:
         tuple(made.trials),
         made.words.sets,
         made.words.cards,
+        made.words.rewards,
     )
     status = driver.run(
         sweep,

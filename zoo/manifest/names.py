@@ -19,12 +19,14 @@ from zoo.catalog import (
     LocalSource,
     ModelCard,
     PromptCard,
+    RewardCard,
 )
 from zoo.catalog.cards import COMMIT
 from zoo.catalog.strict_yaml import KeyPath
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.manifest import identity
 from zoo.manifest.load import Manifest
+from zoo.manifest.reward_cards import reward_card
 from zoo.manifest.schema import InlineData, InlineModel
 
 C = TypeVar("C", bound=Card)
@@ -112,10 +114,10 @@ class Names:
         """The named card, or None and a fault at `path`."""
         if (kind, name) not in self._cards:
             try:
-                found = self.catalog.get(kind, name)
+                found = self._found(kind, name)
             except InputError as error:
                 for fault in error.faults:
-                    if Path(fault.place.partition(":")[0]).suffix == ".yaml":
+                    if Path(fault.place.partition(":")[0]).suffix in (".yaml", ".py"):
                         self.faults.append(fault)  # the card itself is wrong, at a place of its own
                     else:
                         self.fault(path, fault.found, fault.expected, fault.hint)
@@ -123,6 +125,11 @@ class Names:
             is_model = isinstance(found, ModelCard)
             self._cards[kind, name] = self.resolver.described(found) if is_model else found
         return self.known(kind, name)
+
+    def _found(self, kind: type[C], name: str) -> Card:
+        if kind is RewardCard:
+            return reward_card(self.catalog, name)
+        return self.catalog.get(kind, name)
 
     def known(self, kind: type[C], name: str) -> C:
         """A card that `card` or a card in place has brought in before."""

@@ -14,6 +14,7 @@ from zoo.errors import listed
 from zoo.manifest.identity import UNPINNED
 from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.trial import Evaluation, Trial
+from zoo.rewards.parameters import KINDS
 
 PROMPT_TOKENS = 1024
 """Room for a prompt, in tokens (the study: train_grpo_math_tune_ray.sh:L25; its engine asserts that
@@ -28,6 +29,7 @@ def card_warnings(trials: Sequence[Trial]) -> list[PlanWarning]:
         *_seeds(groups, seeds),
         *_data(groups),
         *_lengths(groups),
+        *_reward_caps(groups),
         *_boxes(groups, seeds),
     ]
 
@@ -215,6 +217,41 @@ def _lengths(groups: list[_Group]) -> list[PlanWarning]:
             for (_, decoding, tokens), same in measuring.items()
         ),
     ]
+
+
+def _reward_caps(groups: list[_Group]) -> list[PlanWarning]:
+    """Rewards of length that count up to another cap than the one at which responses are cut. A
+    rehearsal's stand-ins are cut much sooner, and nothing is concluded from them."""
+    found: dict[tuple[str, int], list[_Group]] = {}
+    for group in groups:
+        trial = group.first
+        if group.external or trial.rehearsal or trial.reward.code:
+            continue
+        for cap in sorted(_caps(trial.reward.kind, trial.reward.params) - {trial.cap}):
+            found.setdefault((trial.reward.name, cap), []).append(group)
+    return [
+        PlanWarning("reward-cap", _other_cap(reward, cap, same), _count(same))
+        for (reward, cap), same in found.items()
+    ]
+
+
+def _caps(kind: str, params: dict[str, Any]) -> set[int]:
+    """The caps that a reward, or a part of it, counts up to."""
+    if kind == "sum":
+        parts = [_caps(part["kind"], part.get("params", {})) for part in params["parts"]]
+        return set().union(*parts)
+    return {params["cap"]} if "cap" in KINDS[kind] else set()
+
+
+def _other_cap(reward: str, cap: int, same: list[_Group]) -> str:
+    cuts = sorted({group.first.cap for group in same})
+    told = listed(f"{cut:,}" for cut in cuts)
+    why = "so no response gets that far" if cap > cuts[-1] else "so longer ones count as that long"
+    return (
+        f"reward {reward} counts lengths up to {cap:,} tokens and responses of "
+        f"{listed(dict.fromkeys(g.first.model.name for g in same))} are cut at {told}, {why}; take "
+        "a card with their cap, or set grpo.max_completion_length"
+    )
 
 
 def _too_long(what: str, same: list[_Group]) -> str:

@@ -63,6 +63,8 @@ class Sweep:
     """`--set` of the command line, as it was typed."""
     cards: tuple[str, ...] = ()
     """Folders of cards that it named."""
+    rewards: tuple[str, ...] = ()
+    """Files of rewards that it named."""
 
     @property
     def name(self) -> str:
@@ -272,6 +274,7 @@ def _driver_lock(sweep: Sweep) -> Iterator[None]:
                 "profile": sweep.profile.name,
                 "sets": sweep.sets,
                 "cards": [str(Path(folder).resolve()) for folder in sweep.cards],
+                "rewards": [str(Path(file).resolve()) for file in sweep.rewards],
             },
         )
         yield

@@ -88,6 +88,18 @@ def load_code(code: RewardCode) -> Reward:
         raise TrialError("data", f"the reward cannot be loaded: {error}") from error
 
 
+def try_card(card: RewardCard) -> None:
+    """Try a user's reward with the parameters of a card.
+
+    Raises:
+        InputError: it fails with them; placed in its source.
+    """
+    assert card.code is not None
+    file = card.code.file
+    source = _entry(str(card.code.entry))[2] if file is None else Source.read(Path(file), file)
+    try_out(load_code(card.code), card, source)
+
+
 @cache
 def _planned(digest: str, file: str | None, entry: str | None) -> Reward:
     if file is None:
