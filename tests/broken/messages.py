@@ -1,5 +1,6 @@
 """The broken manifests beside this file, and the message that `zoo plan` gives each of them.
 
+A folder of a manifest's own name holds the cards and reward files that it is planned with.
 `expected.json` holds every message whole, and whether a JSON Schema can see the fault; `README.md`
 shows them to people. After a message was meant to change, write both again and read the diff:
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -28,6 +30,7 @@ from zoo.manifest import json_schema
 HERE = Path(__file__).parent
 EXPECTED, README = HERE / "expected.json", HERE / "README.md"
 CASES = sorted((HERE / "manifests").glob("*.yaml"))
+PLACE = re.compile(r"(zoo: )?[-\w./]+\.(yaml|py)(:\d+:\d+)?: ")
 HEAD = """# {n} broken manifests, and what `zoo plan` says of each
 
 Written by `python -m tests.broken.messages`; a test compares every message whole. The exit status
@@ -49,9 +52,18 @@ class Told:
     seen_by_schema: bool
 
 
-def tell(case: Path, folder: Path) -> tuple[int, str]:
-    """Exit status and message of `zoo plan` on a copy of a case, run in `folder`."""
+def laid(case: Path, folder: Path) -> list[Path]:
+    """Copy a case into `folder`; returns everything that is there then."""
     shutil.copy(case, folder)
+    if case.with_suffix("").is_dir():
+        shutil.copytree(case.with_suffix(""), folder, dirs_exist_ok=True)
+    return sorted(folder.rglob("*"))
+
+
+def tell(case: Path, folder: Path) -> tuple[int, str]:
+    """Exit status and message of `zoo plan` on a case that was laid into `folder`."""
+    files = sorted(file.name for file in folder.glob("*.py"))
+    words = [word for file in files for word in ("--reward", file)]
     told = io.StringIO()
     with (
         chdir(folder),
@@ -59,7 +71,7 @@ def tell(case: Path, folder: Path) -> tuple[int, str]:
         redirect_stderr(told),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(sys, "argv", ["zoo", "plan", case.name])
+        patch.setattr(sys, "argv", ["zoo", "plan", case.name, *words])
         with pytest.raises(SystemExit) as ended:
             cli.main()
     assert isinstance(ended.value.code, int)
@@ -103,10 +115,11 @@ def main() -> None:
     rows = {}
     for case in CASES:
         with tempfile.TemporaryDirectory() as folder:
+            laid(case, Path(folder))
             status, message = tell(case, Path(folder))
         lines = message.splitlines()
         assert status == 2, f"{case.name} ended with {status}:\n{message}"
-        faults = sum(f"{case.name}:" in line for line in lines)
+        faults = sum(PLACE.match(line) is not None for line in lines)
         row = {"schema": seen_by_schema(case), "faults": faults, "message": lines}
         rows[case.stem] = row
     EXPECTED.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Forty broken manifests: each gets its whole message, and an editor sees what a schema can see."""
+"""Broken manifests: each gets its whole message, and an editor sees what a schema can see."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.broken import messages
 TOLD = messages.read()
 
 
-def test_there_are_forty_and_an_editor_sees_half_of_them() -> None:
-    assert len(messages.CASES) == 40
+def test_there_are_forty_and_more_and_an_editor_sees_half_of_them() -> None:
+    assert len(messages.CASES) >= 40
     assert [case.stem for case in messages.CASES] == list(TOLD)
     assert sum(one.seen_by_schema for one in TOLD.values()) >= 20
 
@@ -22,10 +22,11 @@ def test_a_broken_manifest_gets_its_whole_message_and_writes_nothing(
     case: Path, tmp_path: Path
 ) -> None:
     """Meant to change? `python -m tests.broken.messages`, and read the diff."""
+    before = messages.laid(case, tmp_path)
     status, message = messages.tell(case, tmp_path)
     assert message == TOLD[case.stem].message
     assert status == 2
-    assert [path.name for path in tmp_path.iterdir()] == [case.name]
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("case", messages.CASES, ids=lambda case: case.stem)

@@ -35,9 +35,9 @@ CARDS: dict[str, dict[str, dict[str, Any]]] = {
         "boxed": {"template": "{problem}\nBox the answer.", "asks_for_box": True},
     },
     "rewards": {
-        "right": {"kind": "matrix"},
-        "strict": {"kind": "matrix", "needs_box": True},
-        "stricter": {"kind": "matrix", "needs_box": True},
+        "right": {"kind": "inverted", "params": {"right": 1, "wrong": 0}},
+        "strict": {"kind": "gate", "needs_box": True},
+        "stricter": {"kind": "gate", "params": {"otherwise": -1}, "needs_box": True},
     },
     "data": {
         "easy": {"pocket": {"level": "easy", "split": "train", "n": 100}},

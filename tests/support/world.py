@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog import Catalog
+from zoo.catalog import Card, Catalog
 from zoo.data import LocalResolver
 from zoo.evals.stages import sample_identity
 from zoo.manifest import expand, identity, load
@@ -76,13 +76,14 @@ class World:
         for rows in (ROWS, ROWS[1:]):
             _jsonl(folder / "cache" / "files" / f"{digest_of(rows)}.jsonl", rows)
 
-    def ids(self, documents: Documents, folder: Path) -> Ids:
-        """All ids, with the YAML files written into another folder (JSON is YAML)."""
+    def ids(self, documents: Documents, folder: Path, made: Sequence[Card] = ()) -> Ids:
+        """All ids, with the YAML files written into another folder (JSON is YAML). `made`: cards
+        that no file holds."""
         for name, document in documents.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(document), encoding="utf-8")
-        catalog = Catalog(folder / "cards")
+        catalog = Catalog(folder / "cards", made=made)
         paths = (folder / "experiments").glob("*.yaml")
         trials = [t for path in paths for t in expand(load(path), catalog, self.resolver)]
         found = Ids(Counter(trial.id.rsplit("-", 1)[1] for trial in trials), Counter(), Counter())
@@ -137,7 +138,7 @@ def documents() -> Documents:
         found[f"cards/{folder}/{name}.yaml"] = {"schema": f"{form}/1", "name": name} | fields
 
     said = {"prompt": "ask", "cap": 512, "beta": 0.1, "stop_ids": [5]}
-    trained = {"by": "us", "reward": "right", "data": "local-set", "rounds": 9}
+    trained = {"by": "us", "reward": "half", "data": "local-set", "rounds": 9}
     after = {"repo": "org/after", "revision": COMMITS[0], "base": "by-folder", "trained": trained}
     card("models", "model", "by-folder", path="models/one", **said)
     card("models", "model", "by-repo", repo="org/model", revision=COMMITS[0], **said)
@@ -148,8 +149,7 @@ def documents() -> Documents:
         card("benchmarks", "benchmark", f"{source}-test", **fields)
     card("data", "data", "leveled", local={"path": "own.jsonl", "columns": {"level": "level"}})
     card("benchmarks", "benchmark", "held", local={"path": "held.jsonl"})
-    params = {"right_boxed": 1.0, "right_plain": 1.0, "wrong_boxed": 0.0, "wrong_plain": 0.0}
-    card("rewards", "reward", "right", kind="matrix", params=params)
+    card("rewards", "reward", "half", kind="gate", params={"right": 0.5})
     card("rewards", "reward", "wrong", kind="inverted")
     card("prompts", "prompt", "ask", template="Q: {problem}")
     card("prompts", "prompt", "tell", template="Tell me why this may be: {problem}")
@@ -191,7 +191,7 @@ def _study(said: dict[str, Any]) -> dict[str, Any]:
         "recipe": "slow",
         "grid": {
             "model": ["by-folder", "by-repo", "in-package", {"path": "models/two", **said}],
-            "reward": ["right"],
+            "reward": ["half"],
             "data": [*sets, file_in_place],
         },
         "rounds": 4,
@@ -214,7 +214,7 @@ def _outside() -> dict[str, Any]:
         "question": "Does that move?",
         "recipe": "slow",
         "trainer": "external",
-        "grid": {"model": ["after", in_place], "reward": "right", "data": "local-set"},
+        "grid": {"model": ["after", in_place], "reward": "half", "data": "local-set"},
         "rounds": 4,
         "evaluate": {"full": {"benchmarks": ["held"], "at": [0, "last"]}},
     }

@@ -15,6 +15,10 @@ HEAVY = (
     *("numpy", "pandas", "pyarrow", "matplotlib", "jinja2", "accelerate", "peft", "math_verify"),
     *("huggingface_hub", "httpx"),
 )
+OWN = """
+def own(verdicts, completions, params, seed):
+    return [float(verdict.correct) for verdict in verdicts]
+"""
 CODE = """
 import sys
 from zoo.cli.main import cli
@@ -26,10 +30,17 @@ assert not heavy, f"imported: {{heavy}}"
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["plan", "tiny.yaml"], ["plan", "--json", "tiny.yaml"], ["status", "tiny.yaml"]],
+    [
+        ["--help"],
+        ["plan", "tiny.yaml"],
+        ["plan", "--json", "tiny.yaml"],
+        ["status", "tiny.yaml"],
+        ["plan", "tiny.yaml", "--reward", "own.py", "--set", "grid.reward=own"],
+    ],
 )
 def test_nothing_heavy_is_imported_and_nothing_is_written(tmp_path: Path, words: list[str]) -> None:
     write_manifest(tmp_path)
+    (tmp_path / "own.py").write_text(OWN)
     code = CODE.format(words=words, heavy=HEAVY)
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -39,4 +50,4 @@ def test_nothing_heavy_is_imported_and_nothing_is_written(tmp_path: Path, words:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own.py", "tiny.yaml"]

@@ -99,9 +99,10 @@ class Catalog:
         if isinstance(found := self._made.get((kind, name)), kind):
             return found
         file, document = self.file(kind, name), self.document(kind, name)
-        card = validate(kind, document)
-        for key in card.model_fields_set & BY_CATALOG:
+        said = document.data if isinstance(document.data, dict) else {}
+        for key in BY_CATALOG.intersection(kind.model_fields, said):
             raise InputError(document.fault((key,), f"unknown key '{key}'", key=True))
+        card = validate(kind, document)
         if card.name != name:
             raise InputError(
                 Fault(str(file), f"the card calls itself '{card.name}'", f"'{name}', as its file")

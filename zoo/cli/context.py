@@ -282,7 +282,7 @@ def _rewards(files: tuple[str, ...], catalog: Catalog) -> list[RewardCard]:
             continue
         taken = "another --reward" if card.name in found else ""
         if card.name in catalog.names(RewardCard):
-            taken = str(catalog.file(RewardCard, card.name))
+            taken = "a card"
         if taken:
             wrong = f"the name '{card.name}' is taken by {taken}"
             faults.append(Fault(file, wrong, hint='say `NAME = "..."` in it'))

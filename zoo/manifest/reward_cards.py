@@ -7,6 +7,7 @@ run only where one is named.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from zoo.catalog import Catalog, RewardCard
@@ -58,7 +59,7 @@ def _look(catalog: Catalog, document: Document) -> tuple[RewardCard | None, list
         return None, []
     params = params if isinstance(params, dict) else {}
     if kind in KINDS:
-        return None, flaws(kind, params)
+        return None, flaws(kind, params, ("params",) if "params" in data else ("kind",))
     own = _own(catalog, kind)
     if own is None:
         return None, [unknown_kind(kind, ("kind",), _made(catalog))]
@@ -112,6 +113,6 @@ def _over(own: RewardCard, card: RewardCard, document: Document) -> RewardCard:
         try_card(whole)
     except InputError as error:
         (fault,) = error.faults
-        found = f"with these parameters {fault.found}"
-        raise InputError(document.fault(("params",), found, hint=f"see {fault.place}")) from error
+        found, hint = f"with these parameters it {fault.found}", f"see {Path(fault.place).name}"
+        raise InputError(document.fault(("params",), found, fault.expected, hint)) from error
     return whole

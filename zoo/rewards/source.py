@@ -55,6 +55,11 @@ class Source:
         return hashlib.sha256(self.raw.replace(b"\r\n", b"\n")).hexdigest()
 
     @cached_property
+    def lines(self) -> list[str]:
+        """Its lines."""
+        return self.raw.decode("utf-8", "replace").splitlines()
+
+    @cached_property
     def _places(self) -> dict[str, tuple[int, int]]:
         """Line and column of what is assigned and defined at the top of the file."""
         found: dict[str, tuple[int, int]] = {}
@@ -80,8 +85,7 @@ class Source:
         """A fault at line and column, with the source line and a caret."""
         if at is None:
             return Fault(self.shown, found, expected, hint)
-        lines = self.raw.decode("utf-8", "replace").splitlines()
-        return Document(self.shown, lines).fault_at(*at, found, expected, hint)
+        return Document(self.shown, self.lines).fault_at(*at, found, expected, hint)
 
 
 def placed(source: Source, error: BaseException, found: str, expected: str = "") -> Fault:
@@ -90,7 +94,10 @@ def placed(source: Source, error: BaseException, found: str, expected: str = "")
         return source.fault_at((error.lineno, max(1, error.offset or 1)), found, expected)
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(source.path)]
-    return source.fault_at((lines[-1], 1) if lines and lines[-1] else None, found, expected)
+    if not lines or not lines[-1]:
+        return source.fault_at(None, found, expected)
+    text = source.lines[lines[-1] - 1]
+    return source.fault_at((lines[-1], len(text) - len(text.lstrip()) + 1), found, expected)
 
 
 def one_function(module: ModuleType, source: Source) -> Reward:

@@ -55,7 +55,7 @@ def _values(function: Reward, params: dict[str, Any], source: Source) -> Values:
 
 def _fault(function: Reward, source: Source, found: str, expected: str) -> Fault:
     name = getattr(function, "__name__", "reward")
-    return source.fault(name, f"{name} {found}", expected)
+    return source.fault(name, found, expected)
 
 
 def _short(values: Values) -> str:

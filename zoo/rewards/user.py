@@ -127,7 +127,8 @@ def _run(source: Source) -> ModuleType:
     try:
         exec(compile(source.raw, str(source.path), "exec", dont_inherit=True), module.__dict__)
     except (Exception, SystemExit) as error:
-        found = f"does not run: {type(error).__name__}: {error}"
+        told = error.msg if isinstance(error, SyntaxError) else error
+        found = f"does not run: {type(error).__name__}: {told}"
         raise InputError(placed(source, error, found, SHAPE)) from error
     return module
 

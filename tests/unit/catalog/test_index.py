@@ -164,3 +164,30 @@ def test_a_path_beside_the_card_is_found_from_everywhere(tmp_path: Path) -> None
     card(tmp_path, "models", "own", text)
     (tmp_path / "models/own").mkdir()
     assert Catalog(tmp_path).get(ModelCard, "own").path == str(tmp_path / "models/own")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (
+            "rewards",
+            "schema: reward/1\nname: mine\nkind: mine\ncode: {file: /mine.py}\n",
+        ),
+        ("data", "schema: data/1\nname: mine\nlocal: {path: a.jsonl}\nuses: []\n"),
+    ],
+)
+def test_what_the_catalog_puts_into_a_card_no_file_may_say(
+    kind: str, text: str, tmp_path: Path
+) -> None:
+    of = next(of for of, folder in FOLDERS.items() if folder == kind)
+    with pytest.raises(InputError, match=r"mine\.yaml:4:1: unknown key '(code|uses)'\n"):
+        Catalog(card(tmp_path, kind, "mine", text)).get(of, "mine")
+
+
+def test_a_card_that_no_file_holds_is_found_by_its_name() -> None:
+    own = RewardCard.model_validate({"schema": "reward/1", "name": "own", "kind": "own"})
+    catalog = Catalog(made=[own])
+    assert "own" in catalog.names(RewardCard)
+    assert catalog.get(RewardCard, "own") is own
+    assert catalog.made(RewardCard, "own")
+    assert not catalog.made(RewardCard, "correctness")

@@ -38,6 +38,7 @@ from zoo.catalog import (
     PromptCard,
     RecipeCard,
     RewardCard,
+    RewardCode,
 )
 from zoo.catalog.index import FOLDERS
 from zoo.catalog.problem_card import Ingredient
@@ -195,8 +196,8 @@ CARDS: list[Changes] = [
     (DataCard, "data/local-set", (), PROBLEMS | {"length_factor": 2}),
     (BenchmarkCard, "benchmarks/local-test", (), PROBLEMS | BENCHMARK),
     (BenchmarkCard, "benchmarks/hub-test", (), {"samples": 3}),
-    (RewardCard, "rewards/right", (), PROSE | {"kind": "inverted", "version": 2}),
-    (RewardCard, "rewards/right", (), {"extract": "gsm8k", "params": {}, "needs_box": True}),
+    (RewardCard, "rewards/half", (), PROSE | {"kind": "inverted", "version": 2}),
+    (RewardCard, "rewards/half", (), {"extract": "gsm8k", "params": {}, "needs_box": True}),
     (PromptCard, "prompts/ask", (), PROSE | {"template": "{problem}!", "asks_for_box": True}),
     (RecipeCard, "recipes/slow", (), PROSE | {"grpo": {"learning_rate": 2e-6}}),
     (Batch, "recipes/slow", ("batch",), {"prompts": 16, "num_generations": 8}),
@@ -286,7 +287,7 @@ def test_a_field_moves_the_ids_that_the_table_says(
         ("models", "by-folder"),
         ("data", "local-set"),
         ("benchmarks", "held"),
-        ("rewards", "right"),
+        ("rewards", "half"),
         ("prompts", "ask"),
         ("recipes", "slow"),
     ],
@@ -297,8 +298,28 @@ def test_cards_of_one_content_and_other_names_have_one_hash(
     assert usual.moved(world.ids(renamed(kind, name, "renamed"), tmp_path)) == "none"
 
 
+CODE = [("digest", "2" * 64), ("file", "/else/own.py"), ("entry", "own")]
+
+
+@pytest.mark.parametrize(("field", "value"), CODE)
+def test_a_reward_of_the_users_own_is_its_source_and_not_where_it_lies(
+    field: str, value: str, world: World, tmp_path: Path
+) -> None:
+    def ids(folder: str, **changes: str) -> Ids:
+        said = {"schema": "reward/1", "name": "own", "kind": "own"}
+        code = {"digest": "1" * 64, "file": "/own.py"} | changes
+        card = RewardCard.model_validate(said | {"code": code})
+        study = changed(STUDY, ("grid", "reward"), ["own"])
+        return world.ids(study, tmp_path / folder, made=[card])
+
+    found = place(RewardCode, field)
+    assert found is not None
+    assert ids("before").moved(ids("after", **{field: value})) == found.ids
+
+
 def test_every_field_that_could_bear_on_a_result_was_changed() -> None:
     tried = {(case.model, case.field) for case in cases()}
+    tried |= {(RewardCode, field) for field, _ in CODE}
     tried |= {(card, "name") for card in FOLDERS if card is not ComputeProfile}
     left = [
         f"{model.__name__}.{field}"

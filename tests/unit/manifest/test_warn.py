@@ -11,6 +11,7 @@ from tests.support.study_cards import COMMIT, manifest
 from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import powers_of
 from zoo.manifest.warn import warnings
+from zoo.manifest.warn_cards import card_warnings
 
 
 def warned(folder: Path, **said: Any) -> dict[str, PlanWarning]:
@@ -83,6 +84,20 @@ def test_a_cap_and_an_evaluation_over_the_context_are_named(tmp_path: Path) -> N
     smaller = warned(tmp_path, **said, grpo={"max_completion_length": 3072})
     assert "cap-over-context" not in smaller
     assert "evaluation-over-context" in smaller
+
+
+def test_a_reward_that_counts_to_another_cap_is_named(tmp_path: Path) -> None:
+    axes = {"model": ["llama", "qwen-math"], "reward": ["right", "cosine", "correctness-overlong"]}
+    found = warned(tmp_path, grid=axes)
+    assert "reward-cap" not in found
+    _, trials = manifest(tmp_path, grid=axes, grpo={"max_completion_length": 3072})
+    told = [warning for warning in card_warnings(trials) if warning.id == "reward-cap"]
+    assert [warning.where for warning in told] == ["6 trials", "6 trials"]
+    assert told[1].text == (
+        "reward correctness-overlong counts lengths up to 8,192 tokens and responses of llama, "
+        "qwen-math are cut at 3,072, so no response gets that far; take a card with their cap, or "
+        "set grpo.max_completion_length"
+    )
 
 
 def test_a_reward_that_needs_a_box_wants_a_prompt_that_asks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ was planned or nothing."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,12 @@ def test_a_file_is_a_card_with_the_digest_of_its_source(write: Write) -> None:
     assert other.digest != card.code.digest
 
 
+def test_the_example_of_the_readme_is_a_reward(write: Write) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (example,) = (text for text in re.findall(r"```python\n(.*?)```", readme, re.DOTALL))
+    assert load_user_reward(write(example)).card.params == {"bonus": 0.1, "tokens": 64}
+
+
 def test_a_file_may_say_name_version_policy_and_whether_it_needs_a_box(write: Write) -> None:
     said = 'NAME = "other"\nVERSION = 3\nEXTRACT = "boxed"\nNEEDS_BOX = True\n'
     card = load_user_reward(write(said + MINE)).card
@@ -109,14 +116,14 @@ def test_dataclasses_and_late_annotations_work_in_it(write: Write) -> None:
         ("NEEDS_BOX = 1\n" + MINE, "mine.py:1:1: NEEDS_BOX is 1; expected True or False"),
         ("NAME = 'My Reward'\n" + MINE, "mine.py:1:1: the name is 'My Reward'; expected a name of"),
         ("NAME = 'matrix'\n" + MINE, "the name is 'matrix'; expected another: zoo has a kind of"),
-        (body("return [params['x']]"), "mine.py:2:1: fails on a made-up group: KeyError: 'x'"),
-        (body("return [1.0]"), "mine.py:1:1: mine gives 1 rewards for 6 completions on a made-up"),
-        (body("return None"), "mine gives NoneType in place of a list of rewards on a made-up"),
-        (body("return ['1'] * 6"), "mine gives a reward of '1' on a made-up group; expected 6 fin"),
-        (body("return [float('nan')] * 6"), "mine gives a reward of nan on a made-up group"),
+        (body("return [params['x']]"), "mine.py:2:5: fails on a made-up group: KeyError: 'x'"),
+        (body("return [1.0]"), "mine.py:1:1: gives 1 rewards for 6 completions on a made-up"),
+        (body("return None"), "gives NoneType in place of a list of rewards on a made-up"),
+        (body("return ['1'] * 6"), "gives a reward of '1' on a made-up group; expected 6 fin"),
+        (body("return [float('nan')] * 6"), "gives a reward of nan on a made-up group"),
         (
             "import itertools\ncount = itertools.count()\n" + body("return [next(count)] * 6"),
-            "mine gives [0, 0, 0, 0, 0, 0], then [1, 1, 1, 1, 1, 1] for one group and one seed",
+            "gives [0, 0, 0, 0, 0, 0], then [1, 1, 1, 1, 1, 1] for one group and one seed",
         ),
     ],
 )

@@ -1,0 +1,2 @@
+def mine(verdicts, completions, params, seed):
+    return [0.0 for v in verdicts]

@@ -1,0 +1,2 @@
+def mine(texts, answers):
+    return 1.0
