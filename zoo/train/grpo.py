@@ -1,8 +1,8 @@
 """The real trainer: TRL's GRPOTrainer with vLLM in the same process, driven by a session.
 
 What config cannot say is done here and nowhere else: the CPU patch of vLLM, stop ids that TRL also
-counts as an end, re-seeding after the engine's start, and evaluation through the live engine
-between rounds.
+counts as an end, unscored completions that it must not train on, re-seeding after the engine's
+start, and evaluation through the live engine between rounds.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def _train(session: Session) -> None:
     if profile.device == "cpu":
         keep_plain_weights_on_cpu()
     fix_engine_dtype(profile.engine_dtype)
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig
+
+    from zoo.train.scored_only import ScoredOnlyTrainer
 
     model, tokenizer = _load(session)
     arguments = grpo_arguments(
@@ -71,7 +73,7 @@ def _train(session: Session) -> None:
     )
     updates = trial.batch.updates * int(trial.grpo.get("num_iterations", 1))
     reward = RewardBridge(session, guarded, lambda: trainer.eos_token_ids, updates)
-    trainer: Any = GRPOTrainer(
+    trainer: Any = ScoredOnlyTrainer(
         model=model,
         reward_funcs=[reward],
         args=GRPOConfig(**arguments),
