@@ -1,9 +1,10 @@
-"""Completions without a reward are as if they were not there: TRL's own loss on a pocket model, with
-the rows masked and with the rows taken out.
+"""Completions without a reward are as if they were not there: TRL's own loss on a pocket model,
+with the rows masked and with the rows taken out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,15 @@ def gradient(trainer: GRPOTrainer, batch: dict[str, Any], **said: Any) -> torch.
     trainer._compute_loss(trainer.model, batch).backward()
     parts = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
     return torch.cat(parts).clone()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads of so small a model only wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

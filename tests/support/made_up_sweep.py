@@ -203,11 +203,13 @@ def _evaluate(
     cut = sum(row["finish"] == "length" for row in rows)
     values = {
         "acc": right / n,
+        "acc_boxed": sum(row["verdict"] == "correct" and row["boxed"] for row in rows) / n,
         "box_ratio": sum(row["boxed"] for row in rows) / n,
         "mean_length": sum(len(row["token_ids"]) for row in rows) / n,
         "mean_terminated_length": sum(len(r["token_ids"]) for r in rows if r["finish"] == "stop")
         / max(1, n - cut),
         "clipped_ratio": cut / n,
+        "audit_disagreement": 1 / 4,
     }
     _write_stages(
         sweep.store,
@@ -225,6 +227,7 @@ def _evaluate(
         "samples": sample_id,
         "scores": score_id,
         "n": n,
+        "audited": 4,
         "metrics": metrics,
     }
     journal.append(sweep.store.train(trial.id) / "evals.jsonl", line)

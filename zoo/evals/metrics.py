@@ -20,18 +20,23 @@ def measures(
     boxed: Sequence[bool],
     lengths: Sequence[int],
     finishes: Sequence[str],
+    box_verdicts: Sequence[Verdict] | None = None,
 ) -> Values:
     """Measures (`zoo.manifest.metrics.MEASURES`) over N responses; one without a case is None.
 
     `acc` is the share of CORRECT among the scored (an unreadable reference or a fault of the grader
-    is counted apart, in `unscored`); `box_ratio` the share with a complete box; lengths are in
-    tokens; `clipped_ratio` is the share that ran into the cap, `mean_terminated_length` the mean
-    length of the others.
+    is counted apart, in `unscored`); `acc_boxed` the same where only what stands in the last box
+    counts as an answer (`box_verdicts`), over the same responses; `box_ratio` the share with a
+    complete box; lengths are in tokens; `clipped_ratio` is the share that ran into the cap,
+    `mean_terminated_length` the mean length of the others.
     """
     scored = [verdict for verdict in verdicts if verdict.scored]
+    pairs = () if box_verdicts is None else zip(verdicts, box_verdicts, strict=True)
+    in_box = [box for verdict, box in pairs if verdict.scored and box.scored]
     ended = [n for n, finish in zip(lengths, finishes, strict=True) if finish != "length"]
     return {
         "acc": _mean([v is Verdict.CORRECT for v in scored]),
+        "acc_boxed": _mean([v is Verdict.CORRECT for v in in_box]),
         "box_ratio": _mean(boxed),
         "mean_length": _mean(lengths),
         "mean_terminated_length": _mean(ended),

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from zoo.catalog import BenchmarkCard
 from zoo.data import Problem, load, render
 from zoo.evals.metrics import measures, repeated
+from zoo.evals.second import Auditor, audit_rows, audit_values, box_verdicts
 from zoo.grading import GRADER_VERSION, Grader, Item
 from zoo.manifest import identity
 from zoo.manifest.metrics import measure_names
@@ -58,6 +59,8 @@ class Measured:
     scores: str
     n: int
     values: dict[str, float | None]
+    audited: int = 0
+    """Answers that the rate `audit_disagreement` is over."""
 
 
 class Bench:
@@ -72,10 +75,12 @@ class Bench:
         self.attempt = 1
         """The attempt of training that the samples come from."""
         self._graders: dict[str, Grader] = {}
+        self._auditor = Auditor()
         self._problems: dict[str, list[Problem]] = {}
 
     def close(self) -> None:
-        """End the graders' workers."""
+        """End the workers of graders and audit."""
+        self._auditor.close()
         for grader in self._graders.values():
             grader.close()
 
@@ -106,7 +111,8 @@ class Bench:
             if found is None or not found.done(round_):
                 found = self._grade(scores, score_id, sample_id, payload, evaluation, round_)
         values = {name: found.metrics.get(name) for name in measure_names(evaluation.samples)}
-        return Measured(sample_id, score_id, int(found.metrics["n"] or 0), values)
+        n, audited = (int(found.metrics.get(name) or 0) for name in ("n", "audited"))
+        return Measured(sample_id, score_id, n, values, audited)
 
     def grader(self, policy: str) -> Grader:
         """The grader of a policy; its workers live as long as this object."""
@@ -127,7 +133,7 @@ class Bench:
         chosen = self._benchmark(evaluation.benchmark)[: evaluation.problems]
         problems = [problem for problem in chosen for _ in range(evaluation.samples)]
         prompts = [render(self.trial.prompt, problem) for problem in problems]
-        seed = int(identity.digest(payload, 8), 16) % 2**31
+        seed = _seed(payload)
         found = sampler(prompts, problems, evaluation.decoding, payload["max_tokens"], seed)
         rows = {
             "id": [p.id for p in problems],
@@ -168,22 +174,29 @@ class Bench:
         rows = read_parquet(self.store.folder("samples", sample_id) / "completions.parquet")
         items = [Item(gold, text) for gold, text in zip(rows["gold"], rows["text"], strict=True)]
         results = self.grader(policy).grade(items).results
+        in_box = box_verdicts(items, results, lambda: self.grader("boxed"))
         table = {
             "id": rows["id"],
             "verdict": [str(r.verdict.value) for r in results],
+            "box_verdict": [str(verdict.value) for verdict in in_box],
             "prediction": [r.prediction for r in results],
             "boxed": [r.boxed for r in results],
             "by": [r.by for r in results],
         }
         lengths = [len(ids) for ids in rows["token_ids"]]
         verdicts = [r.verdict for r in results]
-        values = measures(verdicts, table["boxed"], lengths, rows["finish"])
+        values = measures(verdicts, table["boxed"], lengths, rows["finish"], in_box)
         values |= repeated(verdicts, table["prediction"], evaluation.samples)
+        audited = None if self.trial.simulated else self._auditor(results, _seed(payload))
+        values |= audit_values(audited)
         about = {"samples": sample_id, "extract": policy, "grader": GRADER_VERSION}
         write_json(
             folder / "score.json", {"identity": payload, "about": about}, durable=self.durable
         )
         write_parquet(folder / "scores.parquet", table)
+        if audited is not None:
+            told = audit_rows(audited, rows["id"])
+            write_json(folder / "audit.json", told, durable=self.durable)
         record = self._record(id_, "score", round_, payload, values, about, started, clock)
         records.write(folder, record, durable=self.durable)
         return record
@@ -249,6 +262,11 @@ def sample_identity(
     who = trial.id.rsplit("-", 1)[0] if round_ else f"{mark}{trial.start.name}"
     slug = f"{who}.r{round_}.{evaluation.benchmark.name}.{evaluation.decoding_name}"
     return f"{slug}-{identity.digest(payload)}", payload
+
+
+def _seed(payload: dict[str, Any]) -> int:
+    """The seed of a stage, from what its id is made of."""
+    return int(identity.digest(payload, 8), 16) % 2**31
 
 
 def write_parquet(path: Any, columns: dict[str, list[Any]]) -> None:

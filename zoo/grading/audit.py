@@ -17,6 +17,7 @@ from zoo.grading.pool import Limits, Pool
 from zoo.grading.verdict import Item, Result, Verdict
 
 STOCK_LIMITS = Limits(cpu_s=5.0, wall_s=10.0)
+SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What stock math-verify said of a sample. `undecided` are those on which it ran out of
-    its limits.
+    """What stock math-verify said of a sample. `undecided` are those on which it ran out of its
+    limits, or could not be asked.
     """
 
     sampled: int
@@ -64,46 +65,55 @@ class Audit:
     disagreements: list[Disagreement] = field(default_factory=list)
 
     @property
+    def decided(self) -> int:
+        """How many it decided."""
+        return self.sampled - self.undecided
+
+    @property
     def rate(self) -> float | None:
         """Disagreements over those that it decided; None where it decided none."""
-        decided = self.sampled - self.undecided
-        return len(self.disagreements) / decided if decided else None
+        return len(self.disagreements) / self.decided if self.decided else None
 
 
-def audit(
-    results: Sequence[Result], seed: int, share: float = 0.02, limits: Limits = STOCK_LIMITS
-) -> Audit:
-    """Asks stock math-verify, in a worker of its own, about a seeded sample of scored answers.
+def stock() -> Pool:
+    """A worker of its own for `audit`. It starts with the first question and is its owner's to
+    close.
+    """
+    return Pool(1, STOCK_LIMITS)
+
+
+def audit(results: Sequence[Result], seed: int, pool: Pool, share: float = SHARE) -> Audit:
+    """Asks stock math-verify about a seeded sample of scored answers.
 
     It gets the reference and the extracted answer, each inside a box, so it audits equivalence and
-    not extraction. Answers that were refused by structure are not put to it.
+    not extraction. Answers that exhausted the grader are not put to it.
 
     Args:
         results: the grader's results of one evaluation.
         seed: decides the sample; the same results and seed give the same sample.
+        pool: the worker to ask (`stock`); it may serve many calls, one after the other.
         share: of the results that can be audited; at least one where there is any.
-        limits: what one case may use.
     """
     able = [
         index
         for index, result in enumerate(results)
-        if result.verdict.scored and result.prediction and result.by != "structure"
+        if result.verdict.scored and result.prediction and result.verdict is not Verdict.EXHAUSTED
     ]
     size = min(len(able), max(1, round(share * len(able)))) if able else 0
     sample = sorted(random.Random(seed).sample(able, size))
-    pool = Pool(1, limits)
-    try:
-        pairs = [symbolic_pair(results[at].gold, results[at].prediction or "") for at in sample]
-        replies = pool.judge(pairs)
-    finally:
-        pool.close()
-    undecided = sum("equal" not in reply for reply in replies)
-    disagreements = [
-        Disagreement(at, results[at], bool(reply["equal"]))
+    pairs = [symbolic_pair(results[at].gold, results[at].prediction or "") for at in sample]
+    replies = pool.judge(pairs)
+    said = {
+        at: bool(reply["equal"])
         for at, reply in zip(sample, replies, strict=True)
-        if "equal" in reply and bool(reply["equal"]) != results[at].verdict.correct
+        if "equal" in reply and "refused" not in reply  # refused is the worker's word
+    }
+    disagreements = [
+        Disagreement(at, results[at], equal)
+        for at, equal in said.items()
+        if equal != results[at].verdict.correct
     ]
-    return Audit(len(sample), undecided, disagreements)
+    return Audit(len(sample), len(sample) - len(said), disagreements)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,15 @@ from typing import Literal
 
 from zoo.manifest.trial import Evaluation, Trial
 
-MEASURES = ("acc", "box_ratio", "mean_length", "mean_terminated_length", "clipped_ratio")
+MEASURES = (
+    "acc",
+    "acc_boxed",
+    "box_ratio",
+    "mean_length",
+    "mean_terminated_length",
+    "clipped_ratio",
+    "audit_disagreement",
+)
 """Measures of any set of graded responses; see `zoo.evals.metrics`."""
 TRAIN_METRICS = (
     "train/reward",
@@ -79,9 +87,9 @@ class Metric:
     def better(self) -> Better | None:
         """Which way is better; None for what is neither (a length, an entropy)."""
         measure = _measure(self.name)
-        if measure == "clipped_ratio":
+        if measure in ("clipped_ratio", "audit_disagreement"):
             return "lower"
-        good = ("accuracy", "acc", "box_ratio", "reward")
+        good = ("accuracy", "acc", "acc_boxed", "box_ratio", "reward")
         return "higher" if measure in good or _sampled(measure) else None
 
 
@@ -90,7 +98,8 @@ def unit(name: str) -> Unit:
     measure = _measure(name)
     if measure.endswith("_length"):
         return "tokens"
-    share = measure in ("acc", "accuracy") or measure.endswith("_ratio") or _sampled(measure)
+    shares = ("acc", "acc_boxed", "accuracy", "audit_disagreement")
+    share = measure in shares or measure.endswith("_ratio") or _sampled(measure)
     return "points" if share or measure.startswith("frac_") else "as logged"
 
 

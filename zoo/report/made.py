@@ -5,6 +5,8 @@ Knows no HTML; every text in here is unescaped.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from zoo.manifest.trial import Evaluation
 from zoo.report.collect import Results, Side
 from zoo.report.numbers import DASH, duration, interval, length, percent
@@ -18,10 +20,11 @@ def evaluation_rows(results: Results) -> list[tuple[str, ...]]:
     """How each benchmark was measured."""
     caps = {(o.trial.model.cap) for o in results.outcomes}
     cap = "/".join(map(str, sorted(caps)))
-    graders: dict[tuple[str, str], set[str]] = {}
+    scores: dict[tuple[str, str], dict[str, Measured]] = {}
     for found in results.outcomes:
         for m in found.measured:
-            graders.setdefault((m.benchmark, m.decoding), set()).add(m.score_id)
+            scores.setdefault((m.benchmark, m.decoding), {})[m.score_id] = m
+    same = [scores.get((e.benchmark.name, e.decoding_name), {}) for e in results.headline]
     return [
         (
             e.benchmark.name,
@@ -30,11 +33,24 @@ def evaluation_rows(results: Results) -> list[tuple[str, ...]]:
             str(e.decoding.max_tokens or cap),
             str(e.problems or e.benchmark.n or "all"),
             e.benchmark.extract,
-            grader_versions(results.store, graders.get((e.benchmark.name, e.decoding_name), set())),
+            grader_versions(results.store, set(made)),
+            audit_words(made.values()),
             e.digest,
         )
-        for e in results.headline
+        for e, made in zip(results.headline, same, strict=True)
     ]
+
+
+def audit_words(scores: Iterable[Measured]) -> str:
+    """On how many of the answers that stock math-verify was asked about it says otherwise, over
+    several scores: `1 of 84 (1.2 %)`.
+    """
+    rates = [(m.audited, m.values.get("audit_disagreement")) for m in scores]
+    n = sum(audited for audited, rate in rates if rate is not None)
+    if not n:
+        return DASH
+    differ = sum(round(audited * rate) for audited, rate in rates if rate is not None)
+    return f"{differ} of {n:,} ({percent(differ / n)} %)"
 
 
 def grader_versions(store: Store, score_ids: set[str]) -> str:
@@ -101,7 +117,7 @@ def number_rows(results: Results) -> list[tuple[str, ...]]:
 def _number_row(found: Outcome, e: Evaluation, when: str, side: Side | None) -> tuple[str, ...]:
     head = (found.trial.id, e.benchmark.name, e.decoding_name, when)
     if side is None:
-        return (*head, *(DASH,) * 8, state_words(found))
+        return (*head, *(DASH,) * 9, state_words(found))
     sources: tuple[Measured, ...] = side.sources
     return (
         *head,
@@ -110,6 +126,7 @@ def _number_row(found: Outcome, e: Evaluation, when: str, side: Side | None) -> 
         interval(side.get("acc"), side.problems),
         str(side.n),
         str(side.n - side.scored),
+        percent(side.get("acc_boxed")),
         percent(side.get("box_ratio")),
         f"{length(side.get('mean_length'))} / {length(side.get('mean_terminated_length'))}",
         percent(side.get("clipped_ratio")),

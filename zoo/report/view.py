@@ -38,6 +38,8 @@ class Cell:
     gain: str
     before: str
     after: str
+    in_box: str
+    """Accuracy before and after where only a box counts; empty where it was not measured."""
     boxed: str
     length: str
     note: str
@@ -118,6 +120,7 @@ def _cell(found: Outcome, change: Contrast) -> Cell:
         gain=points(gain),
         before=percent(base),
         after=percent(after.get("acc")) if after else DASH,
+        in_box=_pair(before, after, "acc_boxed", percent) if _measured(after, "acc_boxed") else "",
         boxed=_pair(before, after, "box_ratio", lambda v: percent(v, 0)),
         length=_pair(before, after, "mean_length", lambda v: f"{v:.0f}"),
         note="" if after else state_words(found),
@@ -127,6 +130,10 @@ def _cell(found: Outcome, change: Contrast) -> Cell:
         tint=min(1.0, abs(moved) / 0.6),
         loss=moved < 0,
     )
+
+
+def _measured(side: Side | None, measure: str) -> bool:
+    return side is not None and side.get(measure) is not None
 
 
 def _told(name: str, side: Side) -> str:

@@ -35,9 +35,9 @@ def numbers(
     found: dict[Key, Number] = {}
     for m in measured:
         for measure, value in m.values.items():
-            key = (m.round, m.metric(measure))
-            if m.size >= (at_least or {}).get(key, 0) and (key not in found or m.n > found[key].n):
-                found[key] = Number(value, m.n)
+            key, n = (m.round, m.metric(measure)), m.rests_on(measure)
+            if m.size >= (at_least or {}).get(key, 0) and (key not in found or n > found[key].n):
+                found[key] = Number(value, n)
     return found
 
 

@@ -39,6 +39,8 @@ class Measured:
     values: dict[str, float]
     sample_id: str
     score_id: str
+    audited: int = 0
+    """Answers that were put to stock math-verify and decided by it."""
 
     @property
     def asked(self) -> Asked:
@@ -49,6 +51,10 @@ class Measured:
     def size(self) -> int:
         """As `Evaluation.size`."""
         return (self.problems or ALL) * self.each
+
+    def rests_on(self, measure: str) -> int:
+        """How many responses a measure is of: all, but an audit is of a sample."""
+        return self.audited if measure == "audit_disagreement" else self.n
 
     def metric(self, measure: str) -> str:
         """The metric's name everywhere: `eval/<benchmark>/<measure>/<decoding>`."""
@@ -181,6 +187,7 @@ def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
             values=values,
             sample_id=row["samples"],
             score_id=row["scores"],
+            audited=row.get("audited", 0),
         )
         found[measured.round, measured.asked] = measured
     return tuple(sorted(found.values(), key=lambda m: m.round))

@@ -41,7 +41,8 @@ class ScoredOnlyTrainer(GRPOTrainer):
             return batch
         first = self.accelerator.process_index * len(inputs)
         batch |= masked(batch, self._scored[first : first + len(inputs)])
-        batch["num_items_in_batch"] = self.accelerator.gather(batch["num_items_in_batch"]).sum()
+        tokens: Any = self.accelerator.gather(batch["num_items_in_batch"])
+        batch["num_items_in_batch"] = tokens.sum()
         batch["scored_share"] = self._scored.float().mean()
         return batch
 

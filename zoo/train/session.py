@@ -148,6 +148,7 @@ class Session:
             "samples": found.samples,
             "scores": found.scores,
             "n": found.n,
+            "audited": found.audited,
             "metrics": metrics,
         }
         journal.append(self.folder / "evals.jsonl", row)

@@ -1,5 +1,5 @@
 from zoo.grading import Grader, Item, Verdict
-from zoo.grading.audit import audit, check_golds, regrade
+from zoo.grading.audit import audit, check_golds, regrade, stock
 
 
 def test_references_that_do_not_accept_themselves_are_reported_by_id():
@@ -11,13 +11,15 @@ def test_the_audit_samples_by_seed_and_names_each_disagreement():
     items = [Item("7", f"\\boxed{{{n % 9}}}") for n in range(100)] + [Item("7", "\\boxed{5=7}")]
     with Grader("boxed") as grader:
         results = grader.grade(items).results
-    found = audit(results, seed=1, share=1.0)
+    pool = stock()
+    found = audit(results, 1, pool, share=1.0)
     assert found.sampled == 101
     assert [d.result.prediction for d in found.disagreements] == ["5=7"]
     assert found.rate == 1 / 101
-    few = audit(results, seed=3, share=0.02)
-    assert few.sampled == 2
-    assert audit([], seed=0).rate is None
+    few = audit(results, 3, pool, share=0.02)
+    assert few.sampled == few.decided == 2
+    assert audit([], 0, pool).rate is None
+    pool.close()
 
 
 def test_regrading_says_which_verdicts_moved():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zoo.catalog import Catalog
 from zoo.evals.metrics import measures, repeated
+from zoo.evals.second import audit_values
 from zoo.grading import Verdict
 from zoo.manifest import expand, load
 from zoo.manifest.metrics import (
@@ -97,6 +98,7 @@ def test_checkpoints_from_elsewhere_have_no_training_metrics(write: Write) -> No
 
 def test_units_and_directions_follow_from_the_name() -> None:
     assert unit("eval/a/acc/t0") == unit("eval/a/pass64/t1.0") == "points"
+    assert unit("eval/a/acc_boxed/t0") == unit("eval/a/audit_disagreement/t0") == "points"
     assert unit("train/completions/clipped_ratio") == unit("train/accuracy") == "points"
     assert unit("train/frac_reward_zero_std") == "points"
     assert unit("eval/a/mean_terminated_length/t0") == "tokens"
@@ -105,6 +107,8 @@ def test_units_and_directions_follow_from_the_name() -> None:
     def better(name: str) -> str | None:
         return Metric(name, (name,), None, Series(())).better
 
+    assert better("eval/a/acc_boxed/t0") == "higher"
+    assert better("eval/a/audit_disagreement/t0") == "lower"
     assert better("eval/a/avg32/t1.0") == better("eval/a/box_ratio/t0") == "higher"
     assert better("train/completions/clipped_ratio") == "lower"
     assert better("eval/a/mean_length/t0") is better("train/entropy") is None
@@ -114,5 +118,6 @@ def test_the_names_are_what_evaluation_measures() -> None:
     for samples in (1, 2, 3, 8, 32):
         verdicts = [Verdict.CORRECT] * samples
         found = measures(verdicts, [True] * samples, [3] * samples, ["stop"] * samples)
-        found |= repeated(verdicts, ["1"] * samples, samples)
-        assert list(measure_names(samples)) == [m for m in found if m not in ("n", "unscored")]
+        found |= repeated(verdicts, ["1"] * samples, samples) | audit_values(None)
+        counts = {"n", "unscored", "audited", "audit_disagreements"}
+        assert set(measure_names(samples)) == set(found) - counts

@@ -1,0 +1,78 @@
+"""How each number was made: what stock math-verify said, over a whole sweep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from made_up_sweep import make_sweep, write_trial
+
+from zoo.report.collect import collect, rows
+from zoo.report.made import evaluation_rows, number_rows
+from zoo.report.render import html
+
+
+def two_arms(folder: Path) -> Any:
+    """Two rewards of one model, measured at 0 and 2; the base is measured once for both."""
+    sweep = make_sweep(
+        folder,
+        models=("pocket-llama",),
+        rewards=("correctness", "box-strict"),
+        data=("pocket-easy",),
+        benchmarks=("pocket-easy",),
+        rounds=2,
+        problems=8,
+    )
+    for trial in sweep.trials:
+        write_trial(sweep, trial)
+    return sweep
+
+
+def forget(sweep: Any) -> None:
+    """Leave of each index what was written before there were audits and box-only accuracies."""
+    for path in sweep.store.root.glob("train/*/evals.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for line in lines:
+            del line["audited"]
+            new = ("acc_boxed", "audit_disagreement")
+            line["metrics"] = {
+                k: v for k, v in line["metrics"].items() if k.split("/")[2] not in new
+            }
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_an_audit_is_pooled_over_a_sweep_with_its_n_and_a_shared_base_counts_once(
+    tmp_path: Path,
+) -> None:
+    sweep = two_arms(tmp_path)
+    results = collect(sweep.experiment, sweep.trials, sweep.store)
+    ids: dict[str, list[str]] = {}
+    for m in (m for found in results.outcomes for m in found.measured):
+        ids.setdefault(m.decoding, []).append(m.score_id)
+    for row in evaluation_rows(results):  # of four answers one differs in each score
+        scores = len(set(ids[row[1]]))
+        assert scores < len(ids[row[1]])
+        assert row[7] == f"{scores} of {4 * scores} (25.0 %)"
+    for row in rows(results):
+        if "audit_disagreement" in str(row[-3]):
+            assert row[-2:] == [0.25, 4]
+
+
+def test_accuracy_in_a_box_stands_beside_the_lenient_one(tmp_path: Path) -> None:
+    sweep = two_arms(tmp_path)
+    results = collect(sweep.experiment, sweep.trials, sweep.store)
+    before = results.contrast(results.outcomes[0], results.headline[0]).before
+    assert before is not None
+    assert before.values["acc_boxed"] <= before.values["acc"]
+    shown = f"{100 * before.values['acc_boxed']:.1f}"
+    assert any(row[9] == shown for row in number_rows(results))
+    assert f"in a box {shown} →" in html(results)
+
+
+def test_scores_from_before_there_were_audits_are_shown_without_them(tmp_path: Path) -> None:
+    sweep = two_arms(tmp_path)
+    forget(sweep)
+    results = collect(sweep.experiment, sweep.trials, sweep.store)
+    assert all(row[7] == "–" for row in evaluation_rows(results))
+    assert "in a box –" not in html(results)
