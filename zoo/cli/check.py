@@ -10,7 +10,7 @@ import click
 from zoo.catalog import ModelCard, ProblemCard
 from zoo.cli.cards import counted, named
 from zoo.cli.context import catalog_of
-from zoo.data import problems
+from zoo.data import problems, references
 from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver, model_folder
 from zoo.errors import InputError
@@ -56,7 +56,14 @@ def look_at_data(card: ProblemCard, resolver: LocalResolver) -> bool:
     faults = problems.disagreements(card, found, counts)
     for fault in faults:
         click.echo(f"  wrong  {fault}")
-    click.echo(f"  digest {problems.digest(found)}")
-    if not faults:
-        resolver.problems(card)
-    return not faults
+    digest = problems.digest(found)
+    click.echo(f"  digest {digest}")
+    if faults:
+        return False
+    resolver.problems(card)
+    usable = references.check(card, digest, resolver.cache)
+    for line in usable.lines():
+        click.echo(f"  {line}")
+    if usable.too_many:
+        click.echo("  wrong  is it the right answer column and `gold:` policy?")
+    return not usable.too_many

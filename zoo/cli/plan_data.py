@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.cli.outlook import Outlook
+from zoo.cli.references import known
 from zoo.manifest import identity
 from zoo.manifest.fit import Hours, Placement
 from zoo.manifest.lock import Comparison
@@ -26,6 +27,10 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
         "changes": change_rows(made.changes),
         "claims": [power_row(power) for power in outlook.powers],
         "warnings": [warning.as_data() for warning in outlook.warnings],
+        "references": {
+            name: {"n": found.n, "unusable": len(found.bad), "grader": found.grader}
+            for name, found in known(made.chosen, made)
+        },
         "placement": [placement_rows(outlook, trials) for trials in outlook.shapes.values()],
         "cost": {
             "unit": cost.unit,

@@ -11,6 +11,7 @@ import click
 from zoo.catalog import RecipeCard
 from zoo.cli.outlook import Outlook
 from zoo.cli.plan_costs import cost, hours, lies, placement
+from zoo.cli.references import known
 from zoo.errors import listed
 from zoo.manifest import identity, lock, power
 from zoo.manifest.cells import matches
@@ -75,6 +76,8 @@ def head(outlook: Outlook) -> Iterator[str]:
     yield from (f"  {line}" for line in _overrides(outlook))
     yield from (f"  evaluate   {line}" for line in evaluations(trials))
     yield f"  final      {_final(outlook)}"
+    if told := [f"{name}: {found}" for name, found in known(outlook.made.chosen, outlook.made)]:
+        yield f"  references {'; '.join(told)}"
     for wire in experiment.tripwires:
         yield f"  tripwire   {wire}: recorded and shown; no trial is marked or stopped by it yet"
     yield ""

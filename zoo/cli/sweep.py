@@ -17,6 +17,7 @@ import click
 from zoo.cli.context import Plan, Words, plan, profile_of, shown
 from zoo.cli.plan_text import change_lines, summary
 from zoo.cli.ready import must_be_ready
+from zoo.cli.references import must_be_usable
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
@@ -45,6 +46,7 @@ def run(name: str, words: Words, how: How) -> int:
     if not todo.left:
         return _nothing_to_do(made, todo, how)
     must_be_ready(made, todo, chosen, relock=how.relock)
+    must_be_usable([item.trial for item in todo.left], made)
     click.echo(f"{made.name}: {summary(todo)}")
     for line in change_lines(made.changes):
         click.echo(line)

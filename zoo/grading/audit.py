@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from zoo.grading.boxes import has_box
+from zoo.grading.extract import extract, is_prose
 from zoo.grading.grader import GRADER_VERSION, Grader, symbolic_pair
 from zoo.grading.pool import Limits, Pool
 from zoo.grading.verdict import Item, Result, Verdict
@@ -22,27 +24,53 @@ SHARE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class BadGold:
-    """A reference that the grader cannot use: its id, its text, and what grading it against
-    itself gave.
-    """
+    """A reference that the grader cannot use: its id, its text, and why."""
 
     id: str
     gold: str
-    verdict: Verdict
-    error: str | None = None
+    why: str
 
 
-def check_golds(golds: Mapping[str, str], workers: int = 1) -> list[BadGold]:
-    """Grades every reference against itself, boxed; returns those that are not CORRECT, by id.
-    Run before a run starts.
+def check_golds(golds: Mapping[str, str]) -> list[BadGold]:
+    """Grades every reference against itself, boxed; returns those that no answer can meet, by id.
+
+    A text always equals itself, so more is asked: a reference must read as one answer and not as
+    prose, and one that holds a box or `####` must accept what stands there (a worked solution
+    does not).
     """
-    with Grader("boxed", workers=workers) as grader:
-        graded = grader.grade([Item(gold, f"\\boxed{{{gold}}}") for gold in golds.values()])
-    return [
-        BadGold(name, gold, result.verdict, result.error)
-        for (name, gold), result in zip(golds.items(), graded, strict=True)
-        if not result.verdict.correct
-    ]
+    prose = {name for name, gold in golds.items() if is_prose(gold)}
+    items = {name: Item(gold, _its_answer(gold)) for name, gold in golds.items()}
+    with Grader("boxed") as grader:
+        asked = [item for name, item in items.items() if name not in prose]
+        graded = iter(grader.grade(asked))
+    bad = []
+    for name, item in items.items():
+        why = "prose, not one answer" if name in prose else _why_not(item, next(graded))
+        if why:
+            bad.append(BadGold(name, item.gold, why))
+    return bad
+
+
+def _its_answer(gold: str) -> str:
+    """A boxed answer that a reference has to accept."""
+    if has_box(gold):
+        return gold
+    return f"\\boxed{{{extract(gold, 'gsm8k') or gold}}}"
+
+
+def _why_not(item: Item, result: Result) -> str:
+    """Why a reference that was graded against itself is none; empty where it is one."""
+    if result.verdict is Verdict.CORRECT:
+        return ""
+    if not item.gold.strip():
+        return "empty"
+    if item.text != f"\\boxed{{{item.gold}}}":
+        return f"a worked solution: it does not accept its own answer, {result.prediction}"
+    if result.verdict is Verdict.NO_ANSWER:
+        return "cut off: its braces do not close, or it holds a mark that ends a text"
+    if result.verdict is Verdict.EXHAUSTED:
+        return "beyond the grader's bounds"
+    return result.error or "not equal to itself"
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,13 @@ def _whole(text: str) -> str | None:
     return None if _words_outside(text, limit) else text
 
 
+def is_prose(text: str) -> bool:
+    """Whether a text reads as sentences and not as one answer: six words or more outside formulas.
+    Of the references of GSM8K, MATH and nine benchmarks one does; of worked solutions 95 % do.
+    """
+    return _words_outside(text, 6)
+
+
 def _only_conditions(text: str) -> bool:
     """Whether the words outside formulas only state conditions: `$a^2$ for some $a > 0$`."""
     words = _WORD.findall(_COMMAND.sub(" ", _MATH.sub(" ", text)))
