@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,25 @@ def test_a_forked_child_starts_workers_of_its_own_and_leaves_the_parents_alone()
             os._exit(0 if right else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert grader.grade(hard)[0].verdict.correct
+
+
+def test_a_grader_works_from_a_notebook(tmp_path):
+    """A process whose `__main__` has no file, in a folder of its own, inside a running event
+    loop."""
+    code = (
+        "import asyncio\n"
+        "from zoo.grading import Grader, Item\n"
+        "async def cell():\n"
+        "    with Grader('auto') as grader:\n"
+        "        return grader.grade([Item('\\\\int_0^1 2x dx', '1')])[0]\n"
+        "found = asyncio.run(cell())\n"
+        "print('__file__' in globals(), found.verdict.value, found.by)\n"
+    )
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["False", "correct", "symbolic"], done.stderr
 
 
 def test_a_worker_dies_with_its_parent():
