@@ -79,7 +79,7 @@ def _settle_forms(expected: str, found: str) -> Settled | None:
         answer = same(left, right)
     except Refused:
         return Verdict.WRONG, "refused"
-    except RecursionError:
+    except (RecursionError, OverflowError):  # too deep, or exact numbers beyond floats
         return Verdict.EXHAUSTED, "structure"
     if answer is not None:
         return (Verdict.CORRECT if answer else Verdict.WRONG), "fast"

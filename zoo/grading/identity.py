@@ -178,9 +178,12 @@ def _exactly(left: Node, right: Node, names: tuple[str, ...]) -> bool:
 
 
 def _near(one: Value, other: Value) -> bool:
-    return close(one, other, 1e-8) or (
-        abs(one - other) < 1e-11 and max(abs(one), abs(other)) < 1e-3
-    )
+    if close(one, other, 1e-8):
+        return True
+    try:
+        return abs(one - other) < 1e-11 and max(abs(one), abs(other)) < 1e-3
+    except OverflowError:  # an exact number beyond floats, and a float
+        return False
 
 
 def _at_integers(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:

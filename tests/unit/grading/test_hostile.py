@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from zoo.grading import Grader, Item, Verdict
 from zoo.grading.pool import Limits, Pool
 
@@ -71,3 +73,14 @@ def test_an_answer_beyond_the_bounds_is_exhausted_and_scored():
         (result,) = grader.grade([Item("7", r"\boxed{9^{9^{9^9}}}")])
     assert result.verdict in (Verdict.EXHAUSTED, Verdict.WRONG)
     assert result.verdict.scored
+
+
+@pytest.mark.parametrize("gold", ["x", r"\log x", "x<3", r"\pi", "x+10^{-20}", "y=2x"])
+@pytest.mark.parametrize(
+    "answer", ["10^{400}", r"\frac{1}{10^{400}}", r"10^{400}^\circ", "x<10^{400}", "1" + "0" * 400]
+)
+def test_a_number_beyond_floats_is_not_correct_and_no_fault_of_ours(gold, answer):
+    """Else an answer could choose to be unscored."""
+    with Grader("boxed") as grader:
+        (result,) = grader.grade([Item(gold, f"\\boxed{{{answer}}}")])
+    assert result.verdict in (Verdict.WRONG, Verdict.EXHAUSTED)
