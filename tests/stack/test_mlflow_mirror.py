@@ -9,6 +9,7 @@ import pytest
 from made_up_sweep import make_sweep, write_trial
 
 from zoo.errors import InputError
+from zoo.track import journal
 from zoo.track.mlflow import Mirror, connect, experiment_path, serve
 from zoo.track.store import Store, write_json
 
@@ -189,6 +190,26 @@ def test_a_second_attempt_gets_a_run_of_its_own_and_the_first_goes_to_the_trash(
     old = client.get_run(before.info.run_id)
     assert (old.info.lifecycle_stage, old.info.status) == ("deleted", "FAILED")
     assert old.data.tags["zoo.superseded_by"] == after.info.run_id
+
+
+def test_a_trial_that_was_graded_again_gets_a_run_of_its_own_with_the_new_numbers(sweep):
+    sweep.run()
+    push(sweep)
+    trial, name = sweep.trials[0], "eval/pocket-easy/acc/t0"
+    before, other = (runs(sweep)[t.id] for t in sweep.trials)
+    index = sweep.store.train(trial.id) / "evals.jsonl"
+    (row,) = [r for r in journal.read(index) if (r["round"], r["decoding"]) == (3, "t0")]
+    metrics = row["metrics"] | {name: 0.0}  # less than before, so not merely the larger of two
+    journal.append(index, row | {"scores": "again", "grader": "newer", "metrics": metrics})
+    push(sweep)
+    after = runs(sweep)[trial.id]
+    assert (before.data.metrics[name] > 0, after.data.metrics[name]) == (True, 0.0)
+    assert after.info.run_id != before.info.run_id
+    assert runs(sweep)[sweep.trials[1].id].info.run_id == other.info.run_id
+    assert after.info.status == "FINISHED"
+    stored = counts(sweep)
+    push(sweep)
+    assert counts(sweep) == stored
 
 
 def test_a_broken_journal_or_a_dead_mlflow_raises_nothing_and_stops_no_other_trial(sweep):

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from zoo.catalog import Catalog
+from zoo.grading import GRADER_VERSION
 from zoo.manifest.expand import expand
 from zoo.manifest.identity import digest
 from zoo.manifest.load import Manifest, load
@@ -145,7 +146,11 @@ def write_trial(
             simulated=trial.simulated,
             started=sweep.clock(trial, attempt, 0),
             seconds=4.25 * last,
-            about={"token": "t", "provenance": {"torch": "2.13.0+cpu", "commit": "0" * 40}},
+            about={
+                "token": "t",
+                "provenance": {"torch": "2.13.0+cpu", "commit": "0" * 40},
+                "grader": GRADER_VERSION,
+            },
         )
         record.write(folder, made, durable=False)
 
@@ -226,6 +231,7 @@ def _evaluate(
         "problems": evaluation.problems,
         "samples": sample_id,
         "scores": score_id,
+        "grader": GRADER_VERSION,
         "n": n,
         "audited": 4,
         "metrics": metrics,
@@ -273,7 +279,12 @@ def _write_stages(
     samples, scores = store.folder("samples", sample_id), store.folder("scores", score_id)
     if (scores / "record.json").exists():
         return
-    graded = {"stage": "score", "sample": sample_id, "grader": "1", "extract": "simplerl"}
+    graded = {
+        "stage": "score",
+        "sample": sample_id,
+        "grader": GRADER_VERSION,
+        "extract": "simplerl",
+    }
     for folder in (samples, scores):
         folder.mkdir(parents=True, exist_ok=True)
     pick = ("id", "prompt", "gold", "text", "token_ids", "finish")

@@ -69,10 +69,14 @@ class Plan:
         """Name of the sweep."""
         return self.manifest.experiment.name
 
+    def to(self, verb: str) -> str:
+        """The command that does something to this plan: `zoo sweep experiments/a.yaml`."""
+        return f"zoo {verb} {shown(self.manifest.path)}{self.words}"
+
     @property
     def command(self) -> str:
         """The command that runs what is left."""
-        return f"zoo sweep {shown(self.manifest.path)}{self.words}"
+        return self.to("sweep")
 
     @property
     def simulated(self) -> bool:
@@ -266,7 +270,7 @@ def catalog_of(cards: tuple[str, ...], rewards: tuple[str, ...] = ()) -> Catalog
 def _rewards(files: tuple[str, ...], catalog: Catalog) -> list[RewardCard]:
     """The cards of reward files; a name that something else has is refused, as either could be
     meant."""
-    from zoo.rewards import load_user_reward
+    from zoo.rewards.user import load_user_reward
 
     found: dict[str, RewardCard] = {}
     faults: list[Fault] = []

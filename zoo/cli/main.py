@@ -138,6 +138,24 @@ def report(name: str, words: Words) -> int:
 
 @cli.command()
 @click.argument("name")
+@click.option("--all", "all_", is_flag=True, help="Also what the present grader graded before.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
+@click.option("--json", "json_", is_flag=True, help="For programs.")
+@which_plan
+def grade(name: str, words: Words, **how: Any) -> int:
+    """Grade a sweep's kept completions again by the present grader, without sampling or training.
+
+    Scores by another grader are made anew (the old ones stay), and the verdicts that moved are
+    told; training rollouts are replayed, to see whether any reward would be another now. What is
+    done is kept: interrupt it and run it again.
+    """
+    from zoo.cli.grade import How, run
+
+    return run(name, words, How(**how))
+
+
+@cli.command()
+@click.argument("name")
 @click.option("--json", "json_", is_flag=True, help="For programs.")
 @which_plan
 def status(name: str, words: Words, json_: bool) -> int:

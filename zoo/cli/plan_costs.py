@@ -21,10 +21,7 @@ def placement(outlook: Outlook) -> Iterator[str]:
     kind = f"{profile.gpus} x {profile.gpu.name}" if profile.gpu and profile.gpus else profile.about
     yield f"on '{profile.name}' ({kind.rstrip('.')}):"
     yield from _table(
-        [
-            (t[0].model.name, f"{len(t):,} trial{'s'[: len(t) != 1]}", *_lies(t[0], p))
-            for t, p in shapes
-        ]
+        [(t[0].model.name, counted(len(t), "trial"), *_lies(t[0], p)) for t, p in shapes]
     )
     reasons = [f"! {t[0].model.name}: {p.why}" for t, p in shapes if p.fits is False]
     yield from dict.fromkeys(reasons)
@@ -150,3 +147,8 @@ def size(n: float) -> str:
     if gib >= 1024:
         return f"{figure(gib / 1024)} TiB"
     return f"{figure(gib)} GiB" if gib >= 1 else f"{figure(gib * 1024)} MiB"
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 trial`, `2,000 trials`."""
+    return f"{n:,} {noun}{'s'[: n != 1]}"

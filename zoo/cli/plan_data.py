@@ -24,6 +24,7 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
         "profile": outlook.profile.name,
         "counts": counts(outlook.todo),
         "trials": trial_rows(outlook.todo),
+        "grading": grading(outlook.todo),
         "changes": change_rows(made.changes),
         "claims": [power_row(power) for power in outlook.powers],
         "warnings": [warning.as_data() for warning in outlook.warnings],
@@ -57,6 +58,20 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
 def counts(todo: Todo) -> dict[str, int]:
     """Trials by state, all, and to run."""
     return todo.counts | {"trials": len(todo.items), "to_run": len(todo.left)}
+
+
+def grading(todo: Todo) -> dict[str, Any]:
+    """Where another grader than the present one spoke, and what its own replay found."""
+    items = todo.items
+    return {
+        "evaluations_by_another": len(frozenset().union(*(i.standing.scores for i in items))),
+        "to_replay": [item.trial.id for item in items if item.standing.replay],
+        "stale": {
+            item.trial.id: item.standing.stale_from
+            for item in items
+            if item.standing.stale_from is not None
+        },
+    }
 
 
 def trial_rows(todo: Todo) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import click
 
 from zoo.catalog import RecipeCard
 from zoo.cli.outlook import Outlook
-from zoo.cli.plan_costs import cost, hours, lies, placement
+from zoo.cli.plan_costs import cost, counted, hours, lies, placement
 from zoo.cli.references import known
 from zoo.errors import listed
 from zoo.manifest import identity, lock, power
@@ -20,6 +20,7 @@ from zoo.manifest.lock import Comparison
 from zoo.manifest.schema import Override
 from zoo.manifest.trial import Trial
 from zoo.orchestrate.todo import Item, Todo
+from zoo.track import regraded
 
 COLOURS = {"+": "green", "~": "yellow", "=": None, ">": "yellow", "!": "red"}
 WORDS = {"+": "to run", "~": "stale", "=": "done", ">": "unfinished", "!": "failed"}
@@ -31,6 +32,7 @@ def whole(outlook: Outlook, *, every_trial: bool) -> Iterator[str]:
     yield from head(outlook)
     yield from trial_lines(outlook.todo, every_trial=every_trial)
     yield from change_lines(outlook.made.changes)
+    yield from grading_lines(outlook.todo, outlook.made.to("grade"))
     if outlook.left:
         yield from _section("placement", placement(outlook))
         yield from _section("cost of what is left", cost(outlook))
@@ -115,9 +117,9 @@ def _counted(outlook: Outlook) -> str:
     experiment, trials = outlook.experiment, outlook.made.trials
     cells = len({t.id.rsplit(".s", 1)[0] + repr(t.cell) for t in trials})
     seeds, foreign = len(experiment.seeds), sum(t.trainer == "external" for t in trials)
-    text = f"{_count(cells, 'cell')} x {power.seeds_of(seeds)} = {_count(len(trials), 'trial')}"
-    text += f" of {_count(experiment.rounds, 'round')}"
-    measured = f"{_count(foreign, 'measurement')} of checkpoints trained elsewhere"
+    text = f"{counted(cells, 'cell')} x {power.seeds_of(seeds)} = {counted(len(trials), 'trial')}"
+    text += f" of {counted(experiment.rounds, 'round')}"
+    measured = f"{counted(foreign, 'measurement')} of checkpoints trained elsewhere"
     if foreign == len(trials):
         text = measured + (f", {seeds} samplings of each" if seeds > 1 else "")
     elif foreign:
@@ -127,10 +129,6 @@ def _counted(outlook: Outlook) -> str:
     added = [f"{_said(e.cell)}{f' ({e.why})' if e.why else ''}" for e in experiment.include]
     text += f"; added: {'; '.join(added)}" if added else ""
     return text
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'s'[: n != 1]}"
 
 
 def _batches(trials: list[Trial]) -> dict[str, list[str]]:
@@ -164,7 +162,7 @@ def _overrides(outlook: Outlook) -> Iterator[str]:
         )
         why = f" ({override.why})" if override.why else ""
         where = f"override {i} where {_said(override.when)}"
-        yield f"{where}: {values}; {_count(len(met), 'trial')}{why}"
+        yield f"{where}: {values}; {counted(len(met), 'trial')}{why}"
         batch = any(name.startswith("batch.") for name in override.set)
         if batch and not outlook.made.manifest.rehearse:
             yield f"           {_effective(outlook, override, met)}"
@@ -255,6 +253,31 @@ def change_lines(changes: Comparison) -> Iterator[str]:
         yield f"- {len(ids):,} no longer in the manifest (runs are kept): {listed(ids, 2)}"
 
 
+def grading_lines(todo: Todo, command: str) -> Iterator[str]:
+    """Where another grader than the present one spoke. `command`: the one that grades again."""
+    standings = [item.standing for item in todo.items]
+    scores = frozenset().union(*(standing.scores for standing in standings))
+    if scores:
+        are = "evaluation is" if len(scores) == 1 else "evaluations are"
+        yield (
+            f"note: {len(scores):,} {are} by another grader; `{command}` grades them again by "
+            f"grader {regraded.present()}, without sampling"
+        )
+    if n := sum(standing.replay for standing in standings):
+        were = counted(n, "trial") + (" was" if n == 1 else " were")
+        whose = "its rewards" if n == 1 else "their rewards"
+        yield (
+            f"note: {were} rewarded by another grader; `{command}` tells whether {whose} would "
+            "be others now, without training"
+        )
+    if stale := [item.trial.id for item in todo.items if item.stands]:
+        yield (
+            f"note: rewards of {counted(len(stale), 'finished trial')} change under grader "
+            f"{regraded.present()}; no sweep runs them again by itself: move a folder away for "
+            f"that (train/ID in the run store): {listed(stale, 2)}"
+        )
+
+
 def diff(outlook: Outlook) -> Iterator[str]:
     """Only what changed since the sweep last started."""
     changes = outlook.made.changes
@@ -299,7 +322,7 @@ def claims(outlook: Outlook) -> Iterator[str]:
         word = "those in the lock stay sealed" if sealed else "`zoo sweep` seals them"
         n = len(outlook.powers)
         together = ", corrected together (Holm)" if n > 1 else ""
-        yield f"{_count(n, 'verdict')}{together}; {word}"
+        yield f"{counted(n, 'verdict')}{together}; {word}"
 
 
 def warnings(outlook: Outlook) -> Iterator[str]:

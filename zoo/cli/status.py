@@ -8,8 +8,8 @@ from dataclasses import replace
 import click
 
 from zoo.cli.context import Words, as_json, one_trial, plan, shown
-from zoo.cli.plan_data import counts, trial_rows
-from zoo.cli.plan_text import summary
+from zoo.cli.plan_data import counts, grading, trial_rows
+from zoo.cli.plan_text import grading_lines, summary
 from zoo.errors import Fault, InputError
 from zoo.orchestrate import driver, processes
 from zoo.orchestrate.todo import look
@@ -28,6 +28,7 @@ def show(name: str, words: Words, *, json_: bool) -> int:
     }
     if json_:
         data = {"name": made.name, "counts": counts(todo), "trials": trial_rows(todo)}
+        data |= {"grading": grading(todo)}
         click.echo(as_json(data | {"running": sorted(running), "driver": holder}))
         return 0
     views = Watch([item.trial for item in todo.items], made.store, 1, running=True).views
@@ -42,6 +43,8 @@ def show(name: str, words: Words, *, json_: bool) -> int:
         click.echo(f"{symbol} {view.name:<{width}}  {why}{reward}")
     said = replace(made.words, rehearse=False)  # the name says that
     click.echo(f"\n{made.name}{said}: {summary(todo)}")
+    for line in grading_lines(todo, made.to("grade")):
+        click.echo(line)
     if holder:
         click.echo(f"run by process {holder['pid']} on {holder['host']} since {holder['since']}")
     return 0

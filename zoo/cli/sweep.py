@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from zoo.cli.context import Plan, Words, plan, profile_of, shown
-from zoo.cli.plan_text import change_lines, summary
+from zoo.cli.plan_text import change_lines, grading_lines, summary
 from zoo.cli.ready import must_be_ready
 from zoo.cli.references import must_be_usable
 from zoo.orchestrate import driver
@@ -68,7 +68,7 @@ def run(name: str, words: Words, how: How) -> int:
         lambda: _executor(kind, sweep, made),
         display(sys.stdout),
         mirror=None if how.bare else lambda: _mirror(made),
-        report=lambda: None if how.bare else _report_or_excuse(made),
+        report=lambda: None if how.bare else report_or_excuse(made),
     )
     _conclude(made, status, time.monotonic() - begun, how.bare)
     return status
@@ -76,6 +76,8 @@ def run(name: str, words: Words, how: How) -> int:
 
 def _nothing_to_do(made: Plan, todo: Todo, how: How) -> int:
     click.echo(f"{made.name}: nothing to do, all {len(todo.items)} trials are done")
+    for line in grading_lines(todo, made.to("grade")):
+        click.echo(line)
     if not how.bare:
         if not (made.folder / "report.html").is_file():
             _write_report(made)
@@ -100,8 +102,8 @@ def serve(name: str | None, words: Words, port: int, host: str) -> int:
     made = plan(name, words, started=True)
     if not driver.holder(made.store, made.name):  # else the running sweep does it
         mirror = _mirror(made)
-        symbols = {item.symbol for item in look(made.trials, made.store).items}
-        verdict = True if symbols == {"="} else False if "!" in symbols else None
+        symbols = {item.symbol for item in look(made.trials, made.store).left}
+        verdict = True if not symbols else False if "!" in symbols else None
         mirror.finish(verdict, made.folder / "report.html")
         if mirror.problem:
             click.echo(f"note: not up to date: {mirror.problem}", err=True)
@@ -141,7 +143,7 @@ def _write_report(made: Plan) -> Path:
     return write(collect(made.manifest.experiment, made.trials, made.store), made.folder)
 
 
-def _report_or_excuse(made: Plan) -> Path | None:
+def report_or_excuse(made: Plan) -> Path | None:
     """The report, or a note why there is none: a sweep that ran is worth more than its page."""
     try:
         return _write_report(made)
@@ -161,6 +163,8 @@ def _conclude(made: Plan, status: int, seconds: float, bare: bool) -> None:
     if todo.left:
         word = "stopped" if status >= 128 else "not all done"
         click.echo(f"{word}; `{made.command}` does what is left")
+    for line in grading_lines(todo, made.to("grade")):
+        click.echo(line)
     if bare:
         return
     if not todo.left:

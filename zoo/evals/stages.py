@@ -18,8 +18,9 @@ from typing import Any, Protocol
 from zoo.catalog import BenchmarkCard
 from zoo.data import Problem, load, render
 from zoo.evals.metrics import measures, repeated
+from zoo.evals.parquet import read_lengths, read_parquet, write_parquet
 from zoo.evals.second import Auditor, audit_rows, audit_values, box_verdicts
-from zoo.grading import GRADER_VERSION, Grader, Item
+from zoo.grading import GRADER_VERSION, Grader, Item, Result
 from zoo.manifest import identity
 from zoo.manifest.metrics import measure_names
 from zoo.manifest.schema import Decoding
@@ -62,27 +63,59 @@ class Measured:
     audited: int = 0
     """Answers that the rate `audit_disagreement` is over."""
 
+    def row(self) -> dict[str, Any]:
+        """What it adds to a line of a trial's index."""
+        ids = {"samples": self.samples, "scores": self.scores, "grader": GRADER_VERSION}
+        return ids | {"n": self.n, "audited": self.audited}
+
+
+class Graders:
+    """One grader a policy, made when it is first asked for, and the audit of what they say. Their
+    workers live as long as this.
+    """
+
+    def __init__(self, workers: int = 1) -> None:
+        self.workers = workers
+        self.audit = Auditor()
+        self._made: dict[str, Grader] = {}
+
+    def __call__(self, policy: str) -> Grader:
+        """The grader of a policy."""
+        if policy not in self._made:
+            self._made[policy] = Grader(policy, workers=self.workers)
+        return self._made[policy]
+
+    def close(self) -> None:
+        """End the workers of graders and audit."""
+        self.audit.close()
+        for grader in self._made.values():
+            grader.close()
+
 
 class Bench:
-    """Measures a trial's evaluations into a store. Holds one grader a policy and the problems that
-    it has read.
+    """Measures a trial's evaluations into a store. Holds its graders (or somebody's, who then
+    closes them) and the problems that it has read.
     """
 
     def __init__(
-        self, store: Store, trial: Trial, stack: dict[str, str], *, durable: bool = True
+        self,
+        store: Store,
+        trial: Trial,
+        stack: dict[str, str],
+        *,
+        durable: bool = True,
+        graders: Graders | None = None,
     ) -> None:
         self.store, self.trial, self.stack, self.durable = store, trial, stack, durable
         self.attempt = 1
         """The attempt of training that the samples come from."""
-        self._graders: dict[str, Grader] = {}
-        self._auditor = Auditor()
+        self.grader, self._own = graders or Graders(), graders is None
         self._problems: dict[str, list[Problem]] = {}
 
     def close(self) -> None:
-        """End the workers of graders and audit."""
-        self._auditor.close()
-        for grader in self._graders.values():
-            grader.close()
+        """End the workers of graders of its own."""
+        if self._own:
+            self.grader.close()
 
     def measure(
         self, evaluation: Evaluation, round_: int, sampler: Callable[[], Sampler]
@@ -98,27 +131,32 @@ class Bench:
             found = records.read(samples)
             if found is None or not found.done(round_):
                 self._sample(samples, sample_id, payload, evaluation, round_, sampler())
-        return self.score(sample_id, evaluation, round_)
+        return self.score(sample_id, evaluation.benchmark.extract, evaluation.samples, round_)
 
-    def score(self, sample_id: str, evaluation: Evaluation, round_: int) -> Measured:
-        """Grade stored samples under the benchmark's policy, or find them graded."""
-        policy = evaluation.benchmark.extract
+    def score(self, sample_id: str, policy: str, each: int, round_: int) -> Measured:
+        """Grade stored samples (`each` a problem) under a policy, or find them graded."""
         payload = identity.score_payload(sample_id, policy, GRADER_VERSION)
         score_id = f"{sample_id.rsplit('-', 1)[0]}-{identity.digest(payload)}"
         scores = self.store.folder("scores", score_id)
         with claim(scores):
             found = records.read(scores)
             if found is None or not found.done(round_):
-                found = self._grade(scores, score_id, sample_id, payload, evaluation, round_)
-        values = {name: found.metrics.get(name) for name in measure_names(evaluation.samples)}
+                found = self._grade(scores, score_id, sample_id, payload, each, round_)
+        values = {name: found.metrics.get(name) for name in measure_names(each)}
         n, audited = (int(found.metrics.get(name) or 0) for name in ("n", "audited"))
         return Measured(sample_id, score_id, n, values, audited)
 
-    def grader(self, policy: str) -> Grader:
-        """The grader of a policy; its workers live as long as this object."""
-        if policy not in self._graders:
-            self._graders[policy] = Grader(policy)
-        return self._graders[policy]
+    def grade(self, sample_id: str, policy: str) -> list[Result]:
+        """What the grader says of stored samples, in their order. Writes nothing.
+
+        Raises:
+            StateError: the samples are gone or cannot be read.
+        """
+        return self.grader(policy).grade(self._items(sample_id)).results
+
+    def _items(self, sample_id: str) -> list[Item]:
+        rows = read_parquet(self.store.completions(sample_id), ["gold", "text"])
+        return [Item(gold, text) for gold, text in zip(rows["gold"], rows["text"], strict=True)]
 
     def _sample(
         self,
@@ -154,7 +192,7 @@ class Bench:
         write_json(
             folder / "sample.json", {"identity": payload, "about": about}, durable=self.durable
         )
-        write_parquet(folder / "completions.parquet", rows)
+        write_parquet(self.store.completions(id_), rows)
         record = self._record(
             id_, "sample", round_, payload, {"n": float(len(problems))}, about, started, clock
         )
@@ -166,15 +204,15 @@ class Bench:
         id_: str,
         sample_id: str,
         payload: dict[str, Any],
-        evaluation: Evaluation,
+        each: int,
         round_: int,
     ) -> Record:
         started, clock = time.time(), time.monotonic()
-        policy = evaluation.benchmark.extract
-        rows = read_parquet(self.store.folder("samples", sample_id) / "completions.parquet")
-        items = [Item(gold, text) for gold, text in zip(rows["gold"], rows["text"], strict=True)]
+        policy, path = payload["extract"], self.store.completions(sample_id)
+        items = self._items(sample_id)
         results = self.grader(policy).grade(items).results
         in_box = box_verdicts(items, results, lambda: self.grader("boxed"))
+        rows = read_parquet(path, ["id", "finish"])
         table = {
             "id": rows["id"],
             "verdict": [str(r.verdict.value) for r in results],
@@ -183,17 +221,16 @@ class Bench:
             "boxed": [r.boxed for r in results],
             "by": [r.by for r in results],
         }
-        lengths = [len(ids) for ids in rows["token_ids"]]
         verdicts = [r.verdict for r in results]
-        values = measures(verdicts, table["boxed"], lengths, rows["finish"], in_box)
-        values |= repeated(verdicts, table["prediction"], evaluation.samples)
-        audited = None if self.trial.simulated else self._auditor(results, _seed(payload))
+        values = measures(verdicts, table["boxed"], read_lengths(path), rows["finish"], in_box)
+        values |= repeated(verdicts, table["prediction"], each)
+        audited = None if self.trial.simulated else self.grader.audit(results, _seed(payload))
         values |= audit_values(audited)
         about = {"samples": sample_id, "extract": policy, "grader": GRADER_VERSION}
         write_json(
             folder / "score.json", {"identity": payload, "about": about}, durable=self.durable
         )
-        write_parquet(folder / "scores.parquet", table)
+        write_parquet(self.store.verdicts(id_), table)
         if audited is not None:
             told = audit_rows(audited, rows["id"])
             write_json(folder / "audit.json", told, durable=self.durable)
@@ -267,32 +304,3 @@ def sample_identity(
 def _seed(payload: dict[str, Any]) -> int:
     """The seed of a stage, from what its id is made of."""
     return int(identity.digest(payload, 8), 16) % 2**31
-
-
-def write_parquet(path: Any, columns: dict[str, list[Any]]) -> None:
-    """Write columns as a parquet file, whole or not at all. `token_ids` are lists of 32-bit
-    integers.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    types = {"token_ids": pa.list_(pa.int32()), "prediction": pa.string()}
-    table = pa.table(
-        {name: pa.array(_clean(values), types.get(name)) for name, values in columns.items()}
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, beside, compression="zstd")
-    beside.replace(path)
-
-
-def read_parquet(path: Any, columns: list[str] | None = None) -> dict[str, list[Any]]:
-    """Columns of a parquet file as lists."""
-    import pyarrow.parquet as pq
-
-    return pq.read_table(path, columns=columns).to_pydict()
-
-
-def _clean(values: list[Any]) -> list[Any]:
-    """Text that UTF-8 cannot hold (lone surrogates) is replaced, never dropped."""
-    return [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values]

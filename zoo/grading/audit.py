@@ -1,5 +1,4 @@
-"""Second opinions and second gradings: references against themselves, stock math-verify on a
-sample, old texts anew.
+"""Second opinions: references against themselves, stock math-verify on a sample.
 
 Each function takes plain sequences, so that training, evaluation and the command line can call it
 on what they hold; none reads a run's folder.
@@ -8,13 +7,12 @@ on what they hold; none reads a run's folder.
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zoo.grading.boxes import has_box
 from zoo.grading.extract import extract, is_prose
-from zoo.grading.grader import GRADER_VERSION, Grader, symbolic_pair
+from zoo.grading.grader import Grader, symbolic_pair
 from zoo.grading.pool import Limits, Pool
 from zoo.grading.verdict import Item, Result, Verdict
 
@@ -142,32 +140,3 @@ def audit(results: Sequence[Result], seed: int, pool: Pool, share: float = SHARE
         if equal != results[at].verdict.correct
     ]
     return Audit(len(sample), len(sample) - len(said), disagreements)
-
-
-@dataclass(frozen=True, slots=True)
-class Regraded:
-    """What a newer grader says of answers graded before."""
-
-    version: str
-    results: list[Result]
-    moved: list[int]
-    """Indices whose verdict changed."""
-
-    def transitions(self, before: Sequence[Verdict]) -> Counter[tuple[str, str]]:
-        """How many verdicts moved from which to which."""
-        pairs = ((before[at].value, self.results[at].verdict.value) for at in self.moved)
-        return Counter(pairs)
-
-
-def regrade(
-    items: Sequence[Item], before: Sequence[Verdict], policy: str, workers: int = 1
-) -> Regraded:
-    """Grades `items` again and says which verdicts moved; `zoo grade` on a finished evaluation."""
-    with Grader(policy, workers=workers) as grader:
-        results = grader.grade(items).results
-    moved = [
-        index
-        for index, (old, new) in enumerate(zip(before, results, strict=True))
-        if old != new.verdict
-    ]
-    return Regraded(GRADER_VERSION, results, moved)

@@ -1,9 +1,10 @@
 """What is left to do, and why: the state of every trial as its run folder tells it.
 
 `+` new, or trained with an evaluation missing; `~` stale (the cell ran under another id: something
-that bears on its result changed); `=` done; `>` unfinished (stopped or killed, starts again at
-round 0); `!` failed, tried once more by the next sweep. Light: reads records and journals, imports
-nothing heavy, writes nothing, and does not know who runs the work.
+that bears on its result changed; or it finished and the present grader gives other rewards, then it
+stands until somebody moves its folder away); `=` done; `>` unfinished (stopped or killed, starts
+again at round 0); `!` failed, tried once more by the next sweep. Light: reads records and journals,
+imports nothing heavy, writes nothing, and does not know who runs the work.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from zoo.manifest.lock import Change
 from zoo.manifest.trial import Trial
-from zoo.track import journal, record
+from zoo.track import journal, record, regraded
 from zoo.track.evaluations import missing_evaluations
+from zoo.track.record import Record
+from zoo.track.regraded import NOTHING, Standing
 from zoo.track.store import Store
 
 Symbol = Literal["+", "=", ">", "!", "~"]
@@ -42,11 +45,18 @@ class Item:
     """What a failed trial left as its reason; may have many lines."""
     failure: str | None = None
     """Its failure class."""
+    standing: Standing = NOTHING
+    """Where it stands against the present grader."""
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is stale by the grader alone: told, and not run again by itself."""
+        return self.symbol == "~" and self.standing.stale_from is not None
 
     @property
     def runs(self) -> bool:
         """Whether a sweep would run the trial."""
-        return self.symbol != "="
+        return self.symbol != "=" and not self.stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,16 @@ def look_at(trial: Trial, store: Store) -> Item:
     """Where one trial stands."""
     folder = store.train(trial.id)
     found = record.read(folder)
+    index = journal.read(folder / "evals.jsonl")
+    standing = regraded.standing(trial, folder, found, index)
+    item = replace(_look_at(trial, folder, found, index), standing=standing)
+    if item.symbol == "=" and standing.stale_from is not None:
+        why = f"rewards change from round {standing.stale_from} under grader {regraded.present()}"
+        item = replace(item, symbol="~", why=why)
+    return item
+
+
+def _look_at(trial: Trial, folder: Path, found: Record | None, index: list[dict[str, Any]]) -> Item:
     if found is None:
         return _unrecorded(trial, folder)
     if found.state == "failed":
@@ -106,7 +126,7 @@ def look_at(trial: Trial, store: Store) -> Item:
         return Item(trial, ">", f"stopped at round {found.round}/{trial.rounds}; starts again")
     if not found.done(trial.rounds):
         return Item(trial, ">", f"ended at round {found.round} of {trial.rounds}; starts again")
-    missing = missing_evaluations(trial, journal.read(folder / "evals.jsonl"))
+    missing = missing_evaluations(trial, index)
     if missing:
         evaluation, round_ = missing[0]
         name = f"{evaluation.benchmark.name}/{evaluation.decoding_name}"

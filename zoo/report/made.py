@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from zoo.grading import GRADER_VERSION
 from zoo.manifest.trial import Evaluation
 from zoo.report.collect import Results, Side
 from zoo.report.numbers import DASH, duration, interval, length, percent
 from zoo.report.view import decoding_words, state_words
-from zoo.track import record
 from zoo.track.outcome import Measured, Outcome
-from zoo.track.store import Store, read_json
 
 
 def evaluation_rows(results: Results) -> list[tuple[str, ...]]:
@@ -33,7 +32,7 @@ def evaluation_rows(results: Results) -> list[tuple[str, ...]]:
             str(e.decoding.max_tokens or cap),
             str(e.problems or e.benchmark.n or "all"),
             e.benchmark.extract,
-            grader_versions(results.store, set(made)),
+            ", ".join(sorted({m.grader for m in made.values()})) or DASH,
             audit_words(made.values()),
             e.digest,
         )
@@ -53,15 +52,30 @@ def audit_words(scores: Iterable[Measured]) -> str:
     return f"{differ} of {n:,} ({percent(differ / n)} %)"
 
 
-def grader_versions(store: Store, score_ids: set[str]) -> str:
-    """Versions of the grader behind some scores (a few are looked at), as recorded with them."""
-    seen = set()
-    for id_ in sorted(score_ids)[:24]:
-        folder = store.folder("scores", id_)
-        made = record.read(folder)
-        said = {**(read_json(folder / "score.json") or {}), **(made.identity if made else {})}
-        seen.add(str(said.get("grader", "unknown")))
-    return ", ".join(sorted(seen)) or DASH
+def grading_notes(results: Results) -> list[str]:
+    """Where another grader than the present one spoke, and what a replay found."""
+    standings = {o.trial.id: o.standing for o in results.outcomes}
+    command = f"`zoo grade {results.experiment.name}`"
+    notes = []
+    if scores := frozenset().union(*(s.scores for s in standings.values())):
+        notes.append(
+            f"Evaluations by another grader than the present one ({GRADER_VERSION}): "
+            f"{len(scores)}. {command} grades them again without sampling."
+        )
+    if n := sum(s.replay for s in standings.values()):
+        notes.append(
+            f"Trials rewarded by another grader than the present one ({GRADER_VERSION}): {n}. "
+            f"{command} tells whether their rewards would be others now, without training."
+        )
+    stale = {id_: s.stale_from for id_, s in standings.items() if s.stale_from is not None}
+    if stale:
+        named = ", ".join(f"{id_} (from round {round_})" for id_, round_ in stale.items())
+        notes.append(
+            f"Trials whose rewards change under the present grader ({GRADER_VERSION}), shown as "
+            f"they were trained: {named}. To train one again, move its folder out of the run "
+            "store and sweep."
+        )
+    return notes
 
 
 def trial_rows(results: Results) -> list[tuple[str, ...]]:

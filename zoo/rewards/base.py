@@ -4,6 +4,7 @@ unscored rows.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,12 @@ def checked(values: Any, size: int) -> Values:
         if value is not None and not finite:
             raise ValueError(f"a reward of {value!r}")
     return [None if value is None else float(value) for value in values]
+
+
+def group_seed(trial_seed: int, round_: int, group: int) -> int:
+    """The seed that the reward of one group gets: the same when it is computed again."""
+    parts = (trial_seed, round_, group)
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
 
 
 def unscored_as_none(verdicts: Sequence[Verdict], values: Sequence[float | None]) -> Values:

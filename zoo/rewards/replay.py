@@ -1,8 +1,8 @@
-"""Replaying a newer grader over the rollouts that an older one rewarded: which rewards change, and
+"""Replaying the present grader over rollouts that an older one rewarded: which rewards change, and
 from which round on.
 
-No reward changed: the run is adopted under the new version. Else it is stale from the first round
-that differs. The caller brings the rollouts, a round at a time, and groups them by prompt.
+No reward changed: the run is adopted. Else it is stale from the first round that differs. The
+caller brings the rollouts, grouped by prompt, and holds the grader.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from zoo.grading import GRADER_VERSION, Grader, Item, Verdict
 from zoo.rewards.base import Completion, Values
@@ -41,15 +42,16 @@ class RolloutGroup:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a replay found. `first_changed_round` is None where no reward changed: the run is
-    adopted.
+    """What a replay found up to and including `round`. `first_changed_round` is None where no
+    reward changed: the run is adopted.
     """
 
-    version: str
-    rollouts: int
-    verdicts_changed: int
-    rewards_changed: int
-    first_changed_round: int | None
+    grader: str = GRADER_VERSION
+    round: int = 0
+    rollouts: int = 0
+    verdicts_changed: int = 0
+    rewards_changed: int = 0
+    first_changed_round: int | None = None
 
     @property
     def adopted(self) -> bool:
@@ -65,41 +67,53 @@ class Replay:
 def replay(
     groups: Iterable[RolloutGroup],
     reward: RewardOfGroup,
-    policy: str,
-    workers: int = 1,
-    stop_at_first: bool = False,
+    grader: Grader,
+    before: Replay | None = None,
 ) -> Replay:
-    """Grades kept rollouts again and computes their rewards again.
+    """Grades kept rollouts again and computes their rewards again, a round at a time.
 
     Args:
         groups: in the order of their rounds.
         reward: the run's reward with its parameters bound: `(verdicts_G, completions_G, seed) ->
             values_G`.
-        policy: the extraction policy of the run.
-        workers: how many symbolic workers may run at once.
-        stop_at_first: whether to stop at the first group whose rewards differ, when only adoption
-            is asked for.
+        grader: of the run's extraction policy.
+        before: what earlier rounds gave; it is counted in.
     """
-    seen = verdicts = rewards = 0
-    first: int | None = None
-    with Grader(policy, workers=workers) as grader:
-        for group in groups:
-            old = group.rollouts_G
-            graded = grader.grade([Item(rollout.gold, rollout.text) for rollout in old])
-            completions = [
-                Completion(rollout.text, result.boxed, rollout.n_tokens, rollout.finish)
-                for rollout, result in zip(old, graded, strict=True)
-            ]
-            values = reward([result.verdict for result in graded], completions, group.seed)
-            seen += len(old)
-            verdicts += sum(r.verdict != o.verdict for r, o in zip(graded, old, strict=True))
-            changed = sum(not _same(v, o.reward) for v, o in zip(values, old, strict=True))
-            rewards += changed
-            if changed and first is None:
-                first = group.round
-                if stop_at_first:
-                    break
-    return Replay(GRADER_VERSION, seen, verdicts, rewards, first)
+    found = before or Replay()
+    for round_, same in groupby(groups, key=lambda group: group.round):
+        found = _one_round(round_, list(same), reward, grader, found)
+    return found
+
+
+def _one_round(
+    round_: int,
+    groups: Sequence[RolloutGroup],
+    reward: RewardOfGroup,
+    grader: Grader,
+    before: Replay,
+) -> Replay:
+    items = [Item(old.gold, old.text) for group in groups for old in group.rollouts_G]
+    graded = iter(grader.grade(items))
+    verdicts = rewards = 0
+    for group in groups:
+        old_G = group.rollouts_G
+        new_G = [next(graded) for _ in old_G]
+        completions = [
+            Completion(old.text, new.boxed, old.n_tokens, old.finish)
+            for old, new in zip(old_G, new_G, strict=True)
+        ]
+        values = reward([new.verdict for new in new_G], completions, group.seed)
+        verdicts += sum(n.verdict != o.verdict for n, o in zip(new_G, old_G, strict=True))
+        rewards += sum(not _same(v, o.reward) for v, o in zip(values, old_G, strict=True))
+    first = before.first_changed_round
+    return Replay(
+        grader=before.grader,
+        round=round_,
+        rollouts=before.rollouts + len(items),
+        verdicts_changed=before.verdicts_changed + verdicts,
+        rewards_changed=before.rewards_changed + rewards,
+        first_changed_round=round_ if rewards and first is None else first,
+    )
 
 
 def _same(new: float | None, old: float | None) -> bool:

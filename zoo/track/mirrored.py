@@ -61,6 +61,7 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
         "zoo.seed": str(trial.seed),
         "zoo.rounds": str(trial.rounds),
         "zoo.attempt": str(found.attempt),
+        "zoo.regraded": str(found.regraded),
         "zoo.started": str(started_ms(found)),
         "zoo.state": found.state,
         "zoo.failure_class": (record.failure_class if record else None) or "",
@@ -81,8 +82,9 @@ def started_ms(found: Outcome) -> int:
 
 def mark(found: Outcome) -> str:
     """Says how much of a trial there is to send; equal marks mean there is nothing new."""
-    sizes = (found.attempt, started_ms(found), len(found.rounds), len(found.measured), found.state)
-    return ":".join(map(str, sizes))
+    which = (found.attempt, started_ms(found), found.regraded)
+    sizes = (len(found.rounds), len(found.measured), found.state)
+    return ":".join(map(str, which + sizes))
 
 
 def points(found: Outcome) -> Iterator[Point]:

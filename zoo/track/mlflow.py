@@ -6,9 +6,10 @@ slow delays the copy and harms nothing else (`Mirror.problem` says what is wrong
 explicit, statuses are set by us, and points carry the journals' timestamps, so that whatever is
 sent twice is stored once.
 
-A trial that starts over (attempt 2) gets a new child run: MLflow cannot take metrics back, and two
-attempts in one curve would be neither. The earlier child is renamed, ended, tagged
-`zoo.superseded_by` and moved to MLflow's trash, from where it can be restored.
+A trial that starts over (attempt 2), or whose completions were graded again, gets a new child run:
+MLflow cannot take metrics back, and two attempts in one curve would be neither. The earlier child
+is renamed, ended, tagged `zoo.superseded_by` and moved to MLflow's trash, from where it can be
+restored.
 """
 
 from __future__ import annotations
@@ -193,11 +194,13 @@ class Mirror:
                 return
 
     def _child(self, found: Outcome) -> _Child:
-        """The trial's child run; made where there is none, or where it is of another attempt."""
+        """The trial's child run; made where there is none, or where it is of another attempt or of
+        scores that were replaced since."""
         child = self._children.get(found.trial.id)
-        wanted = (str(found.attempt), str(mirrored.started_ms(found)))
+        names = ("attempt", "started", "regraded")
+        wanted = (str(found.attempt), str(mirrored.started_ms(found)), str(found.regraded))
         if child is not None:
-            has = (child.tags.get("zoo.attempt", "0"), child.tags.get("zoo.started", "0"))
+            has = tuple(child.tags.get(f"zoo.{name}", "0") for name in names)
             if found.attempt == 0 or not found.times or has == wanted or has[1] == "0":
                 return child
         made = self._create(found)
@@ -223,7 +226,7 @@ class Mirror:
         return _Child(id_, "RUNNING", dict(tags))
 
     def _supersede(self, child: _Child, by: str) -> None:
-        """Put away the run of an earlier attempt."""
+        """Put away the run of an earlier attempt or grading."""
         attempt = child.tags.get("zoo.attempt", "?")
         name = f"{child.tags.get('mlflow.runName', 'trial')} (attempt {attempt}, superseded)"
         status = child.status if child.status in ("FAILED", "FINISHED") else "KILLED"

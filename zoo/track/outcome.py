@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.manifest.trial import ALL, Asked, Trial
-from zoo.track import journal, record
+from zoo.track import journal, record, regraded
 from zoo.track.record import Record
+from zoo.track.regraded import Standing
 from zoo.track.store import Store
 
 OutcomeState = Literal["done", "incomplete", "failed", "preempted", "unfinished", "missing"]
@@ -39,6 +40,8 @@ class Measured:
     values: dict[str, float]
     sample_id: str
     score_id: str
+    grader: str
+    """Version of the grader that made the scores."""
     audited: int = 0
     """Answers that were put to stock math-verify and decided by it."""
 
@@ -77,6 +80,9 @@ class Outcome:
     times: dict[int, float]
     """Round -> when it ended, seconds since the epoch."""
     measured: tuple[Measured, ...]
+    regraded: int
+    """Scores that later ones of the same samples replaced."""
+    standing: Standing
     folder: Path
 
     @property
@@ -141,8 +147,18 @@ def load(trial: Trial, store: Store) -> Outcome:
         rounds={r: finite(m, "eval/") for r, m in journal.by_round(rows).items()},
         times={row["round"]: row["time"] for row in rows},
         measured=measured,
+        regraded=_replaced(kept),
+        standing=regraded.standing(trial, folder, found, evals),
         folder=folder,
     )
+
+
+def _replaced(index: list[dict[str, Any]]) -> int:
+    """Scores that a later line of the same measurement of the same samples replaced."""
+    scores: dict[tuple[Any, ...], set[str]] = {}
+    for row in index:
+        scores.setdefault((*regraded.place(row), row["samples"]), set()).add(row["scores"])
+    return sum(len(ids) - 1 for ids in scores.values())
 
 
 def _attempt(rows: list[dict[str, Any]], evals: list[dict[str, Any]], found: Record | None) -> int:
@@ -188,6 +204,7 @@ def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
             sample_id=row["samples"],
             score_id=row["scores"],
             audited=row.get("audited", 0),
+            grader=row.get("grader", regraded.FIRST),
         )
         found[measured.round, measured.asked] = measured
     return tuple(sorted(found.values(), key=lambda m: m.round))
@@ -223,8 +240,7 @@ def completions(store: Store, measured: Measured, limit: int) -> list[Completion
     """
     import pyarrow.parquet as pq
 
-    path = store.folder("samples", measured.sample_id) / "completions.parquet"
-    scores = store.folder("scores", measured.score_id) / "scores.parquet"
+    path, scores = store.completions(measured.sample_id), store.verdicts(measured.score_id)
     if not path.is_file():
         return []
     columns = ["id", "prompt", "gold", "text", "finish"]

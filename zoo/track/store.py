@@ -1,7 +1,7 @@
 """The run store: where everything of a run lies, how files appear in it, and who may write.
 
     runs/train/ID/{trial.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/, checkpoints/,
-                   record.json}
+                   record.json, regraded.json}
     runs/samples/ID/{sample.json, completions.parquet, record.json}
     runs/scores/ID/{score.json, scores.parquet, record.json}
     runs/sweeps/NAME/, runs/mlflow.db
@@ -39,6 +39,18 @@ class Store:
     def train(self, trial_id: str) -> Path:
         """Folder of a trial's training."""
         return self.folder("train", trial_id)
+
+    def rollouts(self, trial_id: str, round_: int) -> Path:
+        """Completions of a round of training, with their verdicts and rewards."""
+        return self.train(trial_id) / "rollouts" / f"round-{round_:04d}.parquet"
+
+    def completions(self, sample_id: str) -> Path:
+        """Responses to a benchmark."""
+        return self.folder("samples", sample_id) / "completions.parquet"
+
+    def verdicts(self, score_id: str) -> Path:
+        """Verdicts on responses, in their order."""
+        return self.folder("scores", score_id) / "scores.parquet"
 
     def sweep(self, name: str) -> Path:
         """Folder of a sweep's machine state."""

@@ -16,7 +16,7 @@ from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
 from zoo.manifest.fit import longest_sequence, place
 from zoo.manifest.fit.place import DRIVEN_GPUS
-from zoo.rewards import reward_of
+from zoo.rewards.resolve import reward_of
 from zoo.train.config import grpo_arguments
 from zoo.train.session import Session
 

@@ -7,14 +7,15 @@ signal.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from typing import Any
 
 from zoo.evals.metrics import measures
 from zoo.grading import Item
-from zoo.rewards import Completion, Guard, batch_stats
+from zoo.rewards.base import Completion, group_seed
+from zoo.rewards.guard import Guard
+from zoo.rewards.stats import batch_stats
 from zoo.train.session import Session
 
 SHOWN = {"accuracy": "acc", "box_ratio": "box_ratio", "unscored": "unscored"}
@@ -64,7 +65,7 @@ class RewardBridge:
         size, faults = trial.batch.num_generations, self.reward.faults
         groups = [slice(start, start + size) for start in range(0, len(found), size)]
         rewards_P_G = [
-            self.reward(verdicts[g], found[g], _seed(trial.seed, round_, i), f"{round_}/{i}")
+            self.reward(verdicts[g], found[g], group_seed(trial.seed, round_, i), f"{round_}/{i}")
             for i, g in enumerate(groups)
         ]
         rewards = [reward for group in rewards_P_G for reward in group]
@@ -92,8 +93,3 @@ class RewardBridge:
         }
         self.session.write_rollouts(round_, rows)
         return rewards
-
-
-def _seed(*parts: int) -> int:
-    """A seed for one group, from the trial's seed, the round and the group."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")

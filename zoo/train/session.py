@@ -19,10 +19,11 @@ from typing import Any
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import TrialError, ZooError
-from zoo.evals.stages import Bench, Sampler, write_parquet
+from zoo.evals.parquet import write_parquet
+from zoo.evals.stages import Bench, Sampler
 from zoo.grading import GRADER_VERSION
 from zoo.manifest.trial import Evaluation, Trial
-from zoo.track import journal
+from zoo.track import journal, regraded
 from zoo.track import record as records
 from zoo.track.evaluations import missing_evaluations
 from zoo.track.record import Record, finite
@@ -90,7 +91,8 @@ class Session:
         for name in ("metrics.jsonl", "evals.jsonl"):
             journal.mend(self.folder / name)
         self.bench.attempt, self._trained = self.attempt, False
-        (self.folder / "record.json").unlink(missing_ok=True)
+        for name in ("record.json", regraded.NAME):
+            (self.folder / name).unlink(missing_ok=True)
         for name in ("rollouts", "checkpoints"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
@@ -145,12 +147,8 @@ class Session:
             "decoding": evaluation.decoding_name,
             "problems": evaluation.problems,
             "each": evaluation.samples,
-            "samples": found.samples,
-            "scores": found.scores,
-            "n": found.n,
-            "audited": found.audited,
-            "metrics": metrics,
         }
+        row |= found.row() | {"metrics": metrics}
         journal.append(self.folder / "evals.jsonl", row)
         return metrics
 
@@ -167,7 +165,7 @@ class Session:
 
     def write_rollouts(self, round_: int, rows: dict[str, list[Any]]) -> None:
         """Keep a round's completions: enough to grade them again."""
-        write_parquet(self.folder / "rollouts" / f"round-{round_:04d}.parquet", rows)
+        write_parquet(self.job.store.rollouts(self.trial.id, round_), rows)
 
     def checkpoint(self, round_: int) -> Path:
         """Folder of the weights after `round_`."""

@@ -27,7 +27,9 @@ from zoo.grading import Verdict
 from zoo.manifest.identity import digest
 from zoo.manifest.schema import Decoding
 from zoo.manifest.trial import Trial
-from zoo.rewards import Completion, Guard, reward_of
+from zoo.rewards.base import Completion, group_seed
+from zoo.rewards.guard import Guard
+from zoo.rewards.resolve import reward_of
 from zoo.train.session import Session
 
 VARIABLE = "ZOO_SIMULATE"
@@ -158,7 +160,8 @@ def _round(
         completions = [
             Completion(g.text, "\\boxed" in g.text, len(g.token_ids), g.finish) for g in made
         ]
-        values = reward(verdicts, completions, rng.getrandbits(31), f"{round_}/{group}")
+        seed = group_seed(trial.seed, round_, group)
+        values = reward(verdicts, completions, seed, f"{round_}/{group}")
         flat += len(set(values)) == 1
         rows["id"] += [problem.id] * size
         rows["prompt"] += [render(trial.prompt, problem)] * size

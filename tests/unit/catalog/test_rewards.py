@@ -6,7 +6,8 @@ import pytest
 
 from zoo.catalog import Catalog, RewardCard
 from zoo.grading import Verdict
-from zoo.rewards import Completion, compute
+from zoo.rewards.base import Completion
+from zoo.rewards.functions import compute
 
 CATALOG = Catalog()
 

@@ -68,7 +68,7 @@ def test_the_plan_for_programs_has_all_parts(folder: Path) -> None:
     assert set(plan) == {
         "references",
         *("name", "simulated", "rehearsal", "profile", "counts", "trials", "changes"),
-        *("claims", "warnings", "placement", "cost"),
+        *("grading", "claims", "warnings", "placement", "cost"),
     }
     assert (plan["name"], plan["simulated"], plan["rehearsal"]) == ("tiny", True, False)
     counts = {"new": 4, "stale": 0, "done": 0, "unfinished": 0, "failed": 0}

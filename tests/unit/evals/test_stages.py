@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support import simulated, study_cards
-from zoo.evals.stages import read_parquet, sample_identity
+from zoo.evals.parquet import read_parquet
+from zoo.evals.stages import sample_identity
 from zoo.manifest.metrics import measure_names
 from zoo.orchestrate.launch import write_task
 from zoo.track import journal, record
@@ -41,7 +42,7 @@ def test_all_that_is_announced_is_measured_and_indexed(often: simulated.Sweep) -
     assert [name.split("/")[2] for name in row["metrics"]] == list(measure_names(4))
     unknown = [name for name, value in row["metrics"].items() if value is None]
     assert unknown == ["eval/pocket-easy/audit_disagreement/t1.0"]  # simulated: not audited
-    scores = read_parquet(often.store.folder("scores", row["scores"]) / "scores.parquet")
+    scores = read_parquet(often.store.verdicts(row["scores"]), ["id"])
     assert scores["id"][:5] == [scores["id"][0]] * 4 + [scores["id"][4]]
     found = record.read(often.store.folder("scores", row["scores"]))
     assert found is not None

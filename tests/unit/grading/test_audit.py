@@ -1,5 +1,5 @@
-from zoo.grading import Grader, Item, Verdict
-from zoo.grading.audit import audit, check_golds, regrade, stock
+from zoo.grading import Grader, Item
+from zoo.grading.audit import audit, check_golds, stock
 
 
 def test_references_that_do_not_accept_themselves_are_reported_by_id():
@@ -39,10 +39,3 @@ def test_the_audit_samples_by_seed_and_names_each_disagreement():
     assert few.sampled == few.decided == 2
     assert audit([], 0, pool).rate is None
     pool.close()
-
-
-def test_regrading_says_which_verdicts_moved():
-    items = [Item("7", r"\boxed{7}"), Item("7", r"\boxed{8}")]
-    again = regrade(items, [Verdict.WRONG, Verdict.WRONG], "boxed")
-    assert again.moved == [0]
-    assert again.transitions([Verdict.WRONG, Verdict.WRONG]) == {("wrong", "correct"): 1}

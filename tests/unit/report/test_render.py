@@ -3,8 +3,11 @@ from html.parser import HTMLParser
 
 from made_up_sweep import make_sweep, write_trial
 
+from zoo.grading import GRADER_VERSION
 from zoo.report.collect import collect
 from zoo.report.render import html, write
+from zoo.rewards.replay import Replay
+from zoo.track import journal, record, regraded
 
 HOSTILE = "<script>alert(1)</script></pre><img src=x onerror=alert(2)>{{ 7*7 }}&amp;\x00\x1b[31m"
 
@@ -131,3 +134,23 @@ def test_completions_that_are_gone_from_the_store_are_said_to_be(tmp_path):
     for path in (sweep.store.root / "samples").glob("*/completions.parquet"):
         path.unlink()
     assert "No completions are stored yet" in page(sweep).text
+
+
+def test_what_another_grader_graded_or_rewarded_is_told_with_the_command(tmp_path):
+    sweep = one(tmp_path).run()
+    assert "zoo grade" not in page(sweep).text
+    (trial,) = sweep.trials
+    folder = sweep.store.train(trial.id)
+    row = journal.read(folder / "evals.jsonl")[-1]
+    journal.append(folder / "evals.jsonl", row | {"scores": "old", "grader": "older"})
+    found = record.read(folder)
+    aged = found.model_copy(update={"about": found.about | {"grader": "older"}})
+    record.write(folder, aged, durable=False)
+    text = page(sweep).text
+    assert f"another grader than the present one ({GRADER_VERSION}): 1. `zoo grade made-up`" in text
+    assert "`zoo grade made-up` tells whether their rewards would be others now" in text
+    assert f"{GRADER_VERSION}, older" in text  # in the table of evaluations
+    regraded.write(folder, Replay(round=2, rewards_changed=3, first_changed_round=2))
+    text = page(sweep).text
+    assert f"shown as they were trained: {trial.id} (from round 2)." in text
+    assert "would be others now" not in text

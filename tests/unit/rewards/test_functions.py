@@ -5,7 +5,8 @@ import yaml
 
 import zoo.rewards
 from zoo.grading import POLICIES, Verdict
-from zoo.rewards import REWARDS, Completion, compute
+from zoo.rewards.base import Completion
+from zoo.rewards.functions import REWARDS, compute
 
 CARDS = sorted((Path(zoo.rewards.__file__).parents[1] / "catalog" / "rewards").glob("*.yaml"))
 GROUP = [Verdict.CORRECT, Verdict.CORRECT, Verdict.WRONG, Verdict.NO_ANSWER]

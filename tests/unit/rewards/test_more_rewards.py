@@ -2,7 +2,10 @@ import pytest
 
 from zoo.errors import TrialError
 from zoo.grading import Result, Verdict
-from zoo.rewards import Completion, Guard, batch_stats, compute
+from zoo.rewards.base import Completion
+from zoo.rewards.functions import compute
+from zoo.rewards.guard import Guard
+from zoo.rewards.stats import batch_stats
 
 RIGHT, WRONG = Verdict.CORRECT, Verdict.WRONG
 

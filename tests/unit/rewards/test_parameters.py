@@ -9,7 +9,8 @@ import pytest
 from zoo.catalog.cards import Policy
 from zoo.errors import Flaw
 from zoo.grading import POLICIES, Verdict
-from zoo.rewards import REWARDS, Completion, compute
+from zoo.rewards.base import Completion
+from zoo.rewards.functions import REWARDS, compute
 from zoo.rewards.parameters import KINDS, flaws
 
 PARTS = [{"kind": "random", "weight": 0.5}]

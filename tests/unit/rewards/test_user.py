@@ -12,7 +12,9 @@ import pytest
 
 from zoo.errors import InputError, TrialError
 from zoo.grading import Verdict
-from zoo.rewards import Completion, load_user_reward, reward_of
+from zoo.rewards.base import Completion
+from zoo.rewards.resolve import reward_of
+from zoo.rewards.user import load_user_reward
 
 MINE = """\
 PARAMS = {"bonus": 0.25}

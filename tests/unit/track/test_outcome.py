@@ -79,3 +79,26 @@ def test_completions_come_in_order_with_their_verdicts_and_none_where_files_are_
     path = sweep.store.folder("samples", measured.sample_id) / "completions.parquet"
     path.unlink()
     assert completions(sweep.store, measured, 3) == []
+
+
+def test_of_scores_of_the_same_samples_the_later_count_and_the_replaced_are_counted(tmp_path):
+    sweep = small(tmp_path).run()
+    (trial,) = sweep.trials
+    index = sweep.store.train(trial.id) / "evals.jsonl"
+    assert load(trial, sweep.store).regraded == 0
+    row = journal.read(index)[-1]
+    journal.append(index, row | {"scores": "again", "grader": "newer"})
+    found = load(trial, sweep.store)
+    assert found.regraded == 1
+    (last,) = [m for m in found.measured if m.score_id == "again"]
+    assert (last.sample_id, last.grader, found.state) == (row["samples"], "newer", "done")
+    assert len(found.measured) == len(load(trial, sweep.store).measured)
+
+
+def test_benchmarks_that_share_samples_replace_no_scores_of_each_other(tmp_path):
+    sweep = small(tmp_path).run()
+    (trial,) = sweep.trials
+    index = sweep.store.train(trial.id) / "evals.jsonl"
+    row = journal.read(index)[-1]
+    journal.append(index, row | {"benchmark": "other", "scores": "by another policy"})
+    assert load(trial, sweep.store).regraded == 0

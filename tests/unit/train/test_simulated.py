@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import simulated
 from zoo.errors import InputError
-from zoo.evals.stages import read_parquet
+from zoo.evals.parquet import read_parquet
 from zoo.grading import GRADER_VERSION
 from zoo.orchestrate.executor import Stop
 from zoo.orchestrate.executor_local import LocalExecutor

@@ -1,0 +1,169 @@
+"""`zoo grade`: the present grader over what a sweep has kept; nothing is sampled or trained again.
+
+Measurements that another grader scored get new scores; rollouts that another grader rewarded are
+replayed. Each trial is worked on under its lock. What is done is kept at once, so that an
+interrupted command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+import click
+
+from zoo.cli import grade_text
+from zoo.cli.context import Plan, Words, as_json, plan, shown
+from zoo.cli.grade_text import Told
+from zoo.cli.sweep import report_or_excuse
+from zoo.errors import StateError, ZooError
+from zoo.evals.regrade import Regrader
+from zoo.evals.rollouts import replay_trial
+from zoo.evals.stages import Graders
+from zoo.manifest.trial import Trial
+from zoo.orchestrate.progress import REDRAW_S, clock
+from zoo.rewards.replay import Replay
+from zoo.track import journal, record, regraded
+from zoo.track.store import claim
+
+LINE_S = 30.0  # how often it speaks without a terminal
+Tick = Callable[[str], None]
+"""Is told what is being graded, before it is."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How the grader is run."""
+
+    all_: bool = False
+    """Also what the present grader graded before, to see that its verdicts reproduce."""
+    workers: int = 1
+    json_: bool = False
+
+
+def run(name: str, words: Words, how: How, tick: Tick | None = None) -> int:
+    """Grade a sweep again and tell what came of it; returns the exit status."""
+    made = plan(name, words, started=True)
+    graders, told = Graders(how.workers), Told()
+    regrader = Regrader(made.store, graders, told.compared)
+    status = 130
+    try:
+        with _ticking(tick) as ticking:
+            work = _Work(made, how, regrader, told, ticking)
+            for trial in made.chosen:
+                work.trial(trial)
+        status = 1 if told.problems or told.broken else 0
+    except KeyboardInterrupt:
+        told.problems.append(f"interrupted; `{made.to('grade')}` does what is left")
+    finally:
+        graders.close()
+    if how.json_:
+        click.echo(as_json(grade_text.as_data(made.name, told)))
+        return status
+    click.echo("\n".join(grade_text.lines(made.name, told)))
+    if (
+        (told.compared or told.replayed_now)
+        and (made.folder / "report.html").is_file()
+        and status != 130
+    ):
+        if (page := report_or_excuse(made)) is not None:
+            click.echo(f"report: {shown(page)}")
+        click.echo(f"MLflow: `zoo ui {made.name}` brings it up to date")
+    return status
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done to each trial. A trial that cannot be graded stops no other."""
+
+    made: Plan
+    how: How
+    regrader: Regrader
+    told: Told
+    tick: Tick
+
+    def trial(self, trial: Trial) -> None:
+        """Grade a trial again, unless it never ran or somebody else holds it."""
+        folder = self.made.store.train(trial.id)
+        if not folder.is_dir():
+            self.told.left_out["never ran"] += 1
+            return
+        with claim(folder, wait=False) as free:
+            if not free:
+                self._cannot(trial, "another process works on it; grade it when that is done")
+                return
+            try:
+                self._measurements(trial)
+                self._rollouts(trial)
+            except ZooError as error:
+                self._cannot(trial, str(error))
+
+    def _cannot(self, trial: Trial, why: str) -> None:
+        self.told.problems.append(f"{trial.id}: {why}")
+
+    def _measurements(self, trial: Trial) -> None:
+        rows = regraded.last_rows(journal.read(self.made.store.train(trial.id) / "evals.jsonl"))
+        for row in rows:
+            if regraded.is_present(row) and not self.how.all_:
+                continue
+            self.tick(f"{trial.id}: {row['benchmark']} {row['decoding']}, round {row['round']}")
+            try:
+                self.regrader.measurement(trial, row)
+                self.told.measurements += 1
+            except StateError as error:
+                self._cannot(trial, str(error))
+
+    def _rollouts(self, trial: Trial) -> None:
+        store, told = self.made.store, self.told
+        folder = store.train(trial.id)
+        found = record.read(folder)
+        if found is None or not found.done(trial.rounds):
+            state = found.state if found and found.state != "done" else "unfinished"
+            told.left_out[state] += 1
+            return
+        if trial.trainer == "external":  # it was trained elsewhere and kept no rollouts
+            return
+        standing = regraded.standing(trial, folder, found, ())
+        replay: Replay | None = regraded.present_replay(folder)
+        if standing.replay or self.how.all_:
+            self.tick(f"{trial.id}: rollouts")
+            for replay in replay_trial(store, trial, self.regrader.graders, anew=self.how.all_):
+                self.tick(f"{trial.id}: rollouts, round {replay.round}/{trial.rounds}")
+            told.replayed_now += 1
+        if replay is not None and replay.round >= trial.rounds:
+            told.replays[trial.id] = replay
+
+
+@contextmanager
+def _ticking(given: Tick | None, stream: TextIO = sys.stderr) -> Iterator[Tick]:
+    """Says what is being graded: on a terminal in one line, redrawn in place; elsewhere a line now
+    and then.
+    """
+    if given is not None:
+        yield given
+        return
+    live = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    begun = last = time.monotonic()
+
+    def tick(text: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < (REDRAW_S if live else LINE_S):
+            return
+        last, line = now, f"{clock(now - begun)}  {text}"
+        width = shutil.get_terminal_size().columns - 1
+        stream.write(f"\r\x1b[2K{line[:width]}" if live else f"{line}\n")
+        stream.flush()
+
+    try:
+        yield tick
+    finally:
+        if live:
+            stream.write("\r\x1b[2K")
+            stream.flush()

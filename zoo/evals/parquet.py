@@ -1,0 +1,68 @@
+"""Completions and verdicts as parquet files: columns in, columns out; whole or not at all.
+
+What cannot be read is an error that names the file. Knows no stages; pyarrow is imported late.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import StateError
+
+
+def write_parquet(path: Path, columns: dict[str, list[Any]]) -> None:
+    """Write columns as a parquet file, whole or not at all. `token_ids` are lists of 32-bit
+    integers.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"token_ids": pa.list_(pa.int32()), "prediction": pa.string()}
+    table = pa.table(
+        {name: pa.array(_clean(values), types.get(name)) for name, values in columns.items()}
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.tmp")
+    pq.write_table(table, beside, compression="zstd")
+    beside.replace(path)
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> dict[str, list[Any]]:
+    """Columns of a parquet file as lists; all of them where none are named.
+
+    Raises:
+        StateError: no such file, not parquet, or a column is missing.
+    """
+    return _table(path, columns).to_pydict()
+
+
+def read_lengths(path: Path) -> list[int]:
+    """Tokens of each response of a file; the ids themselves stay out of Python.
+
+    Raises:
+        StateError: as `read_parquet`.
+    """
+    chunks = _table(path, ["token_ids"])["token_ids"].chunks
+    return [n for chunk in chunks for n in chunk.value_lengths().to_pylist()]
+
+
+def _table(path: Path, columns: list[str] | None) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise StateError(f"{path} is gone") from None
+    except (OSError, pa.ArrowException) as error:
+        said = " ".join(str(error).split())[:200]
+        raise StateError(f"{path} cannot be read ({said})") from error
+    if absent := [name for name in columns or () if name not in table.column_names]:
+        raise StateError(f"{path} has no column '{absent[0]}'")
+    return table
+
+
+def _clean(values: list[Any]) -> list[Any]:
+    """Text that UTF-8 cannot hold (lone surrogates) is replaced, never dropped."""
+    return [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values]

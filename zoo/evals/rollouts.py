@@ -1,0 +1,69 @@
+"""Replaying the present grader over a trial's kept rollouts, a round at a time.
+
+Holds one round in memory. What was found is kept in the trial's folder after every round, so that
+an interrupted replay goes on where it was; the caller holds the trial's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from zoo.errors import StateError
+from zoo.evals.parquet import read_lengths, read_parquet
+from zoo.evals.stages import Graders
+from zoo.grading import Verdict
+from zoo.manifest.trial import Trial
+from zoo.rewards.base import group_seed
+from zoo.rewards.replay import Replay, Rollout, RolloutGroup, replay
+from zoo.rewards.resolve import reward_of
+from zoo.track import regraded
+from zoo.track.store import Store
+
+COLUMNS = ["group", "gold", "text", "verdict", "reward", "finish"]
+
+
+def replay_trial(
+    store: Store, trial: Trial, graders: Graders, *, anew: bool = False
+) -> Iterator[Replay]:
+    """Replays the rounds that are left and yields what was found so far after each.
+
+    Args:
+        anew: begin at round 1, whatever was found before.
+
+    Raises:
+        StateError: rollouts of a round are gone or cannot be read.
+        TrialError: the reward fails on too many samples.
+    """
+    folder = store.train(trial.id)
+    found = (None if anew else regraded.present_replay(folder)) or Replay()
+    reward = reward_of(trial.reward)
+    for round_ in range(found.round + 1, trial.rounds + 1):
+        groups = read(store.rollouts(trial.id, round_), round_, trial.seed)
+        found = replay(groups, reward, graders(trial.reward.extract), found)
+        regraded.write(folder, found, durable=not trial.simulated)
+        yield found
+
+
+def read(path: Path, round_: int, seed: int) -> list[RolloutGroup]:
+    """The rollouts of one round by group, in their order. `seed`: the trial's.
+
+    Raises:
+        StateError: the file is gone, cannot be read, or holds no rollout.
+    """
+    rows = read_parquet(path, COLUMNS)
+    columns = [*(rows[name] for name in COLUMNS), read_lengths(path)]
+    try:
+        rollouts = [
+            (group, Rollout(str(gold), text, Verdict(verdict), reward, length, finish))
+            for group, gold, text, verdict, reward, finish, length in zip(*columns, strict=True)
+        ]
+    except ValueError as error:
+        raise StateError(f"{path} cannot be read ({error})") from error
+    if not rollouts:
+        raise StateError(f"{path} holds no rollout")
+    return [
+        RolloutGroup(round_, group_seed(seed, round_, group), [rollout for _, rollout in same])
+        for group, same in groupby(rollouts, key=lambda row: row[0])
+    ]

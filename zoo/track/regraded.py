@@ -1,0 +1,104 @@
+"""Where a trial stands against the present grader: measurements that another one graded, rollouts
+that another one rewarded, and what a replay of them found.
+
+`runs/train/ID/regraded.json` is what the last replay found, up to the round that it reached; the
+record goes on naming the grader that trained the run. Light; knows no parquet and grades nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import StateError
+from zoo.manifest.trial import Trial
+from zoo.track.record import Record
+from zoo.track.store import read_json, write_json
+
+if TYPE_CHECKING:
+    from zoo.rewards.replay import Replay
+
+NAME = "regraded.json"
+FIRST = "1"
+"""The grader of index lines that do not name one: there was no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the present grader has to say of a trial."""
+
+    scores: frozenset[str] = frozenset()
+    """Ids of scores in the index that are by another grader; trials share those of base models."""
+    replay: bool = False
+    """Whether it finished, was rewarded by another grader, and was not replayed to its end."""
+    stale_from: int | None = None
+    """The first round whose rewards the present grader changes."""
+
+
+NOTHING = Standing()
+
+
+def present() -> str:
+    """Version of the present grader. Imported late: a plan of what never ran asks for none."""
+    from zoo.grading import GRADER_VERSION
+
+    return GRADER_VERSION
+
+
+def standing(
+    trial: Trial, folder: Path, found: Record | None, index: Iterable[dict[str, Any]]
+) -> Standing:
+    """Where a trial stands, from its folder, its record and its index (`evals.jsonl` rows).
+
+    Raises:
+        StateError: what the last replay left cannot be read.
+    """
+    scores = frozenset(row["scores"] for row in last_rows(index) if not is_present(row))
+    if found is None or not found.done(trial.rounds) or trial.trainer == "external":
+        return Standing(scores)
+    replayed = present_replay(folder)
+    whole = replayed is not None and replayed.round >= trial.rounds
+    return Standing(
+        scores=scores,
+        replay=not whole and found.about.get("grader", FIRST) != present(),
+        stale_from=replayed.first_changed_round if replayed else None,
+    )
+
+
+def last_rows(index: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines of an index without those that a later line of the same measurement replaced."""
+    return list({place(row): row for row in index}.values())
+
+
+def place(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells the measurements of a trial apart."""
+    return tuple(row.get(name) for name in ("round", "benchmark", "decoding", "problems", "each"))
+
+
+def is_present(row: dict[str, Any]) -> bool:
+    """Whether the present grader made the scores of an index line."""
+    return row.get("grader", FIRST) == present()
+
+
+def present_replay(folder: Path) -> Replay | None:
+    """What the present grader's replay found so far; None where it began none.
+
+    Raises:
+        StateError: a file that cannot be read.
+    """
+    from zoo.rewards.replay import Replay
+
+    path = folder / NAME
+    try:
+        data = read_json(path)
+        replayed = None if data is None else Replay(**data)
+    except (ValueError, TypeError) as error:
+        raise StateError(f"{path} cannot be read ({error}); remove it to replay again") from error
+    return replayed if replayed and replayed.grader == present() else None
+
+
+def write(folder: Path, found: Replay, *, durable: bool = True) -> None:
+    """Keep what a replay found, whole or not at all."""
+    write_json(folder / NAME, asdict(found), durable=durable)
