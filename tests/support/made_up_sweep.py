@@ -72,8 +72,9 @@ def make_sweep(
     """A manifest in `folder` and its trials; nothing has run yet."""
     cards = folder / "cards" / "rewards"
     cards.mkdir(parents=True, exist_ok=True)
-    for reward in rewards:
-        (cards / f"{reward}.yaml").write_text(f"schema: reward/1\nname: {reward}\nkind: {reward}\n")
+    for i, reward in enumerate(rewards):
+        said = f"kind: gate\nparams: {{right: {i + 1}}}\n"
+        (cards / f"{reward}.yaml").write_text(f"schema: reward/1\nname: {reward}\n{said}")
     path = folder / f"{name}.yaml"
     path.write_text(f"""\
 schema: experiment/1
