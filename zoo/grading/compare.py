@@ -28,7 +28,9 @@ from zoo.grading.forms import (
     Words,
 )
 from zoo.grading.identity import equations_agree, holds, is_simple, same_value
+from zoo.grading.lex import lex
 from zoo.grading.sets import real_set, same_set
+from zoo.grading.tree import read
 
 Answer = bool | None
 
@@ -219,6 +221,11 @@ def _as_rows(form: Form) -> tuple[tuple[Form, ...], ...] | None:
     if isinstance(form, Matrix):
         return form.rows
     if isinstance(form, Listing) and form.brackets in ("()", "[]", "<>"):
+        rows = [
+            i.items for i in form.items if isinstance(i, Listing) and i.brackets in ("()", "[]")
+        ]
+        if len(rows) == len(form.items) and len({len(row) for row in rows}) == 1:
+            return tuple(rows)
         return (form.items,)
     return None
 
@@ -228,10 +235,17 @@ def _numerals(gold: Form, prediction: Form) -> Answer:
     if isinstance(gold, Numeral) and isinstance(prediction, Numeral):
         return gold == prediction
     if isinstance(gold, Numeral) and isinstance(prediction, Quantity):
-        return prediction.value == Fraction(gold.digits) and not prediction.percent
+        return _plainly(gold.digits, prediction) and not prediction.percent
     if isinstance(gold, Quantity) and isinstance(prediction, Numeral):
-        return prediction.base == 10 and gold.value == Fraction(prediction.digits)
+        return prediction.base == 10 and _plainly(prediction.digits, gold)
     return False
+
+
+def _plainly(digits: str, value: Quantity) -> bool:
+    """Whether a plain number has these digits; letters among them stand for a product."""
+    if not digits.replace(".", "").lstrip("-").isdecimal():
+        return value.node == read(lex(digits))
+    return value.value == Fraction(digits)
 
 
 def _ratios(gold: Form, prediction: Form) -> Answer:
@@ -288,6 +302,9 @@ def _names_differ(left: _Value, right: _Value) -> bool:
     `f(x) = 2x`.
     """
     one, other = left.name, right.name
+    if isinstance(one, Words) and isinstance(other, Words):
+        short = max(len(one.text), len(other.text)) <= 3  # segments and angles: `AB` is no `CD`
+        return short and sorted(one.text) != sorted(other.text)
     if not isinstance(one, Quantity) or not isinstance(other, Quantity):
         return False
     functions = any(isinstance(v, Quantity) and v.names for v in left.values)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from zoo.grading.tree import Node
+from zoo.grading.digits import Node
 
 Value = Any  # int | Fraction | float | complex
 MAX_BITS = 40_000
@@ -73,6 +73,8 @@ def power(base: Value, exponent: Value) -> Value:
         return _root_power(base, exponent)
     if isinstance(exponent, int):
         if isinstance(base, (int, Fraction)):
+            if base == 0 == exponent:
+                raise Undefined
             size = max(abs(base.numerator).bit_length(), base.denominator.bit_length())
             if size * abs(exponent) > MAX_BITS and abs(base) not in (0, 1):
                 raise TooBig

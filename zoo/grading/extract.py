@@ -25,19 +25,25 @@ STOPS = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|end_of_text|>", "<|eo
 MAX_TEXT_CHARS = 262_144  # 32k tokens of 8 characters
 
 _NUMBER = re.compile(
-    r"(?<![\w.])-?(?:\$\s?)?-?(?:\d+,\d\d(?=\s?[$€£])|"
+    r"(?<![\w.])[-−]?(?:\$\s?)?[-−]?(?:\d+,\d\d(?=\s?[$€£])|"
     r"(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)?(?:\.\d+|(?<=\d)))"
-    r"(?:\s*/\s*\d+(?!\d|\.\d))?(?:\s*\\?%)?"
+    r"(?:\s*/\s*\d+(?!\d|\.\d))?(?:\s*\\?%)?",
+    re.ASCII,
 )
-_MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s+([^\s{}$\\]+)")
+_THOUGHT, _GIVEN = "</think>", re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+_MATH = re.compile(
+    r"\$\$(.+?)\$\$|(?<!\\)\$((?:[^$\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL
+)
 _PHRASE = re.compile(
     r"(?:answer|result|solution)(?:\s+(?:to|of|for)\s+[^.:\n]{1,60}?)?\s*"
-    r"(?:is|are|equals|:|=)(?!\w)\**\s*:?\**",
+    r"(?:is|are|equals|:|=)(?!\w)\**\s*:?\**"
+    r"|correct (?:option|choice) is|答案(?:[是为]|等于)?\s*[:\uff1a]?",
     re.IGNORECASE,
 )
 _A_LINE = re.compile(r"(?:^|\n)\s*(?:\*\*)?A(?:nswer)?\s*:(?:\*\*)?[ \t]*([^\n]+)", re.IGNORECASE)
 _CLAUSE_END = re.compile(
-    r"\n|\.(?=\s|$)|\.(?=\$\s*$)| because\b| since\b|;\s|,\s+(?:so|which|where|as)\b"
+    r"\n|。|\.(?=\s|$)|\.(?=\$\s*$)| because\b| since\b|;\s|,\s+(?:so|which|where|as)\b"
 )
 _DIGIT_RUN = re.compile(r"[0-9]+")
 _ONE_ANSWER_CHARS = 200
@@ -45,6 +51,7 @@ _CLAUSE_CHARS = 2_100
 _CHUNK_CHARS = 2_000
 _NUMBER_CHARS = 1_100
 _MAX_TRIES = 4
+_PHRASE_MARKS = ("nswer", "esult", "olution", "ption is", "hoice is", "答案")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _COMMAND = re.compile(r"\\[A-Za-z]+\*?(?:\{[^{}]*\})?")
 _CODE = re.compile(r"__\w+__|\w\(\)|\blambda\b[^:]{0,40}:|\bimport\b|\w\(['\"]|\beval\b|\bexec\b")
@@ -100,7 +107,13 @@ def before_stop(text: str, stop: Sequence[str] = STOPS) -> str:
 
 
 def _simplerl(text: str) -> str | None:
-    return _minerva(text) or last_answer(text) or _after_phrase(text) or _last_number(text)
+    return (
+        _minerva(text)
+        or last_answer(text)
+        or _bare_box(text)
+        or _after_phrase(text)
+        or _last_number(text)
+    )
 
 
 def _gsm8k(text: str) -> str | None:
@@ -111,15 +124,36 @@ def _gsm8k(text: str) -> str | None:
 
 
 def _auto(text: str) -> str | None:
+    tagged = _tagged(text) if "</" in text else None
+    return tagged or _told(text) or _whole(text) or _last_formula(text)
+
+
+def _told(text: str) -> str | None:
+    """What a text says is its answer: a box, `####`, an answer phrase."""
     return (
         _minerva(text)
         or last_answer(text)
+        or _bare_box(text)
         or _gsm8k(text)
         or _after_phrase(text)
         or _after_a_line(text)
-        or _whole(text)
-        or _last_formula(text)
     )
+
+
+def _tagged(text: str) -> str | None:
+    """What stands in the last answer tags, else what the text after the last thought says."""
+    given = _GIVEN.findall(text, max(0, text.rfind("<answer>")))
+    if given and given[-1].strip():
+        return _told(given[-1]) or given[-1]
+    at = text.rfind(_THOUGHT)
+    return _told(text[at + len(_THOUGHT) :]) if at >= 0 else None
+
+
+def _bare_box(text: str) -> str | None:
+    r"""What follows the last box without braces: `\boxed 5`."""
+    at = max(text.rfind("\\boxed "), text.rfind("\\fbox "))
+    match = _BARE_BOX.match(text, at) if at >= 0 else None
+    return match[1] if match else None
 
 
 def _minerva(text: str) -> str | None:
@@ -139,10 +173,10 @@ def _after_phrase(text: str) -> str | None:
     """The clause after the last "answer is"."""
     before = len(text)
     for _ in range(_MAX_TRIES):
-        at = max(text.rfind(word, 0, before) for word in ("nswer", "esult", "olution"))
+        at = max(text.rfind(word, 0, before) for word in _PHRASE_MARKS)
         if at < 0:
             return None
-        start = max(0, at - 10)
+        start = max(0, at - 12)
         for match in reversed(list(_PHRASE.finditer(text, start, at + 100))):
             clause = _clause(text[match.end() : match.end() + _CLAUSE_CHARS].lstrip())
             if clause:
@@ -218,10 +252,19 @@ def _last_formula(text: str) -> str | None:
     """The last formula between math delimiters or the last number, whichever ends later."""
     start = max(0, len(text) - _CLAUSE_CHARS)
     formulas = list(_MATH.finditer(text, start)) if "$" in text or "\\" in text else []
+    if "\\" in text and (bare := _bare_formula(text)):
+        return bare
     number = _last_number_match(text)
     if formulas and (number is None or formulas[-1].end() >= number.end()):
         return formulas[-1].group()
     return number.group() if number else None
+
+
+def _bare_formula(text: str) -> str | None:
+    r"""The last word of the text, where it is LaTeX without delimiters: `is \frac{1}{2}.`"""
+    last = text[-_CLAUSE_CHARS:].split()[-1:]
+    bare = last[0].rstrip(".,;*") if last else ""
+    return bare if _COMMAND.search(bare) and "$" not in bare and bare[-1:] not in ")]" else None
 
 
 def _last_number(text: str) -> str | None:

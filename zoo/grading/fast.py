@@ -12,7 +12,9 @@ import re
 from functools import lru_cache
 
 from zoo.grading.compare import Refused, same
+from zoo.grading.digits import same_time
 from zoo.grading.forms import Form, Listing, Matrix, Quantity, Raw, Relation
+from zoo.grading.measures import gather_bare
 from zoo.grading.shapes import read_form
 from zoo.grading.tidy import MAX_ANSWER_CHARS, tidy, too_much
 from zoo.grading.verdict import Verdict
@@ -70,6 +72,8 @@ _settle_cached = lru_cache(maxsize=65_536)(_settle)
 
 
 def _settle_forms(expected: str, found: str) -> Settled | None:
+    if (":" in expected or ":" in found) and (times := same_time(expected, found)) is not None:
+        return (Verdict.CORRECT if times else Verdict.WRONG), "fast"
     left, right = read_form(expected), read_form(found)
     if _decimal_comma(left, found):
         right = read_form(found.replace(",", "."))
@@ -82,10 +86,31 @@ def _settle_forms(expected: str, found: str) -> Settled | None:
     except (RecursionError, OverflowError):  # too deep, or exact numbers beyond floats
         return Verdict.EXHAUSTED, "structure"
     if answer is not None:
-        return (Verdict.CORRECT if answer else Verdict.WRONG), "fast"
+        right_after_all = answer or _same_with_unit(left, right, expected, found)
+        return (Verdict.CORRECT if right_after_all else Verdict.WRONG), "fast"
     if _too_big(right):
         return Verdict.EXHAUSTED, "structure"
     return _for_symbols(left, right, found)
+
+
+def _same_with_unit(left: Form, right: Form, expected: str, found: str) -> bool:
+    """Whether letters behind a space are units (`9.6 m/s`), where the other side has no letters."""
+    if isinstance(left, Quantity) and not left.names:
+        found = gather_bare(found)
+        return _letters_in(right) and bool(same(left, read_form(found)))
+    if isinstance(right, Quantity) and right.unit and not right.names and _letters_in(left):
+        return bool(same(read_form(gather_bare(expected)), right))
+    return False
+
+
+def _letters_in(form: Form) -> bool:
+    match form:
+        case Quantity():
+            return bool(form.names)
+        case Relation():
+            return _letters_in(form.sides[-1])
+        case _:
+            return isinstance(form, Raw)
 
 
 def _for_symbols(left: Form, right: Form, found: str) -> Settled | None:

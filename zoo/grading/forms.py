@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zoo.grading.digits import Node
 from zoo.grading.evaluate import TooBig, Undefined, Value, evaluate, variables
-from zoo.grading.tree import Node
 
 
 @dataclass(frozen=True, slots=True)

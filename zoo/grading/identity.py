@@ -15,10 +15,11 @@ import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
+from zoo.grading.digits import Node
 from zoo.grading.evaluate import TooBig, Undefined, Value, close, evaluate, real
 from zoo.grading.forms import Form, Quantity, Relation
-from zoo.grading.tree import Node
 
 _POINTS = 5
 _ROUNDED_PLACES = 6  # math-verify's float_rounding
@@ -30,7 +31,30 @@ def same_value(gold: Quantity, prediction: Quantity) -> bool | None:
         return True
     if not gold.names and not prediction.names:
         return _constants(gold, prediction)
-    return _identity(gold.node, prediction.node, frozenset(gold.names | prediction.names))
+    node, names = _constants_as_in(gold, prediction)
+    return _identity(gold.node, node, frozenset(gold.names | names))
+
+
+def _constants_as_in(gold: Quantity, prediction: Quantity) -> tuple[Node, frozenset[str]]:
+    """The prediction with its constants of integration spelled as in the reference: `c_1` for
+    `C_1`.
+    """
+    lacking = {name.lower(): name for name in gold.names - prediction.names if name[0] in "cC"}
+    spelled = {n: lacking[n.lower()] for n in prediction.names if n.lower() in lacking}
+    if not spelled or len(lacking) != len(gold.names - prediction.names):
+        return prediction.node, prediction.names
+    names = frozenset(spelled.get(name, name) for name in prediction.names)
+    return _renamed(prediction.node, spelled), names
+
+
+def _renamed(part: Any, spelled: Mapping[str, str]) -> Any:
+    if isinstance(part, list):
+        return [_renamed(child, spelled) for child in part]
+    if not isinstance(part, tuple):
+        return part
+    if part[0] == "v":
+        return ("v", spelled.get(part[1], part[1]))
+    return tuple(_renamed(child, spelled) for child in part)
 
 
 def _constants(gold: Quantity, prediction: Quantity) -> bool | None:
@@ -202,6 +226,9 @@ def holds(sign: str, left: Quantity, right: Quantity) -> bool | None:
     """Whether one link of a chain of constants holds; None where it cannot be told."""
     if left.names or right.names:
         return None
+    if left.percent != right.percent:
+        share, hundredfold = (right, left) if left.percent else (left, right)
+        return share.value is not None and close(share.value * 100, hundredfold.value)
     answer = _constants(left, right)
     if sign == "=" or answer:
         return answer

@@ -30,6 +30,7 @@ _TOKEN = re.compile(
     rf"|(?P<text>\\(?:{_TEXT_COMMANDS})\*?\s*\{{(?P<inside>[^{{}}]*)\}})"
     r"|\\(?P<cmd>[A-Za-z]+)"
     r"|(?P<word>[A-Za-z]+)"
+    r"|(?P<han>[\u4e00-\u9fff]+)"
     r"|(?P<skip>\s+|\\[,;:! ]|~)"
     r"|(?P<sign>\\\\|\\[{}%$|#&_]|<=|>=|!=|==|->|[-+*/^_=<>|!%(){}\[\],;:.'&?])",
     re.ASCII,
@@ -77,6 +78,8 @@ def lex(text: str) -> list[Token]:
             sign = match.group()
             sign = {"\\|": "|", "\\%": "%", "==": "="}.get(sign, sign)
             tokens.append((_SIGNS.get(sign, sign), sign))
+        elif kind == "han":
+            tokens.append(("text", match.group()))
         elif kind == "word":
             _lex_word(match.group(), tokens)
         elif kind == "cmd":
@@ -107,6 +110,8 @@ def _lex_text(inside: str, tokens: list[Token]) -> None:
     words = inside.strip(" ~,.;:").lower()
     if words in _CONNECTIVES:
         tokens.append((_CONNECTIVES[words], words))
+    elif words == "-":
+        tokens.append(("-", "-"))
     elif inside in FUNCTIONS:
         tokens.append(("cmd", inside))
     elif _INLINE.fullmatch(inside):

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TypeGuard
 
 from zoo.grading import units
+from zoo.grading.digits import Node, numeral
 from zoo.grading.forms import (
     Form,
     Listing,
@@ -25,8 +26,8 @@ from zoo.grading.forms import (
     quantity,
 )
 from zoo.grading.lex import Token, Unread, lex
+from zoo.grading.measures import gather
 from zoo.grading.tidy import wordset
-from zoo.grading.tree import Node
 from zoo.grading.wording import read_quantity, read_words
 
 SIGNS = frozenset(("=", "ne", "lt", "le", "gt", "ge", "approx", "equiv", "in", "->"))
@@ -37,6 +38,7 @@ _DESCRIPTIONS = frozenset(("lim", "sum", "int", "prod", "max", "min", "gcd", "lc
 _SYSTEMS = wordset("cases aligned align gathered")
 _EMPTY = (("cmd", "emptyset"), ("cmd", "varnothing"))
 _MAX_ITEMS = 60
+_DIGITS = frozenset(("num", "sym", "word", "text"))
 
 
 @lru_cache(maxsize=65_536)
@@ -46,7 +48,7 @@ def read_form(text: str) -> Form:
         value = int(text)
         return Quantity(("n", value), frozenset(), value)
     try:
-        return read_tokens(lex(text))
+        return read_tokens(lex(gather(text)))
     except (Unread, RecursionError):
         return Raw("".join(text.split()))
 
@@ -177,6 +179,8 @@ def _label(piece: list[Token]) -> int:
         return 0
     if any(kind == "cmd" and value in _DESCRIPTIONS for kind, value in piece):
         return 2
+    if any(kind in ("word", "text") and units.denies(value) for kind, value in piece):
+        return 0
     depth = below = 0
     letters = False
     level = 2
@@ -306,18 +310,26 @@ def _ratio(tokens: list[Token], kinds: set[str]) -> Form | None:
 
 
 def _numeral(tokens: list[Token]) -> Form | None:
-    """Digits with a base as subscript: `4210_7`, `4210_{7}`, `101_{\text{two}}`."""
+    """Digits with a base as subscript: `4210_7`, `(4210)_{7}`, `101_{\text{two}}`, `2A_{16}`."""
     sign = "-" if tokens[0][0] == "-" else ""
     tokens = tokens[len(sign) :]
     kinds = [kind for kind, _ in tokens]
-    if kinds[:2] != ["num", "_"]:
+    at = kinds.index("_") if "_" in kinds else 0
+    if at < 1:
         return None
-    inner = [token for token in tokens[2:] if token[0] not in ("{", "}")]
+    head = tokens[1 : at - 1] if kinds[0] == "(" and kinds[at - 1] == ")" else tokens[:at]
+    if not {kind for kind, _ in head} <= _DIGITS or not any(map(_has_digit, head)):
+        return None
+    inner = [token for token in tokens[at + 1 :] if token[0] not in ("{", "}", "(", ")")]
     if len(inner) != 1:
         raise Unread("_")
     word = inner[0][1].strip().lower()
     base = int(word) if word.isdecimal() and len(word) < 3 else units.NUMBER_WORDS.get(word)
-    digits = tokens[0][1].replace(",", "").replace("\\", "").replace(" ", "").lstrip("0") or "0"
-    if base is None or base < 2 or not digits.replace(".", "").isdecimal():
+    digits = numeral("".join(value for _, value in head), base or 0)
+    if digits is None or base is None:
         raise Unread("_")
     return Numeral(sign + digits, base)
+
+
+def _has_digit(token: Token) -> bool:
+    return any(map(str.isdecimal, token[1]))

@@ -25,26 +25,58 @@ _UNICODE = {
     "⩽": "\\le ", "≥": "\\ge ", "⩾": "\\ge ", "≠": "\\ne ", "≈": "\\approx ", "≡": "\\equiv ",
     "∈": "\\in ", "∪": "\\cup ", "∩": "\\cap ", "∅": "\\emptyset ", "ℝ": "\\mathbb{R}",
     "±": "\\pm ", "∓": "\\mp ", "°": "^\\circ ", "º": "^\\circ ", "′": "'", "’": "'", "‘": "'",
-    "“": '"', "”": '"', "²": "^2", "³": "^3", "⁴": "^4", "¼": "\\frac14 ", "½": "\\frac12 ",
+    "“": '"', "”": '"', "″": "''", "¼": "\\frac14 ", "½": "\\frac12 ",
     "¾": "\\frac34 ", "⅓": "\\frac13 ", "⅔": "\\frac23 ", "⟨": "\\langle ", "⟩": "\\rangle ",
-    "，": ",", "；": ";", "：": ":", "（": "(", "）": ")", "％": "%", "＝": "=", "＋": "+",
+    "⅕": "\\frac15 ", "⅛": "\\frac18 ", "⅜": "\\frac38 ", "⅝": "\\frac58 ", "⅞": "\\frac78 ",
+    "→": "\\to ", "⇒": "\\Rightarrow ", "∠": "\\angle ", "ℤ": "\\mathbb{Z}", "ℕ": "\\mathbb{N}",
+    "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ", "ħ": "\\hbar ",
+    "δ": "\\delta ", "ε": "\\epsilon ", "η": "\\eta ", "κ": "\\kappa ", "ν": "\\nu ",
+    "ρ": "\\rho ", "σ": "\\sigma ", "τ": "\\tau ", "ψ": "\\psi ", "Δ": "\\Delta ", "Γ": "\\Gamma ",
+    "Φ": "\\Phi ", "Ω": "\\Omega ", "\u2126": "\\Omega ", "Å": "\\AA ", "\u212b": "\\AA ",
+    "。": ".", "、": ",",
     "€": "\\text{euro}", "£": "\\text{pound}", "¥": "\\text{yen}", "¢": "\\text{cent}",
     "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u3000": " ", "\u200b": "", "\ufeff": "",
+    "\u200c": "", "\u200d": "", "\u2060": "", "\u00ad": "",
 }  # fmt: skip
-_TRANSLATE = str.maketrans(_UNICODE)
+_FULL_WIDTH = {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)}
+_TRANSLATE = str.maketrans(_FULL_WIDTH | _UNICODE)
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
+_SUBSCRIPT = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _SPACING = re.compile(
     r"\\(?:left|right|[bB]igg?[lrm]?|middle)(?![A-Za-z])\s*\.?(?=\s*[^A-Za-z0-9]|$)"
     r"|\\(?:displaystyle|textstyle|limits|nolimits|quad|qquad)(?![A-Za-z])"
+    r"|\\(?:bf|rm|it|sf|large|Large|LARGE|huge|Huge|small|normalsize|boldmath)(?![A-Za-z])"
     r"|\\hspace\*?\{[^{}]*\}|\\(?:color|textcolor)\s*\{\s*[A-Za-z]+\s*\}"
 )
 _PHANTOM = re.compile(r"\\[hv]?phantom\s*(?:\{[^{}]*\}|\\?[^\\{}])")
-_WORDED = re.compile(r"\\(?:text|textbf|textrm|textit|mbox|mathrm|mathbf)\s*\{([^{}\\$]{2,})\}")
-_PREFACE = re.compile(
-    r"(?:so |thus |hence |the |final |my )*answer(?: is)?\s*[:=]?\s+", re.IGNORECASE
+_WORDED = re.compile(
+    r"\\(?:text|textbf|textrm|textit|mbox|mathrm|mathbf)\s*\{((?:[^{}\\$]|\\[,;! ]){2,})\}"
 )
+_LINKS = r"(?:(?:so|thus|hence|therefore|then|finally|the|final|my|correct)\b,?\s*)*"
+_PREFACE = re.compile(
+    rf"{_LINKS}answer(?: is)?\s*[:=]?\s+|\\text\s*\{{\s*{_LINKS}answer(?: is)?\s*[:=]?\s*\}}\s*"
+    r"|(?:so|thus|hence|therefore|then|finally)\b,?\s+|(?:option|choice)\s+(?=\W*[A-Z]\W*$)",
+    re.IGNORECASE,
+)
+_ROUGHLY = re.compile(
+    r"^(?:\\text\s*\{\s*)?(?:approximately|approx\b\.?|about|roughly)\s*\}?\s*(?=[-\d.$\\])",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(
+    r"\s*(?:\\text\s*\{\s*)?\(\s*(?:(?:or\s+)?(?:approximately|about|approx\b\.?)|\\approx(?![a-z]))\s*"
+    r"([^(){}]+)\)\s*\}?$"
+)
+_GROUP = r"((?:[^{}]|\{[^{}]*\})*)"
+_OVER = re.compile(rf"\{{{_GROUP}\\(over|choose)(?![A-Za-z]){_GROUP}\}}")
+_TIMES = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
+_EXPONENT = re.compile(r"(?<=\d)\s*\\(?:mathrm|text|rm)\s*\{\s*[eE]\s*\}(?=[-+]?\d)")
+_RATIO = re.compile(r"([\d.]+)\s*(?:\\text\s*\{\s*to\s*\}|\bto\b)\s*([\d.]+)")
+_HAS_WORDS = re.compile(r"[A-Za-z]{2}|[xX]")
 _CLOCK = re.compile(r"(?<![A-Za-z])([ap])\.\s?m\b\.?")
 _RENAMED = re.compile(r"\\(?:dfrac|tfrac|cfrac|dbinom|tbinom)(?![A-Za-z])")
-_WRAPPED = re.compile(r"\\+(?:boxed|fbox)\s*\{")
+_WRAPPED = re.compile(r"\\*(?:boxed|fbox)\s*\{")
 _ENVIRONMENT = re.compile(r"\\begin")
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z]{2,})")
 _ENDS_BEFORE = re.compile(r"(?:\\[,;:! ]|[\s,;:*`\"~])+")
@@ -86,7 +118,7 @@ def tidy(text: str) -> str:
         if text.isalnum():
             return text
     else:
-        text = text.translate(_TRANSLATE)
+        text = _plain(text)
     text = _trim(text)
     if _DOUBLED.search(text) and not _ENVIRONMENT.search(text):
         text = _DOUBLED.sub(r"\\", text)
@@ -98,13 +130,45 @@ def tidy(text: str) -> str:
         text = _SPACING.sub(" ", text)
         if "phantom" in text:
             text = _PHANTOM.sub(" ", text)
+        if "\\over" in text or "\\choose" in text:
+            text = _fractions(text)
+        text = _EXPONENT.sub("e", text)
         if worded := _WORDED.fullmatch(text.strip()):
             text = worded[1]
     if ".m" in text or ". m" in text:
         text = _CLOCK.sub(r"\1m", text)
-    if "nswer" in text and (preface := _PREFACE.match(text)):
+    text = text.replace("**", "^").replace("{:}", ":")
+    return _trim(_reworded(text) if _HAS_WORDS.search(text) else text)
+
+
+def _reworded(text: str) -> str:
+    """Without the words that lead to an answer; "about" and "to" and the x of `3 x 10^8` as
+    signs.
+    """
+    if preface := _PREFACE.match(text):
         text = text[preface.end() :]
-    return _trim(text.replace("**", "^"))
+    text = _TIMES.sub("\\\\times ", _ROUGHLY.sub(r"\\approx ", text, count=1))
+    if ratio := _RATIO.fullmatch(text.strip()):
+        return f"{ratio[1]}:{ratio[2]}"
+    return _ASIDE.sub(r" \\approx \1", text)
+
+
+def _fractions(text: str) -> str:
+    r"""`{a \over b}` and `{n \choose k}` as commands with arguments."""
+    text = text if text.startswith("{") else "{" + text + "}"
+    name = {"over": "frac", "choose": "binom"}
+    for _ in range(4):
+        text, changes = _OVER.subn(lambda m: f"\\{name[m[2]]}{{{m[1]}}}{{{m[3]}}}", text)
+        if not changes:
+            break
+    return text
+
+
+def _plain(text: str) -> str:
+    """Unicode as LaTeX."""
+    text = _SUPERSCRIPT.sub(lambda match: f"^{{{match.group().translate(_RAISED)}}}", text)
+    text = _SUBSCRIPT.sub(lambda match: f"_{{{match.group().translate(_LOWERED)}}}", text)
+    return text.translate(_TRANSLATE)
 
 
 def _trim(text: str) -> str:

@@ -10,16 +10,12 @@ else. Where notation is ambiguous it raises `Unread` rather than guess.
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
-from typing import Any
 
+from zoo.grading.digits import Node, number, proper
 from zoo.grading.lex import FUNCTIONS, Token, Unread
 from zoo.grading.tidy import wordset
 
-Node = tuple[Any, ...]
-
-_SEPARATORS = re.compile(r"[^\d.eE+-]")
 _CLOSE = {"(": ")", "[": "]", "\\{": "\\}", "{": "}"}
 _DECORATIONS = wordset(
     "overline bar hat vec overrightarrow widehat widetilde tilde underline dot ddot mathbb "
@@ -34,19 +30,6 @@ _REFUSED = wordset(
 _CLOSING = frozenset(("rfloor", "rceil"))
 _APPLIED = frozenset("fghFGHPQW")
 MINUS_ONE: Node = ("n", -1)
-
-
-def number(text: str) -> Node:
-    """The node of a number as written, with any thousands separators."""
-    text = _SEPARATORS.sub("", text)
-    mantissa, _, exponent = text.lower().partition("e")
-    if "." not in mantissa and not exponent:
-        return ("n", int(mantissa))
-    scale = int(exponent or 0)
-    whole, _, digits = mantissa.partition(".")
-    top = int((whole + digits) or 0) * 10 ** max(0, scale)
-    value = Fraction(top, 10 ** (len(digits) + max(0, -scale)))
-    return ("n", int(value) if value.denominator == 1 else value)
 
 
 def read(tokens: list[Token]) -> Node:
@@ -136,7 +119,7 @@ class _Reader:
         if kind == "num" and before[0] in ("n", "v", "c") and self._glued():
             raise Unread("a number after a letter or a number")
         factor = self.factor()
-        if whole and kind == "cmd" and value == "frac" and _proper(factor) and len(factors) == 1:
+        if whole and kind == "cmd" and value == "frac" and proper(factor) and len(factors) == 1:
             factors[-1] = ("n", before[1] + Fraction(factor[1][1], factor[2][1]))
         else:
             factors.append(factor)
@@ -150,7 +133,7 @@ class _Reader:
         if [kind for kind, _ in after] != ["num", "/", "num"] or self.at != 1:
             raise Unread("two numbers side by side")
         top, bottom = number(after[0][1]), number(after[2][1])
-        if not _proper(("/", top, bottom)):
+        if not proper(("/", top, bottom)):
             raise Unread("two numbers side by side")
         self.at += 3
         return ("n", whole[1] + Fraction(top[1], bottom[1]))
@@ -164,7 +147,10 @@ class _Reader:
         return self.factor()
 
     def factor(self) -> Node:
-        node = self.base()
+        return self._marked(self.base())
+
+    def _marked(self, node: Node) -> Node:
+        """`node` with the powers, factorials, percent and degree signs that follow it."""
         while True:
             kind = self.peek()
             if kind == "^":
@@ -185,7 +171,11 @@ class _Reader:
         self.at += 1
         if self._circle():
             return ("deg", node)
-        return ("^", node, self.argument())
+        exponent = self.argument()
+        if node[0] == "v" and self.peek() == "_":  # `v^2_0` is the square of `v_0`
+            self.at += 1
+            node = ("v", f"{node[1]}_{self._subscript()}")
+        return ("^", node, exponent)
 
     def _circle(self) -> bool:
         for form in (("cmd",), ("{", "cmd", "}")):
@@ -275,9 +265,13 @@ class _Reader:
             name += "'"
         if name == "e" or name == "i":
             return ("c", name)
-        if plain in _APPLIED and self.peek() == "(":
+        if self.peek() == "(" and (plain in _APPLIED or self._at_zero()):
             return ("call", name, self.group("("))
         return ("v", name)
+
+    def _at_zero(self) -> bool:
+        """Whether `(0)` follows: nobody writes a product with zero so, hence it is a call."""
+        return self.tokens[self.at : self.at + 3] == [("(", "("), ("num", "0"), (")", ")")]
 
     def _prime(self) -> bool:
         for form in (
@@ -311,11 +305,13 @@ class _Reader:
         raise Unread("an open brace")
 
     def word(self, word: str) -> Node:
-        """Several letters: a product of small ones, else one name."""
-        if len(word) > 3 or not word.islower():
+        """Several letters: a product of few ones, whose last takes subscript and powers; else one
+        name.
+        """
+        if len(word) > 3:
             return ("v", word)
-        return ("*", [("c", letter) if letter in "ei" else ("v", letter) for letter in word[:-1]]
-                + [self.symbol(word[-1])])  # fmt: skip
+        letters = [("c", letter) if letter in "ei" else ("v", letter) for letter in word[:-1]]
+        return ("*", [*letters, self._marked(self.symbol(word[-1]))])
 
     def command(self, name: str) -> Node:
         if name == "frac":
@@ -387,13 +383,3 @@ class _Reader:
         """Whether a command follows that a function without brackets takes into its argument."""
         stops = self.value() in FUNCTIONS or self.value() in _CLOSING or self.value() == "bmod"
         return self.peek() == "cmd" and not stops
-
-
-def _proper(node: Node) -> bool:
-    return (
-        node[0] == "/"
-        and node[1][0] == node[2][0] == "n"
-        and isinstance(node[1][1], int)
-        and isinstance(node[2][1], int)
-        and 0 < node[1][1] < node[2][1]
-    )

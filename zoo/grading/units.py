@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from zoo.grading.measures import dimension
 from zoo.grading.tidy import wordset
 
 _ALIASES = {
@@ -42,8 +43,10 @@ _CHANGES = wordset(
     "either neither negative half double twice triple dozen dozens if unless except without else "
     "versus vs instead wrong incorrect false then greater fewer exceeds above below unknown "
     "undefined divided multiplied squared cubed power root modulo mod choose factorial remainder "
-    "first second third answer actually rather never cannot can't isn't doesn't"
+    "first second third ish answer actually rather never cannot can't isn't doesn't"
 ) | {*SCALES, *NUMBER_WORDS}
+_HAN_CHANGES = re.compile("[或不非到至约多少大小以倍成半万亿]|[千百](?![米克瓦分])|分之")
+_DENIALS = frozenset(("not", "wrong", "incorrect", "false", "never"))
 _TIME_UNITS = frozenset(("second", "seconds"))
 _WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?")
 _SQUARE = re.compile(r"\b(square|sq\.?|cubic|cu\.?)\s+([a-z]+)")
@@ -52,12 +55,19 @@ _POWER = re.compile(r"\^\s*\{?\s*(\d)\s*\}?")
 
 def says_more(words: str) -> bool:
     """Whether words beside a number change or hedge it, so that they are no unit."""
-    if any(map(str.isdigit, _POWER.sub("", words))) or "?" in words:
+    if dimension(words):
+        return False
+    if any(map(str.isdigit, _POWER.sub("", words))) or _HAN_CHANGES.search(words) or "?" in words:
         return True
     found = [word.lower() for word in _WORD.findall(words)]
     if len(found) > 6:
         return True
     return any(word in _CHANGES and not (word in _TIME_UNITS and len(found) == 1) for word in found)
+
+
+def denies(words: str) -> bool:
+    """Whether words take back what they name: `\\text{not } x`."""
+    return not _DENIALS.isdisjoint(_WORD.findall(words.lower()))
 
 
 def is_unit_word(word: str, after_space: bool = False) -> bool:
@@ -69,13 +79,15 @@ def is_unit_word(word: str, after_space: bool = False) -> bool:
 
 def known(words: str) -> bool:
     """Whether the words are a unit of the table."""
-    return canonical(words) in _ALIASES
+    return dimension(words) is not None or canonical(words) in _ALIASES
 
 
 def canonical(words: str) -> str:
     """One spelling of a unit: abbreviations, plurals, squares and "per"; empty where it says
     nothing.
     """
+    if measure := dimension(words):
+        return "" if "unit" in measure else measure
     words = words.lower().replace("\\", " ").replace("$", " $ ")
     words = _SQUARE.sub(lambda m: f"{m[2]}^{2 if m[1].startswith('s') else 3}", words)
     words = re.sub(r"\bper\b", "/", _POWER.sub(r"^\1", words))
@@ -90,7 +102,9 @@ def compatible(gold: str, prediction: str) -> bool:
     """Whether two canonical units can stand for the same quantity."""
     if not gold or not prediction or gold == prediction:
         return True
-    if min(len(gold), len(prediction)) <= 4:
+    if {gold, prediction} in ({"degree", "celsius"}, {"degree", "fahrenheit"}):
+        return True
+    if min(len(gold), len(prediction)) <= 4 or any(mark in gold + prediction for mark in "/^ "):
         return False
     return gold.endswith(prediction) or prediction.endswith(gold)
 

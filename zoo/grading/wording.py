@@ -7,6 +7,8 @@ quantity of 7 with a unit.
 
 from __future__ import annotations
 
+import re
+
 from zoo.grading import units
 from zoo.grading.forms import Form, Words, quantity
 from zoo.grading.lex import Token, Unread
@@ -16,6 +18,8 @@ from zoo.grading.tree import read
 
 def read_words(tokens: list[Token]) -> Form:
     """Words, or the number that they spell."""
+    if tokens[0][0] == "-" or (len(tokens) > 2 and tokens[0][0] == "(" and tokens[1][0] == "-"):
+        raise Unread("-")
     text = " ".join(value for kind, value in tokens if kind in _SPOKEN)
     words = [word for word in text.lower().replace("-", " ").split() if word != "and"]
     if words and all(word in units.NUMBER_WORDS or word in units.SCALES for word in words):
@@ -36,17 +40,23 @@ _SPOKEN = frozenset(("word", "text", "sym", "and", "or", "-", "'"))
 _SHORT_WORDS = wordset(
     "yes no odd red all one two six ten men mon tue wed thu fri sat sun may jan the dne"
 )
+_LEADS = (":", " is", " are", "equals", "=")
+_ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
+_IDLE = re.compile(r"^\W*(?:(?:an?|the)\s+(?=\w{3})|(?:option|choice)\s+(?=\W*[a-z]\W*$))")
 _SYNONYMS = {
     "nosolution": "emptyset", "nosolutions": "emptyset", "norealsolution": "emptyset",
-    "norealsolutions": "emptyset", "none": "emptyset", "theemptyset": "emptyset",
+    "norealsolutions": "emptyset", "none": "emptyset",
     "doesnotexist": "dne", "allrealnumbers": "reals", "allreals": "reals",
-    "realnumbers": "reals", "thesetofallrealnumbers": "reals",
+    "realnumbers": "reals", "setofallrealnumbers": "reals",
+    "thereisnosolution": "emptyset", "therearenosolutions": "emptyset", "emptyset": "emptyset",
+    "thereisnorealsolution": "emptyset", "therearenorealsolutions": "emptyset",
 }  # fmt: skip
 
 
 def words_form(text: str) -> Words:
     """Words by their letters and digits in lower case."""
-    squashed = "".join(letter for letter in text.lower() if letter.isalnum())
+    words = _IDLE.sub("", _ORDINAL.sub(r"\1", text.lower()))
+    squashed = "".join(letter for letter in words if letter.isalnum())
     if not squashed:
         raise Unread("no words")
     return Words(_SYNONYMS.get(squashed, squashed))
@@ -67,7 +77,7 @@ def _spelled(words: list[str]) -> int:
 
 def read_quantity(tokens: list[Token]) -> Form:
     """A formula with its unit, percent sign, currency and the words before it."""
-    body, beside, percent, scale = _strip_words(tokens)
+    body, before, beside, percent, scale = _strip_words(tokens)
     if not body:
         return words_form(" ".join(value for _, value in tokens))
     if beside and units.says_more(beside):
@@ -76,24 +86,34 @@ def read_quantity(tokens: list[Token]) -> Form:
     node = read(body)
     if node[0] == "/" and node[2] == ("n", 100) and body[-1][0] == "%":
         node, percent = node[1], True
+    if before and not units.known(before):
+        return words_form(" ".join(value for _, value in tokens))
     unit = units.canonical(beside)
     if node[0] == "deg":
         node, unit = node[1], "degree"
+    elif node[0] == "*" and node[1][0] == ("n", -1) and node[1][-1][0] == "deg":
+        node, unit = ("*", [*node[1][:-1], node[1][-1][1]]), "degree"
     if scale != 1:
         node = ("n", node[1] * scale) if node[0] == "n" else ("*", [node, ("n", scale)])
     return quantity(node, places=places, digits=digits, percent=percent, unit=unit)
 
 
-def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, bool, int]:
-    """The formula, the words around it, whether they say percent, and the scale they give."""
+def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, str, bool, int]:
+    """The formula, the words before it that are no caption, all the words around it, whether they
+    say percent, and the scale they give.
+    """
     body = list(tokens)
     words: list[str] = []
+    captions = 0
     percent, scale = False, 1
     sign = [body.pop(0)] if [kind for kind, _ in body[:2]] == ["-", "\\$"] else []
     while body and (body[0][0] in ("text", "\\$") or _is_caption(body)):
         words.append(body.pop(0)[1])
         if body[:1] == [(":", ":")]:
             body.pop(0)
+            captions = len(words)
+        elif words[-1].rstrip().endswith(_LEADS):
+            captions = len(words)
     body = sign + body
     tail: list[str] = []
     while body:
@@ -115,7 +135,8 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, bool, int]:
         else:
             break
         body.pop()
-    return body, " ".join([*words, *reversed(tail)]), percent, scale
+    beside = " ".join([*words, *reversed(tail)])
+    return body, " ".join(words[captions:]), beside, percent, scale
 
 
 def _is_caption(body: list[Token]) -> bool:
