@@ -5,6 +5,11 @@ list or a set and does in a tuple; a set is no tuple; brackets of intervals coun
 equals sign is dropped where the other side has none; a chain of equal signs must hold and gives its
 last side; an approximation must hold. One value is no list of candidates, no range and no
 condition.
+
+What could be judged otherwise: a formula with a variable that cancels is its value (`5x/x` is 5);
+a description before an equals sign is not checked (`x^2 = 5` gives 5); `7:30` and `14:60` are the
+same ratio unless one says a.m., p.m. or seconds; `c_1` is `C_1`; an element told twice counts once;
+an equation solved for another variable (`x = (y-3)/2` for `y = 2x+3`) is another answer.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from zoo.grading.forms import (
     Words,
 )
 from zoo.grading.identity import equations_agree, holds, is_simple, same_value
-from zoo.grading.lex import lex
+from zoo.grading.lex import Unread, lex
 from zoo.grading.sets import real_set, same_set
 from zoo.grading.tree import read
 
@@ -244,7 +249,10 @@ def _numerals(gold: Form, prediction: Form) -> Answer:
 def _plainly(digits: str, value: Quantity) -> bool:
     """Whether a plain number has these digits; letters among them stand for a product."""
     if not digits.replace(".", "").lstrip("-").isdecimal():
-        return value.node == read(lex(digits))
+        try:
+            return value.node == read(lex(digits))
+        except Unread:
+            return False
     return value.value == Fraction(digits)
 
 

@@ -81,13 +81,14 @@ def _settle_forms(expected: str, found: str) -> Settled | None:
         left = read_form(expected.replace(",", "."))
     try:
         answer = same(left, right)
+        if answer is False:
+            answer = _same_with_unit(left, right, expected, found)
     except Refused:
         return Verdict.WRONG, "refused"
     except (RecursionError, OverflowError):  # too deep, or exact numbers beyond floats
         return Verdict.EXHAUSTED, "structure"
     if answer is not None:
-        right_after_all = answer or _same_with_unit(left, right, expected, found)
-        return (Verdict.CORRECT if right_after_all else Verdict.WRONG), "fast"
+        return (Verdict.CORRECT if answer else Verdict.WRONG), "fast"
     if _too_big(right):
         return Verdict.EXHAUSTED, "structure"
     return _for_symbols(left, right, found)

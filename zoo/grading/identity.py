@@ -180,6 +180,7 @@ def _identity(left: Node, right: Node, names: frozenset[str]) -> bool | None:
     except TooBig:
         return False
     agreed = 0
+    tiny: list[Value] = []  # the ratios of values that agree only as both are next to nothing
     for row, (one, other) in enumerate(zip(expected, found, strict=True)):
         if one is None or other is None:
             continue
@@ -188,6 +189,10 @@ def _identity(left: Node, right: Node, names: frozenset[str]) -> bool | None:
         if not _near(one, other):
             return _at_integers(left, right, ordered)
         agreed += 1
+        if other and not close(one, other, 1e-8):
+            tiny.append(one / other)
+    if len(tiny) > 1 and all(close(ratio, tiny[0], 1e-6) for ratio in tiny):
+        return False  # in proportion, so they are small quantities and not the error of floats
     return _exactly(left, right, ordered) if agreed >= 2 else None
 
 
@@ -202,11 +207,10 @@ def _exactly(left: Node, right: Node, names: tuple[str, ...]) -> bool:
 
 
 def _near(one: Value, other: Value) -> bool:
-    if close(one, other, 1e-8):
-        return True
     try:
-        return abs(one - other) < 1e-11 and max(abs(one), abs(other)) < 1e-3
-    except OverflowError:  # an exact number beyond floats, and a float
+        small = max(abs(one), abs(other)) < 1e-3
+        return close(one, other, 1e-8) or (small and abs(one - other) < 1e-11)
+    except OverflowError:  # a whole number beyond all floats beside a float
         return False
 
 
@@ -258,7 +262,7 @@ def equations_agree(gold: Relation, prediction: Relation) -> bool | None:
     except TooBig:
         return None
     first = ratios[0] if len(ratios) >= 3 else None
-    if first is None or not all(ratio is not None and _near(ratio, first) for ratio in ratios):
+    if first is None or any(ratio is None or not close(ratio, first, 1e-8) for ratio in ratios):
         return False
     if sign in ("=", "ne", "approx", "equiv"):
         return sign == against

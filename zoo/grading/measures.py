@@ -36,21 +36,23 @@ _NAMES = {
 _WRAPPED = (
     r"\\(?:text|textrm|mathrm|rm|mbox|operatorname|textnormal)\*?\s*\{(?:[^{}]|\{[^{}]*\})*\}"
 )
-_POWER = r"(?:\s*\^\s*(?:\{\s*-?\s*\d\s*\}|-?\d))?"
-_GAP = r"(?:\s|\\[,;:! ]|~)*"
+_POWER = r"(?:\s*+\^\s*+(?:\{\s*+-?\s*+\d\s*+\}|-?\d))?+"
+_GAP = r"(?:\s|\\[,;:! ]|~)*+"  # possessive: no text makes these patterns go back and forth
 _ITEM = rf"(?:{_WRAPPED}|\\(?:Omega|AA|mu)(?![A-Za-z])){_POWER}"
 _FRACTION = rf"\\frac\s*\{{\s*{_ITEM}\s*\}}\s*\{{\s*{_ITEM}(?:{_GAP}{_ITEM})*\s*\}}"
 _SOLAR = r"(?:\\text\s*\{\s*)?[MLR]\s*\}?\s*_\s*\{?\s*\\odot\s*\}?"
 _WARMTH = r"\^\s*\{?\s*\\circ\s*\}?(?:\s|\\[,;:! ]|~)*(?:\\(?:text|mathrm)\s*\{\s*)?[CF]\s*\}?"
-_JOINT = rf"(?:{_GAP}(?:\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|/|\*)?{_GAP})"
+_JOINT = rf"(?:{_GAP}(?:\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|/|\*)?+{_GAP})"
 _TAIL = re.compile(
     rf"(?<=[\d)}}])(?:{_GAP})(?:\\text\s*\{{\s*\}}\s*)?"
-    rf"((?:{_SOLAR}|{_WARMTH}|{_FRACTION}|{_ITEM})(?:{_JOINT}(?:{_FRACTION}|{_ITEM}))*)$"
+    rf"((?:{_SOLAR}|{_WARMTH}|{_FRACTION}|{_ITEM})(?:{_JOINT}(?:{_FRACTION}|{_ITEM}))*+)$"
 )
 _BARE = re.compile(
-    rf"(?<=[\d)}}])(?:\s|\\[,; ]|~)+((?:\\mu\s*|\\Omega(?![A-Za-z])|\\AA(?![A-Za-z])|[A-Za-z]+)"
-    rf"{_POWER}(?:(?:\s|\\[,; ]|\\cdot|\*|/)+(?:\\mu\s*)?[A-Za-z]+{_POWER})*)$"
+    rf"(?<=[\d)}}])(?:\s|\\[,; ]|~)++"
+    rf"((?:\\Omega(?![A-Za-z])|\\AA(?![A-Za-z])|(?:\\mu\s*+)?+[A-Za-z]++)"
+    rf"{_POWER}(?:(?:\s|\\[,; ]|\\cdot|\*|/)++(?:\\mu\s*+)?+[A-Za-z]++{_POWER})*+)$"
 )
+_REACH = 120  # how far before the end a unit may begin
 _ARGUMENT = r"((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)"
 _STRIP = re.compile(r"\\(?:text|textrm|mathrm|rm|mbox|operatorname|textnormal)\*?\s*\{|\\[,;:! ]|~")
 _TOKEN = re.compile(r"/|\(|\)|[^\W\d_]+|\^?\{?\s*-?\s*\d\s*\}?|[$'\"]|\S")
@@ -58,7 +60,7 @@ _TOKEN = re.compile(r"/|\(|\)|[^\W\d_]+|\^?\{?\s*-?\s*\d\s*\}?|[$'\"]|\S")
 
 def gather(text: str) -> str:
     """`text` with the typeset units behind its last number as one `\\text{...}`."""
-    match = _TAIL.search(text) if "{" in text or "\\" in text else None
+    match = _TAIL.search(text, max(0, len(text) - _REACH)) if "\\" in text else None
     if match is None:
         return text
     tail = match[1]
@@ -69,7 +71,7 @@ def gather(text: str) -> str:
 
 def gather_bare(text: str) -> str:
     """`gather` for units that are set as letters behind a space: `9.6 m/s^2`."""
-    match = _BARE.search(text)
+    match = _BARE.search(text, max(0, len(text) - _REACH))
     spelled = dimension(match[1], symbols=True) if match else None
     return (_written(text[: match.start()], spelled) if match else None) or text
 

@@ -65,16 +65,16 @@ _ROUGHLY = re.compile(
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
-    r"\s*(?:\\text\s*\{\s*)?\(\s*(?:(?:or\s+)?(?:approximately|about|approx\b\.?)|\\approx(?![a-z]))\s*"
+    r"(?<!\s)\s*+(?:\\text\s*+\{\s*+)?\(\s*+(?:(?:or\s+)?(?:approximately|about|approx\b\.?)|\\approx(?![a-z]))\s*"
     r"([^(){}]+)\)\s*\}?$"
 )
 _GROUP = r"((?:[^{}]|\{[^{}]*\})*)"
 _OVER = re.compile(rf"\{{{_GROUP}\\(over|choose)(?![A-Za-z]){_GROUP}\}}")
-_TIMES = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
+_TIMES = re.compile(r"(?<=\d)\s*+[xX]\s*+(?=10\s*\^)")
 _EXPONENT = re.compile(r"(?<=\d)\s*\\(?:mathrm|text|rm)\s*\{\s*[eE]\s*\}(?=[-+]?\d)")
 _RATIO = re.compile(r"([\d.]+)\s*(?:\\text\s*\{\s*to\s*\}|\bto\b)\s*([\d.]+)")
 _HAS_WORDS = re.compile(r"[A-Za-z]{2}|[xX]")
-_CLOCK = re.compile(r"(?<![A-Za-z])([ap])\.\s?m\b\.?")
+_CLOCK = re.compile(r"(?<![A-Za-z])([ap])\.\s?m\b\.?", re.IGNORECASE)
 _RENAMED = re.compile(r"\\(?:dfrac|tfrac|cfrac|dbinom|tbinom)(?![A-Za-z])")
 _WRAPPED = re.compile(r"\\*(?:boxed|fbox)\s*\{")
 _ENVIRONMENT = re.compile(r"\\begin")
@@ -130,12 +130,12 @@ def tidy(text: str) -> str:
         text = _SPACING.sub(" ", text)
         if "phantom" in text:
             text = _PHANTOM.sub(" ", text)
-        if "\\over" in text or "\\choose" in text:
+        if ("\\over" in text or "\\choose" in text) and len(text) < 300:
             text = _fractions(text)
         text = _EXPONENT.sub("e", text)
         if worded := _WORDED.fullmatch(text.strip()):
             text = worded[1]
-    if ".m" in text or ". m" in text:
+    if ". m" in text or ".m" in text or ".M" in text:
         text = _CLOCK.sub(r"\1m", text)
     text = text.replace("**", "^").replace("{:}", ":")
     return _trim(_reworded(text) if _HAS_WORDS.search(text) else text)

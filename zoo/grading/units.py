@@ -2,7 +2,9 @@ r"""Words beside numbers: units that may be dropped, and words that change what 
 
 An answer may carry a unit or a noun that the reference leaves out, and the other way round; two
 different units are two different answers. A word that negates, hedges, compares or counts is no
-unit: `7 \text{ or } 8` and `\text{not } 7` are not the number 7. No unit is converted.
+unit: `7 \text{ or } 8` and `\text{not } 7` are not the number 7, nor is a number behind words that
+are no unit, caption or "is": `\text{a factor of } 7`. No unit is converted: `90 minutes` is not `1
+hour 30 minutes`, nor `18 dollars and 90 cents` `18.90`.
 """
 
 from __future__ import annotations
