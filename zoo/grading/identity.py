@@ -32,7 +32,13 @@ def same_value(gold: Quantity, prediction: Quantity) -> bool | None:
     if not gold.names and not prediction.names:
         return _constants(gold, prediction)
     node, names = _constants_as_in(gold, prediction)
-    return _identity(gold.node, node, frozenset(gold.names | names))
+    answer = _identity(gold.node, node, frozenset(gold.names | names))
+    return None if answer is False and _has_series(gold.names | names) else answer
+
+
+def _has_series(names: Iterable[str]) -> bool:
+    """Whether a sum or product over an index is among the names, which only symbols can weigh."""
+    return any(name.startswith(("\\sum", "\\prod")) for name in names)
 
 
 def _constants_as_in(gold: Quantity, prediction: Quantity) -> tuple[Node, frozenset[str]]:
@@ -284,6 +290,8 @@ def _quotient(one: Value, other: Value) -> Value | None:
 def _difference(relation: Relation) -> tuple[Node, str] | None:
     left, right = relation.sides
     if not isinstance(left, Quantity) or not isinstance(right, Quantity):
+        return None
+    if _has_series(left.names | right.names):
         return None
     return ("+", [left.node, ("*", [("n", -1), right.node])]), relation.signs[0]
 

@@ -23,7 +23,7 @@ _DECORATIONS = wordset(
 )
 _TRANSPARENT = frozenset(["underline", "boxed", "fbox", "ensuremath", "mathstrut"])
 _REFUSED = wordset(
-    "int iint oint sum prod lim limsup liminf max min gcd lcm sup inf begin end cancel "
+    "int iint oint lim limsup liminf max min gcd lcm sup inf begin end cancel "
     "bcancel xcancel phantom hphantom vphantom def newcommand input include write csname "
     "catcode let text mathrm det"
 )
@@ -327,6 +327,8 @@ class _Reader:
         if name == "binom":
             top = self.digit_argument()
             return ("binom", top, self.digit_argument())
+        if name in ("sum", "prod"):
+            return self._series(name)
         if name in ("pi", "infty"):
             return ("c", "inf" if name == "infty" else name)
         if name in ("lfloor", "lceil"):
@@ -343,6 +345,15 @@ class _Reader:
         if name in _REFUSED or (name.startswith("r") and name[1:] in ("floor", "ceil")):
             raise Unread(name)
         return self.symbol("\\" + name)
+
+    def _series(self, name: str) -> Node:
+        """A sum or product over an index: an unknown function, by its limits, of what it joins."""
+        limits = ""
+        while self.peek() in ("_", "^"):
+            limits += self.peek()
+            self.at += 1
+            limits += self._subscript()
+        return ("call", f"\\{name}{limits}", self.product())
 
     def _function(self, name: str) -> Node:
         base: Node | None = None

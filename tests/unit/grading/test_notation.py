@@ -164,3 +164,10 @@ def test_an_answer_is_found_in_tags_in_chinese_and_without_delimiters(text, answ
     with Grader("auto") as grader:
         (result,) = grader.grade([Item(answer, text)])
     assert result.verdict.correct, result
+
+
+def test_a_series_is_settled_without_symbols_only_where_it_is_the_same_series():
+    gold = r"F_n = \sum_{k=0}^{n-1} F_k F_{n-k-1}"
+    assert verdict(gold, r"F_n = \sum_{k=0}^{n-1} F_{n-k-1} F_k") == "correct"
+    assert verdict(gold, r"F_n = \sum_{k=0}^{n-2} F_k F_{n-k-2}") is None
+    assert verdict(r"\sum_{k=1}^n k", r"\frac{n(n+1)}{2}") is None
