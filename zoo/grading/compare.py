@@ -297,7 +297,8 @@ def _relations(gold: Form, prediction: Form) -> Answer:
         return _any_same(left, right)
     if left and right and isinstance(gold, Relation) != isinstance(prediction, Relation):
         return _any_same(left, right)
-    return _conditions_agree(gold, prediction)
+    answer = _conditions_agree(gold, prediction)
+    return _any_same(left, right) if answer is False and left and right else answer
 
 
 def _any_same(left: _Value, right: _Value) -> Answer:

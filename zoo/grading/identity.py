@@ -132,7 +132,7 @@ def _as_rounded(gold: Quantity, prediction: Quantity) -> bool:
 def _gap(left: Value, right: Value) -> float:
     try:
         return abs(float(left) - float(right))
-    except OverflowError:
+    except (OverflowError, TypeError):  # beyond all floats, or not real
         return math.inf
 
 
@@ -238,7 +238,10 @@ def holds(sign: str, left: Quantity, right: Quantity) -> bool | None:
         return None
     if left.percent != right.percent:
         share, hundredfold = (right, left) if left.percent else (left, right)
-        return share.value is not None and close(share.value * 100, hundredfold.value)
+        if share.value is None or hundredfold.value is None:
+            return None
+        gap = _gap(share.value * 100, hundredfold.value)
+        return gap <= (0.5 if sign == "approx" else 1e-9)
     answer = _constants(left, right)
     if sign == "=" or answer:
         return answer

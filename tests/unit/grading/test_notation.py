@@ -171,3 +171,11 @@ def test_a_series_is_settled_without_symbols_only_where_it_is_the_same_series():
     assert verdict(gold, r"F_n = \sum_{k=0}^{n-1} F_{n-k-1} F_k") == "correct"
     assert verdict(gold, r"F_n = \sum_{k=0}^{n-2} F_k F_{n-k-2}") is None
     assert verdict(r"\sum_{k=1}^n k", r"\frac{n(n+1)}{2}") is None
+
+
+def test_a_reference_that_is_a_true_equation_accepts_its_other_spellings():
+    assert verdict(r"7^{\log _{7}(3)}=3", r"7^{\log_7 3} = 3") == "correct"
+    assert verdict(r"(-2a)^{3}=-8a^{3}", r"\left(-2a\right)^3 = -8a^3") == "correct"
+    assert verdict(r"(-2a)^{3}=-8a^{3}", r"(-2a)^3 = 8a^3") == "wrong"
+    assert verdict(r"1/\sqrt{3} \approx 58\%", r"1/\sqrt3 \approx 58\%") == "correct"
+    assert verdict("3", r"\frac{1}{2} = 50\%") == "wrong"
