@@ -51,7 +51,7 @@ _CLAUSE_CHARS = 2_100
 _CHUNK_CHARS = 2_000
 _NUMBER_CHARS = 1_100
 _MAX_TRIES = 4
-_PHRASE_MARKS = ("nswer", "esult", "olution", "ption is", "hoice is", "答案")
+_PHRASE_MARKS = ("nswer", "esult", "olution", "orrect ")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _COMMAND = re.compile(r"\\[A-Za-z]+\*?(?:\{[^{}]*\})?")
 _CODE = re.compile(r"__\w+__|\w\(\)|\blambda\b[^:]{0,40}:|\bimport\b|\w\(['\"]|\beval\b|\bexec\b")
@@ -151,7 +151,7 @@ def _tagged(text: str) -> str | None:
 
 def _bare_box(text: str) -> str | None:
     r"""What follows the last box without braces: `\boxed 5`."""
-    at = max(text.rfind("\\boxed "), text.rfind("\\fbox "))
+    at = max(text.rfind("\\boxed "), text.rfind("\\fbox ")) if "box" in text else -1
     match = _BARE_BOX.match(text, at) if at >= 0 else None
     return match[1] if match else None
 
@@ -172,8 +172,9 @@ def _minerva(text: str) -> str | None:
 def _after_phrase(text: str) -> str | None:
     """The clause after the last "answer is"."""
     before = len(text)
+    marks = _PHRASE_MARKS if text.isascii() else (*_PHRASE_MARKS, "答案")
     for _ in range(_MAX_TRIES):
-        at = max(text.rfind(word, 0, before) for word in _PHRASE_MARKS)
+        at = max(text.rfind(word, 0, before) for word in marks)
         if at < 0:
             return None
         start = max(0, at - 12)

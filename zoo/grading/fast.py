@@ -97,8 +97,7 @@ def _settle_forms(expected: str, found: str) -> Settled | None:
 def _same_with_unit(left: Form, right: Form, expected: str, found: str) -> bool:
     """Whether letters behind a space are units (`9.6 m/s`), where the other side has no letters."""
     if isinstance(left, Quantity) and not left.names:
-        found = gather_bare(found)
-        return _letters_in(right) and bool(same(left, read_form(found)))
+        return _letters_in(right) and bool(same(left, read_form(gather_bare(found))))
     if isinstance(right, Quantity) and right.unit and not right.names and _letters_in(left):
         return bool(same(read_form(gather_bare(expected)), right))
     return False

@@ -52,6 +52,7 @@ _BARE = re.compile(
     rf"((?:\\Omega(?![A-Za-z])|\\AA(?![A-Za-z])|(?:\\mu\s*+)?+[A-Za-z]++)"
     rf"{_POWER}(?:(?:\s|\\[,; ]|\\cdot|\*|/)++(?:\\mu\s*+)?+[A-Za-z]++{_POWER})*+)$"
 )
+_SET = re.compile(r"\\(?:text|mathrm|rm|mbox|operatorname|Omega|AA|mu|circ|odot)")
 _REACH = 120  # how far before the end a unit may begin
 _ARGUMENT = r"((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)"
 _STRIP = re.compile(r"\\(?:text|textrm|mathrm|rm|mbox|operatorname|textnormal)\*?\s*\{|\\[,;:! ]|~")
@@ -60,7 +61,9 @@ _TOKEN = re.compile(r"/|\(|\)|[^\W\d_]+|\^?\{?\s*-?\s*\d\s*\}?|[$'\"]|\S")
 
 def gather(text: str) -> str:
     """`text` with the typeset units behind its last number as one `\\text{...}`."""
-    match = _TAIL.search(text, max(0, len(text) - _REACH)) if "\\" in text else None
+    match = None
+    if "\\" in text and _SET.search(text):
+        match = _TAIL.search(text, max(0, len(text) - _REACH))
     if match is None:
         return text
     tail = match[1]

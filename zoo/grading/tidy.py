@@ -132,25 +132,30 @@ def tidy(text: str) -> str:
             text = _PHANTOM.sub(" ", text)
         if ("\\over" in text or "\\choose" in text) and len(text) < 300:
             text = _fractions(text)
-        text = _EXPONENT.sub("e", text)
+        if "e}" in text or "E}" in text:
+            text = _EXPONENT.sub("e", text)
         if worded := _WORDED.fullmatch(text.strip()):
             text = worded[1]
     if ". m" in text or ".m" in text or ".M" in text:
         text = _CLOCK.sub(r"\1m", text)
     text = text.replace("**", "^").replace("{:}", ":")
-    return _trim(_reworded(text) if _HAS_WORDS.search(text) else text)
+    text = _trim(text)
+    return _trim(_reworded(text)) if _HAS_WORDS.search(text) else text
 
 
 def _reworded(text: str) -> str:
     """Without the words that lead to an answer; "about" and "to" and the x of `3 x 10^8` as
     signs.
     """
-    if preface := _PREFACE.match(text):
-        text = text[preface.end() :]
-    text = _TIMES.sub("\\\\times ", _ROUGHLY.sub(r"\\approx ", text, count=1))
-    if ratio := _RATIO.fullmatch(text.strip()):
+    if text[0].isalpha() or text.startswith("\\text"):
+        if preface := _PREFACE.match(text):
+            text = text[preface.end() :]
+        text = _ROUGHLY.sub(r"\\approx ", text, count=1)
+    if "10" in text:
+        text = _TIMES.sub("\\\\times ", text)
+    if "to" in text and (ratio := _RATIO.fullmatch(text.strip())):
         return f"{ratio[1]}:{ratio[2]}"
-    return _ASIDE.sub(r" \\approx \1", text)
+    return _ASIDE.sub(r" \\approx \1", text) if "approx" in text or "about" in text else text
 
 
 def _fractions(text: str) -> str:
