@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ class Session:
         """Measure what is due at `round_`; returns the metrics by full name. `sampler` runs only if
         needed.
         """
-        due = self.due(round_)
+        due, sampler = self.due(round_), cache(sampler)  # making one brings the weights over
         if due:
             self.phase("base" if round_ == 0 else "evaluating")
         metrics: dict[str, float | None] = {}
