@@ -1,7 +1,8 @@
 """A rehearsal: the same manifest with pocket stand-ins, small enough for any machine.
 
-The stand-in replaces weights, tokenizer, stop ids, context, cap and problems; prompt, KL, reward,
-recipe and everything else stay those of the original. What is replaced enters the id, cards by
+The stand-in replaces weights, tokenizer, stop ids, context, cap and problems, and arithmetic is in
+float32 (a CPU emulates bfloat16, at six times the time a step); prompt, KL, reward, recipe and
+everything else stay those of the original. What is replaced enters the id, cards by
 name, so ten models on three stand-ins stay ten runs, and a rehearsal never passes for a result.
 """
 
@@ -68,8 +69,9 @@ def benchmark(names: Names, card: BenchmarkCard) -> BenchmarkCard:
 
 
 def settings(full: Resolved, model: ModelCard) -> Resolved:
-    """The settings of a cell with the stand-in's cap and a small round."""
-    return Resolved(full.grpo | {"max_completion_length": model.cap}, batch(full.batch), {})
+    """The settings of a cell with the stand-in's cap, float32 and a small round."""
+    replaced = {"max_completion_length": model.cap, "bf16": False, "fp16": False}
+    return Resolved(full.grpo | replaced, batch(full.batch), {})
 
 
 def batch(full: Batch) -> Batch:
@@ -89,5 +91,5 @@ def identity(cell: dict[str, Any], full: Resolved) -> dict[str, Any]:
     """What enters the id: whatever the rehearsal replaces, so that cells that differ only in it
     stay apart."""
     named = {axis: str(cell[axis]) for axis in ("model", "data") if axis in cell}
-    cap = full.grpo["max_completion_length"]
-    return named | {"batch": batch_payload(full.batch), "max_completion_length": cap}
+    settings = {name: full.grpo[name] for name in ("max_completion_length", "bf16", "fp16")}
+    return named | {"batch": batch_payload(full.batch)} | settings
