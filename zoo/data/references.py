@@ -99,8 +99,8 @@ def check(card: ProblemCard, digest: str, cache: Path | None) -> References:
     if found is not None and found.grader == GRADER_VERSION:
         return found
     loaded = problems.load(card, cache)
-    golds = check_golds({problem.id: problem.answer for problem in loaded})
-    bad = tuple(Unusable(gold.id, gold.gold, gold.why) for gold in golds)
+    golds = {problem.id: problem.answer for problem in loaded}
+    bad = tuple(Unusable(id_, golds[id_], why) for id_, why in check_golds(golds).items())
     found = References(GRADER_VERSION, len(loaded), bad, _file(digest, cache))
     if found.file is not None:
         _write(found.file, card.name, found)

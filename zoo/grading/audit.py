@@ -20,17 +20,9 @@ STOCK_LIMITS = Limits(cpu_s=5.0, wall_s=10.0)
 SHARE = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class BadGold:
-    """A reference that the grader cannot use: its id, its text, and why."""
-
-    id: str
-    gold: str
-    why: str
-
-
-def check_golds(golds: Mapping[str, str]) -> list[BadGold]:
-    """Grades every reference against itself, boxed; returns those that no answer can meet, by id.
+def check_golds(golds: Mapping[str, str]) -> dict[str, str]:
+    """Grades every reference against itself, boxed; returns the ids of those that no answer can
+    meet, and why.
 
     A text always equals itself, so more is asked: a reference must read as one answer and not as
     prose, and one that holds a box or `####` must accept what stands there (a worked solution
@@ -41,11 +33,11 @@ def check_golds(golds: Mapping[str, str]) -> list[BadGold]:
     with Grader("boxed") as grader:
         asked = [item for name, item in items.items() if name not in prose]
         graded = iter(grader.grade(asked))
-    bad = []
+    bad = {}
     for name, item in items.items():
         why = "prose, not one answer" if name in prose else _why_not(item, next(graded))
         if why:
-            bad.append(BadGold(name, item.gold, why))
+            bad[name] = why
     return bad
 
 

@@ -31,7 +31,8 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 _BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s+([^\s{}$\\]+)")
-_THOUGHT, _GIVEN = "</think>", re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+_THOUGHT = "</think>"
+_GIVEN, _GIVEN_END = (re.compile(tag, re.IGNORECASE) for tag in ("<answer>", "</answer>"))
 _MATH = re.compile(
     r"\$\$(.+?)\$\$|(?<!\\)\$((?:[^$\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL
 )
@@ -142,9 +143,10 @@ def _told(text: str) -> str | None:
 
 def _tagged(text: str) -> str | None:
     """What stands in the last answer tags, else what the text after the last thought says."""
-    given = _GIVEN.findall(text, max(0, text.rfind("<answer>")))
-    if given and given[-1].strip():
-        return _told(given[-1]) or given[-1]
+    begins = [match.end() for match in _GIVEN.finditer(text)][-1:]
+    end = _GIVEN_END.search(text, begins[0]) if begins else None
+    if end and (given := text[begins[0] : end.start()]).strip():
+        return _told(given) or given
     at = text.rfind(_THOUGHT)
     return _told(text[at + len(_THOUGHT) :]) if at >= 0 else None
 

@@ -18,10 +18,7 @@ from zoo.rewards.base import Completion, Reward, Values, unscored_as_none
 from zoo.rewards.parameters import filled
 from zoo.rewards.shaping import cosine, overlong, repetition
 
-_TAGGED = re.compile(
-    r"\s*<think>(?=.*?\S.*?</think>).*?</think>\s*<answer>(?=.*?\S.*?</answer>).*?</answer>\s*",
-    re.DOTALL,
-)
+_THOUGHT_ENDS = re.compile(r"</think>\s*<answer>")
 
 
 def compute(
@@ -61,8 +58,22 @@ def tags(
 
     Source: hkust-nlp/simpleRL-reason deepseek_r1.py (shipped, never called); arXiv:2501.12948.
     """
-    tagged = [_TAGGED.fullmatch(done.text) is not None for done in completions]
+    tagged = [_is_tagged(done.text) for done in completions]
     return _two_by_two(verdicts, tagged, params, "tagged")
+
+
+def _is_tagged(text: str) -> bool:
+    """Whether a text is a thought and an answer in their tags, both with something in them, and
+    nothing else. Looks at each character a few times at most: a pattern for the whole would go
+    back and forth for minutes over what a model can write.
+    """
+    text = text.strip()
+    between = _THOUGHT_ENDS.search(text)
+    if between is None or not (text.startswith("<think>") and text.endswith("</answer>")):
+        return False
+    thought = text[len("<think>") : between.start()]
+    answer = text[between.end() : -len("</answer>")]
+    return bool(thought.strip() and answer.strip())
 
 
 def _two_by_two(

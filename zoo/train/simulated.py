@@ -160,8 +160,8 @@ def _round(
         completions = [
             Completion(g.text, "\\boxed" in g.text, len(g.token_ids), g.finish) for g in made
         ]
-        seed = group_seed(trial.seed, round_, group)
-        values = reward(verdicts, completions, seed, f"{round_}/{group}")
+        drawn = group_seed(trial.seed, round_, group)
+        values = reward(verdicts, completions, drawn, f"{round_}/{group}")
         flat += len(set(values)) == 1
         rows["id"] += [problem.id] * size
         rows["prompt"] += [render(trial.prompt, problem)] * size

@@ -4,7 +4,7 @@ from zoo.grading.audit import audit, check_golds, stock
 
 def test_references_that_do_not_accept_themselves_are_reported_by_id():
     golds = {"a": "7", "b": "", "c": r"\frac12", "d": "9" * 9_000, "e": "   "}
-    assert [bad.id for bad in check_golds(golds)] == ["b", "d", "e"]
+    assert list(check_golds(golds)) == ["b", "d", "e"]
 
 
 def test_a_worked_solution_is_no_reference_although_its_text_equals_itself():
@@ -19,7 +19,7 @@ def test_a_worked_solution_is_no_reference_although_its_text_equals_itself():
         "words": r"\text{Monday and Friday}",
         "several": r"(0,1,1),\left(\frac{1}{\sqrt{3}},-2\right)",
     }
-    bad = {found.id: found.why for found in check_golds(golds)}
+    bad = check_golds(golds)
     assert set(bad) == {"gsm8k", "short", "math", "cut", "stopped", "question"}
     assert bad["short"] == "a worked solution: it does not accept its own answer, 4"
     assert bad["math"] == bad["question"] == "prose, not one answer"

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from zoo.errors import TrialError
@@ -35,6 +37,22 @@ def test_tags_must_both_be_there_and_hold_something():
     texts = ["<think>a</think><answer>7</answer>", "<think> </think><answer>7</answer>", "7"]
     done = [Completion(text, False) for text in texts]
     assert compute("tags", [RIGHT] * 3, done, params, 0) == [1, -1, -1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>x</think><answer>" + "a" * 60_000,
+        "<think>" + "a " * 30_000,
+        "<think>x" + "</think><answer>" * 4_000,
+        "<think>x" + "</think> " * 8_000,
+    ],
+)
+def test_tags_that_never_end_are_read_in_linear_time(text: str) -> None:
+    params = dict(right_tagged=1, right_plain=-1, wrong_tagged=-0.5, wrong_plain=-2)
+    begun = time.process_time()
+    assert compute("tags", [RIGHT], [Completion(text, False)], params, 0) == [-1]
+    assert time.process_time() - begun < 1.0
 
 
 def test_a_sum_weighs_its_parts_and_keeps_unscored_rows_out():
