@@ -25,6 +25,8 @@ _CONNECTIVE = re.compile(
     r"|\([a-d]\)|[A-Za-z](?:_\{?\w{1,3}\}?)?(?:\(\w\))?\s*=)*",
     re.IGNORECASE,
 )
+_SIGN = re.compile(r"[\s$]*(=|\\approx)[\s$]*")  # an equation whose sides are boxed
+_NOUN_AND = re.compile(r"[\s$]+[a-z]{3,15},?\s+and[\s$]+")  # "\boxed{3} apples and \boxed{4} pears"
 _MAX_GAP = 80
 _BEFORE_CHARS = 1_000
 _MAX_WINDOWS = 4
@@ -87,10 +89,15 @@ def last_answer(text: str) -> str | None:
     boxes = find_boxes(text)
     if not boxes:
         return None
+    boxes = tuple(box for box in boxes if box.content.strip()) or boxes
     run = [boxes[-1]]
     for box in reversed(boxes[:-1]):
         gap = text[box.end : run[-1].start]
-        if len(gap) > _MAX_GAP or not _CONNECTIVE.fullmatch(gap):
+        if sign := _SIGN.fullmatch(gap):
+            chained = f"{box.content.strip()} {sign[1]} {run[-1].content.strip()}"
+            run[-1] = Box(box.start, run[-1].end, chained)
+            continue
+        if len(gap) > _MAX_GAP or not (_CONNECTIVE.fullmatch(gap) or _NOUN_AND.fullmatch(gap)):
             break
         run.append(box)
     contents = list(dict.fromkeys(box.content.strip() for box in reversed(run)))

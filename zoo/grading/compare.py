@@ -31,9 +31,11 @@ from zoo.grading.forms import (
     Relation,
     Union,
     Words,
+    as_set,
 )
-from zoo.grading.identity import equations_agree, holds, is_simple, same_value
+from zoo.grading.identity import equations_agree, holds, is_simple
 from zoo.grading.lex import Unread, lex
+from zoo.grading.quantities import same_quantity
 from zoo.grading.sets import real_set, same_set
 from zoo.grading.tree import read
 
@@ -57,7 +59,7 @@ def same(gold: Form, prediction: Form) -> Answer:
     if isinstance(gold, Listing) != isinstance(prediction, Listing):
         gold, prediction = _single(gold), _single(prediction)
     if isinstance(gold, Quantity) and isinstance(prediction, Quantity):
-        return _quantities(gold, prediction)
+        return same_quantity(gold, prediction)
     if isinstance(gold, Words) and isinstance(prediction, Words):
         return gold.text == prediction.text
     if isinstance(gold, Listing) and isinstance(prediction, Listing):
@@ -80,6 +82,8 @@ def _single(form: Form) -> Form:
 
 
 def _sets(gold: Form, prediction: Form) -> Answer:
+    if isinstance(gold, Union) or isinstance(prediction, Union):
+        gold, prediction = as_set(gold), as_set(prediction)
     left, right = real_set(gold), real_set(prediction)
     if left is None or right is None:
         if isinstance(gold, Union) and isinstance(prediction, Union):
@@ -92,43 +96,6 @@ def _raw(gold: Form, prediction: Form) -> Answer:
     if isinstance(gold, Raw) and isinstance(prediction, Raw) and gold.text == prediction.text:
         return True
     return None
-
-
-def _quantities(gold: Quantity, prediction: Quantity) -> Answer:
-    if not units.compatible(gold.unit, prediction.unit):
-        degrees = {gold.unit, prediction.unit} == {"degree", ""}
-        return False if not degrees else None
-    if gold.percent != prediction.percent:
-        return False if gold.unit or prediction.unit else _percent(gold, prediction)
-    answer = same_value(gold, prediction)
-    if answer is False and {gold.unit, prediction.unit} == {"degree", ""}:
-        return _degrees(gold, prediction)
-    return answer
-
-
-def _percent(gold: Quantity, prediction: Quantity) -> Answer:
-    """A percentage beside a plain number: the same number, or a share of at most one or with
-    decimals.
-    """
-    answer = same_value(gold, prediction)
-    if answer or gold.value is None or prediction.value is None:
-        return answer
-    share, hundredfold = (prediction, gold) if gold.percent else (gold, prediction)
-    plain = share.value
-    if plain is None or isinstance(plain, complex) or (isinstance(plain, int) and abs(plain) > 1):
-        return False
-    return close(plain * 100, hundredfold.value)
-
-
-def _degrees(gold: Quantity, prediction: Quantity) -> Answer:
-    """An angle in degrees is the same angle in radians where those are written with pi."""
-    angle, radians = (gold, prediction) if gold.unit == "degree" else (prediction, gold)
-    if angle.value is None or radians.value is None or isinstance(radians.value, int):
-        return False
-    written = repr(radians.node)
-    return ("'pi'" in written or "'deg'" in written) and close(
-        angle.value * 0.017453292519943295, radians.value
-    )
 
 
 def _listings(gold: Listing, prediction: Listing) -> Answer:

@@ -268,6 +268,7 @@ def _functions(lib: Any) -> dict[str, Callable[[Any], Any]]:
         math.pi / 2 - lib.atan(x), "arcsec": lambda x: lib.acos(1 / x), "arccsc": lambda x:
         lib.asin(1 / x), "sinh": lib.sinh, "cosh": lib.cosh, "tanh": lib.tanh, "coth": lambda x: 1 /
         lib.tanh(x), "ln": lib.log, "log": lib.log, "lg": lib.log10, "exp": lib.exp,
+        "cis": lambda x: cmath.exp(1j * x),
     }  # fmt: skip
 
 

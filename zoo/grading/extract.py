@@ -31,6 +31,8 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 _BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s+([^\s{}$\\]+)")
+_ESCAPED_BOX = re.compile(r"\\boxed\{([^{}\\$]+)\\\}\$?$")
+_ESCAPED_ENDS = ("\\}", "\\}$")
 _THOUGHT = "</think>"
 _GIVEN, _GIVEN_END = (re.compile(tag, re.IGNORECASE) for tag in ("<answer>", "</answer>"))
 _MATH = re.compile(
@@ -125,8 +127,13 @@ def _gsm8k(text: str) -> str | None:
 
 
 def _auto(text: str) -> str | None:
-    tagged = _tagged(text) if "</" in text else None
-    return tagged or _told(text) or _whole(text) or _last_formula(text)
+    if "</" in text:
+        if tagged := _tagged(text):
+            return tagged
+        thought, _, rest = text.rpartition(_THOUGHT)
+        if thought and rest.strip():
+            text = rest
+    return _told(text) or _whole(text) or _last_formula(text)
 
 
 def _told(text: str) -> str | None:
@@ -142,18 +149,28 @@ def _told(text: str) -> str | None:
 
 
 def _tagged(text: str) -> str | None:
-    """What stands in the last answer tags, else what the text after the last thought says."""
-    begins = [match.end() for match in _GIVEN.finditer(text)][-1:]
-    end = _GIVEN_END.search(text, begins[0]) if begins else None
-    if end and (given := text[begins[0] : end.start()]).strip():
-        return _told(given) or given
-    at = text.rfind(_THOUGHT)
-    return _told(text[at + len(_THOUGHT) :]) if at >= 0 else None
+    """What stands in the last answer tags."""
+    before = len(text)
+    while before > 0:  # from the end, a window at a time
+        start = max(0, before - _CHUNK_CHARS)
+        begins = [match.end() for match in _GIVEN.finditer(text, start, before)][-1:]
+        end = _GIVEN_END.search(text, begins[0]) if begins else None
+        if begins:
+            given = text[begins[0] : end.start()] if end else ""
+            return (_told(given) or given) if given.strip() else None
+        before = start + len("<answer>") - 1 if start else 0
+    return None
 
 
 def _bare_box(text: str) -> str | None:
-    r"""What follows the last box without braces: `\boxed 5`."""
-    at = max(text.rfind("\\boxed "), text.rfind("\\fbox ")) if "box" in text else -1
+    r"""What follows the last box without braces: `\boxed 5`; or with an escaped one at the end of
+    the text: `\boxed{5\}`.
+    """
+    if "box" not in text:
+        return None
+    if text.endswith(_ESCAPED_ENDS) and (broken := _ESCAPED_BOX.search(text, len(text) - 100)):
+        return broken[1]
+    at = max(text.rfind("\\boxed "), text.rfind("\\fbox "))
     match = _BARE_BOX.match(text, at) if at >= 0 else None
     return match[1] if match else None
 
@@ -190,7 +207,7 @@ def _after_phrase(text: str) -> str | None:
 
 def _after_a_line(text: str) -> str | None:
     """What follows the last line that begins with `A:` or `Answer:`."""
-    at = max(text.rfind("A:"), text.rfind("nswer:"))
+    at = max(text.rfind("A:"), text.rfind("nswer:"), text.rfind("NSWER:"))
     if at < 0:
         return None
     lines = _A_LINE.findall(text, max(0, at - 100), at + _CLAUSE_CHARS)

@@ -9,8 +9,10 @@ comparison of forms.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from functools import lru_cache
 
+from zoo.grading.choices import lone_letter, option
 from zoo.grading.compare import Refused, same
 from zoo.grading.digits import same_time
 from zoo.grading.forms import Form, Listing, Matrix, Quantity, Raw, Relation
@@ -21,6 +23,7 @@ from zoo.grading.verdict import Verdict
 
 Settled = tuple[Verdict, str]
 _CACHED_CHARS = 400
+_OPTION_STARTS = frozenset("(\\ABCDEFGHIJ")
 _UNEVALUATED = re.compile(
     r"\\(?:int|iint|oint|sum|prod|lim|max|min|gcd|lcm|sup|inf|det|bmod|pmod|mod)(?![A-Za-z])"
     r"|\\frac\s*\{d\}\s*\{d"
@@ -54,18 +57,41 @@ def agree(one: str, other: str) -> bool:
 
 
 def _settle(gold: str, prediction: str) -> Settled | None:
+    unbounded = too_much(prediction)
+    if unbounded and gold.strip() and not too_much(gold):
+        return Verdict.EXHAUSTED, "structure"
     expected, found = tidy(gold), tidy(prediction)
     if not expected:
         return Verdict.BAD_GOLD, "gold"
-    if expected == found:
+    if expected == found or found == f"({expected})":
         return Verdict.CORRECT, "text"
-    if too_much(prediction):
+    if unbounded:
         return Verdict.EXHAUSTED, "structure"
     if _FORBIDDEN.search(prediction) and not _FORBIDDEN.search(gold):
         return Verdict.WRONG, "refused"
     if _UNEVALUATED.search(found) and _unevaluated(found) and not _UNEVALUATED.search(expected):
         return Verdict.WRONG, "refused"
-    return _settle_forms(expected, found)
+    return _settle_choice(expected, found) or _settle_forms(expected, found)
+
+
+def _settle_choice(expected: str, found: str) -> Settled | None:
+    """Where one side is an option with its letter: the letters, else the texts, are compared."""
+    if found[:1] not in _OPTION_STARTS and expected[:1] not in _OPTION_STARTS:
+        return None
+    asked, given = lone_letter(expected), lone_letter(found)
+    told, meant = option(found), option(expected)
+    if asked and told:
+        return (Verdict.CORRECT if asked == told.letter else Verdict.WRONG), "fast"
+    if given and meant and meant.text:
+        return (Verdict.CORRECT if given == meant.letter else Verdict.WRONG), "fast"
+    if (told and told.text) or (meant and meant.text):
+        if told and meant and told.letter != meant.letter:
+            return Verdict.WRONG, "fast"
+        left, right = (meant.text if meant else expected), (told.text if told else found)
+        if left and right:
+            settled = _settle_forms(tidy(left), tidy(right))
+            return settled if settled and settled[0].correct else None
+    return None
 
 
 _settle_cached = lru_cache(maxsize=65_536)(_settle)
@@ -138,8 +164,10 @@ def _unevaluated(text: str) -> bool:
 
 
 def _decimal_comma(other: Form, text: str) -> bool:
-    """Whether a comma beside a decimal on the other side is a decimal comma: `2,74` for 2.74."""
-    if not isinstance(other, Quantity) or other.places is None or "," not in text:
+    """Whether a comma beside a number between whole ones is a decimal comma: `2,74` for 2.74."""
+    if "," not in text or not isinstance(other, Quantity):
+        return False
+    if other.places is None and not isinstance(other.value, Fraction):
         return False
     return re.fullmatch(r"-?(?:\d+,\d{1,2}|0,\d+)", text) is not None
 

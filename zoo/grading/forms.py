@@ -120,3 +120,10 @@ def quantity(node: Node, **beside: object) -> Quantity:
         if value is not None and value != value:
             value = None
     return Quantity(node, names, value, too_big, **beside)  # type: ignore[arg-type]
+
+
+def as_set(form: Form) -> Form:
+    """A bare list beside a union sign is a finite set whose braces were not escaped."""
+    if isinstance(form, Listing) and not form.brackets and form.joint == ",":
+        return Listing(form.items, "{}")
+    return form

@@ -21,7 +21,7 @@ from zoo.grading.fast import settle
 from zoo.grading.pool import Limits, Pool
 from zoo.grading.verdict import Graded, Item, Result, Verdict
 
-GRADER_VERSION = "2"
+GRADER_VERSION = "3"
 _ALLOWED = re.compile(r"[\w\s\\{}()\[\]+\-*/^=<>|.,:;!?'%$&°]*", re.ASCII)
 
 

@@ -30,16 +30,17 @@ _TOKEN = re.compile(
     rf"|(?P<text>\\(?:{_TEXT_COMMANDS})\*?\s*\{{(?P<inside>[^{{}}]*)\}})"
     r"|\\(?P<cmd>[A-Za-z]+)"
     r"|(?P<word>[A-Za-z]+)"
-    r"|(?P<han>[\u4e00-\u9fff]+)"
+    r"|(?P<han>[\u4e00-\u9fff\uac00-\ud7a3]+)"
     r"|(?P<skip>\s+|\\[,;:! ]|~)"
-    r"|(?P<sign>\\\\|\\[{}%$|#&_]|<=|>=|!=|==|->|[-+*/^_=<>|!%(){}\[\],;:.'&?])",
+    r"|(?P<sign>\\\\|\.{3,}|\\[{}%$|#&_]|<=|>=|!=|==|->|[-+*/^_=<>|!%(){}\[\],;:.'&?])",
     re.ASCII,
 )
 FUNCTIONS = wordset(
     "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth "
-    "ln log lg exp"
+    "ln log lg exp cis"
 )
 _NAMES = wordset("sqrt pi infty inf infinity theta alpha beta gamma lambda mu omega phi cdot times")
+_SIGN_SPELLINGS = {"\\|": "|", "\\%": "%", "==": "="}
 _SIGNS = {"<=": "le", ">=": "ge", "!=": "ne", "<": "lt", ">": "gt"}
 _COMMAND_SIGNS = {
     "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge", "neq": "ne", "cdot": "*",
@@ -52,6 +53,7 @@ _COMMAND_SIGNS = {
     "rangle": "rangle", "degree": "deg", "ldots": "...", "dots": "...", "cdots": "...",
     "percent": "%", "dollar": "\\$", "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")",
 }  # fmt: skip
+_GLUED = re.compile(r"[lg]e[abcnu-z]")
 _INLINE = re.compile(
     r"\s*(?:\(?\s*[A-Za-z]\s*\)?|[-+]?[\d.,/ ]+%?|[A-Za-z](?:\s*,\s*[A-Za-z])+)\s*\.?"
 )
@@ -76,7 +78,7 @@ def lex(text: str) -> list[Token]:
             tokens.append(("num", match.group()))
         elif kind == "sign":
             sign = match.group()
-            sign = {"\\|": "|", "\\%": "%", "==": "="}.get(sign, sign)
+            sign = "..." if sign[:3] == "..." else _SIGN_SPELLINGS.get(sign, sign)
             tokens.append((_SIGNS.get(sign, sign), sign))
         elif kind == "han":
             tokens.append(("text", match.group()))
@@ -85,7 +87,10 @@ def lex(text: str) -> list[Token]:
         elif kind == "cmd":
             name = match.group("cmd")
             sign = _COMMAND_SIGNS.get(name)
-            tokens.append((sign, sign) if sign else ("cmd", name))
+            if sign is None and _GLUED.fullmatch(name):  # `\lex` for `\le x`
+                tokens += [(name[:2], name[:2]), ("sym", name[2])]
+            else:
+                tokens.append((sign, sign) if sign else ("cmd", name))
         elif kind == "text":
             _lex_text(match.group("inside"), tokens)
     return _ungroup(tokens)

@@ -23,6 +23,7 @@ from zoo.grading.forms import (
     Relation,
     Union,
     Words,
+    as_set,
     quantity,
 )
 from zoo.grading.lex import Token, Unread, lex
@@ -36,7 +37,9 @@ _SHUT = frozenset((")", "]", "}", "\\}", "rangle"))
 _MATRICES = wordset("matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix array")
 _DESCRIPTIONS = frozenset(("lim", "sum", "int", "prod", "max", "min", "gcd", "lcm", "det"))
 _SYSTEMS = wordset("cases aligned align gathered")
-_EMPTY = (("cmd", "emptyset"), ("cmd", "varnothing"))
+_ALONE = {
+    ("cmd", "emptyset"): "emptyset", ("cmd", "varnothing"): "emptyset", ("...", "..."): "...",
+}  # fmt: skip
 _MAX_ITEMS = 60
 _DIGITS = frozenset(("num", "sym", "word", "text"))
 
@@ -67,8 +70,8 @@ def read_tokens(tokens: list[Token]) -> Form:
         raise Unread("nothing")
     if len(tokens) == 1 and tokens[0][0] == "num":
         return read_quantity(tokens)
-    if tokens[0] in _EMPTY and len(tokens) == 1:
-        return Words("emptyset")
+    if len(tokens) == 1 and (words := _ALONE.get(tokens[0])):
+        return Words(words)
     if _is_prose(tokens):
         return read_words(tokens)
     kinds = {kind for kind, _ in tokens}
@@ -83,7 +86,11 @@ def read_tokens(tokens: list[Token]) -> Form:
     if "cup" in kinds:
         pieces, signs = _split(tokens, frozenset(("cup",)))
         if signs:
-            return Union(tuple(map(read_tokens, pieces)))
+            return Union(tuple(map(as_set, map(read_tokens, pieces))))
+    if kinds >= _POINT and tokens[0][1].isupper() and tokens[0][0] == "sym":
+        point = _bracketed(tokens[1:])  # `P(2,3)`
+        if isinstance(point, Listing) and len(point.items) > 1:
+            return point
     return _bracketed(tokens) or _ratio(tokens, kinds) or _numeral(tokens) or read_quantity(tokens)
 
 
@@ -96,6 +103,7 @@ def _is_prose(tokens: list[Token]) -> bool:
 
 _PROSE = frozenset(("word", "text", "sym", ",", ".", "'", "?", ":", "-", "and", "or", "(", ")"))
 _LISTING = frozenset((",", ";", "and", "or"))
+_POINT = frozenset(("sym", "(", ",", ")"))
 
 
 def _split(tokens: list[Token], at: frozenset[str]) -> tuple[list[list[Token]], list[str]]:
@@ -159,6 +167,8 @@ def _both_signs(tokens: list[Token]) -> Form:
 
 
 def _relation(pieces: list[list[Token]], signs: list[str]) -> Form:
+    if not pieces[-1]:
+        raise Unread("nothing after a sign")
     if any(sign == "->" for sign in signs):
         signs = ["=" if sign == "->" else sign for sign in signs]
     sides: list[Form] = []

@@ -16,7 +16,12 @@ from functools import lru_cache
 MAX_ANSWER_CHARS = 2_000
 MAX_DEPTH = 40
 MAX_DIGITS = 1_000  # of one number, as written
+MAX_SIGNS = 250
+MAX_TEXTS = 30
 
+_DELIMITERS = (
+    ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("_", "_"),
+)  # fmt: skip
 _UNICODE = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "﹣": "-", "×": "\\times ", "⋅": "\\cdot ",
     "·": "\\cdot ", "∙": "\\cdot ", "÷": "/", "⁄": "/", "∕": "/", "√": "\\sqrt ", "π": "\\pi ",
@@ -35,7 +40,9 @@ _UNICODE = {
     "Φ": "\\Phi ", "Ω": "\\Omega ", "\u2126": "\\Omega ", "Å": "\\AA ", "\u212b": "\\AA ",
     "。": ".", "、": ",",
     "€": "\\text{euro}", "£": "\\text{pound}", "¥": "\\text{yen}", "¢": "\\text{cent}",
-    "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u3000": " ", "\u200b": "", "\ufeff": "",
+    "\u00a0": " ", "\u2002": " ", "\u2003": " ", "\u2004": " ", "\u2005": " ", "\u2006": " ",
+    "\u2007": " ", "\u2008": " ", "\u2009": " ", "\u200a": " ", "\u202f": " ", "\u205f": " ",
+    "\u3000": " ", "\u200b": "", "\ufeff": "", "\u2026": "...",
     "\u200c": "", "\u200d": "", "\u2060": "", "\u00ad": "",
 }  # fmt: skip
 _FULL_WIDTH = {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)}
@@ -78,9 +85,28 @@ _CLOCK = re.compile(r"(?<![A-Za-z])([ap])\.\s?m\b\.?", re.IGNORECASE)
 _RENAMED = re.compile(r"\\(?:dfrac|tfrac|cfrac|dbinom|tbinom)(?![A-Za-z])")
 _WRAPPED = re.compile(r"\\*(?:boxed|fbox)\s*\{")
 _ENVIRONMENT = re.compile(r"\\begin")
+_ONE_LINE = re.compile(
+    r"\\begin\{(align|aligned|equation|gather|split)(\*?)\}(.*)\\end\{\1\2\}", re.DOTALL
+)
+_PERCENT = re.compile(r"\\(?:text|mathrm|rm)\s*\{\s*\\?%\s*\}")
+_SUFFIX = "(?:st|nd|rd|th)"
+_WORDED_SUFFIX = rf"\\(?:text|mathrm|rm)\s*\{{\s*{_SUFFIX}\s*\}}"
+_ORDINAL = re.compile(
+    rf"(?<=\d)\s*(?:\^\s*\{{\s*(?:{_WORDED_SUFFIX}|{_SUFFIX})\s*\}}|\^?\s*{_WORDED_SUFFIX})"
+    r"|(?:(?<=1)st|(?<=2)nd|(?<=3)rd|(?<=[04-9])th|(?<=1[1-3])th)\b"
+)
+_LETTER = r"\\?([ijk])(?:math)?"
+_VECTORS = r"\\(?:hat|widehat|vec|overrightarrow|mathbf|bm|boldsymbol)\s*"
+_VECTOR = re.compile(
+    rf"{_VECTORS}(?:\{{\s*(?:{_VECTORS}\{{\s*{_LETTER}\s*\}}|(?:{_VECTORS})?{_LETTER})\s*\}}"
+    rf"|{_LETTER}(?![A-Za-z]))"
+)
+_GROUPS = re.compile(r"(?<=\d),\\!\s*(?=\d)")
+_OPEN_ENDED = re.compile(r",\s*\.{2,}$")
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z]{2,})")
 _ENDS_BEFORE = re.compile(r"(?:\\[,;:! ]|[\s,;:*`\"~])+")
 _AFTER = frozenset(' \t\r\n.,;:*`"~')
+_RUN = re.compile(r"\s{2,}")
 _DEPTH = re.compile(r"[{(\[]|[})\]]")
 _LONG_NUMBER = re.compile(rf"\d{{{MAX_DIGITS + 1},}}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
@@ -107,6 +133,10 @@ def too_much(text: str) -> str | None:
         return "digits"
     if text.count("^") + text.count("!") > 60:
         return "operators"
+    if len(text) > MAX_SIGNS and (
+        sum(map(text.count, "+-*/,&")) > MAX_SIGNS or text.count("\\text") > MAX_TEXTS
+    ):
+        return "operators"
     return None
 
 
@@ -114,6 +144,8 @@ def too_much(text: str) -> str | None:
 def tidy(text: str) -> str:
     """`text` in one spelling; it has the same meaning and no outer delimiters."""
     text = text.strip().replace('\\"', '"')
+    if "  " in text:
+        text = _RUN.sub(" ", text)
     if text.isascii():
         if text.isalnum():
             return text
@@ -126,6 +158,7 @@ def tidy(text: str) -> str:
         text = text.replace("\\\\", "\\")
     text = _unwrap(text)
     if "\\" in text:
+        text = _retypeset(text)
         text = _RENAMED.sub(lambda match: "\\" + match.group()[2:], text)
         text = _SPACING.sub(" ", text)
         if "phantom" in text:
@@ -143,10 +176,26 @@ def tidy(text: str) -> str:
     return _trim(_reworded(text)) if _HAS_WORDS.search(text) else text
 
 
+def _retypeset(text: str) -> str:
+    r"""One spelling for what is typeset in several ways: `1,\!234`, `5\text{\%}`, a formula in
+    `align*`, unit vectors.
+    """
+    if ",\\!" in text:
+        text = _GROUPS.sub("", text)
+    if "%" in text:
+        text = _PERCENT.sub(r"\\%", text)
+    if "\\begin" in text and "\\\\" not in text and (line := _ONE_LINE.fullmatch(text)):
+        text = line[3].replace("&", "").strip()
+    if len({letter for match in _VECTOR.finditer(text) for letter in match.groups()} - {None}) > 1:
+        text = _VECTOR.sub(lambda match: f"\\hat{{{next(filter(None, match.groups()))}}}", text)
+    return text
+
+
 def _reworded(text: str) -> str:
     """Without the words that lead to an answer; "about" and "to" and the x of `3 x 10^8` as
     signs.
     """
+    text = _ORDINAL.sub("", text)
     if text[0].isalpha() or text.startswith("\\text"):
         if preface := _PREFACE.match(text):
             text = text[preface.end() :]
@@ -180,10 +229,10 @@ def _trim(text: str) -> str:
     """Without the spacing, punctuation and emphasis at both ends."""
     start = _ENDS_BEFORE.match(text)
     text = text[start.end() :] if start else text
-    while text and text[-1] in _AFTER:
+    if text.endswith("..") and _OPEN_ENDED.search(text):
+        return text
+    while text and (text[-1] in _AFTER or (text[-1] == "\\" and text[-2:] != "\\\\")):
         text = text[:-1].rstrip()
-        if text.endswith("\\") and not text.endswith("\\\\"):
-            text = text[:-1].rstrip()
     return text
 
 
@@ -191,7 +240,7 @@ def _unwrap(text: str) -> str:
     """Without math delimiters and boxes around the whole; a currency `$` stays as `\\$`."""
     for _ in range(6):
         before = text
-        for start, end in (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**")):
+        for start, end in _DELIMITERS:
             inside = text[len(start) : len(text) - len(end)]
             if text.startswith(start) and text.endswith(end) and start not in inside:
                 text = _trim(inside) if inside.strip() else text

@@ -111,10 +111,11 @@ class _Reader:
     def _juxtapose(self, factors: list[Node]) -> None:
         """A factor without a sign before it: a product, or the fraction of a mixed number."""
         before, kind, value = factors[-1], self.peek(), self.value()
-        whole = before[0] == "n" and isinstance(before[1], int)
-        whole = whole and self.tokens[self.at - 1][0] == "num"
+        written = self.tokens[self.at - 1]
+        whole = before[0] == "n" and isinstance(before[1], int) and written[0] == "num"
+        whole = whole and "." not in written[1]
         if whole and kind == "num":
-            factors[-1] = self._mixed_in_text(before)
+            factors[-1] = self._marked(self._mixed_in_text(before))
             return
         if kind == "num" and before[0] in ("n", "v", "c") and self._glued():
             raise Unread("a number after a letter or a number")
@@ -129,11 +130,12 @@ class _Reader:
 
     def _mixed_in_text(self, whole: Node) -> Node:
         """`1 1/2`; any other number that follows a number has no meaning."""
+        first = 1 + (self.tokens[0][0] in ("+", "-"))
         after = self.tokens[self.at : self.at + 3]
-        if [kind for kind, _ in after] != ["num", "/", "num"] or self.at != 1:
+        if [kind for kind, _ in after] != ["num", "/", "num"] or self.at != first:
             raise Unread("two numbers side by side")
         top, bottom = number(after[0][1]), number(after[2][1])
-        if not proper(("/", top, bottom)):
+        if not (proper(("/", top, bottom)) or (top == ("n", 0) and bottom != top)):
             raise Unread("two numbers side by side")
         self.at += 3
         return ("n", whole[1] + Fraction(top[1], bottom[1]))

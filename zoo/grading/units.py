@@ -20,12 +20,14 @@ _ALIASES = {
     "mile": "mi", "milligram": "mg", "gram": "g gm", "kilogram": "kg kilo", "pound": "lb lbs",
     "ounce": "oz", "ton": "tonne", "milliliter": "ml millilitre", "liter": "l litre",
     "second": "s sec", "minute": "min", "hour": "h hr", "dollar": "usd buck $", "cent": "¢",
-    "degree": "deg", "euro": "eur €", "newton": "n", "joule": "j", "watt": "w",
+    "degree": "deg", "euro": "eur €", "rupee": "rs inr", "yuan": "rmb cny",
+    "newton": "n", "joule": "j", "watt": "w",
     "mph": "mile/hour mileanhour", "kph": "kilometer/hour kmh", "radian": "rad",
     "am": "", "pm": "",
     "person": "people", "child": "children", "man": "men", "woman": "women", "mouse": "mice",
 }  # fmt: skip
 _CANONICAL = {alias: name for name, text in _ALIASES.items() for alias in [name, *text.split()]}
+_CURRENCIES = frozenset(("dollar", "euro", "pound", "lb", "yen", "cent", "rupee", "yuan", "peso"))
 _SINGLE_LETTERS = frozenset("mgsLlhNJWVACK")
 SCALES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
@@ -47,7 +49,10 @@ _CHANGES = wordset(
     "undefined divided multiplied squared cubed power root modulo mod choose factorial remainder "
     "first second third ish answer actually rather never cannot can't isn't doesn't"
 ) | {*SCALES, *NUMBER_WORDS}
-_HAN_CHANGES = re.compile("[或不非到至约多少大小以倍成半万亿]|[千百](?![米克瓦分])|分之")
+_HAN_CHANGES = re.compile(
+    "[或不非到至约多少大小以倍成半万亿]|[千百](?![米克瓦分])|分之"
+    "|또는|아니|혹은|약|이상|이하|미만|초과|[만억천백배반]|분의"
+)
 _DENIALS = frozenset(("not", "wrong", "incorrect", "false", "never"))
 _TIME_UNITS = frozenset(("second", "seconds"))
 _WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?")
@@ -77,6 +82,11 @@ def is_unit_word(word: str, after_space: bool = False) -> bool:
     if len(word) == 1:
         return after_space and word in _SINGLE_LETTERS
     return len(word) > 3 or word.lower() in _CANONICAL or _singular(word.lower()) in _CANONICAL
+
+
+def is_currency(words: str) -> bool:
+    """Whether the words are a currency, which may stand before its number."""
+    return canonical(words) in _CURRENCIES
 
 
 def known(words: str) -> bool:

@@ -41,7 +41,6 @@ _SHORT_WORDS = wordset(
     "yes no odd red all one two six ten men mon tue wed thu fri sat sun may jan the dne"
 )
 _LEADS = (":", " is", " are", "equals", "=")
-_ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
 _IDLE = re.compile(r"^\W*(?:(?:an?|the)\s+(?=\w{3})|(?:option|choice)\s+(?=\W*[a-z]\W*$))")
 _SYNONYMS = {
     "nosolution": "emptyset", "nosolutions": "emptyset", "norealsolution": "emptyset",
@@ -55,7 +54,7 @@ _SYNONYMS = {
 
 def words_form(text: str) -> Words:
     """Words by their letters and digits in lower case."""
-    words = _IDLE.sub("", _ORDINAL.sub(r"\1", text.lower()))
+    words = _IDLE.sub("", text.lower())
     squashed = "".join(letter for letter in words if letter.isalnum())
     if not squashed:
         raise Unread("no words")
@@ -86,7 +85,7 @@ def read_quantity(tokens: list[Token]) -> Form:
     node = read(body)
     if node[0] == "/" and node[2] == ("n", 100) and body[-1][0] == "%":
         node, percent = node[1], True
-    if before and not units.known(before):
+    if before and not units.is_currency(before):
         return words_form(" ".join(value for _, value in tokens))
     unit = units.canonical(beside)
     if node[0] == "deg":
@@ -107,8 +106,10 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, str, bool, int]
     captions = 0
     percent, scale = False, 1
     sign = [body.pop(0)] if [kind for kind, _ in body[:2]] == ["-", "\\$"] else []
-    while body and (body[0][0] in ("text", "\\$") or _is_caption(body)):
+    while body and (body[0][0] in ("text", "\\$") or _is_caption(body) or _is_money(body)):
         words.append(body.pop(0)[1])
+        if body[:1] == [(".", ".")] and units.is_currency(words[-1]):
+            body.pop(0)
         if body[:1] == [(":", ":")]:
             body.pop(0)
             captions = len(words)
@@ -142,6 +143,11 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, str, bool, int]
 def _is_caption(body: list[Token]) -> bool:
     """Whether the first word is a caption such as `Total: `."""
     return body[0][0] == "word" and len(body) > 2 and body[1][0] == ":"
+
+
+def _is_money(body: list[Token]) -> bool:
+    """Whether the first word is a currency before a number: `USD 5`."""
+    return body[0][0] == "word" and len(body) > 1 and units.is_currency(body[0][1])
 
 
 def _unit_power(body: list[Token]) -> list[str]:

@@ -149,7 +149,12 @@ def test_what_typesets_alike_reads_alike(gold, prediction):
     ("text", "answer"),
     [
         (r"<think>maybe \boxed{4}</think> The answer is 5.", "5"),
-        (r"<think>so \boxed{4}</think> Done.", "4"),
+        (r"<think>so \boxed{4}</think>", "4"),
+        ("ANSWER: (15,-29)", "(15,-29)"),
+        (r"That is \boxed{5}; see also \boxed{}", "5"),
+        (r"value is \boxed{\frac{1}{3}} \approx \boxed{0.333}", r"\frac{1}{3}"),
+        (r"\boxed{3} apples and \boxed{4} pears", "3, 4"),
+        (r"so $\boxed{185\}$", "185"),
         ("<think>The answer is 4</think><answer>5</answer>", "5"),
         ("答案是5。", "5"),
         ("所以答案：5", "5"),
@@ -179,3 +184,64 @@ def test_a_reference_that_is_a_true_equation_accepts_its_other_spellings():
     assert verdict(r"(-2a)^{3}=-8a^{3}", r"(-2a)^3 = 8a^3") == "wrong"
     assert verdict(r"1/\sqrt{3} \approx 58\%", r"1/\sqrt3 \approx 58\%") == "correct"
     assert verdict("3", r"\frac{1}{2} = 50\%") == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("gold", "same", "other"),
+    [
+        ("C", "C. x = 42", "D. x = C"),
+        ("C", "(C) 42", "(C) or (D)"),
+        ("C", "C)", "C. D"),
+        ("C", r"\textbf{(C)}\ 42", r"\textbf{(D)}\ 42"),
+        ("C. x = 42", "C", "D"),
+        ("42", r"\text{(C) } 42", r"\text{(C) } 41"),
+        ("42", "(C) 42", "(B) 41 (C) 42"),
+        ("(2,3)", "A: (2,3)", "A: (3,2)"),
+        ("2C", "(C) 2", "(C) 3"),
+    ],
+)
+def test_an_option_may_come_with_its_letter_or_its_text(gold, same, other):
+    assert verdict(gold, same) == "correct"
+    assert verdict(gold, other) == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("gold", "same", "other"),
+    [
+        ("-40/9", "-4 4/9", "4 4/9"),
+        ("40/900", r"4 4/9\%", r"5 4/9\%"),
+        ("103/9", "11 4/9", "11.0 4/9"),
+        ("56017895760", r"56,\!01,\!78,\!95,\!760", r"56,\!01,\!78,\!95,\!761"),
+        ("1,2,3", "3, 2, 1", "1, 2, 3, ..."),
+        (r"1,2,3,\ldots", "1, 2, 3, ...", "1, 2, 3"),
+        (r"${1,3} \cup {2,4}$", "${1,2,3,4}$", "${1,2,3}$"),
+        ("73", "=73", "73="),
+        ("440", r"440\text{ cm}", r"\text{ cm}440"),
+        ("5", "USD 5", "USD 6"),
+        ("5", "Rs. 5", "Rs. .5"),
+        ("(2,3)", "P(2,3)", "P(3,2)"),
+        (r"3\mathbf{i}-4\mathbf{j}", r"3\hat{i}-4\hat{\mathbf{j}}", r"4\hat{i}-3\hat{j}"),
+        ("June 20", r"\text{June 20th}", "June 21st"),
+        ("20", r"20^{\text{th}}", r"20^{2}"),
+        (r"2 \operatorname{cis} 30^\circ", r"\sqrt{3} + i", r"\sqrt{3} - i"),
+        (r"180 - 2\alpha", r"180^\circ - 2\alpha", r"90^\circ - 2\alpha"),
+        ("0.32", r"32\mathrm{\%}", r"33\mathrm{\%}"),
+        ("1/2", "0,5", "0,6"),
+        (r"\sqrt{2} - 1", "\\sqrt{2}\u2003-\u20031", "\\sqrt{2}\u2003+\u20031"),
+        ("120", "_120°_", "_121°_"),
+        ("x+1", r"\begin{align*}x+1\end{align*}", r"\begin{align*}x-1\end{align*}"),
+        ("8", "8개", "9개"),
+        (r"[-5,1]\cup[3,9]", r"$-5\lex\le1$ or $3\lex\le9$", r"$-5\lex\le1$"),
+        ("1,234", "(1,234)", "(1,235)"),
+        ("185\\", "185", "186"),
+    ],
+)
+def test_rarer_spellings_are_read_and_their_neighbours_stay_wrong(gold, same, other):
+    assert verdict(gold, same) == "correct"
+    assert verdict(gold, other) == "wrong"
+
+
+def test_what_was_only_thought_is_no_answer_where_something_else_follows():
+    with Grader("auto") as grader:
+        (result,) = grader.grade([Item("4", r"<think>so \boxed{4}</think> Something else.")])
+    assert not result.verdict.correct
