@@ -19,13 +19,18 @@ _MARK = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 # What may stand between two boxes of one answer: punctuation, math delimiters, a name with an
 # equals sign, and/or.
 _CONNECTIVE = re.compile(
-    r"(?:[\s,;.$&()\[\]|/+]|\\[\[\]();,:!\s]|\\(?:quad|qquad|text|mathrm|textbf|textit|mbox|left"
-    r"|right|or|vee|lor|wedge|land)\b|[{}]|\b(?:and|or|also|either|else|maybe|perhaps|possibly"
-    r"|alternatively|both|equivalently|for|part|case)\b"
-    r"|\([a-d]\)|[A-Za-z](?:_\{?\w{1,3}\}?)?(?:\(\w\))?\s*=)*",
+    r"(?:[\s,;.:!?$&()\[\]|/+*`'\"_~>-]|\\[\[\]();,:!\s]|\\(?:quad|qquad|text|mathrm|textbf|textit|mbox"
+    r"|left|right|or|vee|lor|wedge|land|newline|ldots|dots|cdots|hspace\*?\{[^{}]*\})(?![A-Za-z])"
+    r"|[{}]|\b(?:and|or|also|either|else|maybe|perhaps|possibly|alternatively|both|equivalently|for"
+    r"|part|case|vs|versus|to|otherwise|resp|respectively|oder|ou)\b|[或和及与]|или|и"
+    r"|\d{1,2}[.)]\s|\([a-d]\)|[A-Za-z](?:_\{?\w{1,3}\}?)?(?:\(\w\))?\s*=)*",
     re.IGNORECASE,
 )
-_SIGN = re.compile(r"[\s$]*(=|\\approx)[\s$]*")  # an equation whose sides are boxed
+# A formula whose sides or terms are boxed, on one line.
+_SIGN = re.compile(
+    r"[ \t$]*(=|[-+*/]|\\(?:approx|times|cdot|div|pm|cup|cap|neq?|leq?|geq?|equiv|sim)(?![A-Za-z]))"
+    r"[ \t$]*"
+)
 _NOUN_AND = re.compile(r"[\s$]+[a-z]{3,15},?\s+and[\s$]+")  # "\boxed{3} apples and \boxed{4} pears"
 _MAX_GAP = 80
 _BEFORE_CHARS = 1_000

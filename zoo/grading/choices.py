@@ -17,11 +17,27 @@ _OPTION = re.compile(
     r"(?:\\[ ,;:]|\\q?quad(?![A-Za-z])|[~\s])*(.*)",
     re.DOTALL,
 )
-_SECOND = re.compile(
-    rf"\([{_LETTERS}]\)|(?<![A-Za-z\\])[{_LETTERS}](?:\)|[.:](?:\s|$))"
-    rf"|^[\s,;/&|+{_LETTERS}-]*$|\b(?:or|not|nor|either|maybe)\b"
+_ARTICLE = re.compile(r"A(?=\s[a-z]{3,})(?!\s(?:and|are|also|but|nor|not)\b)")
+_SECOND = re.compile(rf"(?<![A-Za-z\\])[{_LETTERS}](?![A-Za-z])")
+_DOUBT = re.compile(
+    r"\b(?:or|not|nor|no|either|maybe|wrong|incorrect|false|but|instead|except|unless|never|also"
+    r"|option|choice|perhaps|possibly|actually|rather)\b",
+    re.IGNORECASE,
+)
+_RENAMED = re.compile(
+    rf"[{_LETTERS}]\s*(?:=|\\(?:to|rightarrow|Rightarrow|implies|iff)(?![A-Za-z]))"
 )
 _OPERATORS = tuple("+*/^=<>)_,")
+
+
+def begins_with_letter(answer: str) -> bool:
+    """Whether a tidy answer begins with a letter of choice, whatever follows it."""
+    return _OPTION.fullmatch(answer) is not None
+
+
+def renames(answer: str) -> bool:
+    """Whether an answer says that one letter is something else: `D = C`."""
+    return _RENAMED.match(answer) is not None
 
 
 class Option(NamedTuple):
@@ -47,6 +63,7 @@ def option(answer: str) -> Option | None:
     if match is None:
         return None
     text = match[3] if "{" in match[3] else match[3].rstrip(" }")
-    if text and (text.startswith(_OPERATORS) or _SECOND.search(text)):
+    rest = _ARTICLE.sub("", text) if text.startswith("A ") else text
+    if text.startswith(_OPERATORS) or _SECOND.search(rest) or _DOUBT.search(text):
         return None
     return Option(match[1] or match[2], text)

@@ -15,7 +15,6 @@ an equation solved for another variable (`x = (y-3)/2` for `y = 2x+3`) is anothe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
 
 from zoo.grading import units
@@ -33,11 +32,17 @@ from zoo.grading.forms import (
     Words,
     as_set,
 )
-from zoo.grading.identity import equations_agree, holds, is_simple
-from zoo.grading.lex import Unread, lex
-from zoo.grading.quantities import same_quantity
+from zoo.grading.identity import equations_agree, holds, is_simple, link_holds
+from zoo.grading.names import (
+    by_name,
+    in_own_value,
+    primes,
+    simple,
+    tuple_by_name,
+    with_variable_of,
+)
+from zoo.grading.quantities import has_digits, same_quantity
 from zoo.grading.sets import real_set, same_set
-from zoo.grading.tree import read
 
 Answer = bool | None
 
@@ -84,7 +89,7 @@ def _single(form: Form) -> Form:
 def _sets(gold: Form, prediction: Form) -> Answer:
     if isinstance(gold, Union) or isinstance(prediction, Union):
         gold, prediction = as_set(gold), as_set(prediction)
-    left, right = real_set(gold), real_set(prediction)
+    left, right = real_set(gold, loose=True), real_set(prediction)
     if left is None or right is None:
         if isinstance(gold, Union) and isinstance(prediction, Union):
             return _unordered(list(gold.parts), list(prediction.parts))
@@ -99,6 +104,8 @@ def _raw(gold: Form, prediction: Form) -> Answer:
 
 
 def _listings(gold: Listing, prediction: Listing) -> Answer:
+    if _conditions(gold) != _conditions(prediction):
+        return _sets(gold, prediction)
     left, right = gold.brackets, prediction.brackets
     loose = {left, right}
     if (left == right and left in ("", "{}")) or loose == {"", "{}"}:
@@ -106,8 +113,7 @@ def _listings(gold: Listing, prediction: Listing) -> Answer:
     vectors = loose == {"()", "[]"} and len(gold.items) > 2
     if left == right or vectors or loose <= {"", "()", "<>"} or loose in _LOOSE:
         if len(gold.items) == len(prediction.items):
-            answer = _ordered(gold.items, prediction.items)
-            return answer
+            return _ordered(by_name(gold), by_name(prediction))
         if left == right:
             return False
     items = _distinct(prediction) if not right else list(prediction.items)
@@ -124,9 +130,9 @@ def _bags(gold: Listing, prediction: Listing) -> Answer:
     if named[0] != named[1] and len(gold.items) == len(prediction.items):
         names = gold.items if named[0] else prediction.items
         if len({repr(item.sides[0]) for item in names if isinstance(item, Relation)}) == len(names):
-            return _ordered(gold.items, prediction.items)
+            return _ordered(by_name(gold), by_name(prediction))
     if _conditions(gold) or _conditions(prediction):
-        left, right = real_set(gold), real_set(prediction)
+        left, right = real_set(gold, loose=True), real_set(prediction)
         if left is not None and right is not None:
             return same_set(left, right)
     return _unordered(_distinct(gold), _distinct(prediction))
@@ -207,20 +213,10 @@ def _numerals(gold: Form, prediction: Form) -> Answer:
     if isinstance(gold, Numeral) and isinstance(prediction, Numeral):
         return gold == prediction
     if isinstance(gold, Numeral) and isinstance(prediction, Quantity):
-        return _plainly(gold.digits, prediction) and not prediction.percent
+        return has_digits(gold.digits, prediction) and not prediction.percent
     if isinstance(gold, Quantity) and isinstance(prediction, Numeral):
-        return prediction.base == 10 and _plainly(prediction.digits, gold)
+        return prediction.base == 10 and has_digits(prediction.digits, gold)
     return False
-
-
-def _plainly(digits: str, value: Quantity) -> bool:
-    """Whether a plain number has these digits; letters among them stand for a product."""
-    if not digits.replace(".", "").lstrip("-").isdecimal():
-        try:
-            return value.node == read(lex(digits))
-        except Unread:
-            return False
-    return value.value == Fraction(digits)
 
 
 def _ratios(gold: Form, prediction: Form) -> Answer:
@@ -239,6 +235,8 @@ def _ratios(gold: Form, prediction: Form) -> Answer:
         )
     for ratio, other in ((gold, prediction), (prediction, gold)):
         if isinstance(ratio, Ratio) and isinstance(other, Quantity) and len(ratio.parts) == 2:
+            if any(part.unit for part in ratio.parts):
+                return False
             top, bottom = (part.value for part in ratio.parts)
             if other.value is not None and top is not None and bottom:
                 return close(other.value * bottom, top)
@@ -261,7 +259,8 @@ def _relations(gold: Form, prediction: Form) -> Answer:
     if left and right and not (left.name is None and right.name is None):
         if left.name is not None and right.name is not None and _names_differ(left, right):
             return _equations(gold, prediction)
-        return _any_same(left, right)
+        values = with_variable_of(left.name, right.name, right.values)
+        return _any_same(left, _Value(right.name, values))
     if left and right and isinstance(gold, Relation) != isinstance(prediction, Relation):
         return _any_same(left, right)
     answer = _conditions_agree(gold, prediction)
@@ -283,9 +282,10 @@ def _names_differ(left: _Value, right: _Value) -> bool:
         return short and sorted(one.text) != sorted(other.text)
     if not isinstance(one, Quantity) or not isinstance(other, Quantity):
         return False
+    if primes(one) != primes(other) or in_own_value(other, right.values):
+        return True
     functions = any(isinstance(v, Quantity) and v.names for v in left.values)
-    simple = one.node[0] in ("v", "call") and other.node[0] in ("v", "call")
-    return not (functions and simple) and not same(one, other)
+    return not (functions and simple(one) and simple(other)) and not same(one, other)
 
 
 def _given(form: Form, strict: bool) -> _Value | None:
@@ -305,19 +305,39 @@ def _given(form: Form, strict: bool) -> _Value | None:
         labels.reverse()
     named = sides[0] if labels[0] else None
     while len(sides) > 1 and labels[0]:
+        if strict and _an_equation(sides[0], sides[1]):
+            return None
         sides, labels = sides[1:], labels[1:]
+    proven = True
     if len(sides) > 1:
         signs = form.signs[len(form.signs) - len(sides) + 1 :]
         if strict:
-            _check_chain(sides, signs)
+            proven = _check_chain(sides, signs, names=len(form.sides) > 2)
         open_sides = sides if strict or not any(labels) else sides[-1:]
         unknowns = any(isinstance(side, Quantity) and side.names for side in open_sides)
         if named is None and unknowns and not _all_same(sides):
             return None
     if any(isinstance(side, Raw) and not side.text for side in sides):
         return None
+    sides = [tuple_by_name(named, side) for side in sides]
+    if len(sides) == 1 or not proven:
+        return _Value(named, (sides[-1],))
     kept = tuple(sides) if "approx" in form.signs and not strict else (sides[-1], sides[0])
-    return _Value(named, kept if len(sides) > 1 else (sides[0],))
+    return _Value(named, kept)
+
+
+def _an_equation(left: Form, right: Form) -> bool:
+    """Whether `x^2 = 2x` is an equation to be solved and no name with its value: what stands on the
+    left is no mere name and has no other variables than the right, which is something else.
+    """
+    return (
+        isinstance(left, Quantity)
+        and isinstance(right, Quantity)
+        and not simple(left)
+        and bool(left.names)
+        and left.names <= right.names
+        and same(left, right) is False
+    )
 
 
 def _all_same(sides: list[Form]) -> bool:
@@ -328,14 +348,22 @@ def _all_same(sides: list[Form]) -> bool:
     )
 
 
-def _check_chain(sides: list[Form], signs: tuple[str, ...]) -> None:
-    """Raises Refused where neighbouring values of a chain differ."""
+def _check_chain(sides: list[Form], signs: tuple[str, ...], names: bool) -> bool:
+    """Whether all links of a chain are known to hold; with `names`, also those with variables.
+
+    Raises:
+        Refused: one of them does not.
+    """
+    proven = True
     for sign, one, other in zip(signs, sides, sides[1:], strict=False):
         if isinstance(one, Quantity) and isinstance(other, Quantity):
-            if holds(sign, one, other) is False:
-                raise Refused
-        elif same(one, other) is False:
+            link = link_holds(sign, one, other) if names else holds(sign, one, other)
+        else:
+            link = same(one, other)
+        if link is False:
             raise Refused
+        proven = proven and (link is True or not names)
+    return proven
 
 
 def _equations(gold: Form, prediction: Form) -> Answer:
@@ -354,7 +382,7 @@ def _conditions_agree(gold: Form, prediction: Form) -> Answer:
     answer = _equations(gold, prediction)
     if answer:
         return True
-    left, right = real_set(gold), real_set(prediction)
+    left, right = real_set(gold, loose=True), real_set(prediction)
     if left is not None and right is not None:
         return same_set(left, right)
     if isinstance(gold, Raw) and isinstance(prediction, Relation):

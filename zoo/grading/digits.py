@@ -41,6 +41,15 @@ def proper(node: Node) -> bool:
     )
 
 
+def mixed(whole: int, part: Node) -> Node | None:
+    """The mixed number of a whole one and a proper fraction, perhaps of degrees; else None."""
+    fraction = part[1] if part[0] == "deg" else part
+    if not proper(fraction):
+        return None
+    both: Node = ("n", whole + Fraction(fraction[1][1], fraction[2][1]))
+    return ("deg", both) if part[0] == "deg" else both
+
+
 def numeral(text: str, base: int) -> str | None:
     """The digits of a numeral without leading zeros, or None where `base` has no such digits.
     Above ten the digits are capital letters; beside a smaller base letters are no digits.

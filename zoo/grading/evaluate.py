@@ -168,15 +168,15 @@ def _positive_root(base: Value, degree: int) -> Value:
 def _sum(node: Node, point: Mapping[str, Value]) -> Value:
     total = evaluate(node[1][0], point)
     for term in node[1][1:]:
-        total = total + evaluate(term, point)
-    return _tidy(total)
+        total = _tidy(total + evaluate(term, point))
+    return total
 
 
 def _product(node: Node, point: Mapping[str, Value]) -> Value:
     total = evaluate(node[1][0], point)
     for factor in node[1][1:]:
-        total = total * evaluate(factor, point)
-    return _tidy(total)
+        total = _tidy(total * evaluate(factor, point))
+    return total
 
 
 def _quotient(node: Node, point: Mapping[str, Value]) -> Value:

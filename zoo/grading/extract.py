@@ -59,6 +59,11 @@ _WORD = re.compile(r"[A-Za-z]{2,}")
 _COMMAND = re.compile(r"\\[A-Za-z]+\*?(?:\{[^{}]*\})?")
 _CODE = re.compile(r"__\w+__|\w\(\)|\blambda\b[^:]{0,40}:|\bimport\b|\w\(['\"]|\beval\b|\bexec\b")
 _CAPTION = re.compile(r"[A-Za-z]{4,} ?:")
+_ALTERS = re.compile(
+    r"\b(?:root|square of|cube of|half of|twice|double|triple|not|less than|more than|greater than"
+    r"|fewer than|at least|at most|between|either|unknown|logarithm|factorial|negative|minus"
+    r"|reciprocal|inverse)\b"
+)
 _IS = re.compile(r"\s(?:is|are|equals|was|be)\s")
 _CONDITIONS = wordset(
     "and or where for some any all real positive negative nonnegative integer integers with if "
@@ -227,6 +232,8 @@ def _clause(text: str) -> str | None:
     told = [match.end() for match in _IS.finditer(clause)]
     if told and clause[told[-1] :].strip():
         return _clause(clause[told[-1] :].strip())
+    if _ALTERS.search(clause):
+        return clause
     found = [match.group() for match in _MATH.finditer(clause)]
     found += _numbers(_MATH.sub(" ", clause))
     return found[0] if len(found) == 1 else clause

@@ -12,7 +12,7 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-from zoo.grading.choices import lone_letter, option
+from zoo.grading.choices import begins_with_letter, lone_letter, option, renames
 from zoo.grading.compare import Refused, same
 from zoo.grading.digits import same_time
 from zoo.grading.forms import Form, Listing, Matrix, Quantity, Raw, Relation
@@ -80,6 +80,8 @@ def _settle_choice(expected: str, found: str) -> Settled | None:
         return None
     asked, given = lone_letter(expected), lone_letter(found)
     told, meant = option(found), option(expected)
+    if asked and (renames(found) or (not told and begins_with_letter(found))):
+        return Verdict.WRONG, "refused"
     if asked and told:
         return (Verdict.CORRECT if asked == told.letter else Verdict.WRONG), "fast"
     if given and meant and meant.text:
@@ -103,7 +105,7 @@ def _settle_forms(expected: str, found: str) -> Settled | None:
     left, right = read_form(expected), read_form(found)
     if _decimal_comma(left, found):
         right = read_form(found.replace(",", "."))
-    elif _decimal_comma(right, expected):
+    elif _decimal_comma(right, expected) and not re.fullmatch(r"-?[1-9]\d*,\d", expected):
         left = read_form(expected.replace(",", "."))
     try:
         answer = same(left, right)

@@ -125,5 +125,7 @@ def quantity(node: Node, **beside: object) -> Quantity:
 def as_set(form: Form) -> Form:
     """A bare list beside a union sign is a finite set whose braces were not escaped."""
     if isinstance(form, Listing) and not form.brackets and form.joint == ",":
+        if any(isinstance(item, Relation) for item in form.items):
+            return form
         return Listing(form.items, "{}")
     return form

@@ -50,17 +50,18 @@ def _constants_as_in(gold: Quantity, prediction: Quantity) -> tuple[Node, frozen
     if not spelled or len(lacking) != len(gold.names - prediction.names):
         return prediction.node, prediction.names
     names = frozenset(spelled.get(name, name) for name in prediction.names)
-    return _renamed(prediction.node, spelled), names
+    return renamed(prediction.node, spelled), names
 
 
-def _renamed(part: Any, spelled: Mapping[str, str]) -> Any:
+def renamed(part: Any, spelled: Mapping[str, str]) -> Any:
+    """A node with its variables named anew."""
     if isinstance(part, list):
-        return [_renamed(child, spelled) for child in part]
+        return [renamed(child, spelled) for child in part]
     if not isinstance(part, tuple):
         return part
     if part[0] == "v":
         return ("v", spelled.get(part[1], part[1]))
-    return tuple(_renamed(child, spelled) for child in part)
+    return tuple(renamed(child, spelled) for child in part)
 
 
 def _constants(gold: Quantity, prediction: Quantity) -> bool | None:
@@ -250,10 +251,25 @@ def holds(sign: str, left: Quantity, right: Quantity) -> bool | None:
     if isinstance(right.value, complex) or _infinite(left.value) or _infinite(right.value):
         return False
     gap = _gap(left.value, right.value)
-    places = [side.places for side in (left, right) if side.places is not None]
-    if not places and _exact(left.value, right.value):
+    places = [
+        side.places or 0
+        for side in (left, right)
+        if side.places is not None or isinstance(side.value, int)
+    ]
+    if all(side.places is None for side in (left, right)) and _exact(left.value, right.value):
         return gap <= 0.5 and not (isinstance(left.value, int) and isinstance(right.value, int))
     return gap <= 0.5000001 * 10.0 ** -min(places, default=0)
+
+
+def link_holds(sign: str, left: Quantity, right: Quantity) -> bool | None:
+    """Whether one link of a chain holds; None where it cannot be told, or where values were put in
+    for variables: `A = pi r^2 = 25 pi`.
+    """
+    if not (left.names or right.names):
+        return holds(sign, left, right)
+    if sign != "=" or right.names < left.names:
+        return None
+    return same_value(left, right)
 
 
 def equations_agree(gold: Relation, prediction: Relation) -> bool | None:

@@ -93,7 +93,20 @@ def lex(text: str) -> list[Token]:
                 tokens.append((sign, sign) if sign else ("cmd", name))
         elif kind == "text":
             _lex_text(match.group("inside"), tokens)
-    return _ungroup(tokens)
+    return _ungroup(_negated(tokens) if ("cmd", "not") in tokens else tokens)
+
+
+def _negated(tokens: list[Token]) -> list[Token]:
+    r"""`\not=` as one sign; any other sign that is struck out has no reading."""
+    out: list[Token] = []
+    for at, (kind, value) in enumerate(tokens):
+        if at and tokens[at - 1] == ("cmd", "not"):
+            if kind != "=":
+                raise Unread("\\not")
+            out[-1] = ("ne", "\\ne")
+        else:
+            out.append((kind, value))
+    return out
 
 
 def _lex_word(word: str, tokens: list[Token]) -> None:
@@ -103,7 +116,7 @@ def _lex_word(word: str, tokens: list[Token]) -> None:
         tokens.append(("sym", word))
     elif word in FUNCTIONS or word in _NAMES:
         name = "infty" if word in ("inf", "infinity") else word
-        tokens.append(("*", "*") if name in ("cdot", "times") else ("cmd", name))
+        tokens.append(("*", name) if name in ("cdot", "times") else ("cmd", name))
     elif lower in _CONNECTIVES:
         tokens.append((_CONNECTIVES[lower], lower))
     else:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from zoo.grading import units
-from zoo.grading.evaluate import close
+from zoo.grading.evaluate import Value, close, real
 from zoo.grading.forms import Quantity, quantity
 from zoo.grading.identity import same_value
+from zoo.grading.lex import Unread, lex
+from zoo.grading.tree import read
 
 
 def same_quantity(gold: Quantity, prediction: Quantity) -> bool | None:
     """Whether two quantities say the same; None where only symbols can tell."""
+    if {gold.unit, prediction.unit} == {"degree", "rad"}:
+        return _degrees(gold, prediction)
     if not units.compatible(gold.unit, prediction.unit):
         degrees = {gold.unit, prediction.unit} == {"degree", ""}
         return False if not degrees else None
@@ -21,8 +26,8 @@ def same_quantity(gold: Quantity, prediction: Quantity) -> bool | None:
     if answer is False and {gold.unit, prediction.unit} == {"degree", ""}:
         return _degrees(gold, prediction)
     if answer is False and gold.names and prediction.names:
-        return _signs_of_degrees_aside(gold, prediction)
-    return answer
+        answer = _signs_of_degrees_aside(gold, prediction)
+    return _decadic(gold, prediction) if answer is False else answer
 
 
 def _percent(gold: Quantity, prediction: Quantity) -> bool | None:
@@ -30,7 +35,9 @@ def _percent(gold: Quantity, prediction: Quantity) -> bool | None:
     decimals.
     """
     answer = same_value(gold, prediction)
-    if answer or gold.value is None or prediction.value is None:
+    if gold.value is None or prediction.value is None:
+        return answer
+    if answer and not (prediction.percent and _is_share(gold.value)):
         return answer
     share, hundredfold = (prediction, gold) if gold.percent else (gold, prediction)
     plain = share.value
@@ -39,26 +46,54 @@ def _percent(gold: Quantity, prediction: Quantity) -> bool | None:
     return close(plain * 100, hundredfold.value)
 
 
+def _is_share(value: Value) -> bool:
+    return real(value) and 0 < abs(value) < 1
+
+
 def _degrees(gold: Quantity, prediction: Quantity) -> bool | None:
     """An angle in degrees is the same angle in radians where those are written with pi."""
     angle, radians = (gold, prediction) if gold.unit == "degree" else (prediction, gold)
     if angle.value is None or radians.value is None or isinstance(radians.value, int):
         return False
-    written = repr(radians.node)
-    return ("'pi'" in written or "'deg'" in written) and close(
-        angle.value * 0.017453292519943295, radians.value
-    )
+    written = _mentions(radians.node, ("c", "pi")) or _mentions(radians.node, ("deg",))
+    return written and close(angle.value * 0.017453292519943295, radians.value)
 
 
 def _signs_of_degrees_aside(gold: Quantity, prediction: Quantity) -> bool | None:
     """A sum of angles with variables may leave out the degree signs that the other side has: `180 -
     2a`. Inside functions they count.
     """
-    written = [repr(side.node) for side in (gold, prediction)]
-    if "'f'" in written[0] + written[1] or not ("'deg'" in written[0]) ^ ("'deg'" in written[1]):
+    nodes = (gold.node, prediction.node)
+    marked = [_mentions(node, ("deg",)) for node in nodes]
+    if marked[0] == marked[1] or any(_mentions(node, ("f",)) for node in nodes):
         return False
     left, right = (quantity(_undegreed(side.node)) for side in (gold, prediction))
     return same_value(left, right)
+
+
+def _decadic(gold: Quantity, prediction: Quantity) -> bool | None:
+    """`log` is the decadic logarithm where the other side writes base 10."""
+    for one, other in ((gold, prediction), (prediction, gold)):
+        if _mentions(one.node, ("log", ("n", 10))) and _mentions(other.node, ("f", "log")):
+            return same_value(one, quantity(_based(other.node)))
+    return False
+
+
+def _based(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_based(child) for child in part]
+    if not isinstance(part, tuple):
+        return part
+    if part[:2] == ("f", "log"):
+        return ("log", ("n", 10), _based(part[2]))
+    return tuple(map(_based, part))
+
+
+def _mentions(part: Any, head: tuple[Any, ...]) -> bool:
+    """Whether a part of a node begins with `head`."""
+    if isinstance(part, tuple) and part[: len(head)] == head:
+        return True
+    return isinstance(part, (tuple, list)) and any(_mentions(child, head) for child in part)
 
 
 def _undegreed(part: Any) -> Any:
@@ -67,3 +102,13 @@ def _undegreed(part: Any) -> Any:
     if not isinstance(part, tuple):
         return part
     return _undegreed(part[1]) if part[0] == "deg" else tuple(map(_undegreed, part))
+
+
+def has_digits(digits: str, value: Quantity) -> bool:
+    """Whether a plain number has these digits; letters among them stand for a product."""
+    if not digits.replace(".", "").lstrip("-").isdecimal():
+        try:
+            return value.node == read(lex(digits))
+        except Unread:
+            return False
+    return value.value == Fraction(digits)

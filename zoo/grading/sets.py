@@ -36,16 +36,22 @@ _ALL = Piece(-math.inf, False, math.inf, False)
 _FLIPPED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "=": "=", "ne": "ne"}
 
 
-def real_set(form: Form) -> RealSet | None:
-    """The set that a form writes, or None where it writes none."""
+def real_set(form: Form, loose: bool = False) -> RealSet | None:
+    """The set that a form writes, or None where it writes none.
+
+    Args:
+        form: what was read.
+        loose: whether conditions joined by "and" that exclude each other are alternatives, as
+            references are sometimes worded.
+    """
     if isinstance(form, Words):
         return {"emptyset": RealSet(()), "reals": RealSet((_ALL,))}.get(form.text)
     if isinstance(form, Quantity):
         return RealSet((_ALL,)) if form.node == ("v", "\\mathbb R") else None
     if isinstance(form, Listing):
-        return _listing(form)
+        return _listing(form, loose)
     if isinstance(form, Union):
-        return _union([real_set(part) for part in form.parts])
+        return _union([real_set(part, loose) for part in form.parts])
     if isinstance(form, Relation):
         return _relation(form)
     return None
@@ -70,7 +76,7 @@ def _same_end(one: Value, other: Value) -> bool:
     return one == other or (math.isfinite(one) and math.isfinite(other) and close(one, other))
 
 
-def _listing(form: Listing) -> RealSet | None:
+def _listing(form: Listing, loose: bool) -> RealSet | None:
     if form.brackets in ("()", "[]", "[)", "(]") and len(form.items) == 2:
         low, high = map(_end, form.items)
         if low is None or high is None or low > high:
@@ -82,6 +88,8 @@ def _listing(form: Listing) -> RealSet | None:
     if not form.brackets:
         sets = [real_set(item) for item in form.items]
         both = _intersection(sets) if form.joint in (",", "and") else None
+        if form.joint == "and" and not loose:
+            return both
         return both if both and both.pieces else _union(sets)
     return None
 

@@ -76,6 +76,8 @@ def read_tokens(tokens: list[Token]) -> Form:
         return read_words(tokens)
     kinds = {kind for kind, _ in tokens}
     if kinds & {"pm", "mp"}:
+        if tokens[0][0] == "\\{" and tokens[-1][0] == "\\}" and _closes_at_end(tokens):
+            return _set(tokens[1:-1])
         return _both_signs(tokens)
     if kinds & _LISTING and (form := _split_list(tokens)):
         return form
@@ -98,6 +100,8 @@ def _is_prose(tokens: list[Token]) -> bool:
     kinds = {kind for kind, _ in tokens}
     if kinds == {"sym", "text"} and tokens[-1][0] == "text" and units.known(tokens[-1][1]):
         return False
+    if "-" in kinds and not any(k == "text" or (k == "word" and len(v) > 3) for k, v in tokens):
+        return False  # letters with a minus between them
     return kinds <= _PROSE and bool(kinds & {"word", "text"})
 
 

@@ -59,7 +59,7 @@ _SPACING = re.compile(
 )
 _PHANTOM = re.compile(r"\\[hv]?phantom\s*(?:\{[^{}]*\}|\\?[^\\{}])")
 _WORDED = re.compile(
-    r"\\(?:text|textbf|textrm|textit|mbox|mathrm|mathbf)\s*\{((?:[^{}\\$]|\\[,;! ]){2,})\}"
+    r"\\(?:text|textbf|textrm|textit|mbox|mathrm|mathbf)\s*\{((?:[^{}\\$]|\\[,;! $]){2,})\}"
 )
 _LINKS = r"(?:(?:so|thus|hence|therefore|then|finally|the|final|my|correct)\b,?\s*)*"
 _PREFACE = re.compile(
@@ -79,6 +79,9 @@ _GROUP = r"((?:[^{}]|\{[^{}]*\})*)"
 _OVER = re.compile(rf"\{{{_GROUP}\\(over|choose)(?![A-Za-z]){_GROUP}\}}")
 _TIMES = re.compile(r"(?<=\d)\s*+[xX]\s*+(?=10\s*\^)")
 _EXPONENT = re.compile(r"(?<=\d)\s*\\(?:mathrm|text|rm)\s*\{\s*[eE]\s*\}(?=[-+]?\d)")
+_BASED = re.compile(
+    r"([0-9A-Z.]+)\s*_?\{?\s*(?:\\text\s*\{\s*)?\(?(?:in\s+)?base[\s\-]*\}?\s*(\w+)\s*\)?\s*\}*"
+)
 _RATIO = re.compile(r"([\d.]+)\s*(?:\\text\s*\{\s*to\s*\}|\bto\b)\s*([\d.]+)")
 _HAS_WORDS = re.compile(r"[A-Za-z]{2}|[xX]")
 _CLOCK = re.compile(r"(?<![A-Za-z])([ap])\.\s?m\b\.?", re.IGNORECASE)
@@ -131,7 +134,7 @@ def too_much(text: str) -> str | None:
             return "depth"
     if len(text) > MAX_DIGITS and _LONG_NUMBER.search(text):
         return "digits"
-    if text.count("^") + text.count("!") > 60:
+    if text.count("^") + text.count("!") > 60 or text.count("\\cup") > 30:
         return "operators"
     if len(text) > MAX_SIGNS and (
         sum(map(text.count, "+-*/,&")) > MAX_SIGNS or text.count("\\text") > MAX_TEXTS
@@ -202,6 +205,8 @@ def _reworded(text: str) -> str:
         text = _ROUGHLY.sub(r"\\approx ", text, count=1)
     if "10" in text:
         text = _TIMES.sub("\\\\times ", text)
+    if "base" in text and (based := _BASED.fullmatch(text)):
+        return f"{based[1]}_{{{based[2]}}}"
     if "to" in text and (ratio := _RATIO.fullmatch(text.strip())):
         return f"{ratio[1]}:{ratio[2]}"
     return _ASIDE.sub(r" \\approx \1", text) if "approx" in text or "about" in text else text

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from zoo.grading.digits import Node, number, proper
+from zoo.grading.digits import Node, mixed, number
 from zoo.grading.lex import FUNCTIONS, Token, Unread
 from zoo.grading.tidy import wordset
 
@@ -27,6 +27,7 @@ _REFUSED = wordset(
     "bcancel xcancel phantom hphantom vphantom def newcommand input include write csname "
     "catcode let text mathrm det"
 )
+_SUBSCRIPTS = wordset("max min avg eff tot total net out in rms new old ref left right top base")
 _CLOSING = frozenset(("rfloor", "rceil"))
 _APPLIED = frozenset("fghFGHPQW")
 MINUS_ONE: Node = ("n", -1)
@@ -117,16 +118,13 @@ class _Reader:
         if whole and kind == "num":
             factors[-1] = self._marked(self._mixed_in_text(before))
             return
-        if kind == "num" and before[0] in ("n", "v", "c") and self._glued():
+        glued = before[0] in ("n", "v", "c") and written[0] in ("num", "sym")
+        if kind == "num" and glued and before[1] != "i":
             raise Unread("a number after a letter or a number")
         factor = self.factor()
-        if whole and kind == "cmd" and value == "frac" and proper(factor) and len(factors) == 1:
-            factors[-1] = ("n", before[1] + Fraction(factor[1][1], factor[2][1]))
-        else:
-            factors.append(factor)
-
-    def _glued(self) -> bool:
-        return self.tokens[self.at - 1][0] in ("num", "sym")
+        fraction = whole and kind == "cmd" and value == "frac" and len(factors) == 1
+        both = mixed(before[1], factor) if fraction else None
+        factors[-1:] = [both] if both else [before, factor]
 
     def _mixed_in_text(self, whole: Node) -> Node:
         """`1 1/2`; any other number that follows a number has no meaning."""
@@ -135,10 +133,11 @@ class _Reader:
         if [kind for kind, _ in after] != ["num", "/", "num"] or self.at != first:
             raise Unread("two numbers side by side")
         top, bottom = number(after[0][1]), number(after[2][1])
-        if not (proper(("/", top, bottom)) or (top == ("n", 0) and bottom != top)):
+        both = whole if top == ("n", 0) != bottom else mixed(whole[1], ("/", top, bottom))
+        if both is None:
             raise Unread("two numbers side by side")
         self.at += 3
-        return ("n", whole[1] + Fraction(top[1], bottom[1]))
+        return both
 
     def signed_factor(self) -> Node:
         if self.peek() in ("+", "-"):
@@ -218,19 +217,13 @@ class _Reader:
         if kind == "num":
             self.at += 1
             return self._repeating(value)
-        if kind == "sym":
+        if kind in ("sym", "word", "cmd"):
             self.at += 1
-            return self.symbol(value)
-        if kind == "word":
-            self.at += 1
-            return self.word(value)
+            return {"sym": self.symbol, "word": self.word, "cmd": self.command}[kind](value)
         if kind in ("(", "{", "["):
             return self.group(kind)
         if kind == "|":
             return self._absolute()
-        if kind == "cmd":
-            self.at += 1
-            return self.command(value)
         raise Unread(value or "the end")
 
     def _repeating(self, text: str) -> Node:
@@ -288,10 +281,16 @@ class _Reader:
     def _subscript(self) -> str:
         if self.at >= len(self.tokens):
             raise Unread("the end")
-        if self.peek() != "{":
-            self.at += 1
-            return self.tokens[self.at - 1][1]
-        return self.raw_group()
+        if self.peek() == "{":
+            return self.raw_group()
+        name = self.value()
+        if self.peek() == "word" and name not in _SUBSCRIPTS:  # LaTeX takes one letter
+            rest = name[1:]
+            self.tokens = [*self.tokens]
+            self.tokens[self.at] = ("sym" if len(rest) == 1 else "word", rest)
+            return name[0]
+        self.at += 1
+        return name
 
     def raw_group(self) -> str:
         """A braced group as a name; its content is not read."""

@@ -47,8 +47,13 @@ _CHANGES = wordset(
     "either neither negative half double twice triple dozen dozens if unless except without else "
     "versus vs instead wrong incorrect false then greater fewer exceeds above below unknown "
     "undefined divided multiplied squared cubed power root modulo mod choose factorial remainder "
-    "first second third ish answer actually rather never cannot can't isn't doesn't"
+    "first second third ish answer actually rather never cannot can't isn't doesn't "
+    "impossible invalid rejected unlikely unsure guess guessed hopefully excluded excluding "
+    "omitted maximum minimum bound onward onwards otherwise oder when whenever provided assuming "
+    "halves thirds fourths fifths sixths sevenths eighths ninths tenths hundredths thousandths "
+    "tens hundreds thousands millions billions trillions gross lakh crore grand permille"
 ) | {*SCALES, *NUMBER_WORDS}
+_COUNTED = frozenset(("more", "times"))  # beside a number alone they count: `20 more minutes`
 _HAN_CHANGES = re.compile(
     "[或不非到至约多少大小以倍成半万亿]|[千百](?![米克瓦分])|分之"
     "|또는|아니|혹은|약|이상|이하|미만|초과|[만억천백배반]|분의"
@@ -69,6 +74,10 @@ def says_more(words: str) -> bool:
     found = [word.lower() for word in _WORD.findall(words)]
     if len(found) > 6:
         return True
+    if _COUNTED.intersection(found):
+        if "than" in found or (found[-1] == "times" and len(found) > 1):
+            return True
+        found = [word for word in found if word not in _COUNTED]
     return any(word in _CHANGES and not (word in _TIME_UNITS and len(found) == 1) for word in found)
 
 
@@ -89,6 +98,11 @@ def is_currency(words: str) -> bool:
     return canonical(words) in _CURRENCIES
 
 
+def idles(word: str) -> bool:
+    """Whether a word between units says nothing of its own: `20 per week`."""
+    return word.lower() in ("per", "of", "a", "an", "the", "each", "more")
+
+
 def known(words: str) -> bool:
     """Whether the words are a unit of the table."""
     return dimension(words) is not None or canonical(words) in _ALIASES
@@ -99,7 +113,7 @@ def canonical(words: str) -> str:
     nothing.
     """
     if measure := dimension(words):
-        return "" if "unit" in measure else measure
+        return "" if measure == "unit" else measure
     words = words.lower().replace("\\", " ").replace("$", " $ ")
     words = _SQUARE.sub(lambda m: f"{m[2]}^{2 if m[1].startswith('s') else 3}", words)
     words = re.sub(r"\bper\b", "/", _POWER.sub(r"^\1", words))
@@ -116,6 +130,8 @@ def compatible(gold: str, prediction: str) -> bool:
         return True
     if {gold, prediction} in ({"degree", "celsius"}, {"degree", "fahrenheit"}):
         return True
+    if gold.startswith("unit^") or prediction.startswith("unit^"):
+        return gold.rpartition("^")[2] == prediction.rpartition("^")[2]
     if min(len(gold), len(prediction)) <= 4 or any(mark in gold + prediction for mark in "/^ "):
         return False
     return gold.endswith(prediction) or prediction.endswith(gold)

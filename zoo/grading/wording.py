@@ -21,9 +21,10 @@ def read_words(tokens: list[Token]) -> Form:
     if tokens[0][0] == "-" or (len(tokens) > 2 and tokens[0][0] == "(" and tokens[1][0] == "-"):
         raise Unread("-")
     text = " ".join(value for kind, value in tokens if kind in _SPOKEN)
-    words = [word for word in text.lower().replace("-", " ").split() if word != "and"]
-    if words and all(word in units.NUMBER_WORDS or word in units.SCALES for word in words):
-        return quantity(("n", _spelled(words)))
+    words = text.lower().replace("-", " ").split()
+    if all(word in units.NUMBER_WORDS or word in units.SCALES or word == "and" for word in words):
+        spelled = _spelled(words) if all(kind in _SPOKEN for kind, _ in tokens) else None
+        return words_form(text) if spelled is None else quantity(("n", spelled))
     if len(tokens) == 1 and tokens[0][0] == "word" and len(text) <= 3 and text.islower():
         return _letters(text)
     return words_form(text)
@@ -40,6 +41,7 @@ _SPOKEN = frozenset(("word", "text", "sym", "and", "or", "-", "'"))
 _SHORT_WORDS = wordset(
     "yes no odd red all one two six ten men mon tue wed thu fri sat sun may jan the dne"
 )
+_MONEY_SCALES = {"K": 10**3, "k": 10**3, "M": 10**6, "B": 10**9}  # `\$500\text{K}`
 _LEADS = (":", " is", " are", "equals", "=")
 _IDLE = re.compile(r"^\W*(?:(?:an?|the)\s+(?=\w{3})|(?:option|choice)\s+(?=\W*[a-z]\W*$))")
 _SYNONYMS = {
@@ -61,16 +63,29 @@ def words_form(text: str) -> Words:
     return Words(_SYNONYMS.get(squashed, squashed))
 
 
-def _spelled(words: list[str]) -> int:
-    """The number that number words spell."""
+def _spelled(words: list[str]) -> int | None:
+    """The number that number words spell, or None where they spell several: `five twenty`."""
     total = current = 0
-    for word in words:
-        if word in units.NUMBER_WORDS:
-            current += units.NUMBER_WORDS[word]
+    room, scale = 100, 10**15  # what the next word has to be below
+    for at, word in enumerate(words):
+        if word == "and":
+            if at == 0 or at + 1 == len(words) or words[at - 1] not in units.SCALES:
+                return None
+        elif word in units.NUMBER_WORDS:
+            value = units.NUMBER_WORDS[word]
+            if value >= room or (value == 0 and len(words) > 1):
+                return None
+            current += value
+            room = 10 if value >= 20 else 0
         elif word == "hundred":
-            current = max(current, 1) * 100
+            if current >= 100:
+                return None
+            current, room = max(current, 1) * 100, 100
         else:
-            total, current = total + max(current, 1) * units.SCALES[word], 0
+            if units.SCALES[word] >= scale:
+                return None
+            scale = units.SCALES[word]
+            total, current, room = total + max(current, 1) * scale, 0, 100
     return total + current
 
 
@@ -124,7 +139,9 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, str, bool, int]
             percent = True
         elif kind in ("text", "word") and lower in units.SCALES and scale == 1:
             scale = units.SCALES[lower]
-        elif kind in ("text", "\\$") or (kind == "word" and units.is_unit_word(value)):
+        elif kind == "text" and "\\$" in words and (letter := value.strip()[:1]) in _MONEY_SCALES:
+            scale = _MONEY_SCALES[letter] if value.strip() in (letter, letter + "^1") else scale
+        elif kind in ("text", "\\$") or value == "times" or _beside(kind, value, bool(tail)):
             tail.append(value)
         elif [k for k, _ in body[-3:]] == ["(", "word", ")"] and len(body) > 3:
             tail.append(body[-2][1])
@@ -138,6 +155,13 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, str, bool, int]
         body.pop()
     beside = " ".join([*words, *reversed(tail)])
     return body, " ".join(words[captions:]), beside, percent, scale
+
+
+def _beside(kind: str, word: str, behind: bool) -> bool:
+    """Whether a bare word is a unit or counted noun, or says nothing before one: `per week`."""
+    if kind != "word":
+        return False
+    return units.is_unit_word(word) or word == "more" or (behind and units.idles(word))
 
 
 def _is_caption(body: list[Token]) -> bool:

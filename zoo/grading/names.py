@@ -1,0 +1,90 @@
+"""Names on the left of an equation: `x` in `x = 5`, `f(x)` in `f(x) = 2x`, `(x, y)` in `(x, y) =
+(1, 2)`. Values of variables that have an order (x, y, z; a, b, c) are put in it, as answers without
+names are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.grading.forms import Form, Listing, Quantity, Relation, quantity
+from zoo.grading.identity import renamed
+
+_FAMILIES = [set(letters) for letters in ("xyz", "abcdefgh", "ABCDEF", "mn", "pqr", "uvw", "rst")]
+
+
+def variable(form: Form | None) -> str | None:
+    """The letter that a form is alone, or None."""
+    if isinstance(form, Quantity) and form.node[0] == "v" and len(form.node[1]) == 1:
+        return str(form.node[1])
+    return None
+
+
+def by_name(listing: Listing) -> tuple[Form, ...]:
+    """The elements of a list; where each is `letter = value`, in the order of the letters."""
+    letters = [
+        variable(item.sides[0]) if isinstance(item, Relation) and item.signs == ("=",) else None
+        for item in listing.items
+    ]
+    return _sorted(letters, listing.items)
+
+
+def tuple_by_name(names: Form | None, values: Form) -> Form:
+    """The tuple of `(y, x) = (1, 2)` in the order of its letters."""
+    if not isinstance(names, Listing) or not isinstance(values, Listing):
+        return values
+    return Listing(
+        _sorted([variable(item) for item in names.items], values.items),
+        values.brackets,
+        values.joint,
+    )
+
+
+def _sorted(letters: list[str | None], items: tuple[Form, ...]) -> tuple[Form, ...]:
+    known = [letter for letter in letters if letter]
+    if len(set(known)) != len(items) or len(letters) != len(items):
+        return items
+    if not any(set(known) <= family for family in _FAMILIES):
+        return items
+    return tuple(item for _, item in sorted(zip(known, items, strict=True), key=lambda p: p[0]))
+
+
+def function_of(name: Form | None) -> tuple[str, str] | None:
+    """The function and its variable where a name is `f(x)`."""
+    if isinstance(name, Quantity) and name.node[0] == "call" and name.node[2][0] == "v":
+        return name.node[1], name.node[2][1]
+    return None
+
+
+def simple(name: Form | None) -> bool:
+    """Whether a name is one variable, or a function of one."""
+    return function_of(name) is not None or (isinstance(name, Quantity) and name.node[0] == "v")
+
+
+def primes(name: Form | None) -> int:
+    """How many primes a name has: `f'(x)` is another function than `f(x)`."""
+    node: Any = name.node if isinstance(name, Quantity) else ("", "")
+    return str(node[1]).count("'")
+
+
+def in_own_value(name: Form | None, values: tuple[Form, ...]) -> bool:
+    """Whether a variable stands in what it is said to be: `x = 2x + 3`."""
+    letter = variable(name)
+    return letter is not None and any(
+        isinstance(value, Quantity) and letter in value.names for value in values
+    )
+
+
+def with_variable_of(
+    gold: Form | None, name: Form | None, values: tuple[Form, ...]
+) -> tuple[Form, ...]:
+    """The values of `f(t) = ...` written in the variable of the reference's `f(x)`."""
+    asked, given = function_of(gold), function_of(name)
+    if not asked or not given or asked[1] == given[1]:
+        return values
+    return tuple(
+        quantity(renamed(value.node, {given[1]: asked[1]}))
+        if isinstance(value, Quantity) and asked[1] not in value.names
+        else value
+        for value in values
+    )
