@@ -198,7 +198,10 @@ def ui(name: str | None, words: Words, port: int, host: str) -> int:
 def verify(
     cases: str | None, gold: str | None, prediction: str | None, policy: str, workers: int
 ) -> int:
-    """What the grader says of the rows of CASES (jsonl: gold, prediction), or of one pair."""
+    """What the grader says of the rows of CASES (jsonl: gold, prediction), or of one pair.
+
+    CASES is a file, or `-` for standard input.
+    """
     from zoo.cli.verify import run
 
     return run(cases, gold, prediction, policy, workers)

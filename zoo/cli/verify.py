@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from zoo.errors import Fault, InputError
-from zoo.grading.verify import verify_file, verify_pair
+from zoo.grading.verify import verify_file, verify_pair, write_rows
 
 
 def run(
     cases: str | None, gold: str | None, prediction: str | None, policy: str, workers: int
 ) -> int:
-    """Grade a file of rows, or one pair; returns the exit status."""
+    """Grade a file of rows (`-` is standard input), or one pair; returns the exit status."""
     pair = (gold, prediction)
     if cases is not None and pair == (None, None):
-        counts = verify_file(Path(cases), policy, sys.stdout, workers)
+        path = None if cases == "-" else Path(cases)
+        counts = verify_file(path, policy, sys.stdout, workers)
         told = ", ".join(f"{n} {verdict}" for verdict, n in counts.items() if n)
         click.echo(told or "no rows", err=True)
         return 0
     if cases is None and gold is not None and prediction is not None:
-        click.echo(json.dumps(verify_pair(gold, prediction, policy)))
+        write_rows([verify_pair(gold, prediction, policy)], sys.stdout)
         return 0
     expected = "a file of rows, or one pair by --gold and --prediction"
     found = "both" if cases is not None else "only one of --gold, --prediction"

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from zoo.errors import Fault, InputError
+from zoo.errors import Fault, InputError, StateError
 from zoo.grading.extract import POLICIES, extract, policy_named
 from zoo.grading.grader import Grader
 from zoo.grading.verdict import Item, Result, Verdict
@@ -24,12 +24,13 @@ _CHUNK_ROWS = 512
 _LONG_GOLD_CHARS = 120
 
 
-def verify_file(path: Path, policy: str, out: TextIO, workers: int = 1) -> dict[str, int]:
+def verify_file(path: Path | None, policy: str, out: TextIO, workers: int = 1) -> dict[str, int]:
     """Grades a JSONL file of rows and writes one JSON line a row to `out`; returns the count of
     each verdict.
 
     Args:
-        path: rows of `gold`, `prediction` and perhaps `extract`, which goes before `policy`.
+        path: rows of `gold`, `prediction` and perhaps `extract`, which goes before `policy`; None
+            is standard input, which is read to its end first.
         policy: one of `zoo.grading.POLICIES`; the command line's default is `auto`.
         out: where the rows go, flushed after every chunk.
         workers: how many symbolic workers may run at once.
@@ -38,6 +39,7 @@ def verify_file(path: Path, policy: str, out: TextIO, workers: int = 1) -> dict[
         InputError: exit code 2, for an unknown `policy` or a file that is absent or no text;
             nothing is then written. Verdicts do not change the exit code: it is 0 for a file that
             was read to its end.
+        StateError: `out` cannot be written; what came before is.
     """
     policy_named(policy)
     counts = dict.fromkeys(Verdict, 0)
@@ -45,10 +47,10 @@ def verify_file(path: Path, policy: str, out: TextIO, workers: int = 1) -> dict[
     with ExitStack() as stack:
         graders: dict[str, Grader] = {}
         while chunk := list(islice(lines, _CHUNK_ROWS)):
-            for row in _verify_rows(chunk, policy, graders, stack, workers):
+            rows = _verify_rows(chunk, policy, graders, stack, workers)
+            for row in rows:
                 counts[Verdict(row["verdict"])] += 1
-                out.write(json.dumps(row, ensure_ascii=True) + "\n")
-            out.flush()
+            write_rows(rows, out)
     return {verdict.value: n for verdict, n in counts.items()}
 
 
@@ -63,6 +65,21 @@ def verify_pair(gold: str, prediction: str, policy: str = "auto") -> dict[str, A
     return _row(1, result)
 
 
+def write_rows(rows: Iterable[Mapping[str, Any]], out: TextIO) -> None:
+    """Write rows as JSON lines.
+
+    Raises:
+        StateError: they cannot be written; a reader that went away stays a `BrokenPipeError`.
+    """
+    try:
+        out.write("".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows))
+        out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StateError(f"the rows cannot be written: {error.strerror or error}") from None
+
+
 def read_gold(text: str) -> str:
     """The reference answer in a reference that may be boxed, end in `#### N`, or be a whole worked
     solution.
@@ -74,14 +91,17 @@ def read_gold(text: str) -> str:
     return text
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """The lines of the file, all decoded before the first is used."""
+def _lines(path: Path | None) -> Iterator[str]:
+    """The lines of the file, all decoded before the first is used; a byte order mark is none of
+    them.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with open(path or 0, "rb", closefd=path is not None) as file:  # 0: standard input
+            text = file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            Fault(str(path), f"unreadable: {error}", "a UTF-8 file of one JSON object a line")
-        ) from None
+        place = "standard input" if path is None else str(path)
+        expected = "a UTF-8 file of one JSON object a line"
+        raise InputError(Fault(place, f"unreadable: {error}", expected)) from None
     return iter(text.split("\n"))
 
 
@@ -91,14 +111,15 @@ def _verify_rows(
     graders: dict[str, Grader],
     stack: ExitStack,
     workers: int,
-) -> Iterable[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     rows: dict[int, dict[str, Any]] = {}
     asked: dict[str, list[tuple[int, Item]]] = {}
     for number, line in chunk:
         try:
             named, item = _read_row(line, policy)
-        except ValueError as error:
-            blank = Result(Verdict.BAD_GOLD, "", None, False, "gold", 0.0, str(error))
+        except (ValueError, RecursionError) as error:
+            why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+            blank = Result(Verdict.BAD_GOLD, "", None, False, "gold", 0.0, why)
             rows[number] = _row(number, blank)
             continue
         asked.setdefault(named, []).append((number, item))

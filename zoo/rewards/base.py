@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsFloat
 
@@ -31,11 +31,10 @@ def checked(values: Any, size: int) -> Values:
     """What a reward gave for a group of `size`, as plain floats.
 
     Raises:
-        ValueError: it is no list of `size` finite numbers or None; says which it is.
+        ValueError: it is no list (or tuple) of `size` finite numbers or None; says which it is.
     """
-    if not isinstance(values, Iterable):
+    if not isinstance(values, (list, tuple)):
         raise ValueError(f"{type(values).__name__} in place of a list of rewards")
-    values = list(values)
     if len(values) != size:
         raise ValueError(f"{len(values)} rewards for {size} completions")
     for value in values:

@@ -7,6 +7,7 @@ for it. Sources are named where a function follows a paper or a code base.
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections import Counter
@@ -157,19 +158,28 @@ def majority(
     """1 for the answer that most of the group gave, whatever the reference says (TTRL).
 
     Answers are extracted by the policy `extract` and counted as one where the fast path of the
-    grader takes them for the same; the first in the group wins a tie. No answer gets 0. Source:
-    arXiv:2504.16084 section 2.
+    grader takes each of them for the other, be it over answers between them; the first in the group
+    wins a tie. No answer gets 0. Source: arXiv:2504.16084 section 2.
     """
     answers = [extract(done.text, params["extract"]) for done in completions]
-    labels: dict[str, str] = {}
-    for answer in answers:
-        if answer is not None and answer not in labels:
-            labels[answer] = next((k for k in labels.values() if agree(k, answer)), answer)
+    labels = _classes({answer: answer for answer in answers if answer is not None})
     votes = Counter(labels[answer] for answer in answers if answer is not None)
     if not votes:
         return [0.0] * len(completions)
     winner = votes.most_common(1)[0][0]
     return [1.0 if a is not None and labels[a] == winner else 0.0 for a in answers]
+
+
+def _classes(labels: dict[str, str]) -> dict[str, str]:
+    """The answers, each with one label for all that `agree` joins. It joins 50 % with 50 and with
+    0.5, and takes 5 = 7 for 7 as a reference but not as an answer; going over others and both ways,
+    what counts as one depends on no order.
+    """
+    for one, other in itertools.combinations(labels, 2):
+        kept, gone = labels[one], labels[other]
+        if kept != gone and agree(one, other) and agree(other, one):
+            labels = {k: kept if label == gone else label for k, label in labels.items()}
+    return labels
 
 
 def weighted_sum(

@@ -4,8 +4,11 @@ run. Never silently zero.
 
 from __future__ import annotations
 
+import copy
 import logging
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 from zoo.errors import TrialError
@@ -19,7 +22,8 @@ MIN_SAMPLES = 256
 
 
 class Guard:
-    """Calls a reward and keeps account of its failures.
+    """Calls a reward and keeps account of its failures. Every call gets lists and parameters of its
+    own, so that nothing it does to them reaches another; what it prints goes to standard error.
 
     Args:
         name: the reward's name, for messages.
@@ -57,9 +61,11 @@ class Guard:
         """
         self.samples += len(verdicts)
         try:
-            values = self.reward(verdicts, completions, self.params, seed)
+            with redirect_stdout(sys.stderr):
+                params = copy.deepcopy(self.params)
+                values = self.reward(list(verdicts), list(completions), params, seed)
             return unscored_as_none(verdicts, checked(values, len(verdicts)))
-        except Exception as error:  # a user's code: any error is a fault of this group
+        except (Exception, SystemExit) as error:  # a user's code: any error is a fault of the group
             self._count(group, len(verdicts), error)
             return [None] * len(verdicts)
 
@@ -67,7 +73,7 @@ class Guard:
     def fault_share(self) -> float:
         return self.faults / self.samples if self.samples else 0.0
 
-    def _count(self, group: str, size: int, error: Exception) -> None:
+    def _count(self, group: str, size: int, error: BaseException) -> None:
         self.faults += size
         message = f"group {group or '?'}: {type(error).__name__}: {error}"
         if len(self.errors) < _KEPT_ERRORS:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import copy
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from zoo.catalog import RewardCard
@@ -11,6 +15,8 @@ from zoo.grading import Verdict
 from zoo.rewards.base import Completion, Reward, Values, checked
 from zoo.rewards.source import Source, placed
 
+PATIENCE_S = 2.0
+"""Seconds that a user's code runs before it is said that it does."""
 VERDICTS = tuple(Verdict)
 COMPLETIONS = tuple(
     Completion(text, "boxed" in text, n_tokens, finish)
@@ -23,6 +29,22 @@ COMPLETIONS = tuple(
         ("Let us go on and on and on", 64, "length"),
     )
 )
+
+
+@contextmanager
+def attended(shown: str) -> Iterator[None]:
+    """While a user's code runs: what it prints goes to standard error, and past `PATIENCE_S` it is
+    said there which reward runs. `shown` is what messages call it.
+    """
+    text = f"zoo: still trying reward {shown}; Ctrl-C stops it"
+    timer = threading.Timer(PATIENCE_S, print, [text], {"file": sys.stderr})
+    timer.daemon = True
+    timer.start()
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        timer.cancel()
 
 
 def try_out(function: Reward, card: RewardCard, source: Source) -> None:
@@ -41,7 +63,8 @@ def try_out(function: Reward, card: RewardCard, source: Source) -> None:
 
 def _values(function: Reward, params: dict[str, Any], source: Source) -> Values:
     try:
-        given = function(list(VERDICTS), list(COMPLETIONS), copy.deepcopy(params), 0)
+        with attended(source.shown):
+            given = function(list(VERDICTS), list(COMPLETIONS), copy.deepcopy(params), 0)
     except (Exception, SystemExit) as error:
         found = f"fails on a made-up group: {type(error).__name__}: {error}"
         raise InputError(placed(source, error, found)) from error

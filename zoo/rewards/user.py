@@ -26,7 +26,7 @@ from zoo.catalog import RewardCard, RewardCode
 from zoo.errors import Fault, InputError, TrialError, did_you_mean
 from zoo.rewards.base import Reward
 from zoo.rewards.source import SHAPE, Source, constants, one_function, placed
-from zoo.rewards.trying import try_out
+from zoo.rewards.trying import attended, try_out
 
 GROUP = "zoo.rewards"
 
@@ -125,7 +125,8 @@ def _run(source: Source) -> ModuleType:
     module.__file__ = str(source.path)
     sys.modules[module.__name__] = module  # dataclasses look there
     try:
-        exec(compile(source.raw, str(source.path), "exec", dont_inherit=True), module.__dict__)
+        with attended(source.shown):
+            exec(compile(source.raw, str(source.path), "exec", dont_inherit=True), module.__dict__)
     except (Exception, SystemExit) as error:
         told = error.msg if isinstance(error, SyntaxError) else error
         found = f"does not run: {type(error).__name__}: {told}"
@@ -139,7 +140,8 @@ def _entry(name: str) -> tuple[ModuleType, Reward | None, Source]:
     (entry,) = importlib.metadata.entry_points(group=GROUP, name=name)
     where = f"reward {name} ({entry.value})"
     try:
-        found = entry.load()
+        with attended(name):
+            found = entry.load()
     except (Exception, SystemExit) as error:
         text = f"does not load: {type(error).__name__}: {error}"
         hint = "mend or remove the package that brings it"

@@ -1,5 +1,9 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -25,6 +29,32 @@ def test_a_file_gives_a_row_a_line_in_order_whatever_happens(tmp_path: Path) -> 
     assert [row["verdict"] for row in found] == ["correct", "bad_gold", "wrong"]
     assert [row["line"] for row in found] == [1, 2, 3]
     assert found[1]["error"]
+
+
+def process(text: str, **how: Any) -> subprocess.CompletedProcess[str]:
+    """`zoo verify -` in a process of its own."""
+    root = Path(__file__).parents[3]
+    return subprocess.run(
+        [sys.executable, "-m", "zoo.cli.main", "verify", "-"],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        input=text,
+        text=True,
+        timeout=120,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how,
+    )
+
+
+def test_a_dash_is_standard_input() -> None:
+    done = process('{"gold": "5", "prediction": "5"}\n{"gold": "5", "prediction": "6"}')
+    assert [json.loads(x)["verdict"] for x in done.stdout.splitlines()] == ["correct", "wrong"]
+    assert (done.returncode, done.stderr) == (0, "1 correct, 1 wrong\n")
+
+
+def test_a_full_disk_is_told_in_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = process('{"gold": "5", "prediction": "5"}', stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "zoo: the rows cannot be written: No space left on device\n"
 
 
 def test_nothing_to_grade_and_a_missing_file_are_bad_input() -> None:

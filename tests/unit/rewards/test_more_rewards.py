@@ -1,3 +1,5 @@
+import itertools
+import sys
 import time
 
 import pytest
@@ -70,6 +72,35 @@ def test_majority_counts_notations_of_one_number_together():
     assert compute("majority", [WRONG] * 5, done, {}, 0) == [1, 1, 0, 0, 1]
 
 
+def votes(answers):
+    done = [Completion(f"\\boxed{{{a}}}", True) for a in answers]
+    return compute("majority", [WRONG] * len(answers), done, {}, 0)
+
+
+def test_what_most_of_a_group_gave_depends_on_no_order():
+    answers = ["50", "50\\%", "0.5", "3", "3"]
+    winners = {
+        tuple(sorted(a for a, value in zip(order, votes(order), strict=True) if value))
+        for order in itertools.permutations(answers)
+    }
+    assert winners == {("0.5", "50", "50\\%")}
+
+
+def test_an_answer_that_contradicts_itself_has_no_vote_for_another_in_either_order():
+    assert votes(["5=7", "7", "6", "6"]) == [0, 0, 1, 1]
+    assert votes(["7", "5=7", "6", "6"]) == [0, 0, 1, 1]
+
+
+def test_the_first_of_a_group_wins_a_tie():
+    assert votes(["4", "3", "3", "4.0"]) == [1, 0, 0, 1]
+
+
+def test_a_vote_of_sixty_four_different_answers_is_counted_quickly():
+    begun = time.process_time()
+    assert votes([f"x^{{{n}}}+{n}" for n in range(64)]) == [1] + [0] * 63
+    assert time.process_time() - begun < 2.0
+
+
 def test_a_reward_that_raises_gives_none_is_counted_and_ends_the_run_past_its_share():
     def fails(verdicts, completions, params, seed):
         raise ZeroDivisionError(f"group of {len(verdicts)}")
@@ -86,6 +117,64 @@ def test_a_reward_of_the_wrong_length_or_not_finite_is_a_fault():
     guard = Guard("short", lambda v, c, p, s: [1.0], {})
     assert guard([RIGHT] * 2, [], 0) == [None, None]
     assert Guard("nan", lambda v, c, p, s: [float("nan")], {})([RIGHT], [], 0) == [None]
+
+
+@pytest.mark.parametrize("given", [{0: 1.0, 1: 1.0}, {0.0, 1.0}, "12", iter([1.0, 1.0])])
+def test_what_is_no_list_is_a_fault_and_no_reward(given):
+    guard = Guard("odd", lambda v, c, p, s: given, {})
+    assert guard([RIGHT] * 2, [], 0) == [None, None]
+    assert guard.faults == 2
+    assert f"{type(given).__name__} in place of a list of rewards" in guard.errors[0]
+    assert Guard("pair", lambda v, c, p, s: (1.0, 0.5), {})([RIGHT] * 2, [], 0) == [1.0, 0.5]
+
+
+def test_a_reward_that_empties_its_lists_loses_no_row():
+    def empties(verdicts, completions, params, seed):
+        verdicts.clear()
+        completions.clear()
+        if params["fails"]:
+            raise RuntimeError
+        return [1.0] * 3
+
+    verdicts, done = [RIGHT] * 3, [Completion("", True)] * 3
+    fails = Guard("empties", empties, {"fails": True})
+    assert fails(verdicts, done, 0) == [None] * 3
+    assert (fails.faults, fails.samples) == (3, 3)
+    assert Guard("empties", empties, {"fails": False})(verdicts, done, 0) == [1.0] * 3
+    assert (len(verdicts), len(done)) == (3, 3)
+
+
+def test_a_reward_that_changes_verdicts_scores_no_unscored_row():
+    def changes(verdicts, completions, params, seed):
+        verdicts[:] = [RIGHT] * len(verdicts)
+        return [float(verdict.correct) for verdict in verdicts]
+
+    assert Guard("changes", changes, {})([Verdict.BAD_GOLD, WRONG], [], 0) == [None, 1.0]
+
+
+def test_every_call_of_a_reward_gets_the_same_parameters():
+    def counts(verdicts, completions, params, seed):
+        params["seen"].append(len(params["seen"]))
+        return [float(params["seen"][-1])] * len(verdicts)
+
+    guard = Guard("counts", counts, {"seen": []})
+    assert [guard([RIGHT], [], 0) for _ in range(3)] == [[0.0]] * 3
+    assert guard.params == {"seen": []}
+
+
+def test_a_reward_that_exits_is_a_fault():
+    guard = Guard("exits", lambda v, c, p, s: sys.exit("enough"), {})
+    assert guard([RIGHT], [], 0, group="p1") == [None]
+    assert guard.errors == ["group p1: SystemExit: enough"]
+
+
+def test_what_a_reward_prints_goes_to_standard_error(capsys):
+    def prints(verdicts, completions, params, seed):
+        print("called")
+        return [1.0] * len(verdicts)
+
+    assert Guard("prints", prints, {})([RIGHT], [], 0) == [1.0]
+    assert capsys.readouterr() == ("", "called\n")
 
 
 def test_batch_stats_show_the_two_by_two_and_the_groups_that_learn_format_only():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from zoo.errors import InputError, TrialError
 from zoo.grading import Verdict
+from zoo.rewards import trying
 from zoo.rewards.base import Completion
 from zoo.rewards.resolve import reward_of
 from zoo.rewards.user import load_user_reward
@@ -121,6 +123,8 @@ def test_dataclasses_and_late_annotations_work_in_it(write: Write) -> None:
         (body("return [params['x']]"), "mine.py:2:5: fails on a made-up group: KeyError: 'x'"),
         (body("return [1.0]"), "mine.py:1:1: gives 1 rewards for 6 completions on a made-up"),
         (body("return None"), "gives NoneType in place of a list of rewards on a made-up"),
+        (body("return dict.fromkeys(range(6))"), "gives dict in place of a list of rewards on a"),
+        (body("return set(range(6))"), "gives set in place of a list of rewards on a made-up"),
         (body("return ['1'] * 6"), "gives a reward of '1' on a made-up group; expected 6 fin"),
         (body("return [float('nan')] * 6"), "gives a reward of nan on a made-up group"),
         (
@@ -149,6 +153,30 @@ def test_a_file_that_is_not_there_and_a_name_that_nobody_brings_are_told(write: 
         load_user_reward("absent.py")
     with pytest.raises(InputError, match="unknown reward 'no-such-name'"):
         load_user_reward("no-such-name")
+
+
+def test_what_a_file_prints_goes_to_standard_error(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_user_reward(
+        write("print('loaded')\n" + MINE.replace("    return", "    print()\n    return"))
+    )
+    assert capsys.readouterr() == ("", "loaded\n\n\n")
+
+
+def test_a_reward_that_takes_long_is_named_while_it_does(
+    write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trying, "PATIENCE_S", 0.05)
+    slow = "import time\n" + MINE.replace(
+        "    return", "    time.sleep(params['bonus'])\n    return"
+    )
+    load_user_reward(write(slow))
+    told = capsys.readouterr().err.splitlines()
+    assert set(told) == {"zoo: still trying reward mine.py; Ctrl-C stops it"}
+    load_user_reward(write(MINE))
+    time.sleep(0.1)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_trial_refuses_a_file_that_changed_or_went_since_the_plan(write: Write) -> None:
