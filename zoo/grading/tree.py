@@ -119,7 +119,7 @@ class _Reader:
             factors[-1] = self._marked(self._mixed_in_text(before))
             return
         glued = before[0] in ("n", "v", "c") and written[0] in ("num", "sym")
-        if kind == "num" and glued and before[1] != "i":
+        if kind == "num" and glued and before != ("c", "i"):
             raise Unread("a number after a letter or a number")
         factor = self.factor()
         fraction = whole and kind == "cmd" and value == "frac" and len(factors) == 1
