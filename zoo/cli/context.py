@@ -12,17 +12,20 @@ import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from zoo.catalog import Catalog, ComputeProfile, RewardCard
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean, listed
-from zoo.manifest import lock, rehearsal
+from zoo.manifest import lock, rehearsal, seals
 from zoo.manifest.expand import expand
 from zoo.manifest.load import Manifest, read
 from zoo.manifest.lock import Comparison, Lock
+from zoo.manifest.seals import Word
 from zoo.manifest.trial import Trial
+from zoo.orchestrate.todo import folders
 from zoo.track.store import Store, read_json
 
 SWEEPS_VARIABLE = "ZOO_SWEEPS"
@@ -82,6 +85,22 @@ class Plan:
     def simulated(self) -> bool:
         """Whether no trial is real."""
         return all(trial.simulated for trial in self.trials)
+
+    @cached_property
+    def _claim_rows(self) -> list[lock.Row]:
+        claims, ran = self.manifest.experiment.claims, folders(self.store)
+        return lock.claim_rows(self.trials, claims, self.lock, ran)
+
+    @property
+    def seals(self) -> dict[str, Word]:
+        """Claim id -> how it stands: sealed, exploratory, or sealed by the next sweep."""
+        return seals.words(self._claim_rows, self.lock.claims if self.lock else ())
+
+    @property
+    def claims_moved(self) -> bool:
+        """Whether a sweep would write other claims into the lock."""
+        before = {row["claim"]["id"]: row for row in (self.lock.claims if self.lock else ())}
+        return {row["claim"]["id"]: row for row in self._claim_rows} != before
 
 
 def plan(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from zoo.catalog import RecipeCard
+from zoo.cli import plan_claims
 from zoo.cli.outlook import Outlook
 from zoo.cli.plan_costs import cost, counted, hours, lies, placement
 from zoo.cli.references import known
@@ -16,7 +17,7 @@ from zoo.errors import listed
 from zoo.manifest import identity, lock, power
 from zoo.manifest.cells import matches
 from zoo.manifest.fit import forecloses
-from zoo.manifest.lock import Comparison
+from zoo.manifest.lock import Comparison, Kind
 from zoo.manifest.schema import Override
 from zoo.manifest.trial import Trial
 from zoo.orchestrate.todo import Item, Todo
@@ -37,7 +38,7 @@ def whole(outlook: Outlook, *, every_trial: bool) -> Iterator[str]:
         yield from _section("placement", placement(outlook))
         yield from _section("cost of what is left", cost(outlook))
     if not outlook.made.manifest.rehearse:  # they are about the study, not about its rehearsal
-        yield from _section(claims_title(outlook), claims(outlook))
+        yield from _section(plan_claims.title(outlook), plan_claims.lines(outlook))
         yield from _section("warnings", warnings(outlook))
     yield ""
     yield summary(outlook.todo)
@@ -242,9 +243,9 @@ def change_lines(changes: Comparison) -> Iterator[str]:
     """What moved since the sweep last started, a line a kind and set of fields."""
     if not changes.locked:
         return
-    kinds = {"edited": "changed in the manifest", "pinned": "pinned", "drift": "DRIFT"}
+    kinds: dict[Kind, str] = {"edited": "changed in the manifest", "pinned": "pinned", "drift": "DRIFT"}
     for kind, word in kinds.items():
-        groups: Counter[str] = Counter(str(c) for c in changes.changed if c.kind == kind)
+        groups = Counter(str(change) for change in changes.of_kind(kind))
         yield from (f"~ {n:,} {word}: {fields}" for fields, n in groups.items())
     for (before, now), n in Counter((old, t.rounds) for t, old in changes.longer).items():
         yield f"> {n:,} trained for another number of rounds: {before} -> {now}"
@@ -279,22 +280,27 @@ def grading_lines(todo: Todo, command: str) -> Iterator[str]:
 
 
 def diff(outlook: Outlook) -> Iterator[str]:
-    """Only what changed since the sweep last started."""
-    changes = outlook.made.changes
+    """Only what changed since the sweep last started, and the claims that are not sealed."""
+    made, changes = outlook.made, outlook.made.changes
     if not changes.locked:
-        yield f"{outlook.made.name} never started: all {len(outlook.made.trials):,} trials are new"
+        yield f"{made.name} never started: all {len(made.trials):,} trials are new"
+        yield from plan_claims.diff(made)
         return
     for trial in changes.new:
         yield f"+ {trial.id}"
     for change in changes.changed:
-        yield f"~ {change.trial.id} (was {change.old_id}): {change.kind}"
-        for name, old, new in change.fields:
-            yield f"    {name}: {lock.short(old)} -> {lock.short(new)}"
+        yield f"~ {change.trial.id} (was {change.old_id}): {' and '.join(change.kinds)}"
+        for kind, fields in change.kinds.items():
+            mark = f" ({kind})" if len(change.kinds) > 1 else ""
+            for name, old, new in fields:
+                yield f"    {name}: {lock.short(old)} -> {lock.short(new)}{mark}"
     for row in changes.gone:
         yield f"- {row['id']}"
     for trial, before in changes.longer:
         yield f"> {trial.id}: rounds {before} -> {trial.rounds}"
-    if not (changes.new or changes.changed or changes.gone or changes.longer):
+    yield from plan_claims.diff(made)
+    trials_moved = changes.new or changes.changed or changes.gone or changes.longer
+    if not (trials_moved or made.claims_moved):
         yield "nothing changed since the sweep last started"
 
 
@@ -306,23 +312,6 @@ def summary(todo: Todo) -> str:
 
 
 # -- what to think about ---------------------------------------------------------------------------
-
-
-def claims_title(outlook: Outlook) -> str:
-    """The section's title, with what all its numbers rest on."""
-    common = ", ".join(filter(None, ("80 % power", power.basis(outlook.powers))))
-    return f"claims: what the seeds can detect ({common})"
-
-
-def claims(outlook: Outlook) -> Iterator[str]:
-    """What each claim says and what the seeds can detect."""
-    yield from power.lines(outlook.powers)
-    sealed = outlook.made.lock is not None
-    if outlook.powers:
-        word = "those in the lock stay sealed" if sealed else "`zoo sweep` seals them"
-        n = len(outlook.powers)
-        together = ", corrected together (Holm)" if n > 1 else ""
-        yield f"{counted(n, 'verdict')}{together}; {word}"
 
 
 def warnings(outlook: Outlook) -> Iterator[str]:

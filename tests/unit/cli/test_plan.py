@@ -249,7 +249,8 @@ def test_an_explanation_for_programs_has_the_hashed_payload_and_what_moved(swept
     words = ("--json", "--explain", "3", "--set", "grpo.beta=0.5")
     edited = json.loads(zoo("plan", "tiny", *words).text)
     assert (edited["symbol"], edited["changed"]["was"]) == ("~", one["id"])
-    assert edited["changed"]["fields"] == [{"field": "grpo.beta", "was": 0.01, "is": 0.5}]
+    field = {"field": "grpo.beta", "was": 0.01, "is": 0.5, "kind": "edited"}
+    assert edited["changed"]["fields"] == [field]
 
 
 # -- what changed ----------------------------------------------------------------------------------
