@@ -329,20 +329,22 @@ def _next(outlook: Outlook) -> Iterator[str]:
     placed = [(trial, outlook.placement(trial)) for trial in _real(outlook.left)]
     small = sum(p.fits is False for _, p in placed)
     wide = sum(p.fits is not False and not p.driven for _, p in placed)
+    unsure = sum(p.fits is None and p.driven for _, p in placed)
     profile, n = outlook.profile, len(outlook.left)
     runs = n - small - wide if not profile.plans_only else 0
-    told = f"{runs:,} of {n:,} run on '{profile.name}'" if small or wide else ""
-    told += f"; {wide:,} need more than one GPU a trial, which zoo plans but does not run yet" * (
+    told = [f"{max(0, runs - unsure):,} of {n:,} run on '{profile.name}'"]
+    told += [f"whether {unsure:,} have the memory is not known"] * (unsure > 0)
+    told += [f"{wide:,} need more than one GPU a trial, which zoo plans but does not run yet"] * (
         wide > 0
     )
-    told += f"; {small:,} do not fit" * (small > 0)
-    if told:
-        yield told
+    told += [f"{small:,} do not fit"] * (small > 0)
+    if len(told) > 1:
+        yield "; ".join(told)
     if profile.plans_only:
         yield f"'{profile.name}' is for planning: {profile.plans_only}"
     elif runs:
         at_once = f"{profile.concurrency} at a time on '{profile.name}'"
-        yield f"{at_once}; run them: {outlook.made.command}"
+        yield f"{at_once}{', if they fit' * (unsure > 0)}; run them: {outlook.made.command}"
 
 
 def _real(trials: list[Trial]) -> list[Trial]:
