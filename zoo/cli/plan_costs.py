@@ -98,7 +98,8 @@ def cost(outlook: Outlook) -> Iterator[str]:
             told = [f"{value} {figure(arm.mid)}" for value, arm in arms.items()]
             yield f"by {axis}: {listed(told, 12)}"
     if found.wall_hours is not None:
-        yield f"{_if_it_fits(outlook)}wall-clock at least {hours(found.wall_hours)} h on '{outlook.profile.name}'"
+        least = f"wall-clock at least {hours(found.wall_hours)} h"
+        yield f"{_if_it_fits(outlook)}{least} on '{outlook.profile.name}'"
     if found.usd is not None:
         gpu = outlook.profile.gpu
         source = f" ({gpu.usd_source})" if gpu and gpu.usd_source else ""

@@ -10,11 +10,12 @@ import click
 
 from zoo.catalog import RecipeCard
 from zoo.cli import plan_claims
+from zoo.cli.choice import plainly
 from zoo.cli.outlook import Outlook
 from zoo.cli.plan_costs import cost, counted, hours, lies, placement
 from zoo.cli.references import known
 from zoo.errors import listed
-from zoo.manifest import identity, lock, power
+from zoo.manifest import grpo, identity, lock, power
 from zoo.manifest.cells import matches
 from zoo.manifest.fit import forecloses
 from zoo.manifest.lock import Comparison, Kind
@@ -68,7 +69,7 @@ def head(outlook: Outlook) -> Iterator[str]:
     if outlook.made.manifest.rehearse:
         yield "  REHEARSAL: pocket stand-ins, two rounds; says nothing about the models named"
     for axis in dict.fromkeys(axis for t in trials for axis in t.cell):
-        values = list(dict.fromkeys(str(t.cell[axis]) for t in trials if axis in t.cell))
+        values = list(dict.fromkeys(plainly(t.cell[axis]) for t in trials if axis in t.cell))
         yield f"  {axis:<10} {len(values)}: {listed(values, 14)}"
     yield f"  {_counted(outlook)}"
     for axes in [list(group.values) for group in experiment.zip]:
@@ -92,13 +93,14 @@ def _changed(outlook: Outlook) -> Iterator[str]:
     said = {f"grpo.{name}": value for name, value in experiment.grpo.items()}
     said |= {f"batch.{name}": value for name, value in experiment.batch.items()} | last
     card = outlook.made.catalog.get(RecipeCard, experiment.recipe)
-    usual = {f"grpo.{name}": value for name, value in card.grpo.items()}
+    usual = {f"grpo.{name}": value for name, value in (grpo.defaults() | card.grpo).items()}
     usual |= {f"batch.{name}": value for name, value in card.batch.model_dump().items()}
     if outlook.made.manifest.rehearse:  # which has a batch of its own
         said = {name: value for name, value in said.items() if not name.startswith("batch.")}
     for name, value in said.items():
-        before = f"{usual[name]} -> " if name in usual else ""
-        yield f"{name} {before}{value}{' (--set)' if name in last else ''}"
+        before = f"{plainly(usual[name])} -> " if name in usual else ""
+        if not before or identity.canonical(usual[name]) != identity.canonical(value):
+            yield f"{name} {before}{plainly(value)}{' (--set)' if name in last else ''}"
 
 
 def _final(outlook: Outlook) -> str:
@@ -127,6 +129,8 @@ def _counted(outlook: Outlook) -> str:
         text += f", {measured} among them"
     notes = [f"{e.why} ({_said(e.match)})" for e in experiment.exclude]
     text += f"; left out: {'; '.join(notes)}" if notes else ""
+    if len(outlook.made.chosen) < len(trials):
+        text += f"; --only keeps {len(outlook.made.chosen):,} of them"
     added = [f"{_said(e.cell)}{f' ({e.why})' if e.why else ''}" for e in experiment.include]
     text += f"; added: {'; '.join(added)}" if added else ""
     return text
@@ -149,7 +153,7 @@ def _batches(trials: list[Trial]) -> dict[str, list[str]]:
 
 
 def _said(match: dict[str, object]) -> str:
-    return ", ".join(f"{axis}={value}" for axis, value in match.items())
+    return ", ".join(f"{axis}={plainly(value)}" for axis, value in match.items())
 
 
 def _overrides(outlook: Outlook) -> Iterator[str]:
@@ -158,7 +162,7 @@ def _overrides(outlook: Outlook) -> Iterator[str]:
     for i, override in enumerate(outlook.experiment.overrides, start=1):
         met = [t for t in outlook.made.trials if matches(t.cell, override.when)]
         values = ", ".join(
-            f"{name} = {value}{' (but --set wins)' if name in last else ''}"
+            f"{name} = {plainly(value)}{' (but --set wins)' if name in last else ''}"
             for name, value in override.set.items()
         )
         why = f" ({override.why})" if override.why else ""
@@ -243,7 +247,11 @@ def change_lines(changes: Comparison) -> Iterator[str]:
     """What moved since the sweep last started, a line a kind and set of fields."""
     if not changes.locked:
         return
-    kinds: dict[Kind, str] = {"edited": "changed in the manifest", "pinned": "pinned", "drift": "DRIFT"}
+    kinds: dict[Kind, str] = {
+        "edited": "changed in the manifest",
+        "pinned": "pinned",
+        "drift": "DRIFT",
+    }
     for kind, word in kinds.items():
         groups = Counter(str(change) for change in changes.of_kind(kind))
         yield from (f"~ {n:,} {word}: {fields}" for fields, n in groups.items())

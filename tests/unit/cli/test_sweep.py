@@ -179,7 +179,7 @@ def test_an_edit_in_the_same_command_does_not_hide_what_moved(own: Path, refused
 
 
 def test_what_moved_is_refused_where_nothing_is_left_to_run(own: Path, refused: Refused) -> None:
-    file, old, new, _, field = DRIFTS["a card"]
+    file, old, new, *_ = DRIFTS["a card"]
     edit(own / file, old, new)
     assert zoo("sweep", "tiny", "--bare", "--relock").status == 0
     edit(own / file, new, old)
@@ -219,7 +219,9 @@ def test_what_is_left_is_told_with_the_words_that_do_it(
 
 def test_trials_of_another_sweep_are_locked_and_their_claims_are_not_sealed(swept: Path) -> None:
     path = swept / "experiments/other.yaml"
-    path.write_text((swept / "experiments/tiny.yaml").read_text().replace("name: tiny", "name: other"))
+    path.write_text(
+        (swept / "experiments/tiny.yaml").read_text().replace("name: tiny", "name: other")
+    )
     assert zoo("plan", "other", "--diff").lines == [
         "other never started: all 4 trials are new",
         "claim box: exploratory",
