@@ -107,24 +107,27 @@ class Catalog:
             raise InputError(
                 Fault(str(file), f"the card calls itself '{card.name}'", f"'{name}', as its file")
             )
-        if said.get("stand_in") is not None:
-            self._check_stand_in(kind, document)
         placed = _placed(card, file.parent)
         if isinstance(card, ProblemCard):
             placed["uses"] = self._uses(card, document)
         return card.model_copy(update=placed)
 
-    def _check_stand_in(self, kind: type[Card], document: Document) -> None:
-        """Refuse a stand-in that is no card, or none of those that are embedded in the package:
-        only these are small enough for any machine."""
-        name, known = document.data["stand_in"], self.names(kind)
-        if name in known and self._is_pocket(kind, name):
+    def check_stand_in(self, kind: type[Card], name: str) -> None:
+        """Hold what a card's file says of its stand-in against the cards that there are: only those
+        embedded in the package are small enough for any machine.
+
+        Raises:
+            InputError: another card, or none; placed in the file.
+        """
+        document, known = self.document(kind, name), self.names(kind)
+        said = document.data.get("stand_in") if isinstance(document.data, dict) else None
+        if said is None or (said in known and self._is_pocket(kind, said)):
             return
         pockets = [each for each in known if self._is_pocket(kind, each)]
-        found = f"unknown {noun(kind)} '{name}'"
-        if name in known:
-            found = f"'{name}' is none of zoo's pocket {FOLDERS[kind]}"
-        hint = did_you_mean(name, pockets) or f"there are: {', '.join(pockets)}"
+        found = f"unknown {noun(kind)} '{said}'"
+        if said in known:
+            found = f"'{said}' is none of zoo's pocket {FOLDERS[kind]}"
+        hint = did_you_mean(said, pockets) or f"there are: {', '.join(pockets)}"
         raise InputError(document.fault(("stand_in",), found, hint=hint))
 
     def _is_pocket(self, kind: type[Card], name: str) -> bool:

@@ -15,7 +15,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog import Catalog, ComputeProfile, RewardCard
+from zoo.catalog import (
+    BenchmarkCard,
+    Card,
+    Catalog,
+    ComputeProfile,
+    DataCard,
+    ModelCard,
+    RewardCard,
+)
 from zoo.cli.choice import chosen
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, closest, did_you_mean
@@ -127,6 +135,8 @@ def plan(
     resolver = LocalResolver(store.cache, light=not thorough)
     trials = expand(manifest, catalog, resolver)
     _must_be_used(words.rewards, trials)
+    if not started:  # a report of what ran needs no stand-in
+        _must_stand_in(trials, catalog)
     if words.rehearse:  # what is rehearsed must be right as a whole, too
         manifest = rehearsal.of(manifest)
         trials = expand(manifest, catalog, resolver)
@@ -273,6 +283,25 @@ def _must_be_used(files: tuple[str, ...], trials: list[Trial]) -> None:
         if str(Path(file).resolve()) not in used:
             hint = "name it on the reward axis, or with --set 'grid.reward=[...]'"
             raise InputError(Fault(f"--reward {file}", "no cell has this reward", hint=hint))
+
+
+def _must_stand_in(trials: list[Trial], catalog: Catalog) -> None:
+    """Refuse cards whose stand-in no rehearsal may take."""
+    measured = {id(trial.evaluations): trial.evaluations for trial in trials}.values()
+    used: dict[type[Card], set[str]] = {
+        ModelCard: {trial.model.name for trial in trials},
+        DataCard: {trial.data.name for trial in trials},
+        BenchmarkCard: {e.benchmark.name for evaluations in measured for e in evaluations},
+    }
+    faults: list[Fault] = []
+    for kind, names in used.items():
+        for name in sorted(names.intersection(catalog.names(kind))):
+            try:
+                catalog.check_stand_in(kind, name)
+            except InputError as error:
+                faults += error.faults
+    if faults:
+        raise InputError(faults)
 
 
 def sweeps_root() -> Path:

@@ -49,28 +49,30 @@ def _cut(schedule: Schedule) -> Schedule:
 
 def model(names: Names, card: ModelCard) -> ModelCard:
     """The stand-in of a model, which keeps the original's prompt and KL."""
-    found = _stand_in(names, ModelCard, card.stand_in)
+    found = _stand_in(names, ModelCard, card)
     return found.model_copy(update={"prompt": card.prompt, "beta": card.beta})
 
 
 def data(names: Names, card: DataCard) -> DataCard:
     """The stand-in of a training set."""
-    return _stand_in(names, DataCard, card.stand_in)
+    return _stand_in(names, DataCard, card)
 
 
 def benchmark(names: Names, card: BenchmarkCard) -> BenchmarkCard:
     """A benchmark with the stand-in's problems under its own name and extraction policy."""
-    found = _stand_in(names, BenchmarkCard, card.stand_in)
+    found = _stand_in(names, BenchmarkCard, card)
     return found.model_copy(update={"name": card.name, "extract": card.extract})
 
 
-def _stand_in(names: Names, kind: type[C], name: str | None) -> C:
-    """The named stand-in, which the catalog checked with the card that names it, or the usual one.
+def _stand_in(names: Names, kind: type[C], card: C) -> C:
+    """The stand-in that a card names, or the usual one.
 
     Raises:
-        InputError: its own card is wrong.
+        InputError: there is none of that name, or its own card is wrong.
     """
-    found = names.card(kind, name or DEFAULTS[kind], ())
+    if card.stand_in is not None and card.stand_in not in names.catalog.names(kind):
+        names.catalog.check_stand_in(kind, card.name)
+    found = names.card(kind, card.stand_in or DEFAULTS[kind], ())
     if found is None:
         names.stop_at_faults()
     assert found is not None

@@ -100,7 +100,7 @@ def test_a_stand_in_that_is_no_pocket_card_is_refused_at_the_card(
 ) -> None:
     catalog = Catalog(card(tmp_path, folder, "own", OWN[folder] + stand_in + "\n"))
     with pytest.raises(InputError, match=error) as found:
-        catalog.get(KINDS[folder], "own")
+        catalog.check_stand_in(KINDS[folder], "own")
     assert found.value.faults[0].place.startswith(f"{tmp_path}/{folder}/own.yaml:")
 
 

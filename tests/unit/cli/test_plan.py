@@ -178,6 +178,25 @@ def test_a_rehearsal_is_planned_by_flag_and_by_name(folder: Path) -> None:
     assert told("tiny.rehearsal")["rehearsal"] is True
 
 
+@pytest.mark.parametrize("rehearse", [[], ["--rehearse"]])
+def test_a_stand_in_that_no_rehearsal_may_take_is_refused(
+    folder: Path, rehearse: list[str]
+) -> None:
+    hub = f"repo: org/mine\nrevision: {'a' * 40}\nprompt: none\ncap: 64"
+    for kind, form, rest, stand_in in (
+        ("models", "model", hub, "qwen2.5-7b"),
+        ("data", "data", "local: {path: ../../mine.jsonl}", "pocket-esy"),
+    ):
+        (folder / "cards" / kind).mkdir(parents=True)
+        text = f"schema: {form}/1\nname: mine\n{rest}\nstand_in: {stand_in}\n"
+        (folder / "cards" / kind / "mine.yaml").write_text(text)
+    (folder / "mine.jsonl").write_text('{"problem": "1 + 1", "answer": "2"}\n')
+    sets = ("grid.model=mine", "grid.data=mine", "overrides=[]")
+    plan = zoo("plan", "tiny", *rehearse, *[word for s in sets for word in ("--set", s)])
+    assert "cards/models/mine.yaml:7:11: 'qwen2.5-7b' is none of zoo's pocket models" in plan.error
+    assert "cards/data/mine.yaml:4:11: unknown data 'pocket-esy'; did you mean" in plan.error
+
+
 # -- parts of it -----------------------------------------------------------------------------------
 
 
