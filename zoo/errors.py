@@ -123,7 +123,12 @@ def listed(values: Iterable[str], most: int = 5) -> str:
     return ", ".join(distinct[:most] if more else distinct) + more
 
 
+def closest(word: str, known: list[str]) -> str:
+    """The one of `known` that a misspelt `word` probably means, or an empty text."""
+    return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), "")
+
+
 def did_you_mean(word: str, known: list[str]) -> str:
     """A suggestion for a misspelt `word`, or an empty text."""
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else ""
+    close = closest(word, known)
+    return f"did you mean '{close}'?" if close else ""

@@ -112,6 +112,29 @@ class Catalog:
             placed["uses"] = self._uses(card, document)
         return card.model_copy(update=placed)
 
+    def check_stand_in(self, kind: type[Card], name: str) -> None:
+        """Hold what a card's file says of its stand-in against the cards that there are: only those
+        embedded in the package are small enough for any machine.
+
+        Raises:
+            InputError: another card, or none; placed in the file.
+        """
+        document, known = self.document(kind, name), self.names(kind)
+        said = document.data.get("stand_in") if isinstance(document.data, dict) else None
+        if said is None or (said in known and self._is_pocket(kind, said)):
+            return
+        pockets = [each for each in known if self._is_pocket(kind, each)]
+        found = f"unknown {noun(kind)} '{said}'"
+        if said in known:
+            found = f"'{said}' is none of zoo's pocket {FOLDERS[kind]}"
+        hint = did_you_mean(said, pockets) or f"there are: {', '.join(pockets)}"
+        raise InputError(document.fault(("stand_in",), found, hint=hint))
+
+    def _is_pocket(self, kind: type[Card], name: str) -> bool:
+        """Whether a card's file says that what it names is part of the package."""
+        said = self.document(kind, name).data
+        return isinstance(said, dict) and bool(said.get("embedded") or said.get("pocket"))
+
     def _uses(self, card: ProblemCard, document: Document) -> tuple[Card, ...]:
         """The cards that a set of problems names, whole."""
         found: dict[tuple[type[Card], str], Card] = {}

@@ -11,18 +11,29 @@ import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog import Catalog, ComputeProfile, RewardCard
+from zoo.catalog import (
+    BenchmarkCard,
+    Card,
+    Catalog,
+    ComputeProfile,
+    DataCard,
+    ModelCard,
+    RewardCard,
+)
+from zoo.cli.choice import chosen
 from zoo.data.resolve import LocalResolver
-from zoo.errors import Fault, InputError, did_you_mean, listed
-from zoo.manifest import lock, rehearsal
+from zoo.errors import Fault, InputError, closest, did_you_mean
+from zoo.manifest import lock, rehearsal, seals
 from zoo.manifest.expand import expand
 from zoo.manifest.load import Manifest, read
 from zoo.manifest.lock import Comparison, Lock
+from zoo.manifest.seals import Word
 from zoo.manifest.trial import Trial
+from zoo.orchestrate.todo import folders
 from zoo.track.store import Store, read_json
 
 SWEEPS_VARIABLE = "ZOO_SWEEPS"
@@ -83,6 +94,22 @@ class Plan:
         """Whether no trial is real."""
         return all(trial.simulated for trial in self.trials)
 
+    @cached_property
+    def _claim_rows(self) -> list[lock.Row]:
+        claims, ran = self.manifest.experiment.claims, folders(self.store)
+        return lock.claim_rows(self.trials, claims, self.lock, ran)
+
+    @property
+    def seals(self) -> dict[str, Word]:
+        """Claim id -> how it stands: sealed, exploratory, or sealed by the next sweep."""
+        return seals.words(self._claim_rows, self.lock.claims if self.lock else ())
+
+    @property
+    def claims_moved(self) -> bool:
+        """Whether a sweep would write other claims into the lock."""
+        before = {row["claim"]["id"]: row for row in (self.lock.claims if self.lock else ())}
+        return {row["claim"]["id"]: row for row in self._claim_rows} != before
+
 
 def plan(
     name: str, words: Words | None = None, *, thorough: bool = False, started: bool = False
@@ -108,6 +135,8 @@ def plan(
     resolver = LocalResolver(store.cache, light=not thorough)
     trials = expand(manifest, catalog, resolver)
     _must_be_used(words.rewards, trials)
+    if not started:  # a report of what ran needs no stand-in
+        _must_stand_in(trials, catalog)
     if words.rehearse:  # what is rehearsed must be right as a whole, too
         manifest = rehearsal.of(manifest)
         trials = expand(manifest, catalog, resolver)
@@ -158,66 +187,6 @@ def _last_start(store: Store, name: str) -> dict[str, Any] | None:
     return read_json(store.sweep(name) / "driver.json") if plain else None
 
 
-def chosen(trials: list[Trial], only: tuple[str, ...]) -> list[Trial]:
-    """The trials that fit every `AXIS=PATTERN` of `only` (`model=qwen*`, `seed=0`,
-    `data=easy,hard`).
-
-    Raises:
-        InputError: no such axis, a pattern that no value fits, or no trial that fits all of them.
-    """
-    left, faults = trials, []
-    for text in only:
-        axis, equals, wanted = text.partition("=")
-        known = [*dict.fromkeys(a for t in trials for a in t.cell), "seed", "id"]
-        if not equals or axis not in known:
-            hint = did_you_mean(axis, known) or f"there are: {', '.join(known)}"
-            expected = "AXIS=PATTERN, such as model=qwen*"
-            faults.append(Fault(f"--only {text}", f"no axis '{axis}'", expected, hint))
-            continue
-        values = [*dict.fromkeys(_said(t, axis) for t in trials)]
-        patterns = wanted.split(",")
-        for pattern in patterns:
-            if not any(fnmatchcase(value, pattern) for value in values):
-                hint = did_you_mean(pattern, values) or f"there are: {listed(values, 12)}"
-                faults.append(Fault(f"--only {text}", f"no {axis} fits '{pattern}'", hint=hint))
-        left = [t for t in left if any(fnmatchcase(_said(t, axis), p) for p in patterns)]
-    if faults:
-        raise InputError(faults)
-    if not left:
-        expected = "at least one that fits all of them"
-        raise InputError(Fault(f"--only {' '.join(only)}", "no trial fits", expected))
-    return left
-
-
-def one_trial(made: Plan, word: str) -> Trial:
-    """The trial that `word` means: its id, a part of it that fits only one, or its number in the
-    plan, from 0.
-
-    Raises:
-        InputError: none, or more than one.
-    """
-    trials = made.chosen
-    if word.isdigit():
-        if int(word) < len(trials):
-            return trials[int(word)]
-        hint = f"there are {len(trials)}, counted from 0"
-        raise InputError(Fault("trial", f"'{made.name}' has no trial {word}", hint=hint))
-    found = [t for t in trials if t.id == word] or [t for t in trials if word in t.id]
-    if len(found) == 1:
-        return found[0]
-    ids = [t.id for t in found or trials]
-    hint = f"it fits: {listed(ids, 12)}" if found else did_you_mean(word, ids)
-    hint = hint or f"there are: {listed(ids, 12)}"
-    how = "more than one trial" if found else "no trial"
-    raise InputError(Fault("trial", f"'{word}' names {how} of '{made.name}'", hint=hint))
-
-
-def _said(trial: Trial, axis: str) -> str:
-    if axis in ("seed", "id"):
-        return str(getattr(trial, axis))
-    return str(trial.cell.get(axis))
-
-
 def find(name: str, store: Store) -> Path:
     """The manifest that `name` means: a path, `experiments/NAME.yaml`, or a sweep that ran before.
 
@@ -225,7 +194,7 @@ def find(name: str, store: Store) -> Path:
         InputError: there is none; with a suggestion.
     """
     if _is_path(name):
-        return Path(name)  # reading it says what is wrong with it
+        return _path(name)
     bare = name.removesuffix(rehearsal.SUFFIX)
     if (path := Path("experiments") / f"{bare}.yaml").is_file():
         return path
@@ -237,10 +206,21 @@ def find(name: str, store: Store) -> Path:
         {p.stem for p in Path("experiments").glob("*.yaml")}
         | {p.parent.name for p in (store.root / "sweeps").glob("*/driver.json")}
     )
-    hint = did_you_mean(name, known)
+    near = f"did you mean '{name}.yaml'?" if Path(f"{name}.yaml").is_file() else ""
+    hint = near or did_you_mean(name, known)
     if not hint:
         hint = f"there are: {', '.join(known)}" if known else "give the path of a manifest"
     raise InputError(Fault("manifest", f"no manifest or sweep '{name}'", hint=hint))
+
+
+def _path(name: str) -> Path:
+    """A manifest's path; reading it says what is wrong with it, but for a misspelt name."""
+    path = Path(name)
+    beside = {file.stem: file.name for file in sorted(path.parent.glob("*.yaml"))}
+    if not path.exists() and (near := closest(path.stem, list(beside))):
+        hint = f"did you mean '{path.with_name(beside[near])}'?"
+        raise InputError(Fault(name, "no such file", hint=hint))
+    return path
 
 
 def _is_path(name: str) -> bool:
@@ -305,6 +285,25 @@ def _must_be_used(files: tuple[str, ...], trials: list[Trial]) -> None:
             raise InputError(Fault(f"--reward {file}", "no cell has this reward", hint=hint))
 
 
+def _must_stand_in(trials: list[Trial], catalog: Catalog) -> None:
+    """Refuse cards whose stand-in no rehearsal may take."""
+    measured = {id(trial.evaluations): trial.evaluations for trial in trials}.values()
+    used: dict[type[Card], set[str]] = {
+        ModelCard: {trial.model.name for trial in trials},
+        DataCard: {trial.data.name for trial in trials},
+        BenchmarkCard: {e.benchmark.name for evaluations in measured for e in evaluations},
+    }
+    faults: list[Fault] = []
+    for kind, names in used.items():
+        for name in sorted(names.intersection(catalog.names(kind))):
+            try:
+                catalog.check_stand_in(kind, name)
+            except InputError as error:
+                faults += error.faults
+    if faults:
+        raise InputError(faults)
+
+
 def sweeps_root() -> Path:
     """The lab notebook: `./sweeps`, or where ZOO_SWEEPS points."""
     return Path(os.environ.get(SWEEPS_VARIABLE) or "sweeps").resolve()
@@ -318,6 +317,9 @@ def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> C
         InputError: no such profile.
     """
     gpus = count_gpus() if name is None or name != "laptop" else 0
+    if name is not None and name not in (known := catalog.names(ComputeProfile)):
+        hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+        raise InputError(Fault(f"--on {name}", f"unknown profile '{name}'", hint=hint))
     profile = catalog.get(ComputeProfile, name or ("gpu" if gpus else "laptop"))
     if concurrency is not None:
         return profile.model_copy(update={"concurrency": concurrency})

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import click
 
 from zoo.cli import plan_data, plan_text
-from zoo.cli.context import Words, as_json, one_trial, plan, profile_of
+from zoo.cli.choice import one_trial
+from zoo.cli.context import Words, as_json, plan, profile_of
 from zoo.cli.outlook import Outlook
 
 
@@ -28,7 +29,7 @@ def show(name: str, words: Words, how: How) -> int:
     made = plan(name, words)
     outlook = Outlook(made, profile_of(made.catalog, how.profile, None))
     if how.explain is not None:
-        trial = one_trial(made, how.explain)
+        trial = one_trial(made.chosen, how.explain, "--explain", made.name)
         lines = plan_text.explain(outlook, trial)
         text = as_json(plan_data.explain(outlook, trial)) if how.json_ else "\n".join(lines)
     elif how.json_:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from zoo.cli.outlook import GIB, Outlook
 from zoo.errors import listed
-from zoo.manifest.fit import Hours, Placement
+from zoo.manifest.fit import SMALL, Hours, Placement
 from zoo.manifest.trial import Trial
 
-SMALL = 50e6  # parameters below which every GPU has room
 Row = tuple[object, ...]
 
 
@@ -99,9 +98,8 @@ def cost(outlook: Outlook) -> Iterator[str]:
             told = [f"{value} {figure(arm.mid)}" for value, arm in arms.items()]
             yield f"by {axis}: {listed(told, 12)}"
     if found.wall_hours is not None:
-        all_ = all(outlook.placement(t[0]).fits is not False for t in outlook.shapes.values())
-        fits = "" if all_ else "if all of it fitted here, "
-        yield f"{fits}wall-clock at least {hours(found.wall_hours)} h on '{outlook.profile.name}'"
+        least = f"wall-clock at least {hours(found.wall_hours)} h"
+        yield f"{_if_it_fits(outlook)}{least} on '{outlook.profile.name}'"
     if found.usd is not None:
         gpu = outlook.profile.gpu
         source = f" ({gpu.usd_source})" if gpu and gpu.usd_source else ""
@@ -126,6 +124,15 @@ def cost(outlook: Outlook) -> Iterator[str]:
         if name in outlook.estimate:
             spent = outlook.estimate[name]
             yield f"budget {name} {limit:,.10g}: {100 * spent / limit:.0f} % planned"
+
+
+def _if_it_fits(outlook: Outlook) -> str:
+    """What a wall-clock time rests on, where that is not the case or not known."""
+    real = [t[0] for t in outlook.shapes.values() if not t[0].simulated]
+    fits = {outlook.placement(trial).fits for trial in real}
+    if False in fits:
+        return "if all of it fitted here, "
+    return "if all of it fits here, " if None in fits else ""
 
 
 def hours(found: Hours) -> str:

@@ -26,7 +26,9 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
         "trials": trial_rows(outlook.todo),
         "grading": grading(outlook.todo),
         "changes": change_rows(made.changes),
-        "claims": [power_row(power) for power in outlook.powers],
+        "claims": [
+            power_row(power) | {"seal": made.seals.get(power.claim.id)} for power in outlook.powers
+        ],
         "warnings": [warning.as_data() for warning in outlook.warnings],
         "references": {
             name: {"n": found.n, "unusable": len(found.bad), "grader": found.grader}
@@ -101,7 +103,11 @@ def change_rows(changes: Comparison) -> dict[str, Any]:
                 "id": change.trial.id,
                 "was": change.old_id,
                 "kind": change.kind,
-                "fields": [{"field": f, "was": old, "is": new} for f, old, new in change.fields],
+                "fields": [
+                    {"field": field, "was": old, "is": new, "kind": kind}
+                    for kind, fields in change.kinds.items()
+                    for field, old, new in fields
+                ],
             }
             for change in changes.changed
         ],

@@ -9,14 +9,16 @@ from collections.abc import Iterable, Iterator
 import click
 
 from zoo.catalog import RecipeCard
+from zoo.cli import plan_claims
+from zoo.cli.choice import plainly
 from zoo.cli.outlook import Outlook
 from zoo.cli.plan_costs import cost, counted, hours, lies, placement
 from zoo.cli.references import known
 from zoo.errors import listed
-from zoo.manifest import identity, lock, power
+from zoo.manifest import grpo, identity, lock, power
 from zoo.manifest.cells import matches
 from zoo.manifest.fit import forecloses
-from zoo.manifest.lock import Comparison
+from zoo.manifest.lock import Comparison, Kind
 from zoo.manifest.schema import Override
 from zoo.manifest.trial import Trial
 from zoo.orchestrate.todo import Item, Todo
@@ -37,7 +39,7 @@ def whole(outlook: Outlook, *, every_trial: bool) -> Iterator[str]:
         yield from _section("placement", placement(outlook))
         yield from _section("cost of what is left", cost(outlook))
     if not outlook.made.manifest.rehearse:  # they are about the study, not about its rehearsal
-        yield from _section(claims_title(outlook), claims(outlook))
+        yield from _section(plan_claims.title(outlook), plan_claims.lines(outlook))
         yield from _section("warnings", warnings(outlook))
     yield ""
     yield summary(outlook.todo)
@@ -67,7 +69,7 @@ def head(outlook: Outlook) -> Iterator[str]:
     if outlook.made.manifest.rehearse:
         yield "  REHEARSAL: pocket stand-ins, two rounds; says nothing about the models named"
     for axis in dict.fromkeys(axis for t in trials for axis in t.cell):
-        values = list(dict.fromkeys(str(t.cell[axis]) for t in trials if axis in t.cell))
+        values = list(dict.fromkeys(plainly(t.cell[axis]) for t in trials if axis in t.cell))
         yield f"  {axis:<10} {len(values)}: {listed(values, 14)}"
     yield f"  {_counted(outlook)}"
     for axes in [list(group.values) for group in experiment.zip]:
@@ -91,13 +93,14 @@ def _changed(outlook: Outlook) -> Iterator[str]:
     said = {f"grpo.{name}": value for name, value in experiment.grpo.items()}
     said |= {f"batch.{name}": value for name, value in experiment.batch.items()} | last
     card = outlook.made.catalog.get(RecipeCard, experiment.recipe)
-    usual = {f"grpo.{name}": value for name, value in card.grpo.items()}
+    usual = {f"grpo.{name}": value for name, value in (grpo.defaults() | card.grpo).items()}
     usual |= {f"batch.{name}": value for name, value in card.batch.model_dump().items()}
     if outlook.made.manifest.rehearse:  # which has a batch of its own
         said = {name: value for name, value in said.items() if not name.startswith("batch.")}
     for name, value in said.items():
-        before = f"{usual[name]} -> " if name in usual else ""
-        yield f"{name} {before}{value}{' (--set)' if name in last else ''}"
+        before = f"{plainly(usual[name])} -> " if name in usual else ""
+        if not before or identity.canonical(usual[name]) != identity.canonical(value):
+            yield f"{name} {before}{plainly(value)}{' (--set)' if name in last else ''}"
 
 
 def _final(outlook: Outlook) -> str:
@@ -126,6 +129,8 @@ def _counted(outlook: Outlook) -> str:
         text += f", {measured} among them"
     notes = [f"{e.why} ({_said(e.match)})" for e in experiment.exclude]
     text += f"; left out: {'; '.join(notes)}" if notes else ""
+    if len(outlook.made.chosen) < len(trials):
+        text += f"; --only keeps {len(outlook.made.chosen):,} of them"
     added = [f"{_said(e.cell)}{f' ({e.why})' if e.why else ''}" for e in experiment.include]
     text += f"; added: {'; '.join(added)}" if added else ""
     return text
@@ -148,7 +153,7 @@ def _batches(trials: list[Trial]) -> dict[str, list[str]]:
 
 
 def _said(match: dict[str, object]) -> str:
-    return ", ".join(f"{axis}={value}" for axis, value in match.items())
+    return ", ".join(f"{axis}={plainly(value)}" for axis, value in match.items())
 
 
 def _overrides(outlook: Outlook) -> Iterator[str]:
@@ -157,7 +162,7 @@ def _overrides(outlook: Outlook) -> Iterator[str]:
     for i, override in enumerate(outlook.experiment.overrides, start=1):
         met = [t for t in outlook.made.trials if matches(t.cell, override.when)]
         values = ", ".join(
-            f"{name} = {value}{' (but --set wins)' if name in last else ''}"
+            f"{name} = {plainly(value)}{' (but --set wins)' if name in last else ''}"
             for name, value in override.set.items()
         )
         why = f" ({override.why})" if override.why else ""
@@ -242,9 +247,13 @@ def change_lines(changes: Comparison) -> Iterator[str]:
     """What moved since the sweep last started, a line a kind and set of fields."""
     if not changes.locked:
         return
-    kinds = {"edited": "changed in the manifest", "pinned": "pinned", "drift": "DRIFT"}
+    kinds: dict[Kind, str] = {
+        "edited": "changed in the manifest",
+        "pinned": "pinned",
+        "drift": "DRIFT",
+    }
     for kind, word in kinds.items():
-        groups: Counter[str] = Counter(str(c) for c in changes.changed if c.kind == kind)
+        groups = Counter(str(change) for change in changes.of_kind(kind))
         yield from (f"~ {n:,} {word}: {fields}" for fields, n in groups.items())
     for (before, now), n in Counter((old, t.rounds) for t, old in changes.longer).items():
         yield f"> {n:,} trained for another number of rounds: {before} -> {now}"
@@ -279,22 +288,27 @@ def grading_lines(todo: Todo, command: str) -> Iterator[str]:
 
 
 def diff(outlook: Outlook) -> Iterator[str]:
-    """Only what changed since the sweep last started."""
-    changes = outlook.made.changes
+    """Only what changed since the sweep last started, and the claims that are not sealed."""
+    made, changes = outlook.made, outlook.made.changes
     if not changes.locked:
-        yield f"{outlook.made.name} never started: all {len(outlook.made.trials):,} trials are new"
+        yield f"{made.name} never started: all {len(made.trials):,} trials are new"
+        yield from plan_claims.diff(made)
         return
     for trial in changes.new:
         yield f"+ {trial.id}"
     for change in changes.changed:
-        yield f"~ {change.trial.id} (was {change.old_id}): {change.kind}"
-        for name, old, new in change.fields:
-            yield f"    {name}: {lock.short(old)} -> {lock.short(new)}"
+        yield f"~ {change.trial.id} (was {change.old_id}): {' and '.join(change.kinds)}"
+        for kind, fields in change.kinds.items():
+            mark = f" ({kind})" if len(change.kinds) > 1 else ""
+            for name, old, new in fields:
+                yield f"    {name}: {lock.short(old)} -> {lock.short(new)}{mark}"
     for row in changes.gone:
         yield f"- {row['id']}"
     for trial, before in changes.longer:
         yield f"> {trial.id}: rounds {before} -> {trial.rounds}"
-    if not (changes.new or changes.changed or changes.gone or changes.longer):
+    yield from plan_claims.diff(made)
+    trials_moved = changes.new or changes.changed or changes.gone or changes.longer
+    if not (trials_moved or made.claims_moved):
         yield "nothing changed since the sweep last started"
 
 
@@ -306,23 +320,6 @@ def summary(todo: Todo) -> str:
 
 
 # -- what to think about ---------------------------------------------------------------------------
-
-
-def claims_title(outlook: Outlook) -> str:
-    """The section's title, with what all its numbers rest on."""
-    common = ", ".join(filter(None, ("80 % power", power.basis(outlook.powers))))
-    return f"claims: what the seeds can detect ({common})"
-
-
-def claims(outlook: Outlook) -> Iterator[str]:
-    """What each claim says and what the seeds can detect."""
-    yield from power.lines(outlook.powers)
-    sealed = outlook.made.lock is not None
-    if outlook.powers:
-        word = "those in the lock stay sealed" if sealed else "`zoo sweep` seals them"
-        n = len(outlook.powers)
-        together = ", corrected together (Holm)" if n > 1 else ""
-        yield f"{counted(n, 'verdict')}{together}; {word}"
 
 
 def warnings(outlook: Outlook) -> Iterator[str]:
@@ -340,20 +337,22 @@ def _next(outlook: Outlook) -> Iterator[str]:
     placed = [(trial, outlook.placement(trial)) for trial in _real(outlook.left)]
     small = sum(p.fits is False for _, p in placed)
     wide = sum(p.fits is not False and not p.driven for _, p in placed)
+    unsure = sum(p.fits is None and p.driven for _, p in placed)
     profile, n = outlook.profile, len(outlook.left)
     runs = n - small - wide if not profile.plans_only else 0
-    told = f"{runs:,} of {n:,} run on '{profile.name}'" if small or wide else ""
-    told += f"; {wide:,} need more than one GPU a trial, which zoo plans but does not run yet" * (
+    told = [f"{max(0, runs - unsure):,} of {n:,} run on '{profile.name}'"]
+    told += [f"whether {unsure:,} have the memory is not known"] * (unsure > 0)
+    told += [f"{wide:,} need more than one GPU a trial, which zoo plans but does not run yet"] * (
         wide > 0
     )
-    told += f"; {small:,} do not fit" * (small > 0)
-    if told:
-        yield told
+    told += [f"{small:,} do not fit"] * (small > 0)
+    if len(told) > 1:
+        yield "; ".join(told)
     if profile.plans_only:
         yield f"'{profile.name}' is for planning: {profile.plans_only}"
     elif runs:
         at_once = f"{profile.concurrency} at a time on '{profile.name}'"
-        yield f"{at_once}; run them: {outlook.made.command}"
+        yield f"{at_once}{', if they fit' * (unsure > 0)}; run them: {outlook.made.command}"
 
 
 def _real(trials: list[Trial]) -> list[Trial]:

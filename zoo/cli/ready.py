@@ -32,6 +32,16 @@ def must_be_ready(made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bo
         raise InputError(list(dict.fromkeys(faults)))
 
 
+def must_not_have_drifted(made: Plan, *, relock: bool) -> None:
+    """Refuse what moved since the sweep last started, unless it is accepted.
+
+    Raises:
+        InputError: every field that moved.
+    """
+    if not relock and (faults := list(_drifted(made))):
+        raise InputError(faults)
+
+
 def _drifted(made: Plan) -> Iterator[Fault]:
     groups: dict[str, list[str]] = {}
     for change in made.changes.of_kind("drift"):

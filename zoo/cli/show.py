@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from zoo.catalog import DataCard, ModelCard
-from zoo.cli.context import Plan, Words, as_json, one_trial, plan, shown
+from zoo.cli.choice import one_trial
+from zoo.cli.context import Plan, Words, as_json, plan, shown
 from zoo.manifest.expand import Expansion
 from zoo.manifest.trial import Trial
 
@@ -18,7 +19,7 @@ Row = tuple[str, Any, str]  # dotted name, value, where it came from
 def show(name: str, words: Words, trial: str, *, json_: bool) -> int:
     """Print a trial's values and origins."""
     made = plan(name, words)
-    chosen = one_trial(made, trial)
+    chosen = one_trial(made.chosen, trial, "--trial", made.name)
     rows = resolved(made, chosen)
     if json_:
         told = {name: {"value": value, "from": origin} for name, value, origin in rows}

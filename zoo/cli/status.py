@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import click
 
-from zoo.cli.context import Words, as_json, one_trial, plan, shown
+from zoo.cli.choice import one_trial
+from zoo.cli.context import Words, as_json, plan, shown
 from zoo.cli.plan_data import counts, grading, trial_rows
 from zoo.cli.plan_text import grading_lines, summary
 from zoo.errors import Fault, InputError
@@ -53,7 +54,7 @@ def show(name: str, words: Words, *, json_: bool) -> int:
 def logs(name: str, trial: str, words: Words, lines: int | None) -> int:
     """Print a trial's log."""
     made = plan(name, words, started=True)
-    found = one_trial(made, trial)
+    found = one_trial(made.chosen, trial, "trial", made.name)
     path = made.store.train(found.id) / "log.txt"
     if not path.is_file():
         raise InputError(Fault("trial", f"'{found.id}' has no log yet ({shown(path)})"))

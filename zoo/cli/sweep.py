@@ -14,9 +14,11 @@ from pathlib import Path
 
 import click
 
+from zoo.catalog import ComputeProfile
 from zoo.cli.context import Plan, Words, plan, profile_of, shown
+from zoo.cli.plan_claims import seal_notes
 from zoo.cli.plan_text import change_lines, grading_lines, summary
-from zoo.cli.ready import must_be_ready
+from zoo.cli.ready import must_be_ready, must_not_have_drifted
 from zoo.cli.references import must_be_usable
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
@@ -43,26 +45,16 @@ def run(name: str, words: Words, how: How) -> int:
     made = plan(name, words, thorough=True)
     chosen = profile_of(made.catalog, how.profile, how.concurrency)
     todo = look(made.chosen, made.store, made.changes.changed)
+    sweep = _sweep(made, chosen)
     if not todo.left:
-        return _nothing_to_do(made, todo, how)
+        return _nothing_to_do(made, sweep, todo, how)
     must_be_ready(made, todo, chosen, relock=how.relock)
     must_be_usable([item.trial for item in todo.left], made)
     click.echo(f"{made.name}: {summary(todo)}")
-    for line in change_lines(made.changes):
+    for line in [*change_lines(made.changes), *seal_notes(made)]:
         click.echo(line)
     made.resolver.save()
     kind = how.executor or ("local" if made.simulated else chosen.executor)
-    sweep = driver.Sweep(
-        made.manifest,
-        made.chosen,
-        made.store,
-        made.folder,
-        chosen,
-        tuple(made.trials),
-        made.words.sets,
-        made.words.cards,
-        made.words.rewards,
-    )
     status = driver.run(
         sweep,
         lambda: _executor(kind, sweep, made),
@@ -74,8 +66,28 @@ def run(name: str, words: Words, how: How) -> int:
     return status
 
 
-def _nothing_to_do(made: Plan, todo: Todo, how: How) -> int:
+def _sweep(made: Plan, profile: ComputeProfile) -> driver.Sweep:
+    return driver.Sweep(
+        made.manifest,
+        made.chosen,
+        made.store,
+        made.folder,
+        profile,
+        tuple(made.trials),
+        made.words.sets,
+        made.words.cards,
+        made.words.rewards,
+    )
+
+
+def _nothing_to_do(made: Plan, sweep: driver.Sweep, todo: Todo, how: How) -> int:
+    """The lock is written all the same: it guards these trials, and says which claims came late."""
+    must_not_have_drifted(made, relock=how.relock)
+    made.resolver.save()
+    driver.freeze(sweep)
     click.echo(f"{made.name}: nothing to do, all {len(todo.items)} trials are done")
+    for line in [*change_lines(made.changes), *seal_notes(made)]:
+        click.echo(line)
     for line in grading_lines(todo, made.to("grade")):
         click.echo(line)
     if not how.bare:

@@ -2,22 +2,22 @@
 a claim.
 
 `plan.lock.jsonl` pins revisions, digests and ids. Comparing it with a plan tells four things apart:
-**edited** (the manifest or `--set` says something else), **pinned** (what was unpinned is known
-now), **drift** (the manifest says the same, and a card, revision or digest moved under it), and
-cells that came or went. Only a sweep that starts writes it; claims that are in it before the first
-trial ran are *sealed*, later ones are *exploratory*.
+fields that are **edited** (the manifest or `--set` says something else), **pinned** (what was
+unpinned is known now) or **drift** (a card, revision or digest moved, and nothing that the manifest
+says explains it), and cells that came or went. Every `zoo sweep` writes it, also one with nothing
+left to run; how its claims stand is said by `zoo.manifest.seals`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.errors import StateError
-from zoo.manifest import identity
+from zoo.errors import Fault, InputError
+from zoo.manifest import edits, identity, seals
 from zoo.manifest.claims import Claim
 from zoo.manifest.trial import Trial
 
@@ -33,13 +33,21 @@ class Change:
 
     trial: Trial
     old_id: str
-    kind: Kind
-    fields: tuple[Difference, ...]
+    kinds: dict[Kind, tuple[Difference, ...]]
+    """Why fields differ -> these fields; of several reasons the gravest comes first."""
+
+    @property
+    def kind(self) -> Kind:
+        """The gravest reason."""
+        return next(iter(self.kinds))
+
+    @property
+    def fields(self) -> tuple[Difference, ...]:
+        """All fields that differ."""
+        return tuple(field for fields in self.kinds.values() for field in fields)
 
     def __str__(self) -> str:
-        shown = [f"{name} {short(old)} -> {short(new)}" for name, old, new in self.fields[:4]]
-        more = f" and {len(self.fields) - 4} more" if len(self.fields) > 4 else ""
-        return ", ".join(shown) + more
+        return _told(self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +63,12 @@ class Comparison:
     """Trials that keep their id, with the other number of rounds that they had."""
 
     def of_kind(self, kind: Kind) -> list[Change]:
-        """The changes of one kind."""
-        return [change for change in self.changed if change.kind == kind]
+        """The changes that have fields of one kind, with these alone."""
+        return [
+            replace(change, kinds={kind: change.kinds[kind]})
+            for change in self.changed
+            if kind in change.kinds
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +83,57 @@ def read(folder: Path) -> Lock | None:
     """The lock in a sweep's folder, or None where it never started.
 
     Raises:
-        StateError: a lock that cannot be read; nothing is guessed from it.
+        InputError: a lock that cannot be read; nothing is guessed from it.
     """
     path = folder / NAME
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    try:
-        rows = [json.loads(line) for line in text.splitlines()]
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         trials = tuple(row for row in rows if "id" in row)
         claims = tuple(row for row in rows if "id" not in row)
         for row in trials:
             _ = row["cell"], row["seed"], row["identity"]
         for row in claims:
             _ = row["claim"]["id"], row["sealed"]
-        return Lock(trials, claims)
-    except (ValueError, KeyError, TypeError) as error:
-        raise StateError(
-            f"{path} cannot be read ({type(error).__name__}: {error}); restore it, or move it away "
-            "to start the sweep anew (finished trials are kept)"
-        ) from error
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(path, f"cannot be read ({_why(error)})") from error
+    if not trials:
+        raise _unreadable(path, "has no trial in it")
+    return Lock(trials, claims)
+
+
+def _unreadable(path: Path, found: str) -> InputError:
+    hint = "restore it, or move it away to start the sweep anew (finished trials are kept)"
+    return InputError(Fault(str(path), found, "the lock of the sweep's last start", hint))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    words = {UnicodeDecodeError: "no UTF-8", KeyError: f"no {error} in a line"}
+    return words.get(type(error), "a line that is no JSON object of a lock")
 
 
 def text(
-    trials: Sequence[Trial], claims: Sequence[Claim], previous: Lock | None, *, begun: bool
+    trials: Sequence[Trial], claims: Sequence[Claim], previous: Lock | None, ran: Collection[str]
 ) -> str:
-    """The lock's text. `begun`: whether a trial of the previous lock ran, so that claims that are
-    new or changed come too late to be sealed."""
+    """The lock's text. `ran`: ids of trials that have a run folder; claims about these come too
+    late to be sealed."""
     rows = [_row(trial) for trial in trials]
-    rows += _claim_rows(claims, previous, begun=begun)
+    rows += claim_rows(trials, claims, previous, ran)
     return "".join(json.dumps(row, sort_keys=True, allow_nan=False) + "\n" for row in rows)
+
+
+def claim_rows(
+    trials: Sequence[Trial], claims: Sequence[Claim], previous: Lock | None, ran: Collection[str]
+) -> list[Row]:
+    """The claims' rows of the lock that a sweep would write now. A rehearsal has none: its trials
+    decide nothing."""
+    if any(trial.rehearsal for trial in trials):
+        return []
+    locked = previous or Lock((), ())
+    return seals.rows(claims, locked.claims, locked.trials, trials, ran)
 
 
 def _row(trial: Trial) -> Row:
@@ -114,20 +146,6 @@ def _row(trial: Trial) -> Row:
         "said": trial.said,
         "benchmarks": {e.benchmark.name: e.digest for e in trial.evaluations},
     }
-
-
-def _claim_rows(claims: Sequence[Claim], previous: Lock | None, *, begun: bool) -> list[Row]:
-    before = {row["claim"]["id"]: row for row in (previous.claims if previous else ())}
-    rows: list[Row] = []
-    for claim in claims:
-        said = claim.model_dump(mode="json", exclude_defaults=True, by_alias=True)
-        old = before.pop(claim.id, None)
-        same = old is not None and old["claim"] == said
-        sealed = bool(old["sealed"]) if old is not None and same else not begun
-        rows.append({"claim": said, "sealed": sealed})
-    if begun:  # a sealed claim that was taken out is told, not forgotten
-        rows += [row | {"withdrawn": True} for row in before.values() if row["sealed"]]
-    return rows
 
 
 def compare(previous: Lock | None, trials: Iterable[Trial]) -> Comparison:
@@ -152,13 +170,21 @@ def compare(previous: Lock | None, trials: Iterable[Trial]) -> Comparison:
 
 
 def _change(row: Row, trial: Trial) -> Change:
-    fields = tuple(identity.differences(row["identity"], trial.identity))
-    kind: Kind = "drift"
-    if identity.canonical(row.get("said", {})) != identity.canonical(trial.said):
-        kind = "edited"
-    elif all(old == identity.UNPINNED for _, old, _ in fields):
-        kind = "pinned"
-    return Change(trial, row["id"], kind, fields)
+    followed = edits.followed(row.get("said", {}), trial.said, rehearsal=trial.rehearsal)
+    kinds: dict[Kind, list[Difference]] = {"drift": [], "edited": [], "pinned": []}
+    for name, old, new in identity.differences(row["identity"], trial.identity):
+        kind: Kind = "pinned" if old == identity.UNPINNED else "drift"
+        if edits.follows(name, followed, one_sided=old is None or new is None):
+            kind = "edited"
+        kinds[kind].append((name, old, new))
+    return Change(trial, row["id"], {kind: tuple(found) for kind, found in kinds.items() if found})
+
+
+def _told(fields: Sequence[Difference]) -> str:
+    """The first four of some fields, with their values."""
+    shown = [f"{name} {short(old)} -> {short(new)}" for name, old, new in fields[:4]]
+    more = f" and {len(fields) - 4} more" if len(fields) > 4 else ""
+    return ", ".join(shown) + more
 
 
 def short(value: Any) -> str:

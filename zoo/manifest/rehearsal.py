@@ -22,7 +22,7 @@ ROUNDS, SEED, PROBLEMS = 2, 0, 32
 SUFFIX = ".rehearsal"
 PROMPTS, GENERATIONS = 16, 8
 DEFAULTS = {ModelCard: "pocket-llama", DataCard: "pocket-easy", BenchmarkCard: "pocket-easy"}
-P = TypeVar("P", DataCard, BenchmarkCard)
+C = TypeVar("C", ModelCard, DataCard, BenchmarkCard)
 
 
 def of(manifest: Manifest) -> Manifest:
@@ -49,23 +49,34 @@ def _cut(schedule: Schedule) -> Schedule:
 
 def model(names: Names, card: ModelCard) -> ModelCard:
     """The stand-in of a model, which keeps the original's prompt and KL."""
-    found = names.card(ModelCard, card.stand_in or DEFAULTS[ModelCard], ())
-    assert found is not None
+    found = _stand_in(names, ModelCard, card)
     return found.model_copy(update={"prompt": card.prompt, "beta": card.beta})
 
 
 def data(names: Names, card: DataCard) -> DataCard:
     """The stand-in of a training set."""
-    found = names.card(DataCard, card.stand_in or DEFAULTS[DataCard], ())
-    assert found is not None
-    return found
+    return _stand_in(names, DataCard, card)
 
 
 def benchmark(names: Names, card: BenchmarkCard) -> BenchmarkCard:
     """A benchmark with the stand-in's problems under its own name and extraction policy."""
-    found = names.card(BenchmarkCard, card.stand_in or DEFAULTS[BenchmarkCard], ())
-    assert found is not None
+    found = _stand_in(names, BenchmarkCard, card)
     return found.model_copy(update={"name": card.name, "extract": card.extract})
+
+
+def _stand_in(names: Names, kind: type[C], card: C) -> C:
+    """The stand-in that a card names, or the usual one.
+
+    Raises:
+        InputError: there is none of that name, or its own card is wrong.
+    """
+    if card.stand_in is not None and card.stand_in not in names.catalog.names(kind):
+        names.catalog.check_stand_in(kind, card.name)
+    found = names.card(kind, card.stand_in or DEFAULTS[kind], ())
+    if found is None:
+        names.stop_at_faults()
+    assert found is not None
+    return found
 
 
 def settings(full: Resolved, model: ModelCard) -> Resolved:

@@ -28,7 +28,7 @@ from zoo.orchestrate import processes
 from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
 from zoo.orchestrate.progress import Display
-from zoo.orchestrate.todo import Todo, look
+from zoo.orchestrate.todo import Todo, folders, look
 from zoo.orchestrate.watch import Watch
 from zoo.track.store import Store, claim, read_json, write_json, write_text
 
@@ -80,7 +80,7 @@ def run(
     mirror: Callable[[], Mirror] | None = None,
     report: Callable[[], Path | None] = lambda: None,
 ) -> int:
-    """Run what is left of a sweep.
+    """Run what is left of a sweep; its lock is written also where nothing is.
 
     Args:
         executor, mirror: made only when something is to be run.
@@ -93,6 +93,7 @@ def run(
         StateError: another driver runs this sweep; a record or journal cannot be read.
     """
     if not look(sweep.trials, sweep.store).left:
+        freeze(sweep)
         return 0
     with _driver_lock(sweep), Signals() as signals:
         for trial in sweep.trials:
@@ -280,14 +281,21 @@ def _driver_lock(sweep: Sweep) -> Iterator[None]:
         yield
 
 
+def freeze(sweep: Sweep) -> None:
+    """Write the lock of a sweep that has nothing to run.
+
+    Raises:
+        StateError: another driver runs this sweep.
+    """
+    with _driver_lock(sweep):
+        _freeze(sweep)
+
+
 def _freeze(sweep: Sweep) -> None:
-    """Write the plan that runs, and seal its claims. Only a sweep that starts does this."""
-    before = lock.read(sweep.folder)
-    begun = before is not None and any(
-        sweep.store.train(row["id"]).exists() for row in before.trials
-    )
+    """Write the plan that runs, and seal its claims. Only `zoo sweep` does this."""
+    before, ran = lock.read(sweep.folder), folders(sweep.store)
     claims = sweep.manifest.experiment.claims
-    text = lock.text(sweep.planned or sweep.trials, claims, before, begun=begun)
+    text = lock.text(sweep.planned or sweep.trials, claims, before, ran)
     write_text(sweep.folder / lock.NAME, text)
     copy = sweep.store.sweep(sweep.name) / sweep.manifest.path.name
     write_text(copy, sweep.manifest.path.read_text(encoding="utf-8"))

@@ -84,7 +84,7 @@ def look(trials: Iterable[Trial], store: Store, changes: Iterable[Change] = ()) 
         StateError: a record or journal that cannot be read; nothing is guessed from it.
     """
     moved = {change.trial.id: change for change in changes}
-    there = _folders(store)  # asked once: most trials of a large plan have none
+    there = folders(store)  # asked once: most trials of a large plan have none
     found = []
     for trial in trials:
         item = look_at(trial, store) if trial.id in there else Item(trial, "+", "never ran")
@@ -95,7 +95,7 @@ def look(trials: Iterable[Trial], store: Store, changes: Iterable[Change] = ()) 
     return Todo(tuple(found))
 
 
-def _folders(store: Store) -> set[str]:
+def folders(store: Store) -> set[str]:
     """Ids of all trials that have a folder."""
     try:
         return set(os.listdir(store.train("")))

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from zoo.errors import StateError
+from zoo.errors import StateError, listed
 from zoo.track.store import read_json, write_json
 
 State = Literal["done", "failed", "preempted"]
@@ -63,10 +63,18 @@ def read(folder: Path) -> Record | None:
     try:
         data = read_json(path)
         return None if data is None else Record.model_validate(data)
-    except (ValueError, ValidationError) as error:
+    except (OSError, ValueError) as error:
         raise StateError(
-            f"{path} cannot be read ({error}); move its folder away to run it again"
+            f"{path} cannot be read ({_why(error)}); move its folder away to run it again"
         ) from error
+
+
+def _why(error: OSError | ValueError) -> str:
+    """What is wrong with a record, on one line."""
+    if isinstance(error, ValidationError):
+        keys = [".".join(map(str, item["loc"])) for item in error.errors() if item["loc"]]
+        return f"missing or wrong: {listed(keys)}" if keys else "no keys and values"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def finite(metrics: dict[str, Any]) -> dict[str, float | None]:

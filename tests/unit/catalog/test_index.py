@@ -77,6 +77,33 @@ def test_a_folder_of_cards_that_is_not_there_is_an_empty_one(tmp_path: Path) -> 
     assert Catalog(tmp_path / "no").names(ModelCard) == Catalog().names(ModelCard)
 
 
+OWN = {
+    "models": "schema: model/1\nname: own\npath: w\nprompt: none\ncap: 64\nstand_in: ",
+    "data": "schema: data/1\nname: own\nlocal: {path: a.jsonl}\nstand_in: ",
+    "benchmarks": "schema: benchmark/1\nname: own\nlocal: {path: a.jsonl}\nstand_in: ",
+}
+KINDS: dict[str, type[Card]] = {"models": ModelCard, "data": DataCard, "benchmarks": BenchmarkCard}
+
+
+@pytest.mark.parametrize(
+    ("folder", "stand_in", "error"),
+    [
+        ("models", "pocket-lama", r"6:11: unknown model 'pocket-lama'; did you mean 'pocket-llama"),
+        ("models", "qwen2.5-7b", r"'qwen2.5-7b' is none of zoo's pocket models; there are: pocket"),
+        ("models", "own", r"'own' is none of zoo's pocket models; there are: pocket-llama, "),
+        ("data", "pocket-esy", r"4:11: unknown data 'pocket-esy'; did you mean 'pocket-easy'"),
+        ("benchmarks", "aime24", r"4:11: 'aime24' is none of zoo's pocket benchmarks; there are: "),
+    ],
+)
+def test_a_stand_in_that_is_no_pocket_card_is_refused_at_the_card(
+    tmp_path: Path, folder: str, stand_in: str, error: str
+) -> None:
+    catalog = Catalog(card(tmp_path, folder, "own", OWN[folder] + stand_in + "\n"))
+    with pytest.raises(InputError, match=error) as found:
+        catalog.check_stand_in(KINDS[folder], "own")
+    assert found.value.faults[0].place.startswith(f"{tmp_path}/{folder}/own.yaml:")
+
+
 def test_an_unknown_name_gets_a_suggestion() -> None:
     with pytest.raises(InputError) as caught:
         Catalog().get(DataCard, "pocket-esay")

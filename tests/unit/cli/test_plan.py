@@ -52,6 +52,16 @@ def test_it_says_what_is_asked_what_runs_and_what_next_and_writes_nothing(folder
 def test_a_manifest_is_found_by_name_and_by_path(folder: Path) -> None:
     assert zoo("plan", "tiny").text == zoo("plan", "experiments/tiny.yaml").text
     assert "did you mean 'tiny'?" in zoo("plan", "tinny").error
+    error = zoo("plan", "experiments/tinny.yaml").error
+    assert error == "experiments/tinny.yaml: no such file; did you mean 'experiments/tiny.yaml'?"
+    assert "cannot be read: No such file" in zoo("plan", "experiments/else.yaml").error
+    (folder / "near.yaml").write_text("")
+    assert "did you mean 'near.yaml'?" in zoo("plan", "near").error
+
+
+def test_an_unknown_profile_is_told_at_the_option(folder: Path) -> None:
+    error = zoo("plan", "tiny", "--on", "latop").error
+    assert error == "--on latop: unknown profile 'latop'; did you mean 'laptop'?"
 
 
 def test_above_forty_trials_they_are_grouped_and_all_lists_each(folder: Path) -> None:
@@ -120,6 +130,17 @@ def test_a_change_that_cannot_be_is_refused_at_the_option(
     assert error in plan.error
 
 
+def test_changes_are_said_as_a_manifest_says_them_and_only_where_something_changes(
+    folder: Path,
+) -> None:
+    said = "epsilon_high: null, epsilon: 0.2, delta: 2, mask_truncated_completions: true"
+    plan = zoo("plan", "tiny", "--set", f"grpo={{{said}}}", "--set", "batch={}")
+    assert [line for line in plan.lines if line.startswith("  changed")] == [
+        "  changed    grpo.delta null -> 2",
+        "  changed    grpo.mask_truncated_completions false -> true",
+    ]
+
+
 def test_an_override_that_the_command_line_beats_is_not_told_as_in_force(folder: Path) -> None:
     plan = zoo("plan", "tiny", "--set", "grpo.beta=0.5")
     assert "grpo.beta = 0.01 (but --set wins); 2 trials" in plan.text
@@ -157,6 +178,25 @@ def test_a_rehearsal_is_planned_by_flag_and_by_name(folder: Path) -> None:
     assert told("tiny.rehearsal")["rehearsal"] is True
 
 
+@pytest.mark.parametrize("rehearse", [[], ["--rehearse"]])
+def test_a_stand_in_that_no_rehearsal_may_take_is_refused(
+    folder: Path, rehearse: list[str]
+) -> None:
+    hub = f"repo: org/mine\nrevision: {'a' * 40}\nprompt: none\ncap: 64"
+    for kind, form, rest, stand_in in (
+        ("models", "model", hub, "qwen2.5-7b"),
+        ("data", "data", "local: {path: ../../mine.jsonl}", "pocket-esy"),
+    ):
+        (folder / "cards" / kind).mkdir(parents=True)
+        text = f"schema: {form}/1\nname: mine\n{rest}\nstand_in: {stand_in}\n"
+        (folder / "cards" / kind / "mine.yaml").write_text(text)
+    (folder / "mine.jsonl").write_text('{"problem": "1 + 1", "answer": "2"}\n')
+    sets = ("grid.model=mine", "grid.data=mine", "overrides=[]")
+    plan = zoo("plan", "tiny", *rehearse, *[word for s in sets for word in ("--set", s)])
+    assert "cards/models/mine.yaml:7:11: 'qwen2.5-7b' is none of zoo's pocket models" in plan.error
+    assert "cards/data/mine.yaml:4:11: unknown data 'pocket-esy'; did you mean" in plan.error
+
+
 # -- parts of it -----------------------------------------------------------------------------------
 
 
@@ -183,10 +223,37 @@ def test_only_by_seed_takes_one_of_several(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("only", "left"),
+    [
+        ("grpo.beta=1e-3", [(0.001, True), (0.001, False)]),
+        ("grpo.beta=0", [(0.0, True), (0.0, False)]),
+        ("grpo.beta=0.00*", [(0.001, True), (0.001, False)]),
+        ("grpo.shuffle_dataset=false", [(0.0, False), (0.001, False)]),
+        ("grpo.beta=0,.001", [(0.0, True), (0.0, False), (0.001, True), (0.001, False)]),
+    ],
+)
+def test_only_takes_values_as_a_manifest_says_them(
+    folder: Path, only: str, left: list[tuple[float, bool]]
+) -> None:
+    grid = (
+        "{model: pocket-llama, reward: correctness, data: pocket-easy, grpo.beta: [0, 1.0e-3], "
+        "grpo.shuffle_dataset: [true, false]}"
+    )
+    sets = ("--set", f"grid={grid}", "--set", "overrides=[]", "--set", "claims=[]")
+    cells = [row["cell"] for row in told("tiny", *sets, "--only", only)["trials"]]
+    assert [(cell["grpo.beta"], cell["grpo.shuffle_dataset"]) for cell in cells] == left
+
+
+def test_only_is_said_beside_the_size_of_the_study(folder: Path) -> None:
+    plan = zoo("plan", "tiny", "--only", "model=*llama")
+    assert "  4 cells x 1 seed = 4 trials of 3 rounds; --only keeps 2 of them" in plan.lines
+
+
+@pytest.mark.parametrize(
     ("only", "error"),
     [
         (["modle=x"], "no axis 'modle'; expected AXIS=PATTERN, such as model=qwen*; did you mean"),
-        (["model"], "no axis 'model'; expected AXIS=PATTERN"),
+        (["model"], "--only model: no `=PATTERN` after 'model'; expected AXIS=PATTERN, such as"),
         (["colour=red"], "there are: model, reward, data, seed, id"),
         (["model=pocket-lama"], "no model fits 'pocket-lama'; did you mean 'pocket-llama'?"),
         (["reward=correctness,bax"], "no reward fits 'bax'"),
@@ -229,9 +296,12 @@ def test_a_number_counts_what_only_leaves(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "error"),
     [
-        ("pocket", "trial: 'pocket' names more than one trial of 'tiny'; it fits: pocket-qwen2."),
-        ("9", "trial: 'tiny' has no trial 9; there are 4, counted from 0"),
-        ("nothing", "trial: 'nothing' names no trial of 'tiny'; there are: pocket-qwen2."),
+        (
+            "pocket",
+            "--explain: 'pocket' names more than one trial of 'tiny'; it fits: pocket-qwen2.",
+        ),
+        ("9", "--explain: 'tiny' has no trial 9; there are 4, counted from 0"),
+        ("nothing", "--explain: 'nothing' names no trial of 'tiny'; there are: pocket-qwen2."),
     ],
 )
 def test_a_word_that_names_no_one_trial_is_refused(folder: Path, word: str, error: str) -> None:
@@ -249,7 +319,8 @@ def test_an_explanation_for_programs_has_the_hashed_payload_and_what_moved(swept
     words = ("--json", "--explain", "3", "--set", "grpo.beta=0.5")
     edited = json.loads(zoo("plan", "tiny", *words).text)
     assert (edited["symbol"], edited["changed"]["was"]) == ("~", one["id"])
-    assert edited["changed"]["fields"] == [{"field": "grpo.beta", "was": 0.01, "is": 0.5}]
+    field = {"field": "grpo.beta", "was": 0.01, "is": 0.5, "kind": "edited"}
+    assert edited["changed"]["fields"] == [field]
 
 
 # -- what changed ----------------------------------------------------------------------------------

@@ -66,3 +66,22 @@ def test_the_row_of_a_claim_for_programs_has_all_numbers() -> None:
     assert row["detects_with_one_seed_more"] < row["detects"] < row["needs_true_effect"]
     assert 0.5 < row["base_error"] < 1.3  # six benchmarks, one of them 32 times
     assert row["seeds_enough"] == 2
+
+
+def test_on_a_cpu_nothing_is_said_to_fit_that_is_not_known_to() -> None:
+    found = outlook("full_grid", profile="laptop")
+    told = text(found).splitlines()
+    (row,) = (line for line in told if line.startswith("  qwen2.5-32b ") and "micro" in line)
+    assert row.endswith(" completions an update  memory not modelled")
+    assert any(line.startswith("  if all of it fits here, wall-clock at least ") for line in told)
+    assert told[-2] == "0 of 270 run on 'laptop'; whether 270 have the memory is not known"
+    assert told[-1].startswith("2 at a time on 'laptop', if they fit; run them: zoo sweep ")
+    placed = plan_data.as_data(found)["placement"][0]["profiles"]["laptop"]
+    assert (placed["fits"], placed["why"]) == (None, "memory not modelled")
+
+
+def test_a_pocket_model_fits_any_cpu() -> None:
+    told = text(outlook("pocket", profile="laptop"))
+    assert "completions an update  fits\n" in told
+    assert "not known" not in told
+    assert "  wall-clock at least " in told

@@ -191,4 +191,4 @@ def test_a_trial_that_is_not_there_is_refused(layers: Path, word: str) -> None:
 
 def test_a_number_is_never_taken_for_a_part_of_an_id(folder: Path) -> None:
     shown = zoo("show", "tiny", "--trial", "2", "--only", "reward=correctness")
-    assert shown.error == "trial: 'tiny' has no trial 2; there are 2, counted from 0"
+    assert shown.error == "--trial: 'tiny' has no trial 2; there are 2, counted from 0"

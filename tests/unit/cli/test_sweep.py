@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,6 +166,27 @@ def test_what_moved_under_an_unchanged_cell_is_refused_until_it_is_accepted(
     assert len(list((own / "runs/train").iterdir())) == 4 + moved
 
 
+def test_an_edit_in_the_same_command_does_not_hide_what_moved(own: Path, refused: Refused) -> None:
+    file, old, new, _, field = DRIFTS["a card"]
+    edit(own / file, old, new)
+    words = ("tiny", "--set", "grpo.epsilon=0.3")
+    error = refused(*words, "--bare").error
+    assert f"moved since the sweep last started: {field}; expected" in error
+    plan = zoo("plan", *words)
+    assert "~ 4 changed in the manifest: grpo.epsilon 0.2 -> 0.3" in plan.lines
+    assert f"~ 2 DRIFT: {field}" in plan.lines
+    assert f"    {field.replace(' 1.0', ': 1.0')} (drift)" in zoo("plan", *words, "--diff").lines
+
+
+def test_what_moved_is_refused_where_nothing_is_left_to_run(own: Path, refused: Refused) -> None:
+    file, old, new, *_ = DRIFTS["a card"]
+    edit(own / file, old, new)
+    assert zoo("sweep", "tiny", "--bare", "--relock").status == 0
+    edit(own / file, new, old)
+    assert "moved since the sweep last started" in refused("tiny", "--bare").error
+    assert "nothing to do" in zoo("sweep", "tiny", "--bare", "--relock").text
+
+
 def test_an_edit_of_the_manifest_needs_no_word(swept: Path) -> None:
     told = zoo("sweep", "tiny", "--bare", "--set", "grpo.beta=0.5")
     assert told.status == 0
@@ -190,3 +212,46 @@ def test_what_is_left_is_told_with_the_words_that_do_it(
     assert told.status == 1
     words = f"zoo sweep experiments/tiny.yaml --rehearse --set 'seeds=[1]' --only '{only}'"
     assert f"not all done; `{words}` does what is left" in told.lines
+
+
+# -- the lock of a sweep with nothing to run -------------------------------------------------------
+
+
+def test_trials_of_another_sweep_are_locked_and_their_claims_are_not_sealed(swept: Path) -> None:
+    path = swept / "experiments/other.yaml"
+    path.write_text(
+        (swept / "experiments/tiny.yaml").read_text().replace("name: tiny", "name: other")
+    )
+    assert zoo("plan", "other", "--diff").lines == [
+        "other never started: all 4 trials are new",
+        "claim box: exploratory",
+    ]
+    told = zoo("sweep", "other", "--bare")
+    assert told.lines == [
+        "other: nothing to do, all 4 trials are done",
+        "claims: exploratory, as their trials ran before: box",
+    ]
+    (row,) = (row for row in rows(swept, "other") if "claim" in row)
+    assert (row["claim"]["id"], row["sealed"]) == ("box", False)
+    nothing = "nothing changed since the sweep last started"
+    assert zoo("plan", "other", "--diff").lines == ["claim box: exploratory", nothing]
+    assert "  exploratory, as their trials ran before: box" in zoo("plan", "other").lines
+    data = json.loads(zoo("plan", "other", "--json").text)
+    assert [claim["seal"] for claim in data["claims"]] == ["exploratory"]
+
+
+def test_a_claim_that_changes_when_all_is_done_is_recorded(swept: Path) -> None:
+    assert "  sealed: box" in zoo("plan", "tiny").lines
+    edit(swept / "experiments/tiny.yaml", "{lower_by: 1}", "{lower_by: 2}")
+    assert zoo("plan", "tiny", "--diff").lines == ["claim box: changed"]
+    told = zoo("sweep", "tiny", "--bare")
+    assert "claims: changed after their trials ran, so exploratory: box" in told.lines
+    (row,) = (row for row in rows(swept, "tiny") if "claim" in row)
+    assert (row["claim"]["expect"], row["sealed"]) == ({"lower_by": 2.0}, False)
+    assert row["was"]["expect"] == {"lower_by": 1.0}
+
+
+def rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The lines of a sweep's lock."""
+    text = (folder / f"sweeps/{name}/plan.lock.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoo.catalog import Catalog
+from zoo.errors import InputError
 from zoo.manifest import Trial, expand, load, rehearsal
 
 Write = Callable[..., Path]
@@ -100,3 +101,15 @@ def test_benchmarks_keep_their_names_and_take_few_problems(write: Write) -> None
 def test_a_rehearsal_has_a_name_of_its_own(write: Write) -> None:
     manifest = rehearsal.of(load(study(write)))
     assert (manifest.experiment.name, manifest.rehearse) == ("small.rehearsal", True)
+
+
+def test_a_stand_in_that_is_misspelt_is_told_at_its_card(write: Write, tmp_path: Path) -> None:
+    own = tmp_path / "cards/models/own.yaml"
+    own.parent.mkdir(parents=True)
+    form = "schema: model/1\nname: own\npath: w\nprompt: none\ncap: 64\n"
+    own.write_text(form + "stand_in: pocket-lama\n")
+    path = write(grid="{model: [own, pocket-llama], reward: correctness, data: pocket-easy}")
+    with pytest.raises(InputError) as found:
+        expand(rehearsal.of(load(path)), Catalog(tmp_path / "cards"))
+    (fault,) = found.value.faults
+    assert (fault.place, fault.hint) == (f"{own}:6:11", "did you mean 'pocket-llama'?")

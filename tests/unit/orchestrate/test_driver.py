@@ -68,6 +68,16 @@ def test_the_plan_is_frozen_a_line_a_trial(tmp_path: Path) -> None:
     assert (made.store.sweep("tiny") / "tiny.yaml").read_text() == made.manifest.path.read_text()
 
 
+def test_a_sweep_with_nothing_to_run_writes_its_lock(tmp_path: Path) -> None:
+    made = simulated.make(tmp_path)
+    drive(made)
+    lock = tmp_path / "sweeps/tiny/plan.lock.jsonl"
+    before = lock.read_text()
+    lock.unlink()
+    assert drive(made) == (0, "")
+    assert lock.read_text() == before
+
+
 def test_one_failure_changes_no_other_trial_and_is_tried_again_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,10 +30,26 @@ def test_done_is_a_question_about_a_horizon() -> None:
 
 def test_no_record_is_none_and_a_broken_one_stops(tmp_path: Path) -> None:
     assert records.read(tmp_path) is None
-    for text in ("{", "{}", "[]", '{"id": "a", "stage": "train", "state": "fine", "round": 1}'):
+    wrong = {
+        "{": "Expecting property name",
+        "{}": "missing or wrong: id, stage, state, round",
+        "[]": "no keys and values",
+        '{"id": "a", "stage": "train", "state": "fine", "round": 1}': "missing or wrong: state",
+    }
+    for text, why in wrong.items():
         (tmp_path / "record.json").write_text(text)
-        with pytest.raises(StateError, match="move its folder away to run it again"):
+        with pytest.raises(StateError) as found:
             records.read(tmp_path)
+        told = str(found.value)
+        assert told.startswith(f"{tmp_path}/record.json cannot be read ({why}")
+        assert told.endswith("; move its folder away to run it again")
+        assert "\n" not in told
+
+
+def test_a_folder_in_place_of_a_record_stops(tmp_path: Path) -> None:
+    (tmp_path / "record.json").mkdir()
+    with pytest.raises(StateError, match=r"cannot be read \(Is a directory\); move its folder"):
+        records.read(tmp_path)
 
 
 def test_metrics_that_json_cannot_hold_become_none() -> None:

@@ -9,6 +9,7 @@ from zoo.manifest.fit.cost import Disk, TrialCost, trial_cost
 from zoo.manifest.fit.lengths import Lengths, expected
 from zoo.manifest.fit.memory import Memory
 from zoo.manifest.fit.place import (
+    SMALL,
     Placement,
     fits_each,
     longest_sequence,
@@ -19,6 +20,7 @@ from zoo.manifest.fit.rates import Hours, Measured, Rate, measured_rates
 from zoo.manifest.fit.sweep import SweepCost, forecloses, sweep_cost
 
 __all__ = [
+    "SMALL",
     "Disk",
     "Hours",
     "Lengths",

@@ -26,6 +26,7 @@ SEQUENCES = 64  # that an engine should hold at once, of this many tokens or the
 SEQUENCE_TOKENS = 2048
 TYPICAL_PROMPT = 256  # tokens; the study drops prompts above 1,024 characters
 NO_LIMIT = 2**31  # context of a model that states none
+SMALL = 50e6  # parameters up to which everything has room
 STEP = 0.05  # vLLM's share of the card is told in such steps
 
 
@@ -79,11 +80,13 @@ def place(trial: Trial, profile: ComputeProfile, gpus: int | None = None) -> Pla
     """The smallest number of GPUs (or just `gpus`) on which the trial fits, and how it lies there.
 
     Where the model's geometry or the GPU is not stated, micro-batch and vLLM's share are the
-    profile's own. Where no number of GPUs is enough, the last one tried, with the reason.
+    profile's own; a CPU's memory is not modelled, so only pocket models are known to fit there.
+    Where no number of GPUs is enough, the last one tried, with the reason.
     """
     geometry, gpu = trial.model.geometry, profile.gpu
     if profile.device == "cpu":
-        return _as_told(trial, profile, 0, True, "on a CPU; memory is not modelled")
+        small = 0 < trial.model.parameters <= SMALL
+        return _as_told(trial, profile, 0, True if small else None, "memory not modelled")
     if gpu is None or geometry is None:
         lacking = "profile states no GPU" if gpu is None else "model card states no geometry"
         return _as_told(trial, profile, gpus or 1, None, f"not known: the {lacking}")

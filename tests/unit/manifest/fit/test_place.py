@@ -155,6 +155,8 @@ def test_a_cpu_is_taken_as_it_is() -> None:
     found = place(trial(Catalog().get(ModelCard, "pocket-qwen2")), laptop)
     assert (found.where, found.fits, found.memory) == ("CPU", True, None)
     assert found.micro_batch == laptop.micro_batch
+    large = place(trial("qwen2.5-32b"), laptop)
+    assert (large.where, large.fits, large.why) == ("CPU", None, "memory not modelled")
 
 
 def test_what_is_not_stated_is_not_known() -> None:

@@ -1,0 +1,56 @@
+"""What a plan says of its claims: what the seeds can detect, and which of them are sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoo.cli.context import Plan
+from zoo.cli.outlook import Outlook
+from zoo.cli.plan_costs import counted
+from zoo.errors import listed
+from zoo.manifest import power
+from zoo.manifest.seals import Word
+
+TOLD: dict[Word, str] = {
+    "sealed": "sealed",
+    "new": "`zoo sweep` seals",
+    "changed": "changed after their trials ran, so exploratory",
+    "exploratory": "exploratory, as their trials ran before",
+    "withdrawn": "sealed and withdrawn",
+}
+
+
+def title(outlook: Outlook) -> str:
+    """The section's title, with what all its numbers rest on."""
+    common = ", ".join(filter(None, ("80 % power", power.basis(outlook.powers))))
+    return f"claims: what the seeds can detect ({common})"
+
+
+def lines(outlook: Outlook) -> Iterator[str]:
+    """What each claim says, what the seeds can detect, and which are sealed."""
+    yield from power.lines(outlook.powers)
+    if outlook.powers:
+        n = len(outlook.powers)
+        together = ", corrected together (Holm)" if n > 1 else ""
+        yield f"{counted(n, 'verdict')}{together}"
+    yield from _by_word(outlook.made)
+
+
+def seal_notes(made: Plan) -> Iterator[str]:
+    """A line for the claims of each word but those that are sealed or will be."""
+    yield from (f"claims: {line}" for line in _by_word(made, "sealed", "new"))
+
+
+def diff(made: Plan) -> Iterator[str]:
+    """A line for each claim that is not simply sealed by the first start."""
+    usual = "sealed" if made.changes.locked else "new"
+    for claim, word in made.seals.items():
+        if word != usual:
+            yield f"claim {claim}: {word}"
+
+
+def _by_word(made: Plan, *without: Word) -> Iterator[str]:
+    for word, told in TOLD.items():
+        found = [claim for claim, how in made.seals.items() if how == word]
+        if found and word not in without:
+            yield f"{told}: {listed(found, 12)}"
