@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from zoo.catalog.cards import COMMIT, NAME
+from zoo.catalog.cards import COMMIT, NAME, TEXT
 from zoo.catalog.strict_yaml import Document, KeyPath
 from zoo.errors import Fault, InputError, did_you_mean, told
 
@@ -37,6 +37,7 @@ EXPECTED = {
 PATTERNS = {
     NAME: "a name of small letters, digits, `.`, `_` and `-`",
     COMMIT: "a full commit of 40 hex digits",
+    TEXT: "a text that is not empty",
 }
 
 
@@ -111,7 +112,8 @@ def _fault(model: type[BaseModel], document: Document, error: Any, path: KeyPath
     found, hint = f"{name or 'the file'} is {told(error['input'])}", ""
     expected = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if kind in EXPECTED:
-        plain = {k: f"{v:g}" if isinstance(v, float) else v for k, v in said.items()}
+        forms = {float: "g", int: ","}
+        plain = {k: format(v, forms.get(type(v), "")) for k, v in said.items()}
         expected = EXPECTED[kind].format(**plain)
     elif kind == "string_pattern_mismatch":
         expected = PATTERNS.get(said["pattern"], f"a text like {said['pattern']}")

@@ -14,10 +14,12 @@ from math import prod
 from typing import Any
 
 from zoo.catalog import Batch, Card, DataCard, ModelCard, PromptCard, RecipeCard, RewardCard
+from zoo.catalog.cards import MAX_COUNT
 from zoo.catalog.strict_yaml import KeyPath
+from zoo.errors import told
 from zoo.manifest import grpo as trl
 from zoo.manifest.names import Names
-from zoo.manifest.schema import Axes
+from zoo.manifest.schema import Axes, InlineData, InlineModel
 
 CARD_AXES: dict[str, type[Card]] = {
     "model": ModelCard,
@@ -52,6 +54,8 @@ class _Cells:
         self._check_needed()
         for i, exclude in enumerate(experiment.exclude):
             self._check_match(exclude.match, ("exclude", i))
+            if not exclude.match:
+                names.fault(("exclude", i), "this exclusion names no axis", "`AXIS: VALUE`")
         extras = [self._included(e.cell, ("include", i)) for i, e in enumerate(experiment.include)]
         for i, override in enumerate(experiment.overrides):
             self._check_match(override.when, ("overrides", i, "when"))
@@ -67,16 +71,31 @@ class _Cells:
             for piece in pieces:
                 whole |= piece
             found.append({axis: whole[axis] for axis in axes})
-        found = self._excluded(found)
-        first = found[0] if found else {axis: values[0] for axis, values in self.axes.items()}
-        for extra in extras:
-            whole = {axis: first[axis] for axis in axes} | extra
-            if whole not in found:
-                found.append(whole)
-        if not found:
-            names.fault(("grid",), "no cell is left", "at least one", "see `exclude`")
+        found = self._with_extras(self._excluded(found), axes, extras)
+        self._check_used(found)
         self._guard(len(found))
         return found
+
+    def _with_extras(self, found: list[Cell], axes: list[str], extras: list[Cell]) -> list[Cell]:
+        """The cells and, after them, those of `include`."""
+        first = found[0] if found else {axis: values[0] for axis, values in self.axes.items()}
+        for i, extra in enumerate(extras):
+            whole = {axis: first[axis] for axis in axes} | extra
+            if whole in found:
+                self.names.fault(("include", i), "this cell is there already", "another cell")
+            else:
+                found.append(whole)
+        return found
+
+    def _check_used(self, found: list[Cell]) -> None:
+        """Overrides and tripwires must have a cell that runs."""
+        experiment, names = self.experiment, self.names
+        for i, override in enumerate(experiment.overrides):
+            if not any(matches(cell, override.when) for cell in found):
+                names.fault(("overrides", i, "when"), "this override matches no cell")
+        for i, wire in enumerate(experiment.tripwires):
+            if not any(matches(cell, wire.when) for cell in found):
+                names.fault(("tripwires", i, "when"), "this tripwire matches no cell")
 
     def _guard(self, cells: int) -> None:
         limit, trials = self.experiment.max_trials, cells * len(self.experiment.seeds)
@@ -96,16 +115,25 @@ class _Cells:
             paired = self._read(group, path)
             sizes = {axis: len(values) for axis, values in paired.items()}
             if len(set(sizes.values())) > 1:
-                told = ", ".join(f"{axis} has {n}" for axis, n in sizes.items())
+                lengths = ", ".join(f"{axis} has {n}" for axis, n in sizes.items())
                 expected = "one value of each axis for every pairing"
-                self.names.fault(path, f"axes of different lengths ({told})", expected)
+                self.names.fault(path, f"axes of different lengths ({lengths})", expected)
             elif paired:
-                pairs = zip(*paired.values(), strict=True)
-                factors.append(
-                    (next(iter(paired)), [dict(zip(paired, p, strict=True)) for p in pairs])
-                )
+                factors.append((next(iter(paired)), self._pairs(paired, path)))
+            elif not group.values:
+                self.names.fault(path, "a pairing without axes", "`AXIS: [VALUES]`, two or more")
         order = [*CARD_AXES, *(axis for axis, _ in factors)]
         return [factor for _, factor in sorted(factors, key=lambda f: order.index(f[0]))]
+
+    def _pairs(self, paired: dict[str, list[Any]], path: KeyPath) -> Factor:
+        """The pairings of a group, each once."""
+        pairs = [dict(zip(paired, p, strict=True)) for p in zip(*paired.values(), strict=True)]
+        for i, pair in enumerate(pairs):
+            if pair in pairs[:i]:
+                said = ", ".join(f"{axis} {told(value)}" for axis, value in pair.items())
+                at = (*path, next(iter(paired)), i)
+                self.names.fault(at, f"this pairing twice ({said})", "every pairing once")
+        return pairs
 
     def _zips(self) -> Iterator[tuple[KeyPath, Axes]]:
         """Paired axes with their places: `zip` may be one mapping or a list of them."""
@@ -124,7 +152,8 @@ class _Cells:
                 continue
             found[axis] = [self.value(axis, v, (*at, i), at) for i, v in enumerate(values)]
             self.axes[axis] = list(dict.fromkeys(map(_hashable, found[axis])))
-            if any(isinstance(value, (dict, list)) for value in values if axis not in NEEDED):
+            nested = any(isinstance(value, (dict, list)) for value in values)
+            if nested and axis not in (*NEEDED, "grpo", "batch"):
                 wrong = f"axis '{axis}' has a value that is a list or a mapping"
                 self.names.fault(at, wrong, hint="an axis names plain values; see `overrides`")
             elif path[0] == "grid" and len(self.axes[axis]) != len(values):
@@ -133,14 +162,17 @@ class _Cells:
 
     def value(self, axis: str, value: Any, path: KeyPath, axis_path: KeyPath) -> Any:
         """One value of an axis, checked: the name of a card, or a setting as TRL holds it."""
-        if axis == "model":
+        if axis in CARD_AXES and not isinstance(value, (str, InlineModel, InlineData)):
+            self.names.fault(path, f"{axis} is {told(value)}", "a name")
+        elif axis == "model":
             return self.names.model(value, path)
-        if axis == "data":
+        elif axis == "data":
             return self.names.problems(DataCard, value, path)
-        if axis in CARD_AXES:
-            self.names.card(CARD_AXES[axis], str(value), path)
-            return value
-        return setting(self.names, axis, value, path, axis_path)
+        elif axis in CARD_AXES:
+            self.names.card(CARD_AXES[axis], value, path)
+        else:
+            return setting(self.names, axis, value, path, axis_path)
+        return value
 
     def _check_needed(self) -> None:
         external = self.experiment.trainer == "external"
@@ -158,6 +190,9 @@ class _Cells:
             left = [cell for cell in found if not matches(cell, exclude.match)]
             if len(left) == len(found):
                 self.names.fault(("exclude", i), "this exclusion matches no cell")
+            elif not left and not self.experiment.include:
+                self.names.fault(("exclude", i), "no cell is left", "at least one")
+                return found
             found = left
         return found
 
@@ -171,18 +206,23 @@ class _Cells:
             for value in wanted if isinstance(wanted, list) else [wanted]:
                 if axis in more or any(_fits(have, value) for have in self.axes[axis]):
                     continue
-                known = [str(v) for v in self.axes[axis]]
-                found = f"axis '{axis}' has no value '{value}'"
-                self.names.unknown((*path, axis), found, str(value), known, key=False)
+                known = [plain(v) for v in self.axes[axis]]
+                found = f"axis '{axis}' has no value {told(value)}"
+                self.names.unknown((*path, axis), found, plain(value), known, key=False)
 
     def _included(self, extra: Cell, path: KeyPath) -> Cell:
         """The axis values of an included cell, checked."""
         cell: Cell = {}
+        if not extra:
+            self.names.fault(path, "this cell names no axis", "`AXIS: VALUE`")
         for axis, value in extra.items():
             at = (*path, axis)
             if axis not in self.axes:
                 known = list(self.axes)
                 self.names.unknown(at, f"no axis '{axis}'", axis, known, key=True)
+                continue
+            if isinstance(value, (dict, list)):
+                self.names.fault(at, f"{axis} is {told(value)}", "one plain value")
                 continue
             cell[axis] = self.value(axis, value, at, at)
         return cell
@@ -206,8 +246,14 @@ def setting(
             names.unknown(axis_path or path, f"unknown key '{name}'", field, batch, key=True)
         elif value is None and field == "micro_batch":
             return None
-        elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            names.fault(path, f"{name} is {value!r}", "a whole number from 1")
+        elif type(value) is not int or not 1 <= value <= MAX_COUNT:
+            expected = f"a whole number from 1 to {MAX_COUNT:,}"
+            names.fault(path, f"{name} is {told(value)}", expected)
+    elif name in ("grpo", "batch"):
+        key, inner = next(iter(value.items()), ("", "")) if isinstance(value, dict) else ("", "")
+        example = f"{name}.{key}: {told(inner)}" if key else f"{name}.SETTING: VALUE"
+        found, hint = f"'{name}' alone is no setting", f"write `{example}`"
+        names.fault(axis_path or path, found, hint=hint, key=True)
     else:
         known = [*CARD_AXES, *(f"batch.{n}" for n in batch)]
         near = [*known, *(f"grpo.{n}" for n in trl.defaults())]
@@ -233,6 +279,11 @@ def _fits(have: Any, wanted: Any) -> bool:
     if isinstance(wanted, str) and ("*" in wanted or "?" in wanted):
         return fnmatchcase(str(have), wanted)
     return have == wanted and isinstance(have, bool) == isinstance(wanted, bool)
+
+
+def plain(value: Any) -> str:
+    """A value of an axis in a list of them: a text without quotes, the rest as in a manifest."""
+    return value if isinstance(value, str) else told(value)
 
 
 def _hashable(value: Any) -> Any:

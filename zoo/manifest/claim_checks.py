@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from zoo.errors import Flaw, did_you_mean
-from zoo.manifest.cells import Cell, matches
+from zoo.errors import Flaw, did_you_mean, told
+from zoo.manifest.cells import Cell, matches, plain
 from zoo.manifest.claims import HOLE, Claim
 from zoo.manifest.limits import Line, Match, Tripwire
 from zoo.manifest.metrics import Metric
@@ -88,8 +88,8 @@ def _match(match: Match, path: Path, axes: Axes, *, patterns: bool = True) -> li
                 continue
             if not (patterns and any(matches({axis: have}, {axis: value}) for have in axes[axis])):
                 at = (*path, axis, i) if isinstance(wanted, list) else (*path, axis)
-                hint = _near(str(value), [str(v) for v in axes[axis]])
-                flaws.append(Flaw(at, f"axis '{axis}' has no value '{value}'", hint=hint))
+                hint = _near(plain(value), [plain(v) for v in axes[axis]])
+                flaws.append(Flaw(at, f"axis '{axis}' has no value {told(value)}", hint=hint))
     return flaws
 
 

@@ -27,7 +27,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from zoo.catalog.cards import NAME, Part
+from zoo.catalog.cards import MAX_COUNT, NAME, Count, Part
 from zoo.manifest.limits import Line, Match, Value
 
 Kind = Literal["contrast", "gain", "interaction", "trend", "ordering", "rate", "crossover"]
@@ -63,7 +63,7 @@ class Expect(Part):
     """At most this much worse; worse is lower, but higher for clipped_ratio."""
     equal_within: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Between minus this and this."""
-    not_before: Annotated[int, Field(ge=2)] | None = None
+    not_before: Annotated[int, Field(ge=2, le=MAX_COUNT)] | None = None
     """Of a crossover: the base does not overtake at any listed k below this."""
 
     @model_validator(mode="after")
@@ -111,7 +111,7 @@ class Claim(Part):
     """Axes: a verdict of its own for each of their values."""
     metric: str | None = None
     """`eval/<benchmark>/<measure>/<decoding>` or `train/...`; of a crossover with `{k}` in it."""
-    k: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] | None = None
+    k: Annotated[list[Count], Field(min_length=1)] | None = None
     """Of a crossover: the k of pass@k that are looked at."""
     expect: Expect = Expect(higher_by=0)
     """The number that the result must lie beyond. May be left out of an ordering only, where it

@@ -153,6 +153,8 @@ def _setting(name: str) -> Schema:
         found = {"enum": list(choices)}
     if limits := trl_table.RANGES.get(name):
         found |= limits.as_schema()
+    if "integer" in kinds:
+        found.setdefault("maximum", trl_table.LARGEST)
     if name in trl_table.FROM_CARD_ALLOWED:
         found = {"anyOf": [{"const": FROM_CARD}, found]}
     default = grpo.defaults()[name]
@@ -233,6 +235,7 @@ def _cells(parts: Schema, top: Schema) -> None:
         (parts["Tripwire"]["properties"], "when"),
     ):
         properties[key] = {"description": properties[key]["description"]} | _ref("match")
+    override["when"]["minProperties"] = 1
     for key in ("compare", "order"):
         claim[key]["propertyNames"] = _ref("axis")
     claim["for_each"]["items"] = _ref("axis")

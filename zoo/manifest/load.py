@@ -98,7 +98,7 @@ def read(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
 UNKNOWN: dict[str, Any] = {
     "schema": "experiment/1",
     "name": "unknown",
-    "question": "",
+    "question": "unknown",
     "recipe": "unknown",
     "rounds": 10_000,
 }

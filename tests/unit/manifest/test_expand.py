@@ -99,7 +99,24 @@ def test_exclusions_leave_cells_out_and_inclusions_add_them(write: Write) -> Non
         ("pocket-mistral", "pocket-easy"),
         ("pocket-llama", "pocket-medium"),
     ]
-    assert len(trials(write(grid=both, include="[{model: pocket-qwen2}]"))) == 4  # there already
+
+
+@pytest.mark.parametrize(
+    ("include", "message"),
+    [
+        ("[{model: pocket-llama}]", r"small.yaml:8:11: this cell is there already"),
+        ("[{model: pocket-qwen2}, {model: pocket-qwen2}]", r"small.yaml:8:34: this cell is there already"),
+        ("[{why: x}]", r"small.yaml:8:11: this cell names no axis"),
+        ("[{model: [pocket-qwen2]}]", r"small.yaml:8:19: model is \[pocket-qwen2\]; expected one plain value"),
+        ("[{model: null}]", r"small.yaml:8:19: model is null; expected a name"),
+        ("[{data: 3}]", r"small.yaml:8:18: data is 3; expected a name"),
+    ],
+)
+def test_inclusions_that_add_nothing_or_are_no_cell_are_faults(
+    write: Write, include: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        trials(write(include=include))
 
 
 def test_unknown_names_in_inclusions_are_faults(write: Write) -> None:

@@ -196,7 +196,7 @@ def test_faults_of_form_and_faults_of_meaning_are_reported_together(write: Write
         grid="{model: [pocket-lama], reward: [], data: pocket-easy, grpo.bta: [0, 1]}",
         batch="{prompts: 0, updats: 2}",
         grpo="{temperature: 0}",
-        overrides="[{when: {reward: correctness}, set: {grpo.betta: 1}}, {when: {}, set: {}}]",
+        overrides="[{when: {reward: correctness}, set: {grpo.betta: 1}}, {when: {reward: correctness}, set: {}}]",
         exclude="[{reward: correctness, why: it is left out}]",
     )
     found = [fault.found for fault in faults(path)]
