@@ -99,7 +99,7 @@ def _without_echoes(model: type[BaseModel], document: Document, items: list[Any]
 
 def _fault(model: type[BaseModel], document: Document, error: Any, path: KeyPath) -> Fault:
     kind, key = error["type"], str(error["loc"][-1]) if error["loc"] else ""
-    name, said = ".".join(map(str, path)), error.get("ctx", {})
+    name = ".".join(map(str, path))
     if kind == "extra_forbidden":
         known = sorted(_fields_at(model, path[:-1]))
         hint = did_you_mean(key, known) or f"known here: {', '.join(known)}"
@@ -107,20 +107,36 @@ def _fault(model: type[BaseModel], document: Document, error: Any, path: KeyPath
     if kind == "missing":
         return document.fault(path, f"'{key}' is missing")
     if key == "[key]":
-        expected = PATTERNS.get(str(said.get("pattern"))) or str(error["msg"])
-        return document.fault(path[:-1], f"the name {told(error['input'])}", expected, key=True)
+        at = path[:-1] if path[-1:] == (key,) else path
+        if kind == "literal_error":
+            known = _choices(error)
+            hint = did_you_mean(str(at[-1]), known) or f"known here: {', '.join(known)}"
+            return document.fault(
+                at, f"unknown key '{'.'.join(map(str, at))}'", hint=hint, key=True
+            )
+        return document.fault(at, f"the name {told(error['input'])}", expected_of(error), key=True)
     found, hint = f"{name or 'the file'} is {told(error['input'])}", ""
-    expected = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if kind == "literal_error":
+        words = _choices(error)
+        hint = did_you_mean(str(error["input"]), words) if len(words) > 1 else ""
+    return document.fault(path, found, expected_of(error), hint)
+
+
+def expected_of(error: Any) -> str:
+    """What one of pydantic's errors says was expected, in the words of a manifest."""
+    kind, said = error["type"], error.get("ctx", {})
     if kind in EXPECTED:
         forms = {float: "g", int: ","}
         plain = {k: format(v, forms.get(type(v), "")) for k, v in said.items()}
-        expected = EXPECTED[kind].format(**plain)
-    elif kind == "string_pattern_mismatch":
-        expected = PATTERNS.get(said["pattern"], f"a text like {said['pattern']}")
-    elif kind == "literal_error":
-        words = re.findall("'([^']*)'", said["expected"])
-        hint = did_you_mean(str(error["input"]), words) if len(words) > 1 else ""
-    return document.fault(path, found, expected, hint)
+        return EXPECTED[kind].format(**plain)
+    if kind == "string_pattern_mismatch":
+        return PATTERNS.get(said["pattern"], f"a text like {said['pattern']}")
+    return error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+
+
+def _choices(error: Any) -> list[str]:
+    """The words that a literal may be."""
+    return re.findall("'([^']*)'", error["ctx"]["expected"])
 
 
 def _path_in(data: Any, loc: tuple[str | int, ...]) -> KeyPath:

@@ -18,6 +18,7 @@ from zoo.catalog.cards import MAX_COUNT
 from zoo.catalog.strict_yaml import KeyPath
 from zoo.errors import told
 from zoo.manifest import grpo as trl
+from zoo.manifest.load import Manifest
 from zoo.manifest.names import Names
 from zoo.manifest.schema import Axes, InlineData, InlineModel
 
@@ -111,7 +112,7 @@ class _Cells:
         factors: list[tuple[str, Factor]] = []
         for axis, values in self._read(self.experiment.grid, ("grid",)).items():
             factors.append((axis, [{axis: value} for value in values]))
-        for path, group in self._zips():
+        for path, group in zips(self.names.manifest):
             paired = self._read(group, path)
             sizes = {axis: len(values) for axis, values in paired.items()}
             if len(set(sizes.values())) > 1:
@@ -134,13 +135,6 @@ class _Cells:
                 at = (*path, next(iter(paired)), i)
                 self.names.fault(at, f"this pairing twice ({said})", "every pairing once")
         return pairs
-
-    def _zips(self) -> Iterator[tuple[KeyPath, Axes]]:
-        """Paired axes with their places: `zip` may be one mapping or a list of them."""
-        data = self.names.manifest.document.data
-        one = isinstance(data, dict) and isinstance(data.get("zip"), dict)
-        for i, group in enumerate(self.experiment.zip):
-            yield ("zip",) if one else ("zip", i), group
 
     def _read(self, group: Axes, path: KeyPath) -> dict[str, list[Any]]:
         """Axis -> checked values, cards by name, also those that were given in place."""
@@ -226,6 +220,21 @@ class _Cells:
                 continue
             cell[axis] = self.value(axis, value, at, at)
         return cell
+
+
+def zips(manifest: Manifest) -> Iterator[tuple[KeyPath, Axes]]:
+    """Paired axes with their places: `zip` may be one mapping or a list of them."""
+    data = manifest.document.data
+    one = isinstance(data, dict) and isinstance(data.get("zip"), dict)
+    for i, group in enumerate(manifest.experiment.zip):
+        yield ("zip",) if one else ("zip", i), group
+
+
+def axis_places(manifest: Manifest) -> Iterator[tuple[str, KeyPath]]:
+    """Every axis with its place."""
+    for path, group in ((("grid",), manifest.experiment.grid), *zips(manifest)):
+        for axis in group.values:
+            yield axis, (*path, axis)
 
 
 def setting(

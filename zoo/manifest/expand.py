@@ -48,6 +48,7 @@ class Expansion:
         found = cells(self.names)
         self.names.stop_at_faults()
         trials = [trial for cell in found for trial in self._cell(cell, measured)]
+        self._check_once(trials)
         self.names.stop_at_faults()
         if not trials:
             self.names.fault(("trainer",), "nothing to rehearse", "a trial that is trained here")
@@ -55,6 +56,20 @@ class Expansion:
             self._check_claims(trials)
         self.names.stop_at_faults()
         return trials
+
+    def _check_once(self, trials: list[Trial]) -> None:
+        """No two cells may come to one trial, which would count it twice."""
+        cells_: dict[str, Cell] = {}
+        for trial in trials:
+            first = cells_.setdefault(trial.id, trial.cell)
+            if first is not trial.cell:
+                one, two = (
+                    ", ".join(f"{k} {v}" for k, v in cell.items()) for cell in (first, trial.cell)
+                )
+                found = f"two cells are one trial: ({one}) and ({two})"
+                hint = "leave one out, or give them settings that differ"
+                self.names.fault(("grid",), found, "every trial once", hint)
+                return
 
     def _check_claims(self, trials: list[Trial]) -> None:
         """Claims and tripwires must speak of cells and metrics that there are."""

@@ -196,7 +196,8 @@ def test_faults_of_form_and_faults_of_meaning_are_reported_together(write: Write
         grid="{model: [pocket-lama], reward: [], data: pocket-easy, grpo.bta: [0, 1]}",
         batch="{prompts: 0, updats: 2}",
         grpo="{temperature: 0}",
-        overrides="[{when: {reward: correctness}, set: {grpo.betta: 1}}, {when: {reward: correctness}, set: {}}]",
+        overrides="[{when: {reward: correctness}, set: {grpo.betta: 1}}, "
+        "{when: {reward: correctness}, set: {}}]",
         exclude="[{reward: correctness, why: it is left out}]",
     )
     found = [fault.found for fault in faults(path)]
@@ -241,3 +242,50 @@ def test_nothing_is_converted_without_a_word(write: Write) -> None:
     assert "question is 2024; expected a text" in text
     assert "rounds is '4'; expected a whole number" in text
     assert "seeds.0 is true; expected a whole number" in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("rounds", "1000000000000000000", "rounds is 1000000000000000000; expected at most 1,000,"),
+        ("seeds", "[4294967296]", "seeds.0 is 4294967296; expected at most 4,294,967,295"),
+        ("batch", "{prompts: 99999999}", "batch.prompts is 99999999; expected at most 10,000,000"),
+        ("grpo", "{num_iterations: 9999999999}", "expected a number of at most 1,000,000,000"),
+        ("grpo", f"{{learning_rate: {'9' * 400}}}", "expected a number of at most 1,000,000,000"),
+        ("question", "' '", "expected a text that is not empty"),
+        ("exclude", "[{model: '*', why: ''}]", "exclude.0.why is ''; expected a text that is not"),
+    ],
+)
+def test_numbers_that_no_study_has_and_empty_texts_are_refused(
+    write: Write, key: str, value: str, found: str
+) -> None:
+    assert found in message(write(**{key: value}))
+
+
+@pytest.mark.parametrize(
+    ("name", "schedule", "found"),
+    [
+        ("full", "every: 100", "7:53: every 100 rounds measures the base model alone"),
+        ("Fu ll", "every: 1", "7:12: the name 'Fu ll'; expected a name of small letters"),
+        ("full", "every: 1, problems: 501", "7:66: problems is 501; expected at most 500"),
+        ("full", "every: 1, decodings: []", "7:67: evaluate.full.decodings is []; expected 1 or"),
+        ("full", "every: 1, samples: 99999999", "evaluate.full.samples is 99999999; expected at"),
+    ],
+)
+def test_schedules_that_cannot_be_meant_are_refused(
+    write: Write, name: str, schedule: str, found: str
+) -> None:
+    path = write(evaluate=f"{{{name}: {{benchmarks: [pocket-easy], {schedule}}}}}")
+    assert found in message(path)
+
+
+def test_a_temperature_without_end_is_refused(write: Write) -> None:
+    full = "full: {benchmarks: [pocket-easy], at: [0]}"
+    path = write(evaluate=f"{{{full}, decoding: {{t: {{temperature: .inf}}}}}}")
+    assert "expected a finite number" in message(path)
+
+
+@pytest.mark.parametrize("ids", ["[-1]", "[3, 3]"])
+def test_stop_ids_are_token_ids_each_once(write: Write, ids: str) -> None:
+    grid = f"{{model: {{path: m, prompt: none, stop_ids: {ids}}}, reward: correctness}}"
+    assert "grid.model.stop_ids" in message(write(grid=grid))
