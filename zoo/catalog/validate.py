@@ -41,6 +41,14 @@ PATTERNS = {
 }
 
 
+class Misplaced(ValueError):
+    """What a validator of a whole model finds wrong in one of its parts, at `path` inside it."""
+
+    def __init__(self, text: str, *path: str) -> None:
+        super().__init__(text)
+        self.path = path
+
+
 def validate(model: type[M], document: Document) -> M:
     """Validate a document against a model.
 
@@ -65,10 +73,19 @@ def attempt(model: type[M], document: Document) -> tuple[M | None, list[Fault], 
         text = json.dumps(document.data)
         return model.model_validate_json(text, strict=True), [], []
     except ValidationError as error:
-        items = _without_echoes(model, document, error.errors())
+        items = _without_echoes(model, document, [_pointed(item) for item in error.errors()])
     paths = [_path_in(document.data, item["loc"]) for item in items]
     faults = [_fault(model, document, item, at) for item, at in zip(items, paths, strict=True)]
     return None, _joined(faults), paths
+
+
+def _pointed(error: Any) -> Any:
+    """An error of pydantic's at the part that is to blame, where its validator says so."""
+    path = getattr(error.get("ctx", {}).get("error"), "path", ())
+    said = error["input"]
+    for part in path:
+        said = said.get(part) if isinstance(said, dict) else None
+    return error | {"loc": (*error["loc"], *path), "input": said} if path else error
 
 
 def _joined(faults: list[Fault]) -> list[Fault]:
@@ -119,7 +136,8 @@ def _fault(model: type[BaseModel], document: Document, error: Any, path: KeyPath
     if kind == "literal_error":
         words = _choices(error)
         hint = did_you_mean(str(error["input"]), words) if len(words) > 1 else ""
-    return document.fault(path, found, expected_of(error), hint)
+    misplaced = isinstance(error.get("ctx", {}).get("error"), Misplaced)
+    return document.fault(path, found, expected_of(error), hint, key=misplaced)
 
 
 def expected_of(error: Any) -> str:

@@ -34,22 +34,20 @@ Cell = dict[str, Any]
 Factor = list[Cell]  # alternatives, each a piece of a cell
 
 
-def cells(names: Names) -> list[Cell]:
-    """All cells, row-major over the axes in the order model, reward, data, prompt, recipe, others.
-
-    Faults go to `names`.
-    """
-    return _Cells(names).cells()
-
-
-class _Cells:
+class Grid:
     """One manifest's axes and what became of them."""
 
     def __init__(self, names: Names) -> None:
         self.names, self.experiment = names, names.manifest.experiment
         self.axes: dict[str, list[Any]] = {}
+        self.included: dict[str, list[Any]] = {}
+        """Axis -> values of `include`."""
+        self.doubtful: set[str] = set()
+        """Axes with a value that is wrong in itself."""
 
     def cells(self) -> list[Cell]:
+        """All cells, row-major over the axes in the order model, reward, data, prompt, recipe,
+        others. Faults go to `names`; with any, there are none."""
         experiment, names = self.experiment, self.names
         factors = self._factors()
         self._check_needed()
@@ -144,6 +142,7 @@ class _Cells:
             if axis in self.axes:
                 self.names.fault(at, f"axis '{axis}' again", "every axis once", key=True)
                 continue
+            before = self.names.wrong
             found[axis] = [self.value(axis, v, (*at, i), at) for i, v in enumerate(values)]
             self.axes[axis] = list(dict.fromkeys(map(_hashable, found[axis])))
             nested = any(isinstance(value, (dict, list)) for value in values)
@@ -152,6 +151,8 @@ class _Cells:
                 self.names.fault(at, wrong, hint="an axis names plain values; see `overrides`")
             elif path[0] == "grid" and len(self.axes[axis]) != len(values):
                 self.names.fault(at, f"axis '{axis}' names a value twice")
+            if self.names.wrong > before:
+                self.doubtful.add(axis)
         return found
 
     def value(self, axis: str, value: Any, path: KeyPath, axis_path: KeyPath) -> Any:
@@ -176,6 +177,16 @@ class _Cells:
         for axis in missing:
             expected = f"`{axis}: [...]` in grid or zip"
             self.names.fault(("grid",), f"no axis '{axis}'", expected)
+
+    def known_axes(self) -> dict[str, list[Any]] | None:
+        """Axis -> its values, where cells could not be made; None where axes themselves are in
+        doubt."""
+        holes = {hole[:1] for hole in self.names.manifest.holes}
+        missing = any(axis not in self.axes for axis in NEEDED)
+        names = self.doubtful - CARD_AXES.keys()
+        if missing or names or holes & {("grid",), ("zip",), ("include",)}:
+            return None
+        return {axis: values + self.included.get(axis, []) for axis, values in self.axes.items()}
 
     # -- cells ------------------------------------------------------------------------------------
 
@@ -210,15 +221,18 @@ class _Cells:
         if not extra:
             self.names.fault(path, "this cell names no axis", "`AXIS: VALUE`")
         for axis, value in extra.items():
-            at = (*path, axis)
+            at, before = (*path, axis), self.names.wrong
             if axis not in self.axes:
                 known = list(self.axes)
                 self.names.unknown(at, f"no axis '{axis}'", axis, known, key=True)
                 continue
             if isinstance(value, (dict, list)):
                 self.names.fault(at, f"{axis} is {told(value)}", "one plain value")
-                continue
-            cell[axis] = self.value(axis, value, at, at)
+            else:
+                cell[axis] = self.value(axis, value, at, at)
+                self.included.setdefault(axis, []).append(cell[axis])
+            if self.names.wrong > before:
+                self.doubtful.add(axis)
         return cell
 
 

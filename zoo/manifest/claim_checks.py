@@ -25,14 +25,29 @@ def check_claims(
 ) -> list[Flaw]:
     """All flaws of all claims; `cells` are distinct and at least one."""
     axes = {axis: list(dict.fromkeys(cell[axis] for cell in cells)) for axis in cells[0]}
+    flaws = check_claims_alone(claims, axes, metrics, horizon)
+    for i, claim in enumerate(claims):
+        if not _words(claim, ("claims", i), axes):
+            flaws += _cells(claim, ("claims", i), cells)
+    return flaws
+
+
+def check_claims_alone(
+    claims: Sequence[Claim],
+    axes: Axes | None,
+    metrics: Mapping[str, Metric] | None,
+    horizon: int,
+) -> list[Flaw]:
+    """What can be said of claims without cells; None where the axes or metrics are not known."""
     flaws: list[Flaw] = []
     for i, claim in enumerate(claims):
         if claim.id in [earlier.id for earlier in claims[:i]]:
             expected = "an id of its own for every claim"
             flaws.append(Flaw(("claims", i, "id"), f"a second claim '{claim.id}'", expected))
-        words = _words(claim, ("claims", i), axes)
-        flaws += words or _cells(claim, ("claims", i), cells)
-        flaws += _metrics(claim, ("claims", i), metrics, horizon)
+        if axes is not None:
+            flaws += _words(claim, ("claims", i), axes)
+        if metrics is not None:
+            flaws += _metrics(claim, ("claims", i), metrics, horizon)
     return flaws
 
 
@@ -148,9 +163,10 @@ def _metrics(claim: Claim, path: Path, metrics: Mapping[str, Metric], horizon: i
         if unknown:
             return unknown
         metric = metrics[name]
+        flaws = _margin(claim, path, metric)
         if claim.event is not None:
-            return _line(claim.event, (*path, "event"), metrics)
-        flaws = _measured(claim, at, metric, horizon)
+            return flaws + _line(claim.event, (*path, "event"), metrics)
+        flaws += _measured(claim, at, metric, horizon)
         if claim.expect.word == "not_worse_than" and metric.better is None:
             hint = "say lower_by, higher_by or equal_within"
             found = f"'{name}' is neither better nor worse when higher"
@@ -158,6 +174,18 @@ def _metrics(claim: Claim, path: Path, metrics: Mapping[str, Metric], horizon: i
         if flaws:
             return flaws
     return []
+
+
+def _margin(claim: Claim, path: Path, metric: Metric) -> list[Flaw]:
+    """Whether a margin in points is one that a result can lie on either side of."""
+    if claim.kind == "crossover" or not (claim.event or metric.unit == "points"):
+        return []
+    most = 200 if claim.kind in ("interaction", "trend") else 100
+    word, number = claim.expect.word, claim.expect.number
+    if number < most:
+        return []
+    found = f"{word}: {number:g} percentage points"
+    return [Flaw((*path, "expect", word), found, f"a number below {most}")]
 
 
 def _measured(claim: Claim, path: Path, metric: Metric, horizon: int) -> list[Flaw]:

@@ -28,6 +28,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from zoo.catalog.cards import MAX_COUNT, NAME, Count, Part
+from zoo.catalog.validate import Misplaced
 from zoo.manifest.limits import Line, Match, Value
 
 Kind = Literal["contrast", "gain", "interaction", "trend", "ordering", "rate", "crossover"]
@@ -158,25 +159,29 @@ class Claim(Part):
             parts = [f"needs {' and '.join(missing)}"] if missing else []
             parts += [f"has no {' or '.join(extra)}"] if extra else []
             hint = "" if "compare" not in missing else "; or say `kind: gain` or `kind: trend`"
-            raise ValueError(f"a claim of kind {self.kind}: it {' and '.join(parts)}{hint}")
+            text = f"a claim of kind {self.kind}: it {' and '.join(parts)}{hint}"
+            raise Misplaced(text, *extra[:1])
         self._check_expect()
         if self.kind == "crossover" and str(self.metric).count(HOLE) != 1:
-            raise ValueError(f"a metric with {HOLE} in it, as in eval/aime24/pass{HOLE}/t1.0")
+            text = f"a metric with {HOLE} in it, as in eval/aime24/pass{HOLE}/t1.0"
+            raise Misplaced(text, "metric")
         return self
 
     def _check_expect(self) -> None:
         word = self.expect.word
         if (word == "not_before") != (self.kind == "crossover"):
-            raise ValueError(
+            text = (
                 "`not_before: K`, as a crossover has"
                 if self.kind == "crossover"
                 else "lower_by, higher_by, not_worse_than or equal_within; "
                 "`not_before` is for crossovers"
             )
+            raise Misplaced(text, "expect")
         if self.kind == "ordering" and word != "higher_by":
-            raise ValueError("`higher_by`, as `order` is from the highest to the lowest")
+            text = "`higher_by`, as `order` is from the highest to the lowest"
+            raise Misplaced(text, "expect")
         if self.k is not None and self.k[0] >= self.expect.number:
-            raise ValueError(f"a k below not_before ({self.expect.number})")
+            raise Misplaced(f"a k below not_before ({self.expect.number})", "k")
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.catalog import Catalog, DataCard, ModelCard, PromptCard, RewardCard
+from zoo.catalog.strict_yaml import KeyPath
+from zoo.errors import Flaw
 from zoo.manifest import identity, rehearsal
-from zoo.manifest.cells import Cell, cells, matches
-from zoo.manifest.claim_checks import check_claims, check_tripwires
+from zoo.manifest.cells import Cell, Grid, matches
+from zoo.manifest.claim_checks import check_claims, check_claims_alone, check_tripwires
+from zoo.manifest.limits import Line
 from zoo.manifest.load import Manifest
-from zoo.manifest.metrics import metrics_of
+from zoo.manifest.metrics import known_metrics, metrics_of
 from zoo.manifest.names import Names, Resolver, Unpinned
 from zoo.manifest.schedule import evaluations
 from zoo.manifest.settings import Resolved, Settings
@@ -31,6 +34,10 @@ def expand(manifest: Manifest, catalog: Catalog, resolver: Resolver | None = Non
     return Expansion(manifest, catalog, resolver).trials()
 
 
+BESIDE = {"claims", "tripwires", "question", "prediction", "budget"}
+"""Parts of a manifest that no trial's settings depend on."""
+
+
 class Expansion:
     """One expansion of one manifest."""
 
@@ -45,10 +52,16 @@ class Expansion:
         """All trials; see `expand`."""
         self.settings.check()
         measured = evaluations(self.names, self.experiment)
-        found = cells(self.names)
-        self.names.stop_at_faults()
-        trials = [trial for cell in found for trial in self._cell(cell, measured)]
-        self._check_once(trials)
+        grid = Grid(self.names)
+        found = grid.cells()
+        trials: list[Trial] = []
+        holes = {hole[0] for hole in self.names.manifest.holes if hole}
+        if not self.names.wrong and measured is not None and holes <= BESIDE:
+            trials = [trial for cell in found for trial in self._cell(cell, measured)]
+            self._check_once(trials)
+        self._check_lines()
+        if self.names.faults:
+            self._check_claims_alone(grid, measured)
         self.names.stop_at_faults()
         if not trials:
             self.names.fault(("trainer",), "nothing to rehearse", "a trial that is trained here")
@@ -79,6 +92,44 @@ class Expansion:
         known = metrics_of(trials)
         flaws = check_claims(experiment.claims, cells_of(trials), known, experiment.rounds)
         flaws += check_tripwires(experiment.tripwires, known)
+        self._tell(flaws)
+
+    def _check_claims_alone(self, grid: Grid, measured: tuple[Evaluation, ...] | None) -> None:
+        """What can be said of claims and tripwires although there are no cells. Checkpoints from
+        elsewhere bring axes and metrics of their own."""
+        experiment, manifest = self.experiment, self.names.manifest
+        if self.rehearse or experiment.trainer == "external":
+            return
+        axes = grid.known_axes()
+        holes = {hole[:1] for hole in manifest.holes} & {("evaluate",), ("rounds",), ("trainer",)}
+        known = None
+        if measured is not None and not holes:
+            known = known_metrics(measured, experiment.rounds)
+        flaws = check_claims_alone(experiment.claims, axes, known, experiment.rounds)
+        flaws = [flaw for flaw in flaws if not grid.doubtful.intersection(map(str, flaw.path))]
+        if known is not None:
+            flaws += check_tripwires(experiment.tripwires, known)
+        self._tell(flaws)
+
+    def _check_lines(self) -> None:
+        """A line cannot be crossed for more rounds than there are."""
+        experiment, rounds = self.experiment, self.experiment.rounds
+        if self.rehearse:
+            return
+        lines: list[tuple[KeyPath, Line]] = [
+            (("tripwires", i), wire) for i, wire in enumerate(experiment.tripwires)
+        ]
+        lines += [
+            (("claims", i, "event"), claim.event)
+            for i, claim in enumerate(experiment.claims)
+            if claim.event is not None
+        ]
+        for path, line in lines:
+            if line.rounds > rounds:
+                found = f"for {line.rounds:,} rounds in a row"
+                self.names.fault((*path, "for"), found, f"at most {rounds:,}, as rounds")
+
+    def _tell(self, flaws: list[Flaw]) -> None:
         for flaw in flaws:
             self.names.fault(flaw.path, flaw.found, flaw.expected, flaw.hint, key=flaw.key)
 

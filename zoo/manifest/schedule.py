@@ -15,11 +15,11 @@ from zoo.manifest.trial import Evaluation
 Key = tuple[str, int | None, int, str]  # benchmark, problems, samples, decoding
 
 
-def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...]:
+def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...] | None:
     """One entry a benchmark, subset, number of samples and decoding, its rounds merged over the
     schedules.
 
-    Faults go to `names`; with any of its own, nothing is returned.
+    Faults go to `names`; None with any of its own.
     """
     before = names.wrong
     plan, horizon = experiment.evaluate, experiment.rounds
@@ -43,7 +43,7 @@ def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...]:
         if names.wrong == before and not names.manifest.rehearse:
             _check_problems(names, name, schedule)
     if names.wrong > before:
-        return ()
+        return None
     return tuple(
         _evaluation(names, key, plan.decoding[key[-1]], rounds, said)
         for key, (rounds, said) in merged.items()

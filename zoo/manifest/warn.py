@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from zoo.errors import did_you_mean, listed
+from zoo.manifest.cells import matches
 from zoo.manifest.limits import Budget, Tripwire
 from zoo.manifest.metrics import Metric, metrics_of
 from zoo.manifest.plan_warning import PlanWarning
@@ -27,6 +28,7 @@ SEQUENCE_RATIO = (
     "importance_sampling_level sequence under a mean over tokens weighs a response by its length; "
     "GSPO (arXiv:2507.18071 equation 5) is loss_type grpo"
 )
+KL = "train/kl"
 HOURS = {"gpu_hours": "GPU-hours", "usd": "USD", "disk_gib": "GiB of disk", "hours": "hours"}
 
 
@@ -42,6 +44,7 @@ def warnings(
         *card_warnings(trials),
         *setting_warnings(trials),
         *tripwire_warnings(experiment.tripwires, metrics_of(trials)),
+        *kl_warnings(experiment, trials),
         *claim_warnings(experiment.claims, trials, powers),
         *budget_warnings(experiment.budget, estimate or {}),
     ]
@@ -90,6 +93,20 @@ def tripwire_warnings(
                 )
                 found.append(PlanWarning("leak-by-choice", text, where))
     return found
+
+
+def kl_warnings(experiment: Experiment, trials: Sequence[Trial]) -> list[PlanWarning]:
+    """Tripwires and claims on a KL that TRL does not log, as there is no reference model."""
+    without = [t.cell for t in trials if t.trainer != "external" and not t.grpo.get("beta")]
+    said = [(f"tripwire on {w}", w.when) for w in experiment.tripwires if w.metric == KL]
+    said += [(f"claim {c.id}", c.where) for c in experiment.claims if KL in c.metrics]
+    text = f"{KL} is logged only where grpo.beta is above 0, and {{n}} it is 0; take another metric"
+    counts = [(where, sum(matches(cell, match) for cell in without)) for where, match in said]
+    return [
+        PlanWarning("kl-not-logged", text.format(n=f"in {n:,} trial{'s'[: n != 1]}"), where)
+        for where, n in counts
+        if n
+    ]
 
 
 def _final(name: str, metrics: Mapping[str, Metric]) -> bool:

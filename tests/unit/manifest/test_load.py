@@ -289,3 +289,64 @@ def test_a_temperature_without_end_is_refused(write: Write) -> None:
 def test_stop_ids_are_token_ids_each_once(write: Write, ids: str) -> None:
     grid = f"{{model: {{path: m, prompt: none, stop_ids: {ids}}}, reward: correctness}}"
     assert "grid.model.stop_ids" in message(write(grid=grid))
+
+
+CLAIMS = """
+  - {id: a, says: s, kind: gain, compare: {reward: [x, y]}, metric: M, expect: {higher_by: 0}}
+  - {id: b, says: s, compare: {reward: [box-strict, corectness]}, metric: M, expect: {higher_by: 0}}
+  - {id: c, says: s, compare: {rewad: [box-strict, correctness]}, metric: N, expect: {higher_by: 0}}
+  - {id: d, says: s, kind: gain, metric: M, expect: {higher_by: 100}}
+  - {id: d, says: s, order: {reward: [correctness, box-strict]}, metric: M, expect: {lower_by: 0}}
+""".replace("M,", "eval/pocket-easy/acc/t0,").replace("N,", "eval/pocket-esy/acc/t0,")
+WIRES = "[{metric: eval/pocket-esy/acc/t0, above: 0.5}, {metric: train/reward, below: 0, for: 5}]"
+TOLD = [
+    "claims.0.compare is {reward: [x, y]}",
+    "axis 'reward' has no value 'corectness'",
+    "no axis 'rewad'",
+    "no evaluation measures 'eval/pocket-esy/acc/t0'",
+    "higher_by: 100 percentage points",
+    "a second claim 'd'",
+    "claims.4.expect is {lower_by: 0}",
+    "no evaluation measures 'eval/pocket-esy/acc/t0'",
+    "for 5 rounds in a row",
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "grpo", "more"),
+    [
+        ("pocket-llama", "{}", []),
+        ("pocket-lama", "{}", ["unknown model 'pocket-lama'"]),
+        ("pocket-llama", "{betta: 1}", ["unknown GRPO setting 'betta'"]),
+        ("pocket-llama", "{bf16: true, fp16: true}", ["bf16 and fp16 at once"]),
+    ],
+)
+def test_no_fault_hides_those_of_claims_and_tripwires(
+    write: Write, model: str, grpo: str, more: list[str]
+) -> None:
+    path = write(
+        grid=f"{{model: {model}, reward: [correctness, box-strict], data: pocket-easy}}",
+        grpo=grpo,
+        claims=CLAIMS,
+        tripwires=WIRES,
+    )
+    assert [fault.found for fault in faults(path)] == more + TOLD
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ("kind: gain, compare: {reward: [x, y]}, metric: m", "compare"),
+        ("compare: {reward: [x, y]}, metric: m, k: [1]", "k"),
+        ("kind: crossover, metric: m, k: [1], expect: {not_before: 3}", "metric"),
+        ("kind: crossover, metric: 'm{k}', k: [3], expect: {not_before: 3}", "k"),
+        ("order: {reward: [x, y]}, metric: m, expect: {lower_by: 0}", "expect"),
+        ("kind: gain, metric: m, expect: {not_before: 3}", "expect"),
+    ],
+)
+def test_a_claim_of_a_wrong_shape_is_placed_at_the_key(write: Write, change: str, key: str) -> None:
+    said = change if "expect" in change else f"{change}, expect: {{higher_by: 0}}"
+    path = write(claims=f"[{{id: a, says: s, {said}}}]")
+    line = path.read_text(encoding="utf-8").splitlines()[7]
+    (fault,) = [fault for fault in faults(path) if fault.found.startswith("claims.0.")]
+    assert fault.place.endswith(f":8:{line.index(f'{key}:') + 1}")

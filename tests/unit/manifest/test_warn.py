@@ -208,3 +208,12 @@ def test_many_names_are_cut_short(tmp_path: Path, n: int) -> None:
     found = warned(tmp_path, grid={"model": models})["no-stop"]
     assert f"model-3, model-4 and {n - 5} more;" in found.text
     assert found.where == f"{3 * n} trials"
+
+
+def test_a_kl_that_is_not_logged_is_named(tmp_path: Path) -> None:
+    wires = [{"metric": "train/kl", "above": 1}]
+    found = warned(tmp_path, grid=POCKET, tripwires=wires)
+    assert list(found) == ["kl-not-logged"]
+    assert "in 3 trials it is 0" in found["kl-not-logged"].text
+    assert found["kl-not-logged"].where == "tripwire on train/kl above 1"
+    assert warned(tmp_path, grid=POCKET, tripwires=wires, grpo={"beta": 0.1}) == {}
