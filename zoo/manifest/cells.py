@@ -61,7 +61,7 @@ class Grid:
         for i, tripwire in enumerate(experiment.tripwires):
             self._check_match(tripwire.when, ("tripwires", i, "when"))
         self._guard(prod(map(len, factors)) // 20)
-        if names.faults:
+        if names.wrong or not names.manifest.runs_whole:
             return []
         axes = [axis for axis in dict.fromkeys([*CARD_AXES, *self.axes]) if axis in self.axes]
         found = []

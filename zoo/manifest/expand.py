@@ -34,10 +34,6 @@ def expand(manifest: Manifest, catalog: Catalog, resolver: Resolver | None = Non
     return Expansion(manifest, catalog, resolver).trials()
 
 
-BESIDE = {"claims", "tripwires", "question", "prediction", "budget"}
-"""Parts of a manifest that no trial's settings depend on."""
-
-
 class Expansion:
     """One expansion of one manifest."""
 
@@ -55,18 +51,16 @@ class Expansion:
         grid = Grid(self.names)
         found = grid.cells()
         trials: list[Trial] = []
-        holes = {hole[0] for hole in self.names.manifest.holes if hole}
-        if not self.names.wrong and measured is not None and holes <= BESIDE:
+        if not self.names.wrong and measured is not None and self.names.manifest.runs_whole:
             trials = [trial for cell in found for trial in self._cell(cell, measured)]
             self._check_once(trials)
-        self._check_lines()
-        if self.names.faults:
+        if self.names.wrong or not self.names.manifest.runs_whole:
             self._check_claims_alone(grid, measured)
-        self.names.stop_at_faults()
-        if not trials:
+        elif not trials:
             self.names.fault(("trainer",), "nothing to rehearse", "a trial that is trained here")
         elif not self.rehearse:
             self._check_claims(trials)
+        self._check_lines()
         self.names.stop_at_faults()
         return trials
 
