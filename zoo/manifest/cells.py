@@ -157,16 +157,16 @@ class Grid:
 
     def value(self, axis: str, value: Any, path: KeyPath, axis_path: KeyPath) -> Any:
         """One value of an axis, checked: the name of a card, or a setting as TRL holds it."""
-        if axis in CARD_AXES and not isinstance(value, (str, InlineModel, InlineData)):
-            self.names.fault(path, f"{axis} is {told(value)}", "a name")
-        elif axis == "model":
+        if axis not in CARD_AXES:
+            return setting(self.names, axis, value, path, axis_path)
+        if axis == "model" and isinstance(value, (str, InlineModel)):
             return self.names.model(value, path)
-        elif axis == "data":
+        if axis == "data" and isinstance(value, (str, InlineData)):
             return self.names.problems(DataCard, value, path)
-        elif axis in CARD_AXES:
+        if isinstance(value, str):
             self.names.card(CARD_AXES[axis], value, path)
         else:
-            return setting(self.names, axis, value, path, axis_path)
+            self.names.fault(path, f"{axis} is {told(value)}", "a name")
         return value
 
     def _check_needed(self) -> None:
