@@ -97,9 +97,10 @@ class Document:
         self, line: int, column: int, found: str, expected: str = "", hint: str = ""
     ) -> Fault:
         """A fault at a line and column, with the source line and a caret."""
-        text = self.lines[line - 1].rstrip()[:160] if 0 < line <= len(self.lines) else ""
-        before = text[: column - 1]
-        margin = "".join(map(_blank, before)) + " " * (column - 1 - len(before))
+        text = self.lines[line - 1].rstrip() if 0 < line <= len(self.lines) else ""
+        left = max(0, column - 140)  # of a long line, what is around the place
+        text, before = text[left : left + 160], text[left : column - 1]
+        margin = "".join(map(_blank, before)) + " " * (column - 1 - left - len(before))
         source = f"    {''.join(map(_shown, text))}\n    {margin}^" if text else ""
         return Fault(f"{self.file}:{line}:{column}", found, expected, hint, source)
 

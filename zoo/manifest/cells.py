@@ -146,6 +146,8 @@ class Grid:
             found[axis] = [self.value(axis, v, (*at, i), at) for i, v in enumerate(values)]
             self.axes[axis] = list(dict.fromkeys(map(_hashable, found[axis])))
             nested = any(isinstance(value, (dict, list)) for value in values)
+            if not values:
+                self.names.fault(at, f"axis '{axis}' has no value", "one or more")
             if nested and axis not in (*NEEDED, "grpo", "batch"):
                 wrong = f"axis '{axis}' has a value that is a list or a mapping"
                 self.names.fault(at, wrong, hint="an axis names plain values; see `overrides`")

@@ -158,12 +158,16 @@ def _lacking(unit: Unit, path: Path) -> list[Flaw]:
 
 def _metrics(claim: Claim, path: Path, metrics: Mapping[str, Metric], horizon: int) -> list[Flaw]:
     at = (*path, "event", "metric") if claim.event else (*path, "metric")
+    flaws: list[Flaw] = []
+    if claim.event is not None and claim.event.rounds > horizon:
+        found = f"for {claim.event.rounds:,} rounds in a row"
+        flaws.append(Flaw((*path, "event", "for"), found, f"at most {horizon:,}, as rounds"))
     for name in claim.metrics:
         unknown = _metric(name, at, metrics, str(claim.metric))
         if unknown:
-            return unknown
+            return flaws + unknown
         metric = metrics[name]
-        flaws = _margin(claim, path, metric)
+        flaws += _margin(claim, path, metric)
         if claim.event is not None:
             return flaws + _line(claim.event, (*path, "event"), metrics)
         flaws += _measured(claim, at, metric, horizon)
@@ -172,8 +176,8 @@ def _metrics(claim: Claim, path: Path, metrics: Mapping[str, Metric], horizon: i
             found = f"'{name}' is neither better nor worse when higher"
             flaws.append(Flaw((*path, "expect", "not_worse_than"), found, hint=hint, key=True))
         if flaws:
-            return flaws
-    return []
+            break
+    return flaws
 
 
 def _margin(claim: Claim, path: Path, metric: Metric) -> list[Flaw]:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.catalog import Catalog, DataCard, ModelCard, PromptCard, RewardCard
-from zoo.catalog.strict_yaml import KeyPath
 from zoo.errors import Flaw
 from zoo.manifest import identity, rehearsal
 from zoo.manifest.cells import Cell, Grid, matches
 from zoo.manifest.claim_checks import check_claims, check_claims_alone, check_tripwires
-from zoo.manifest.limits import Line
 from zoo.manifest.load import Manifest
 from zoo.manifest.metrics import known_metrics, metrics_of
 from zoo.manifest.names import Names, Resolver, Unpinned
@@ -60,7 +58,6 @@ class Expansion:
             self.names.fault(("trainer",), "nothing to rehearse", "a trial that is trained here")
         elif not self.rehearse:
             self._check_claims(trials)
-        self._check_lines()
         self.names.stop_at_faults()
         return trials
 
@@ -104,24 +101,6 @@ class Expansion:
         if known is not None:
             flaws += check_tripwires(experiment.tripwires, known)
         self._tell(flaws)
-
-    def _check_lines(self) -> None:
-        """A line cannot be crossed for more rounds than there are."""
-        experiment, rounds = self.experiment, self.experiment.rounds
-        if self.rehearse:
-            return
-        lines: list[tuple[KeyPath, Line]] = [
-            (("tripwires", i), wire) for i, wire in enumerate(experiment.tripwires)
-        ]
-        lines += [
-            (("claims", i, "event"), claim.event)
-            for i, claim in enumerate(experiment.claims)
-            if claim.event is not None
-        ]
-        for path, line in lines:
-            if line.rounds > rounds:
-                found = f"for {line.rounds:,} rounds in a row"
-                self.names.fault((*path, "for"), found, f"at most {rounds:,}, as rounds")
 
     def _tell(self, flaws: list[Flaw]) -> None:
         for flaw in flaws:

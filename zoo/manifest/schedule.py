@@ -79,9 +79,6 @@ def _check(names: Names, experiment: Experiment, name: str, schedule: Schedule) 
             names.unknown(path, found, decoding, list(known), key=False)
     if not re.fullmatch(NAME, name):
         names.fault(("evaluate", name), f"the name '{name}'", PATTERNS[NAME], key=True)
-    if schedule.every and schedule.every > horizon and not names.manifest.rehearse:
-        found = f"every {schedule.every:,} rounds measures the base model alone"
-        names.fault(("evaluate", name, "every"), found, f"at most {horizon:,}, as rounds")
     for i, at in enumerate(schedule.at):
         if isinstance(at, int) and at > horizon:
             path = ("evaluate", name, "at", i)

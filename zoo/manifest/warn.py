@@ -44,7 +44,9 @@ def warnings(
         *card_warnings(trials),
         *setting_warnings(trials),
         *tripwire_warnings(experiment.tripwires, metrics_of(trials)),
+        *length_warnings(experiment),
         *kl_warnings(experiment, trials),
+        *schedule_warnings(experiment),
         *claim_warnings(experiment.claims, trials, powers),
         *budget_warnings(experiment.budget, estimate or {}),
     ]
@@ -95,6 +97,20 @@ def tripwire_warnings(
     return found
 
 
+def length_warnings(experiment: Experiment) -> list[PlanWarning]:
+    """Lines that have to be crossed for more rounds than there are."""
+    return [
+        PlanWarning(
+            "never-trips",
+            f"{wire.rounds:,} rounds in a row are more than the {experiment.rounds:,} that there "
+            "are, so it never trips; take a smaller `for`",
+            f"tripwire on {wire}",
+        )
+        for wire in experiment.tripwires
+        if wire.rounds > experiment.rounds
+    ]
+
+
 def kl_warnings(experiment: Experiment, trials: Sequence[Trial]) -> list[PlanWarning]:
     """Tripwires and claims on a KL that TRL does not log, as there is no reference model."""
     without = [t.cell for t in trials if t.trainer != "external" and not t.grpo.get("beta")]
@@ -106,6 +122,20 @@ def kl_warnings(experiment: Experiment, trials: Sequence[Trial]) -> list[PlanWar
         PlanWarning("kl-not-logged", text.format(n=f"in {n:,} trial{'s'[: n != 1]}"), where)
         for where, n in counts
         if n
+    ]
+
+
+def schedule_warnings(experiment: Experiment) -> list[PlanWarning]:
+    """Schedules whose first turn comes after the end."""
+    return [
+        PlanWarning(
+            "never-due",
+            f"every {schedule.every:,} rounds of {experiment.rounds:,} is the base model alone; "
+            "take a smaller `every`, or `at: [0, last]`",
+            f"schedule {name}",
+        )
+        for name, schedule in experiment.evaluate.schedules.items()
+        if schedule.every and schedule.every > experiment.rounds
     ]
 
 

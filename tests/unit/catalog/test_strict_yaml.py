@@ -178,6 +178,12 @@ def test_the_caret_stands_under_its_character(text: str, source: str) -> None:
     assert message(text).split("\n", 1)[1] == source
 
 
+def test_of_a_long_line_the_part_around_the_place_is_shown() -> None:
+    source, caret = message(f"a: [{'b, ' * 200}}}").splitlines()[1:]
+    assert source[len(caret) - 1] == "}"
+    assert len(source) < 170
+
+
 def test_a_quote_that_does_not_end_is_placed_where_it_begins() -> None:
     assert message('a: 1\nb: "x\nc: 2\n').startswith("file.yaml:2:4: not YAML: while scanning")
 

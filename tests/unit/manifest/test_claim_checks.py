@@ -294,3 +294,11 @@ def test_a_margin_that_no_result_can_reach_is_a_flaw(text: str, found: bool) -> 
     assert [flaw.path for flaw in flaws(said) if "percentage points" in flaw.found] == [
         ("claims", 0, "expect", said.expect.word)
     ] * found
+
+
+def test_an_event_longer_than_the_study_is_a_flaw() -> None:
+    event = "{compare: {data: [hard, easy]}, event: {metric: train/entropy, above: 3, for: %s}}"
+    assert not flaws(claim(event % 100))
+    (flaw,) = flaws(claim(event % 101))
+    assert flaw.path == ("claims", 0, "event", "for")
+    assert (flaw.found, flaw.expected) == ("for 101 rounds in a row", "at most 100, as rounds")

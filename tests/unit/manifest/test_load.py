@@ -265,7 +265,6 @@ def test_numbers_that_no_study_has_and_empty_texts_are_refused(
 @pytest.mark.parametrize(
     ("name", "schedule", "found"),
     [
-        ("full", "every: 100", "7:53: every 100 rounds measures the base model alone"),
         ("Fu ll", "every: 1", "7:12: the name 'Fu ll'; expected a name of small letters"),
         ("full", "every: 1, problems: 501", "7:66: problems is 501; expected at most 500"),
         ("full", "every: 1, decodings: []", "7:67: evaluate.full.decodings is []; expected 1 or"),
@@ -298,7 +297,7 @@ CLAIMS = """
   - {id: d, says: s, kind: gain, metric: M, expect: {higher_by: 100}}
   - {id: d, says: s, order: {reward: [correctness, box-strict]}, metric: M, expect: {lower_by: 0}}
 """.replace("M,", "eval/pocket-easy/acc/t0,").replace("N,", "eval/pocket-esy/acc/t0,")
-WIRES = "[{metric: eval/pocket-esy/acc/t0, above: 0.5}, {metric: train/reward, below: 0, for: 5}]"
+WIRES = "[{metric: eval/pocket-esy/acc/t0, above: 0.5}, {metric: train/accuracy, below: 5}]"
 TOLD = [
     "claims.0.compare is {reward: [x, y]}",
     "axis 'reward' has no value 'corectness'",
@@ -308,7 +307,7 @@ TOLD = [
     "a second claim 'd'",
     "claims.4.expect is {lower_by: 0}",
     "no evaluation measures 'eval/pocket-esy/acc/t0'",
-    "for 5 rounds in a row",
+    "train/accuracy below 5",
 ]
 
 
