@@ -64,7 +64,8 @@ class Settings:
     def check(self) -> None:
         """Check what the manifest itself says about settings; faults go to the names."""
         experiment, names, last = self.experiment, self.names, self.names.manifest.last
-        names.card(RecipeCard, experiment.recipe, ("recipe",))
+        if (recipe := names.card(RecipeCard, experiment.recipe, RECIPE)) is not None:
+            self._base(recipe)
         for name, value in experiment.grpo.items():
             setting(names, f"grpo.{name}", value, ("grpo", name))
         for name, value in experiment.batch.items():

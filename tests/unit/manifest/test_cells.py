@@ -228,3 +228,20 @@ def test_settings_that_are_wrong_are_placed_where_they_are_said(
         expand(load(write(recipe="own", **changes)), Catalog(tmp_path / "cards"))
     told = [str(fault).split("\n")[0] for fault in caught.value.faults]
     assert any(f"{place}: {found}" in line for line in told), told
+
+
+def test_what_is_wrong_with_a_recipe_is_told_beside_everything_else(
+    write: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "cards" / "recipes").mkdir(parents=True)
+    text = "schema: recipe/1\nname: own\nbatch: {prompts: 16, num_generations: 8}\n"
+    text += "grpo: {betta: 1, learning_rate: null}\n"
+    (tmp_path / "cards" / "recipes" / "own.yaml").write_text(text, encoding="utf-8")
+    path = write(recipe="own", grid="{model: pocket-lama, reward: correctness, data: pocket-easy}")
+    with pytest.raises(InputError) as caught:
+        expand(load(path), Catalog(tmp_path / "cards"))
+    assert [fault.found for fault in caught.value.faults] == [
+        "unknown GRPO setting 'betta'",
+        "learning_rate is null",
+        "unknown model 'pocket-lama'",
+    ]
