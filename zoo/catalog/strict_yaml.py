@@ -59,20 +59,30 @@ class Document:
     keys: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
     origins: dict[KeyPath, str] = field(default_factory=dict)
     """Values that did not come from the text -> where they came from (`--set ...`)."""
+    was: dict[KeyPath, KeyPath] = field(default_factory=dict)
+    """Of a copy that lacks parts: its paths -> what they are in the text."""
 
     def fault(
         self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False
     ) -> Fault:
         """A fault at the key or value of `path`, or at the nearest parent that the file has."""
         known = tuple(path)
-        for n in range(len(known), 0, -1):
-            if known[:n] in self.origins:
-                return Fault(self.origins[known[:n]], found, expected, hint)
+        said = self.in_text(known)
+        for n in range(len(said), 0, -1):
+            if said[:n] in self.origins:
+                return Fault(self.origins[said[:n]], found, expected, hint)
         table = self.keys if key else self.values
         while known and known not in table and known not in self.values:
             known = known[:-1]
         line, column = table.get(known) or self.values.get(known) or (1, 1)
         return self.fault_at(line, column, found, expected, hint)
+
+    def in_text(self, path: KeyPath) -> KeyPath:
+        """The path that a value of a copy (`without`) has in the text."""
+        for n in range(len(path), 0, -1):
+            if path[:n] in self.was:
+                return self.was[path[:n]] + path[n:]
+        return path
 
     def without(self, paths: Collection[KeyPath]) -> Document:
         """A copy that lacks the values at `paths`; what is left keeps its place in the text."""
@@ -82,6 +92,7 @@ class Document:
             for table, places in ((copy.values, self.values), (copy.keys, self.keys)):
                 if old in places:
                     table[new] = places[old]
+            copy.was[new] = self.was.get(old, old)
             if isinstance(value, dict):
                 inner = [(key, (*old, key)) for key in value if (*old, key) not in paths]
                 return {key: kept(value[key], at, (*new, key)) for key, at in inner}

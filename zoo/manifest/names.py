@@ -101,7 +101,7 @@ class Names:
     def _follows(self, path: KeyPath) -> bool:
         """Whether a fault may only be there because a part that was wrong in itself was left out of
         the manifest: one around the hole, or one about cells where axes have holes."""
-        holes = self.manifest.holes
+        holes, path = self.manifest.holes, self.manifest.document.in_text(path)
         around = any(hole[: len(path)] == path for hole in holes)
         cells = any(hole[:1] in (("grid",), ("zip",), ("include",)) for hole in holes)
         decodings = any(hole[:2] == ("evaluate", "decoding") for hole in holes)

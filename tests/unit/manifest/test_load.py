@@ -349,3 +349,12 @@ def test_a_claim_of_a_wrong_shape_is_placed_at_the_key(write: Write, change: str
     line = path.read_text(encoding="utf-8").splitlines()[7]
     (fault,) = [fault for fault in faults(path) if fault.found.startswith("claims.0.")]
     assert fault.place.endswith(f":8:{line.index(f'{key}:') + 1}")
+
+
+def test_a_part_that_is_left_out_hides_no_fault_of_the_next(write: Write) -> None:
+    path = write(exclude="[{model: pocket-llama, why: ''}, {why: x}, {model: nobody, why: y}]")
+    assert [fault.found for fault in faults(path)] == [
+        "exclude.0.why is ''",
+        "this exclusion names no axis",
+        "axis 'model' has no value 'nobody'",
+    ]

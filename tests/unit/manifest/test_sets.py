@@ -10,6 +10,7 @@ import pytest
 from zoo.catalog import Catalog
 from zoo.errors import InputError
 from zoo.manifest import Trial, expand, load
+from zoo.manifest.load import read
 
 Write = Callable[..., Path]
 
@@ -101,3 +102,14 @@ def test_an_axis_cannot_be_set_away(write: Write) -> None:
     grid = "{model: pocket-llama, reward: correctness, data: pocket-easy, grpo.beta: [0, 1]}"
     with pytest.raises(InputError, match=r"narrow the axis: --set grid\.grpo\.beta"):
         trials(write(grid=grid), "grpo.beta=2")
+
+
+def test_a_change_is_blamed_also_where_parts_before_it_are_left_out(write: Write) -> None:
+    claim = "id: a, says: s, kind: gain, metric: eval/pocket-easy/acc/t0, expect: {higher_by: 0}"
+    path = write(claims=f"[{{{claim}, k: [1]}}, {{{claim.replace('id: a', 'id: b')}}}]")
+    with pytest.raises(InputError) as caught:
+        expand(read(path, ["claims.1.metric=nothing"]), Catalog())
+    assert [fault.place.rpartition("/")[2] for fault in caught.value.faults] == [
+        "small.yaml:8:96",
+        "--set claims.1.metric=nothing",
+    ]
