@@ -9,17 +9,34 @@ modules of their own beside this one.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 FROM_CARD = "from-card"  # a recipe's word for "the model's card decides"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+S = TypeVar("S", bound=Sequence[int])
 COMMIT = r"^[0-9a-f]{40}$"  # a full commit; short ones move
+TEXT = r"\S"  # a text that is not empty
+MAX_COUNT = 10_000_000
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+"""A number of prompts, responses, problems or tokens; more is a slip, and costs memory."""
 Policy = Literal["boxed", "simplerl", "gsm8k", "auto"]
 """How an answer is found in a response; `zoo.grading.extract` says what each policy does."""
 Gold = Literal["as-is", "last-box", Policy]
 """How a reference is read from an answer column."""
+
+
+def _distinct(ids: S) -> S:
+    if len(set(ids)) != len(ids):
+        raise ValueError("token ids that differ")
+    return ids
+
+
+TokenId = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+DISTINCT = AfterValidator(_distinct)
+"""For sequences whose values are said once."""
 
 
 class Part(BaseModel):
@@ -94,11 +111,11 @@ class Batch(Part):
     """Geometry of a round: `prompts` x `num_generations` completions, split into `updates`
     optimiser updates."""
 
-    prompts: Annotated[int, Field(ge=1)]
-    num_generations: Annotated[int, Field(ge=2)]
+    prompts: Count
+    num_generations: Annotated[int, Field(ge=2, le=MAX_COUNT)]
     """Completions a prompt; one alone has no group to be compared with, so GRPO needs two."""
-    updates: Annotated[int, Field(ge=1)] = 1
-    micro_batch: Annotated[int, Field(ge=1)] | None = None
+    updates: Count = 1
+    micro_batch: Count | None = None
     """Completions of one forward pass, only for losses that depend on it (TRL's `bnpo`, an entropy
     bonus); None = the compute profile's, which changes no result. Part of the id where it is
     set."""

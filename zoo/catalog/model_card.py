@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zoo.catalog.cards import COMMIT, Card, Part
+from zoo.catalog.cards import COMMIT, DISTINCT, MAX_COUNT, Card, Part, TokenId
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -83,13 +83,13 @@ class ModelCard(Card):
     """Longest sequence that the model was made for, in tokens; None = not stated."""
     prompt: str
     """Name of the prompt card that the model is used with unless the manifest says otherwise."""
-    stop_ids: tuple[int, ...] = ()
+    stop_ids: Annotated[tuple[TokenId, ...], DISTINCT] = ()
     """Token ids that end a response beside the tokenizer's own end token."""
     eos_ids: tuple[int, ...] = ()
     """The end tokens that the model's own files name; () = not stated."""
-    cap: Count
+    cap: Annotated[int, Field(ge=1, le=MAX_COUNT)]
     """Longest response in training, in tokens."""
-    beta: Annotated[float, Field(ge=0)] = 0.0
+    beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """KL coefficient, for recipes that say `beta: from-card`."""
     response: ResponseLength | None = None
     origin: dict[

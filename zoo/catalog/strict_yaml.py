@@ -11,7 +11,9 @@ finds wrong is read again by the pure parser, so that messages never depend on w
 
 from __future__ import annotations
 
+import codecs
 import re
+import unicodedata
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,6 +34,7 @@ _UNUSUAL = re.compile(
     r"|^%|[|>][-+0-9]*#",
     re.MULTILINE,
 )
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # where YAML counts a line
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS = {
@@ -56,20 +59,30 @@ class Document:
     keys: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
     origins: dict[KeyPath, str] = field(default_factory=dict)
     """Values that did not come from the text -> where they came from (`--set ...`)."""
+    was: dict[KeyPath, KeyPath] = field(default_factory=dict)
+    """Of a copy that lacks parts: its paths -> what they are in the text."""
 
     def fault(
         self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False
     ) -> Fault:
         """A fault at the key or value of `path`, or at the nearest parent that the file has."""
         known = tuple(path)
-        for n in range(len(known), 0, -1):
-            if known[:n] in self.origins:
-                return Fault(self.origins[known[:n]], found, expected, hint)
+        said = self.in_text(known)
+        for n in range(len(said), 0, -1):
+            if said[:n] in self.origins:
+                return Fault(self.origins[said[:n]], found, expected, hint)
         table = self.keys if key else self.values
         while known and known not in table and known not in self.values:
             known = known[:-1]
         line, column = table.get(known) or self.values.get(known) or (1, 1)
         return self.fault_at(line, column, found, expected, hint)
+
+    def in_text(self, path: KeyPath) -> KeyPath:
+        """The path that a value of a copy (`without`) has in the text."""
+        for n in range(len(path), 0, -1):
+            if path[:n] in self.was:
+                return self.was[path[:n]] + path[n:]
+        return path
 
     def without(self, paths: Collection[KeyPath]) -> Document:
         """A copy that lacks the values at `paths`; what is left keeps its place in the text."""
@@ -79,6 +92,7 @@ class Document:
             for table, places in ((copy.values, self.values), (copy.keys, self.keys)):
                 if old in places:
                     table[new] = places[old]
+            copy.was[new] = self.was.get(old, old)
             if isinstance(value, dict):
                 inner = [(key, (*old, key)) for key in value if (*old, key) not in paths]
                 return {key: kept(value[key], at, (*new, key)) for key, at in inner}
@@ -94,8 +108,11 @@ class Document:
         self, line: int, column: int, found: str, expected: str = "", hint: str = ""
     ) -> Fault:
         """A fault at a line and column, with the source line and a caret."""
-        text = self.lines[line - 1].rstrip()[:160] if 0 < line <= len(self.lines) else ""
-        source = f"    {text}\n    {' ' * (column - 1)}^" if text else ""
+        text = self.lines[line - 1].rstrip() if 0 < line <= len(self.lines) else ""
+        left = max(0, column - 140)  # of a long line, what is around the place
+        text, before = text[left : left + 160], text[left : column - 1]
+        margin = "".join(map(_blank, before)) + " " * (column - 1 - left - len(before))
+        source = f"    {''.join(map(_shown, text))}\n    {margin}^" if text else ""
         return Fault(f"{self.file}:{line}:{column}", found, expected, hint, source)
 
 
@@ -117,11 +134,15 @@ def read(path: Path | str) -> Document:
         ) from error
     if len(raw) > MAX_BYTES:
         raise InputError(Fault(str(path), "too big", f"at most {MAX_BYTES:,} bytes"))
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        return parse(raw.decode("utf-8-sig"), str(path))
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        found = f"byte {error.start} is not UTF-8"
-        raise InputError(Fault(str(path), found, "a text file in UTF-8")) from error
+        before, found = raw[: error.start].decode("utf-8"), f"the byte 0x{raw[error.start]:02x}"
+        document = _empty(raw.decode("utf-8", "replace"), str(path))
+        fault = document.fault_at(*_end(before), f"{found} is not UTF-8", "a text file in UTF-8")
+        raise InputError(fault) from error
+    return parse(text, str(path))
 
 
 def parse(text: str, file: str = "<text>") -> Document:
@@ -133,20 +154,45 @@ def parse(text: str, file: str = "<text>") -> Document:
         return _Reader(text, file, fast=False).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if error.context == "while scanning a quoted scalar":  # which does not end: it began there
+            mark = error.context_mark
         problem = " ".join(filter(None, (error.context, error.problem)))
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise InputError(_empty(text, file).fault_at(*where, f"not YAML: {problem}")) from error
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        found = f"not YAML: {error.reason} (character {error.character!r})"
-        raise InputError(_empty(text, file).fault_at(line, 1, found)) from error
+        found = f"not YAML: {error.reason} (character {text[error.position]!r})"
+        fault = _empty(text, file).fault_at(*_end(text[: error.position]), found)
+        raise InputError(fault) from error
     except (ValueError, OverflowError) as error:  # PyYAML decodes "\UFFFFFFFF" unchecked
         found = "not YAML: an escape that is no character"
         raise InputError(Fault(file, found)) from error
 
 
 def _empty(text: str, file: str) -> Document:
-    return Document(file, text.splitlines())
+    lines = _BREAK.split(text)
+    return Document(file, lines if lines[-1] else lines[:-1])
+
+
+def _end(text: str) -> tuple[int, int]:
+    """Line and column after the last character of a text."""
+    lines = _BREAK.split(text)
+    return len(lines), len(lines[-1]) + 1
+
+
+def _shown(character: str) -> str:
+    """A character of a source line, with nothing that a terminal would obey."""
+    if character != "\t" and unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp"):
+        return "\ufffd"
+    return character
+
+
+def _blank(character: str) -> str:
+    """As much space as a character takes on a terminal."""
+    if character == "\t":
+        return character
+    if unicodedata.combining(character):
+        return ""
+    return "  " if unicodedata.east_asian_width(character) in ("W", "F") else " "
 
 
 class _Reader:

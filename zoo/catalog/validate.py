@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from zoo.catalog.cards import COMMIT, NAME
+from zoo.catalog.cards import COMMIT, NAME, TEXT
 from zoo.catalog.strict_yaml import Document, KeyPath
 from zoo.errors import Fault, InputError, did_you_mean, told
 
@@ -37,7 +37,16 @@ EXPECTED = {
 PATTERNS = {
     NAME: "a name of small letters, digits, `.`, `_` and `-`",
     COMMIT: "a full commit of 40 hex digits",
+    TEXT: "a text that is not empty",
 }
+
+
+class Misplaced(ValueError):
+    """What a validator of a whole model finds wrong in one of its parts, at `path` inside it."""
+
+    def __init__(self, text: str, *path: str) -> None:
+        super().__init__(text)
+        self.path = path
 
 
 def validate(model: type[M], document: Document) -> M:
@@ -64,10 +73,19 @@ def attempt(model: type[M], document: Document) -> tuple[M | None, list[Fault], 
         text = json.dumps(document.data)
         return model.model_validate_json(text, strict=True), [], []
     except ValidationError as error:
-        items = _without_echoes(model, document, error.errors())
+        items = _without_echoes(model, document, [_pointed(item) for item in error.errors()])
     paths = [_path_in(document.data, item["loc"]) for item in items]
     faults = [_fault(model, document, item, at) for item, at in zip(items, paths, strict=True)]
     return None, _joined(faults), paths
+
+
+def _pointed(error: Any) -> Any:
+    """An error of pydantic's at the part that is to blame, where its validator says so."""
+    path = getattr(error.get("ctx", {}).get("error"), "path", ())
+    said = error["input"]
+    for part in path:
+        said = said.get(part) if isinstance(said, dict) else None
+    return error | {"loc": (*error["loc"], *path), "input": said} if path else error
 
 
 def _joined(faults: list[Fault]) -> list[Fault]:
@@ -98,7 +116,7 @@ def _without_echoes(model: type[BaseModel], document: Document, items: list[Any]
 
 def _fault(model: type[BaseModel], document: Document, error: Any, path: KeyPath) -> Fault:
     kind, key = error["type"], str(error["loc"][-1]) if error["loc"] else ""
-    name, said = ".".join(map(str, path)), error.get("ctx", {})
+    name = ".".join(map(str, path))
     if kind == "extra_forbidden":
         known = sorted(_fields_at(model, path[:-1]))
         hint = did_you_mean(key, known) or f"known here: {', '.join(known)}"
@@ -106,19 +124,37 @@ def _fault(model: type[BaseModel], document: Document, error: Any, path: KeyPath
     if kind == "missing":
         return document.fault(path, f"'{key}' is missing")
     if key == "[key]":
-        expected = PATTERNS.get(str(said.get("pattern"))) or str(error["msg"])
-        return document.fault(path[:-1], f"the name {told(error['input'])}", expected, key=True)
+        at = path[:-1] if path[-1:] == (key,) else path
+        if kind == "literal_error":
+            known = _choices(error)
+            hint = did_you_mean(str(at[-1]), known) or f"known here: {', '.join(known)}"
+            return document.fault(
+                at, f"unknown key '{'.'.join(map(str, at))}'", hint=hint, key=True
+            )
+        return document.fault(at, f"the name {told(error['input'])}", expected_of(error), key=True)
     found, hint = f"{name or 'the file'} is {told(error['input'])}", ""
-    expected = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    if kind in EXPECTED:
-        plain = {k: f"{v:g}" if isinstance(v, float) else v for k, v in said.items()}
-        expected = EXPECTED[kind].format(**plain)
-    elif kind == "string_pattern_mismatch":
-        expected = PATTERNS.get(said["pattern"], f"a text like {said['pattern']}")
-    elif kind == "literal_error":
-        words = re.findall("'([^']*)'", said["expected"])
+    if kind == "literal_error":
+        words = _choices(error)
         hint = did_you_mean(str(error["input"]), words) if len(words) > 1 else ""
-    return document.fault(path, found, expected, hint)
+    misplaced = isinstance(error.get("ctx", {}).get("error"), Misplaced)
+    return document.fault(path, found, expected_of(error), hint, key=misplaced)
+
+
+def expected_of(error: Any) -> str:
+    """What one of pydantic's errors says was expected, in the words of a manifest."""
+    kind, said = error["type"], error.get("ctx", {})
+    if kind in EXPECTED:
+        forms = {float: "g", int: ","}
+        plain = {k: format(v, forms.get(type(v), "")) for k, v in said.items()}
+        return EXPECTED[kind].format(**plain)
+    if kind == "string_pattern_mismatch":
+        return PATTERNS.get(said["pattern"], f"a text like {said['pattern']}")
+    return error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+
+
+def _choices(error: Any) -> list[str]:
+    """The words that a literal may be."""
+    return re.findall("'([^']*)'", error["ctx"]["expected"])
 
 
 def _path_in(data: Any, loc: tuple[str | int, ...]) -> KeyPath:

@@ -14,10 +14,13 @@ from math import prod
 from typing import Any
 
 from zoo.catalog import Batch, Card, DataCard, ModelCard, PromptCard, RecipeCard, RewardCard
+from zoo.catalog.cards import MAX_COUNT
 from zoo.catalog.strict_yaml import KeyPath
+from zoo.errors import told
 from zoo.manifest import grpo as trl
+from zoo.manifest.load import Manifest
 from zoo.manifest.names import Names
-from zoo.manifest.schema import Axes
+from zoo.manifest.schema import Axes, InlineData, InlineModel
 
 CARD_AXES: dict[str, type[Card]] = {
     "model": ModelCard,
@@ -31,34 +34,34 @@ Cell = dict[str, Any]
 Factor = list[Cell]  # alternatives, each a piece of a cell
 
 
-def cells(names: Names) -> list[Cell]:
-    """All cells, row-major over the axes in the order model, reward, data, prompt, recipe, others.
-
-    Faults go to `names`.
-    """
-    return _Cells(names).cells()
-
-
-class _Cells:
+class Grid:
     """One manifest's axes and what became of them."""
 
     def __init__(self, names: Names) -> None:
         self.names, self.experiment = names, names.manifest.experiment
         self.axes: dict[str, list[Any]] = {}
+        self.included: dict[str, list[Any]] = {}
+        """Axis -> values of `include`."""
+        self.doubtful: set[str] = set()
+        """Axes with a value that is wrong in itself."""
 
     def cells(self) -> list[Cell]:
+        """All cells, row-major over the axes in the order model, reward, data, prompt, recipe,
+        others. Faults go to `names`; with any, there are none."""
         experiment, names = self.experiment, self.names
         factors = self._factors()
         self._check_needed()
         for i, exclude in enumerate(experiment.exclude):
             self._check_match(exclude.match, ("exclude", i))
+            if not exclude.match:
+                names.fault(("exclude", i), "this exclusion names no axis", "`AXIS: VALUE`")
         extras = [self._included(e.cell, ("include", i)) for i, e in enumerate(experiment.include)]
         for i, override in enumerate(experiment.overrides):
             self._check_match(override.when, ("overrides", i, "when"))
         for i, tripwire in enumerate(experiment.tripwires):
             self._check_match(tripwire.when, ("tripwires", i, "when"))
         self._guard(prod(map(len, factors)) // 20)
-        if names.faults:
+        if names.wrong or not names.manifest.runs_whole:
             return []
         axes = [axis for axis in dict.fromkeys([*CARD_AXES, *self.axes]) if axis in self.axes]
         found = []
@@ -67,16 +70,31 @@ class _Cells:
             for piece in pieces:
                 whole |= piece
             found.append({axis: whole[axis] for axis in axes})
-        found = self._excluded(found)
-        first = found[0] if found else {axis: values[0] for axis, values in self.axes.items()}
-        for extra in extras:
-            whole = {axis: first[axis] for axis in axes} | extra
-            if whole not in found:
-                found.append(whole)
-        if not found:
-            names.fault(("grid",), "no cell is left", "at least one", "see `exclude`")
+        found = self._with_extras(self._excluded(found), axes, extras)
+        self._check_used(found)
         self._guard(len(found))
         return found
+
+    def _with_extras(self, found: list[Cell], axes: list[str], extras: list[Cell]) -> list[Cell]:
+        """The cells and, after them, those of `include`."""
+        first = found[0] if found else {axis: values[0] for axis, values in self.axes.items()}
+        for i, extra in enumerate(extras):
+            whole = {axis: first[axis] for axis in axes} | extra
+            if whole in found:
+                self.names.fault(("include", i), "this cell is there already", "another cell")
+            else:
+                found.append(whole)
+        return found
+
+    def _check_used(self, found: list[Cell]) -> None:
+        """Overrides and tripwires must have a cell that runs."""
+        experiment, names = self.experiment, self.names
+        for i, override in enumerate(experiment.overrides):
+            if not any(matches(cell, override.when) for cell in found):
+                names.fault(("overrides", i, "when"), "this override matches no cell")
+        for i, wire in enumerate(experiment.tripwires):
+            if not any(matches(cell, wire.when) for cell in found):
+                names.fault(("tripwires", i, "when"), "this tripwire matches no cell")
 
     def _guard(self, cells: int) -> None:
         limit, trials = self.experiment.max_trials, cells * len(self.experiment.seeds)
@@ -92,27 +110,29 @@ class _Cells:
         factors: list[tuple[str, Factor]] = []
         for axis, values in self._read(self.experiment.grid, ("grid",)).items():
             factors.append((axis, [{axis: value} for value in values]))
-        for path, group in self._zips():
+        for path, group in zips(self.names.manifest):
             paired = self._read(group, path)
             sizes = {axis: len(values) for axis, values in paired.items()}
             if len(set(sizes.values())) > 1:
-                told = ", ".join(f"{axis} has {n}" for axis, n in sizes.items())
+                lengths = ", ".join(f"{axis} has {n}" for axis, n in sizes.items())
                 expected = "one value of each axis for every pairing"
-                self.names.fault(path, f"axes of different lengths ({told})", expected)
+                self.names.fault(path, f"axes of different lengths ({lengths})", expected)
             elif paired:
-                pairs = zip(*paired.values(), strict=True)
-                factors.append(
-                    (next(iter(paired)), [dict(zip(paired, p, strict=True)) for p in pairs])
-                )
+                factors.append((next(iter(paired)), self._pairs(paired, path)))
+            elif not group.values:
+                self.names.fault(path, "a pairing without axes", "`AXIS: [VALUES]`, two or more")
         order = [*CARD_AXES, *(axis for axis, _ in factors)]
         return [factor for _, factor in sorted(factors, key=lambda f: order.index(f[0]))]
 
-    def _zips(self) -> Iterator[tuple[KeyPath, Axes]]:
-        """Paired axes with their places: `zip` may be one mapping or a list of them."""
-        data = self.names.manifest.document.data
-        one = isinstance(data, dict) and isinstance(data.get("zip"), dict)
-        for i, group in enumerate(self.experiment.zip):
-            yield ("zip",) if one else ("zip", i), group
+    def _pairs(self, paired: dict[str, list[Any]], path: KeyPath) -> Factor:
+        """The pairings of a group, each once."""
+        pairs = [dict(zip(paired, p, strict=True)) for p in zip(*paired.values(), strict=True)]
+        for i, pair in enumerate(pairs):
+            if pair in pairs[:i]:
+                said = ", ".join(f"{axis} {told(value)}" for axis, value in pair.items())
+                at = (*path, next(iter(paired)), i)
+                self.names.fault(at, f"this pairing twice ({said})", "every pairing once")
+        return pairs
 
     def _read(self, group: Axes, path: KeyPath) -> dict[str, list[Any]]:
         """Axis -> checked values, cards by name, also those that were given in place."""
@@ -122,25 +142,34 @@ class _Cells:
             if axis in self.axes:
                 self.names.fault(at, f"axis '{axis}' again", "every axis once", key=True)
                 continue
+            before = self.names.wrong
             found[axis] = [self.value(axis, v, (*at, i), at) for i, v in enumerate(values)]
             self.axes[axis] = list(dict.fromkeys(map(_hashable, found[axis])))
-            if any(isinstance(value, (dict, list)) for value in values if axis not in NEEDED):
+            nested = any(isinstance(value, (dict, list)) for value in values)
+            if not values:
+                self.names.fault(at, f"axis '{axis}' has no value", "one or more")
+            if nested and axis not in (*NEEDED, "grpo", "batch"):
                 wrong = f"axis '{axis}' has a value that is a list or a mapping"
                 self.names.fault(at, wrong, hint="an axis names plain values; see `overrides`")
             elif path[0] == "grid" and len(self.axes[axis]) != len(values):
                 self.names.fault(at, f"axis '{axis}' names a value twice")
+            if self.names.wrong > before:
+                self.doubtful.add(axis)
         return found
 
     def value(self, axis: str, value: Any, path: KeyPath, axis_path: KeyPath) -> Any:
         """One value of an axis, checked: the name of a card, or a setting as TRL holds it."""
-        if axis == "model":
+        if axis not in CARD_AXES:
+            return setting(self.names, axis, value, path, axis_path)
+        if axis == "model" and isinstance(value, (str, InlineModel)):
             return self.names.model(value, path)
-        if axis == "data":
+        if axis == "data" and isinstance(value, (str, InlineData)):
             return self.names.problems(DataCard, value, path)
-        if axis in CARD_AXES:
-            self.names.card(CARD_AXES[axis], str(value), path)
-            return value
-        return setting(self.names, axis, value, path, axis_path)
+        if isinstance(value, str):
+            self.names.card(CARD_AXES[axis], value, path)
+        else:
+            self.names.fault(path, f"{axis} is {told(value)}", "a name")
+        return value
 
     def _check_needed(self) -> None:
         external = self.experiment.trainer == "external"
@@ -151,6 +180,16 @@ class _Cells:
             expected = f"`{axis}: [...]` in grid or zip"
             self.names.fault(("grid",), f"no axis '{axis}'", expected)
 
+    def known_axes(self) -> dict[str, list[Any]] | None:
+        """Axis -> its values, where cells could not be made; None where axes themselves are in
+        doubt."""
+        holes = {hole[:1] for hole in self.names.manifest.holes}
+        missing = any(axis not in self.axes for axis in NEEDED)
+        names = self.doubtful - CARD_AXES.keys()
+        if missing or names or holes & {("grid",), ("zip",), ("include",)}:
+            return None
+        return {axis: values + self.included.get(axis, []) for axis, values in self.axes.items()}
+
     # -- cells ------------------------------------------------------------------------------------
 
     def _excluded(self, found: list[Cell]) -> list[Cell]:
@@ -158,6 +197,9 @@ class _Cells:
             left = [cell for cell in found if not matches(cell, exclude.match)]
             if len(left) == len(found):
                 self.names.fault(("exclude", i), "this exclusion matches no cell")
+            elif not left and not self.experiment.include:
+                self.names.fault(("exclude", i), "no cell is left", "at least one")
+                return found
             found = left
         return found
 
@@ -171,21 +213,44 @@ class _Cells:
             for value in wanted if isinstance(wanted, list) else [wanted]:
                 if axis in more or any(_fits(have, value) for have in self.axes[axis]):
                     continue
-                known = [str(v) for v in self.axes[axis]]
-                found = f"axis '{axis}' has no value '{value}'"
-                self.names.unknown((*path, axis), found, str(value), known, key=False)
+                known = [plain(v) for v in self.axes[axis]]
+                found = f"axis '{axis}' has no value {told(value)}"
+                self.names.unknown((*path, axis), found, plain(value), known, key=False)
 
     def _included(self, extra: Cell, path: KeyPath) -> Cell:
         """The axis values of an included cell, checked."""
         cell: Cell = {}
+        if not extra:
+            self.names.fault(path, "this cell names no axis", "`AXIS: VALUE`")
         for axis, value in extra.items():
-            at = (*path, axis)
+            at, before = (*path, axis), self.names.wrong
             if axis not in self.axes:
                 known = list(self.axes)
                 self.names.unknown(at, f"no axis '{axis}'", axis, known, key=True)
                 continue
-            cell[axis] = self.value(axis, value, at, at)
+            if isinstance(value, (dict, list)):
+                self.names.fault(at, f"{axis} is {told(value)}", "one plain value")
+            else:
+                cell[axis] = self.value(axis, value, at, at)
+                self.included.setdefault(axis, []).append(cell[axis])
+            if self.names.wrong > before:
+                self.doubtful.add(axis)
         return cell
+
+
+def zips(manifest: Manifest) -> Iterator[tuple[KeyPath, Axes]]:
+    """Paired axes with their places: `zip` may be one mapping or a list of them."""
+    data = manifest.document.data
+    one = isinstance(data, dict) and isinstance(data.get("zip"), dict)
+    for i, group in enumerate(manifest.experiment.zip):
+        yield ("zip",) if one else ("zip", i), group
+
+
+def axis_places(manifest: Manifest) -> Iterator[tuple[str, KeyPath]]:
+    """Every axis with its place."""
+    for path, group in ((("grid",), manifest.experiment.grid), *zips(manifest)):
+        for axis in group.values:
+            yield axis, (*path, axis)
 
 
 def setting(
@@ -206,8 +271,14 @@ def setting(
             names.unknown(axis_path or path, f"unknown key '{name}'", field, batch, key=True)
         elif value is None and field == "micro_batch":
             return None
-        elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            names.fault(path, f"{name} is {value!r}", "a whole number from 1")
+        elif type(value) is not int or not 1 <= value <= MAX_COUNT:
+            expected = f"a whole number from 1 to {MAX_COUNT:,}"
+            names.fault(path, f"{name} is {told(value)}", expected)
+    elif name in ("grpo", "batch"):
+        key, inner = next(iter(value.items()), ("", "")) if isinstance(value, dict) else ("", "")
+        example = f"{name}.{key}: {told(inner)}" if key else f"{name}.SETTING: VALUE"
+        found, hint = f"'{name}' alone is no setting", f"write `{example}`"
+        names.fault(axis_path or path, found, hint=hint, key=True)
     else:
         known = [*CARD_AXES, *(f"batch.{n}" for n in batch)]
         near = [*known, *(f"grpo.{n}" for n in trl.defaults())]
@@ -233,6 +304,11 @@ def _fits(have: Any, wanted: Any) -> bool:
     if isinstance(wanted, str) and ("*" in wanted or "?" in wanted):
         return fnmatchcase(str(have), wanted)
     return have == wanted and isinstance(have, bool) == isinstance(wanted, bool)
+
+
+def plain(value: Any) -> str:
+    """A value of an axis in a list of them: a text without quotes, the rest as in a manifest."""
+    return value if isinstance(value, str) else told(value)
 
 
 def _hashable(value: Any) -> Any:

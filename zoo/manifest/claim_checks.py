@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from zoo.errors import Flaw, did_you_mean
-from zoo.manifest.cells import Cell, matches
+from zoo.errors import Flaw, did_you_mean, told
+from zoo.manifest.cells import Cell, matches, plain
 from zoo.manifest.claims import HOLE, Claim
 from zoo.manifest.limits import Line, Match, Tripwire
 from zoo.manifest.metrics import Metric
@@ -25,14 +25,29 @@ def check_claims(
 ) -> list[Flaw]:
     """All flaws of all claims; `cells` are distinct and at least one."""
     axes = {axis: list(dict.fromkeys(cell[axis] for cell in cells)) for axis in cells[0]}
+    flaws = check_claims_alone(claims, axes, metrics, horizon)
+    for i, claim in enumerate(claims):
+        if not _words(claim, ("claims", i), axes):
+            flaws += _cells(claim, ("claims", i), cells)
+    return flaws
+
+
+def check_claims_alone(
+    claims: Sequence[Claim],
+    axes: Axes | None,
+    metrics: Mapping[str, Metric] | None,
+    horizon: int,
+) -> list[Flaw]:
+    """What can be said of claims without cells; None where the axes or metrics are not known."""
     flaws: list[Flaw] = []
     for i, claim in enumerate(claims):
         if claim.id in [earlier.id for earlier in claims[:i]]:
             expected = "an id of its own for every claim"
             flaws.append(Flaw(("claims", i, "id"), f"a second claim '{claim.id}'", expected))
-        words = _words(claim, ("claims", i), axes)
-        flaws += words or _cells(claim, ("claims", i), cells)
-        flaws += _metrics(claim, ("claims", i), metrics, horizon)
+        if axes is not None:
+            flaws += _words(claim, ("claims", i), axes)
+        if metrics is not None:
+            flaws += _metrics(claim, ("claims", i), metrics, horizon)
     return flaws
 
 
@@ -88,8 +103,8 @@ def _match(match: Match, path: Path, axes: Axes, *, patterns: bool = True) -> li
                 continue
             if not (patterns and any(matches({axis: have}, {axis: value}) for have in axes[axis])):
                 at = (*path, axis, i) if isinstance(wanted, list) else (*path, axis)
-                hint = _near(str(value), [str(v) for v in axes[axis]])
-                flaws.append(Flaw(at, f"axis '{axis}' has no value '{value}'", hint=hint))
+                hint = _near(plain(value), [plain(v) for v in axes[axis]])
+                flaws.append(Flaw(at, f"axis '{axis}' has no value {told(value)}", hint=hint))
     return flaws
 
 
@@ -143,21 +158,38 @@ def _lacking(unit: Unit, path: Path) -> list[Flaw]:
 
 def _metrics(claim: Claim, path: Path, metrics: Mapping[str, Metric], horizon: int) -> list[Flaw]:
     at = (*path, "event", "metric") if claim.event else (*path, "metric")
+    flaws: list[Flaw] = []
+    if claim.event is not None and claim.event.rounds > horizon:
+        found = f"for {claim.event.rounds:,} rounds in a row"
+        flaws.append(Flaw((*path, "event", "for"), found, f"at most {horizon:,}, as rounds"))
     for name in claim.metrics:
         unknown = _metric(name, at, metrics, str(claim.metric))
         if unknown:
-            return unknown
+            return flaws + unknown
         metric = metrics[name]
+        flaws += _margin(claim, path, metric)
         if claim.event is not None:
-            return _line(claim.event, (*path, "event"), metrics)
-        flaws = _measured(claim, at, metric, horizon)
+            return flaws + _line(claim.event, (*path, "event"), metrics)
+        flaws += _measured(claim, at, metric, horizon)
         if claim.expect.word == "not_worse_than" and metric.better is None:
             hint = "say lower_by, higher_by or equal_within"
             found = f"'{name}' is neither better nor worse when higher"
             flaws.append(Flaw((*path, "expect", "not_worse_than"), found, hint=hint, key=True))
         if flaws:
-            return flaws
-    return []
+            break
+    return flaws
+
+
+def _margin(claim: Claim, path: Path, metric: Metric) -> list[Flaw]:
+    """Whether a margin in points is one that a result can lie on either side of."""
+    if claim.kind == "crossover" or not (claim.event or metric.unit == "points"):
+        return []
+    most = 200 if claim.kind in ("interaction", "trend") else 100
+    word, number = claim.expect.word, claim.expect.number
+    if number < most:
+        return []
+    found = f"{word}: {number:g} percentage points"
+    return [Flaw((*path, "expect", word), found, f"a number below {most}")]
 
 
 def _measured(claim: Claim, path: Path, metric: Metric, horizon: int) -> list[Flaw]:

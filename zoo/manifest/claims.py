@@ -27,7 +27,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from zoo.catalog.cards import NAME, Part
+from zoo.catalog.cards import MAX_COUNT, NAME, Count, Part
+from zoo.catalog.validate import Misplaced
 from zoo.manifest.limits import Line, Match, Value
 
 Kind = Literal["contrast", "gain", "interaction", "trend", "ordering", "rate", "crossover"]
@@ -63,7 +64,7 @@ class Expect(Part):
     """At most this much worse; worse is lower, but higher for clipped_ratio."""
     equal_within: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Between minus this and this."""
-    not_before: Annotated[int, Field(ge=2)] | None = None
+    not_before: Annotated[int, Field(ge=2, le=MAX_COUNT)] | None = None
     """Of a crossover: the base does not overtake at any listed k below this."""
 
     @model_validator(mode="after")
@@ -111,7 +112,7 @@ class Claim(Part):
     """Axes: a verdict of its own for each of their values."""
     metric: str | None = None
     """`eval/<benchmark>/<measure>/<decoding>` or `train/...`; of a crossover with `{k}` in it."""
-    k: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] | None = None
+    k: Annotated[list[Count], Field(min_length=1)] | None = None
     """Of a crossover: the k of pass@k that are looked at."""
     expect: Expect = Expect(higher_by=0)
     """The number that the result must lie beyond. May be left out of an ordering only, where it
@@ -158,25 +159,29 @@ class Claim(Part):
             parts = [f"needs {' and '.join(missing)}"] if missing else []
             parts += [f"has no {' or '.join(extra)}"] if extra else []
             hint = "" if "compare" not in missing else "; or say `kind: gain` or `kind: trend`"
-            raise ValueError(f"a claim of kind {self.kind}: it {' and '.join(parts)}{hint}")
+            text = f"a claim of kind {self.kind}: it {' and '.join(parts)}{hint}"
+            raise Misplaced(text, *extra[:1])
         self._check_expect()
         if self.kind == "crossover" and str(self.metric).count(HOLE) != 1:
-            raise ValueError(f"a metric with {HOLE} in it, as in eval/aime24/pass{HOLE}/t1.0")
+            text = f"a metric with {HOLE} in it, as in eval/aime24/pass{HOLE}/t1.0"
+            raise Misplaced(text, "metric")
         return self
 
     def _check_expect(self) -> None:
         word = self.expect.word
         if (word == "not_before") != (self.kind == "crossover"):
-            raise ValueError(
+            text = (
                 "`not_before: K`, as a crossover has"
                 if self.kind == "crossover"
                 else "lower_by, higher_by, not_worse_than or equal_within; "
                 "`not_before` is for crossovers"
             )
+            raise Misplaced(text, "expect")
         if self.kind == "ordering" and word != "higher_by":
-            raise ValueError("`higher_by`, as `order` is from the highest to the lowest")
+            text = "`higher_by`, as `order` is from the highest to the lowest"
+            raise Misplaced(text, "expect")
         if self.k is not None and self.k[0] >= self.expect.number:
-            raise ValueError(f"a k below not_before ({self.expect.number})")
+            raise Misplaced(f"a k below not_before ({self.expect.number})", "k")
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.catalog import Catalog, DataCard, ModelCard, PromptCard, RewardCard
+from zoo.errors import Flaw
 from zoo.manifest import identity, rehearsal
-from zoo.manifest.cells import Cell, cells, matches
-from zoo.manifest.claim_checks import check_claims, check_tripwires
+from zoo.manifest.cells import Cell, Grid, matches
+from zoo.manifest.claim_checks import check_claims, check_claims_alone, check_tripwires
 from zoo.manifest.load import Manifest
-from zoo.manifest.metrics import metrics_of
+from zoo.manifest.metrics import known_metrics, metrics_of
 from zoo.manifest.names import Names, Resolver, Unpinned
 from zoo.manifest.schedule import evaluations
 from zoo.manifest.settings import Resolved, Settings
@@ -45,16 +46,34 @@ class Expansion:
         """All trials; see `expand`."""
         self.settings.check()
         measured = evaluations(self.names, self.experiment)
-        found = cells(self.names)
-        self.names.stop_at_faults()
-        trials = [trial for cell in found for trial in self._cell(cell, measured)]
-        self.names.stop_at_faults()
-        if not trials:
+        grid = Grid(self.names)
+        found = grid.cells()
+        trials: list[Trial] = []
+        if not self.names.wrong and measured is not None and self.names.manifest.runs_whole:
+            trials = [trial for cell in found for trial in self._cell(cell, measured)]
+            self._check_once(trials)
+        if self.names.wrong or not self.names.manifest.runs_whole:
+            self._check_claims_alone(grid, measured)
+        elif not trials:
             self.names.fault(("trainer",), "nothing to rehearse", "a trial that is trained here")
         elif not self.rehearse:
             self._check_claims(trials)
         self.names.stop_at_faults()
         return trials
+
+    def _check_once(self, trials: list[Trial]) -> None:
+        """No two cells may come to one trial, which would count it twice."""
+        cells_: dict[str, Cell] = {}
+        for trial in trials:
+            first = cells_.setdefault(trial.id, trial.cell)
+            if first is not trial.cell:
+                one, two = (
+                    ", ".join(f"{k} {v}" for k, v in cell.items()) for cell in (first, trial.cell)
+                )
+                found = f"two cells are one trial: ({one}) and ({two})"
+                hint = "leave one out, or give them settings that differ"
+                self.names.fault(("grid",), found, "every trial once", hint)
+                return
 
     def _check_claims(self, trials: list[Trial]) -> None:
         """Claims and tripwires must speak of cells and metrics that there are."""
@@ -64,6 +83,26 @@ class Expansion:
         known = metrics_of(trials)
         flaws = check_claims(experiment.claims, cells_of(trials), known, experiment.rounds)
         flaws += check_tripwires(experiment.tripwires, known)
+        self._tell(flaws)
+
+    def _check_claims_alone(self, grid: Grid, measured: tuple[Evaluation, ...] | None) -> None:
+        """What can be said of claims and tripwires although there are no cells. Checkpoints from
+        elsewhere bring axes and metrics of their own."""
+        experiment, manifest = self.experiment, self.names.manifest
+        if self.rehearse or experiment.trainer == "external":
+            return
+        axes = grid.known_axes()
+        holes = {hole[:1] for hole in manifest.holes} & {("evaluate",), ("rounds",), ("trainer",)}
+        known = None
+        if measured is not None and not holes:
+            known = known_metrics(measured, experiment.rounds)
+        flaws = check_claims_alone(experiment.claims, axes, known, experiment.rounds)
+        flaws = [flaw for flaw in flaws if not grid.doubtful.intersection(map(str, flaw.path))]
+        if known is not None:
+            flaws += check_tripwires(experiment.tripwires, known)
+        self._tell(flaws)
+
+    def _tell(self, flaws: list[Flaw]) -> None:
         for flaw in flaws:
             self.names.fault(flaw.path, flaw.found, flaw.expected, flaw.hint, key=flaw.key)
 

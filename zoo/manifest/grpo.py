@@ -116,6 +116,8 @@ def _check_value(name: str, value: Any) -> Checked:
     whole = isinstance(value, int)
     if kind not in allowed or not (whole or (kind == "float" and isfinite(value))):
         return Checked(value, found, _expected(name))
+    if whole and abs(value) > table.LARGEST:
+        return Checked(value, found, f"a number of at most {table.LARGEST:,}")
     if name in table.RANGES and not table.RANGES[name].holds(value):
         return Checked(value, found, _expected(name))
     return Checked(float(value) if kind == "float" else value)

@@ -29,7 +29,7 @@ from zoo.catalog import (
     RecipeCard,
     RewardCard,
 )
-from zoo.catalog.cards import FROM_CARD
+from zoo.catalog.cards import FROM_CARD, NAME
 from zoo.catalog.validate import models_in
 from zoo.manifest import grpo, trl_table
 from zoo.manifest.schema import Experiment
@@ -153,6 +153,8 @@ def _setting(name: str) -> Schema:
         found = {"enum": list(choices)}
     if limits := trl_table.RANGES.get(name):
         found |= limits.as_schema()
+    if "integer" in kinds:
+        found.setdefault("maximum", trl_table.LARGEST)
     if name in trl_table.FROM_CARD_ALLOWED:
         found = {"anyOf": [{"const": FROM_CARD}, found]}
     default = grpo.defaults()[name]
@@ -195,6 +197,7 @@ def _axes(parts: Schema) -> None:
     for name, value in (_ref_each("grpo", parts) | _ref_each("batch", parts)).items():
         axes[name] = _one_or_more(value)
     parts["Axes"] = _only(axes, parts["Axes"])
+    parts["Evaluate"]["propertyNames"] = {"pattern": NAME}
     schedule = parts["Schedule"]
     schedule["properties"]["benchmarks"]["items"] = {
         "anyOf": [_ref("card.benchmark"), _ref("InlineBenchmark")]
@@ -222,6 +225,7 @@ def _cells(parts: Schema, top: Schema) -> None:
     for part, value in (("Exclude", "values"), ("Include", "value")):
         properties = parts[part]["properties"] | dict.fromkeys(axes, _ref(value))
         parts[part] = _only(properties, parts[part])
+    parts["Exclude"]["minProperties"] = 2  # `why`, and an axis
     override, claim = parts["Override"]["properties"], parts["Claim"]["properties"]
     trainers = top["trainer"]["enum"]
     changes = _ref_each("grpo", parts) | _ref_each("batch", parts)
@@ -233,6 +237,7 @@ def _cells(parts: Schema, top: Schema) -> None:
         (parts["Tripwire"]["properties"], "when"),
     ):
         properties[key] = {"description": properties[key]["description"]} | _ref("match")
+    override["when"]["minProperties"] = 1
     for key in ("compare", "order"):
         claim[key]["propertyNames"] = _ref("axis")
     claim["for_each"]["items"] = _ref("axis")

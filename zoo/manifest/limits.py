@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from zoo.catalog.cards import Part
 
+MAX_ROUNDS = 1_000_000
+"""The longest horizon that a manifest may have."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Value = str | int | float | bool | None
 """A value of an axis, as a manifest says it."""
@@ -45,7 +47,7 @@ class Line(Part):
     """The number, in the metric's own unit, above which the line is crossed."""
     below: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """The number, in the metric's own unit, below which the line is crossed."""
-    rounds: Annotated[int, Field(ge=1)] = Field(default=1, alias="for")
+    rounds: Annotated[int, Field(ge=1, le=MAX_ROUNDS)] = Field(default=1, alias="for")
     """Crossed once every measurement of so many rounds in a row lies beyond the number."""
 
     @model_validator(mode="after")

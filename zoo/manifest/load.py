@@ -19,6 +19,9 @@ from zoo.errors import Fault, InputError
 from zoo.manifest import sets
 from zoo.manifest.schema import Experiment
 
+BESIDE = {(key,) for key in ("question", "prediction", "budget", "claims", "tripwires")}
+"""Parts of a manifest that no cell depends on."""
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -36,6 +39,11 @@ class Manifest:
     wrong in the rest."""
     holes: tuple[KeyPath, ...] = ()
     """Parts that were left out for it."""
+
+    @property
+    def runs_whole(self) -> bool:
+        """Whether nothing was left out that says what runs."""
+        return {hole[:1] for hole in self.holes} <= BESIDE
 
     def fault(
         self,
@@ -98,7 +106,7 @@ def read(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
 UNKNOWN: dict[str, Any] = {
     "schema": "experiment/1",
     "name": "unknown",
-    "question": "",
+    "question": "unknown",
     "recipe": "unknown",
     "rounds": 10_000,
 }

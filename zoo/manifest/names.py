@@ -77,6 +77,8 @@ class Names:
     def __init__(self, manifest: Manifest, catalog: Catalog, resolver: Resolver) -> None:
         self.manifest, self.catalog, self.resolver = manifest, catalog, resolver
         self.faults: list[Fault] = list(manifest.faults)
+        self.wrong = 0
+        """How many faults were found here, also those that follow from others and are not told."""
         self._cards: dict[tuple[type[Card], str], Card] = {}
         self._digests: dict[tuple[str, str], str] = {}
         self.inline: dict[tuple[type[Card], str], dict[str, Any]] = {}
@@ -86,14 +88,20 @@ class Names:
         self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False
     ) -> None:
         """Remember a fault at a place of the manifest."""
+        self.wrong += 1
         if self._follows(path):
             return
         self.faults.append(self.manifest.fault(path, found, expected, hint, key=key))
 
+    def foreign(self, fault: Fault) -> None:
+        """Remember a fault in another file than the manifest."""
+        self.wrong += 1
+        self.faults.append(fault)
+
     def _follows(self, path: KeyPath) -> bool:
         """Whether a fault may only be there because a part that was wrong in itself was left out of
         the manifest: one around the hole, or one about cells where axes have holes."""
-        holes = self.manifest.holes
+        holes, path = self.manifest.holes, self.manifest.document.in_text(path)
         around = any(hole[: len(path)] == path for hole in holes)
         cells = any(hole[:1] in (("grid",), ("zip",), ("include",)) for hole in holes)
         decodings = any(hole[:2] == ("evaluate", "decoding") for hole in holes)
@@ -118,7 +126,7 @@ class Names:
             except InputError as error:
                 for fault in error.faults:
                     if Path(fault.place.partition(":")[0]).suffix in (".yaml", ".py"):
-                        self.faults.append(fault)  # the card itself is wrong, at a place of its own
+                        self.foreign(fault)  # the card itself is wrong, at a place of its own
                     else:
                         self.fault(path, fault.found, fault.expected, fault.hint)
                 return None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from zoo.catalog import BenchmarkCard
+from zoo.catalog.cards import NAME
+from zoo.catalog.validate import PATTERNS
 from zoo.manifest import rehearsal
 from zoo.manifest.names import Names, slug
 from zoo.manifest.schema import Decoding, Experiment, Schedule
@@ -11,12 +15,13 @@ from zoo.manifest.trial import Evaluation
 Key = tuple[str, int | None, int, str]  # benchmark, problems, samples, decoding
 
 
-def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...]:
+def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...] | None:
     """One entry a benchmark, subset, number of samples and decoding, its rounds merged over the
     schedules.
 
-    Faults go to `names`; with any, nothing is returned.
+    Faults go to `names`; None with any of its own.
     """
+    before = names.wrong
     plan, horizon = experiment.evaluate, experiment.rounds
     watch = points(plan.watch, horizon) if plan.watch else ()
     merged: dict[Key, tuple[set[int], list[str]]] = {}
@@ -25,7 +30,7 @@ def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...]:
         for i, ref in enumerate(schedule.benchmarks):
             names.problems(BenchmarkCard, ref, ("evaluate", name, "benchmarks", i))
             benchmark = ref if isinstance(ref, str) else ref.name or slug(ref.path)
-            if names.faults:
+            if names.wrong > before:
                 continue
             card = names.known(BenchmarkCard, benchmark)
             for decoding in schedule.decodings or plan.decoding:
@@ -35,8 +40,10 @@ def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...]:
                 rounds, said = merged.setdefault(key, (set(), []))
                 rounds.update(points(schedule, horizon, watch))
                 said.append(name)
-    if names.faults:
-        return ()
+        if names.wrong == before and not names.manifest.rehearse:
+            _check_problems(names, name, schedule)
+    if names.wrong > before:
+        return None
     return tuple(
         _evaluation(names, key, plan.decoding[key[-1]], rounds, said)
         for key, (rounds, said) in merged.items()
@@ -70,10 +77,30 @@ def _check(names: Names, experiment: Experiment, name: str, schedule: Schedule) 
             path = ("evaluate", name, "decodings", i)
             found = f"unknown decoding '{decoding}'"
             names.unknown(path, found, decoding, list(known), key=False)
+    if not re.fullmatch(NAME, name):
+        names.fault(("evaluate", name), f"the name '{name}'", PATTERNS[NAME], key=True)
     for i, at in enumerate(schedule.at):
         if isinstance(at, int) and at > horizon:
             path = ("evaluate", name, "at", i)
             names.fault(path, f"round {at}", f"at most {horizon}, as rounds")
+
+
+def _check_problems(names: Names, name: str, schedule: Schedule) -> None:
+    """A subset must be one of some benchmark, where the cards say how many problems these have."""
+    refs = [
+        ref if isinstance(ref, str) else ref.name or slug(ref.path) for ref in schedule.benchmarks
+    ]
+    most = [_known_size(names.known(BenchmarkCard, ref)) for ref in refs]
+    sizes = [size for size in most if size is not None]
+    if schedule.problems and len(sizes) == len(most) and schedule.problems > max(sizes):
+        found = f"problems is {schedule.problems:,}"
+        expected = f"at most {max(sizes):,}: no benchmark of this schedule has more"
+        names.fault(("evaluate", name, "problems"), found, expected)
+
+
+def _known_size(card: BenchmarkCard) -> int | None:
+    """Problems of a benchmark, where its card says so."""
+    return card.kept or card.n or (card.pocket.n if card.pocket else None)
 
 
 def points(schedule: Schedule, horizon: int, watch: tuple[int, ...] = ()) -> tuple[int, ...]:

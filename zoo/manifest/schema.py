@@ -20,12 +20,24 @@ from pydantic import (
 )
 
 from zoo.catalog import Columns
-from zoo.catalog.cards import NAME, Gold, Part, Policy
+from zoo.catalog.cards import (
+    DISTINCT,
+    MAX_COUNT,
+    NAME,
+    TEXT,
+    Count,
+    Gold,
+    Part,
+    Policy,
+    TokenId,
+)
 from zoo.manifest.claims import Claim
-from zoo.manifest.limits import Budget, Tripwire
+from zoo.manifest.limits import MAX_ROUNDS, Budget, Tripwire
 
 Name = Annotated[str, Field(pattern=NAME)]
+Text = Annotated[str, Field(pattern=TEXT)]
 MAX_TRIALS = 10_000
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what numpy takes
 
 
 class Open(BaseModel):
@@ -43,11 +55,11 @@ class InlineModel(Part):
     """Name of the prompt card."""
     name: Name | None = None
     """What tables call it; by default the last part of the path."""
-    stop_ids: list[int] = []
+    stop_ids: Annotated[list[TokenId], DISTINCT] = []
     """Token ids that end a response beside the tokenizer's own end token."""
-    cap: Annotated[int, Field(ge=1)] = 512
+    cap: Count = 512
     """Longest response in training, in tokens."""
-    beta: Annotated[float, Field(ge=0)] = 0.0
+    beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """KL coefficient, for recipes that say `beta: from-card`."""
     base: str | None = None
     """Card of the base model that this checkpoint was trained from (`trainer: external`)."""
@@ -90,9 +102,9 @@ BenchmarkRef = Annotated[
 class Decoding(Part):
     """How responses are sampled for evaluation; `temperature: 0` is greedy."""
 
-    temperature: Annotated[float, Field(ge=0)]
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Count | None = None
     """Longest response in tokens; None = the model's cap."""
 
 
@@ -101,17 +113,17 @@ class Schedule(Part):
 
     benchmarks: Annotated[list[BenchmarkRef], Field(min_length=1)]
     """Names of benchmark cards, or local files given in place."""
-    problems: Annotated[int, Field(ge=1)] | None = None
+    problems: Count | None = None
     """Only the first so many problems of each benchmark; None = all."""
-    samples: Annotated[int, Field(ge=1)] | None = None
+    samples: Count | None = None
     """Responses a problem under sampled decodings; None = as the benchmark's card says. Greedy
     takes one."""
-    every: Annotated[int, Field(ge=1)] | None = None
+    every: Count | None = None
     """Measure the base model and then after every so many rounds."""
-    at: list[Annotated[int, Field(ge=0)] | Literal["last", "last5"]] = []
+    at: list[Annotated[int, Field(ge=0, le=MAX_COUNT)] | Literal["last", "last5"]] = []
     """Rounds: numbers (0 = the base model), `last` (the horizon), `last5` (the horizon and the four
     points of `watch` before it)."""
-    decodings: list[str] | None = None
+    decodings: Annotated[list[str], Field(min_length=1)] | None = None
     """Names out of `evaluate.decoding`; None = all of them."""
 
     @model_validator(mode="after")
@@ -179,7 +191,7 @@ class Exclude(Open):
     """Cells that are left out: axis values that all must match (a value, a pattern such as `qwen*`,
     or a list), and why."""
 
-    why: str
+    why: Text
     """The reason; shown in the plan."""
 
     @property
@@ -203,7 +215,7 @@ class Include(Open):
 class Override(Part):
     """Values that must move together: cells that match `when` get `set`."""
 
-    when: dict[str, Any]
+    when: Annotated[dict[str, Any], Field(min_length=1)]
     """Axis values that all must match; a value, a pattern such as `qwen*`, or a list."""
     set: Annotated[dict[str, Any], Field(min_length=1)]
     """Recipe fields by dotted name (`grpo.beta`, `batch.prompts`), `prompt`, or `trainer`."""
@@ -226,7 +238,7 @@ class Experiment(Part):
     """Kind and version of this form."""
     name: Name
     """The file's name without its ending."""
-    question: str
+    question: Text
     """What the study asks; shown first in plan and report."""
     prediction: str = ""
     """What its author expects, written down before the run."""
@@ -237,9 +249,9 @@ class Experiment(Part):
     zip: list[Axes] = []
     """Axes whose values go together in pairs (one mapping, or a list of them); each pairing is one
     more factor of the product."""
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
+    seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
     """Replicates of a cell; the same seed means the same prompt order in every arm."""
-    rounds: Annotated[int, Field(ge=1)]
+    rounds: Annotated[int, Field(ge=1, le=MAX_ROUNDS)]
     """Horizon; one round is one generation phase and its updates (the study's "step")."""
     final: Annotated[str, Field(pattern=r"^(last|mean-last-[1-9][0-9]*)$")] = "last"
     """How a trial's final number is formed from its evaluations; never the best one."""
@@ -248,7 +260,7 @@ class Experiment(Part):
     trains nothing and measures checkpoints that somebody else trained (cards with `base`)."""
     grpo: dict[str, Any] = {}
     """Changes to the recipe's GRPO settings, under TRL's names."""
-    batch: dict[str, Annotated[int, Field(ge=1)]] = {}
+    batch: dict[str, Count] = {}
     """Changes to the recipe's batch geometry: `prompts`, `num_generations`, `updates`,
     `micro_batch`."""
     overrides: list[Override] = []
@@ -265,7 +277,7 @@ class Experiment(Part):
     """What the whole sweep may cost; the plan says when it does not fit."""
     claims: list[Claim] = []
     """What must come out, said before the run and sealed when it starts."""
-    max_trials: Annotated[int, Field(ge=1)] = MAX_TRIALS
+    max_trials: Count = MAX_TRIALS
     """Guard against a grid that grew by mistake."""
 
     @field_validator("zip", mode="before")

@@ -14,6 +14,7 @@ from typing import Any
 from zoo.catalog import strict_yaml
 from zoo.catalog.strict_yaml import Document, KeyPath
 from zoo.errors import Fault, InputError
+from zoo.manifest.schema import Evaluate
 
 LAST = ("grpo.", "batch.")
 OPEN = ("grid", "zip", "when", "set")  # below these, a name may have dots of its own
@@ -30,7 +31,7 @@ def apply(document: Document, sets: Iterable[str]) -> dict[str, Any]:
     for text in sets:
         name, equals, value = text.partition("=")
         place, name = f"--set {text}", name.strip()
-        if not equals or not name:
+        if not equals or not all(name.split(".")):
             faults.append(Fault(place, f"'{text}'", "NAME=VALUE, such as grpo.beta=0.001"))
             continue
         try:
@@ -43,6 +44,8 @@ def apply(document: Document, sets: Iterable[str]) -> dict[str, Any]:
             document.origins["--set", name] = place
         elif (wrong := _put(document, name, found, place)) is not None:
             faults.append(Fault(place, wrong))
+        elif f"{name}." in LAST:  # the whole part anew: what was said of it before is gone
+            last = {key: value for key, value in last.items() if not key.startswith(f"{name}.")}
     if faults:
         raise InputError(faults)
     return last
@@ -68,10 +71,21 @@ def _put(document: Document, name: str, value: Any, place: str) -> str | None:
             at[key] = value
             document.origins[path] = place
             return None
-        inner = at[key] if isinstance(at, list) else at.setdefault(key, {})
+        if isinstance(at, dict) and key not in at:
+            at[key] = _default(path)
+            document.origins[path] = place
+        inner = at[key]
         if not isinstance(inner, (dict, list)):
             return f"'{'.'.join(map(str, path))}' is {inner!r}, which has no parts"
         at = inner
+
+
+def _default(path: KeyPath) -> dict[str, Any]:
+    """What a part is that the manifest leaves out."""
+    if path != ("evaluate", "decoding"):
+        return {}
+    decodings = Evaluate().decoding
+    return {name: said.model_dump(exclude_defaults=True) for name, said in decodings.items()}
 
 
 def _next(at: Any, path: KeyPath, words: list[str]) -> tuple[str, list[str]]:

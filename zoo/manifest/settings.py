@@ -7,6 +7,7 @@ so ten thousand trials cost little; origins are only looked up when somebody ask
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,9 +17,11 @@ from pydantic import ValidationError
 from zoo.catalog import Batch, ModelCard, PromptCard, RecipeCard
 from zoo.catalog.cards import FROM_CARD
 from zoo.catalog.strict_yaml import KeyPath
+from zoo.catalog.validate import expected_of
+from zoo.errors import told
 from zoo.manifest import grpo as trl
 from zoo.manifest import identity
-from zoo.manifest.cells import CARD_AXES, Cell, matches, setting
+from zoo.manifest.cells import CARD_AXES, Cell, axis_places, matches, setting
 from zoo.manifest.names import Names
 
 FROM_MODEL = {
@@ -26,6 +29,10 @@ FROM_MODEL = {
     "max_completion_length": "cap",
 }  # setting -> field of the model's card
 TRAINERS = ("trl", "simulated", "external")
+NOT_SET = CARD_AXES.keys() - {"prompt"}  # axes that are no setting
+
+
+RECIPE: KeyPath = ("recipe",)  # stands for what no other part of the manifest says
 
 
 class Layer(NamedTuple):
@@ -51,20 +58,26 @@ class Settings:
     def __init__(self, names: Names) -> None:
         self.names, self.experiment = names, names.manifest.experiment
         self._seen: dict[tuple[str, str, str], Resolved | None] = {}
+        self._axes = dict(axis_places(names.manifest))
         self._recipes: dict[str, dict[str, Any]] = {}
 
     def check(self) -> None:
         """Check what the manifest itself says about settings; faults go to the names."""
         experiment, names, last = self.experiment, self.names, self.names.manifest.last
-        names.card(RecipeCard, experiment.recipe, ("recipe",))
+        if (recipe := names.card(RecipeCard, experiment.recipe, RECIPE)) is not None:
+            self._base(recipe)
         for name, value in experiment.grpo.items():
             setting(names, f"grpo.{name}", value, ("grpo", name))
         for name, value in experiment.batch.items():
             setting(names, f"batch.{name}", value, ("batch", name))
+        axes = self._axes
         for i, override in enumerate(experiment.overrides):
             for name, value in override.set.items():
-                self._check_one(name, value, ("overrides", i, "set", name))
-        axes = experiment.grid.values.keys() | {a for g in experiment.zip for a in g.values}
+                at = ("overrides", i, "set", name)
+                if name in axes and name not in NOT_SET:
+                    hint = "its values are the axis's; say a cell's own by `zip` or `include`"
+                    names.fault(at, f"{name} is an axis", "a setting", hint, key=True)
+                self._check_one(name, value, at)
         for name, value in last.items():
             if name in axes:
                 hint = f"narrow the axis: --set grid.{name}=..."
@@ -72,14 +85,16 @@ class Settings:
             self._check_one(name, value, ("--set", name))
 
     def _check_one(self, name: str, value: Any, path: KeyPath) -> None:
-        if name == "prompt":
-            self.names.card(PromptCard, str(value), path)
+        if name in ("prompt", "trainer") and not isinstance(value, str):
+            self.names.fault(path, f"{name} is {told(value)}", "a name")
+        elif name == "prompt":
+            self.names.card(PromptCard, value, path)
         elif name == "trainer":
             if value not in TRAINERS:
                 self.names.unknown(
-                    path, f"unknown trainer '{value}'", str(value), [*TRAINERS], key=False
+                    path, f"unknown trainer '{value}'", value, [*TRAINERS], key=False
                 )
-        elif name in CARD_AXES:
+        elif name in NOT_SET:
             found, hint = f"'{name}' cannot be set", "it is an axis: `grid`, `zip` or `include`"
             self.names.fault(path, found, hint=hint, key=True)
         else:
@@ -100,7 +115,7 @@ class Settings:
 
     def layers(self, cell: Cell) -> list[Layer]:
         """All layers of a cell, the weakest first."""
-        recipe, at = self.recipe(cell), ("recipe",)
+        recipe, at = self.recipe(cell), RECIPE
         stated = {f"grpo.{k}": v for k, v in recipe.grpo.items()}
         stated |= {f"batch.{k}": v for k, v in recipe.batch.model_dump(exclude_none=True).items()}
         defaults = {f"grpo.{k}": v for k, v in trl.defaults().items()}
@@ -120,7 +135,7 @@ class Settings:
             yield Layer("manifest", {k: tuple(k.split(".", 1)) for k in said}, said)
         axes = {k: v for k, v in cell.items() if k not in CARD_AXES or k == "prompt"}
         if axes:
-            yield Layer("axis", {k: ("grid", k) for k in axes}, axes)
+            yield Layer("axis", {k: self._axes[k] for k in axes}, axes)
         for i, override in enumerate(experiment.overrides):
             if matches(cell, override.when):
                 at: dict[str, KeyPath] = {k: ("overrides", i, "set", k) for k in override.set}
@@ -159,13 +174,17 @@ class Settings:
             batch = Batch(**numbers)
         except ValidationError as error:
             for item in error.errors():
-                field = str(item["loc"][0]) if item["loc"] else "prompts"
-                found = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-                self._fault(cell, f"batch.{field}", found)
+                found = item["msg"].removeprefix("Value error, ")
+                if not item["loc"]:
+                    self._fault(cell, [f"batch.{field}" for field in _meant(found)], found)
+                    continue
+                name, expected = f"batch.{item['loc'][0]}", expected_of(item)
+                self._fault(cell, [name], f"{name} is {told(item['input'])}", expected)
             return None
         wrong = trl.check_together(grpo, batch)
         for name, found, expected, hint in wrong:
-            self._fault(cell, name, found, expected, hint)
+            words = re.findall(r"\w+", f"{found} {expected}")
+            self._fault(cell, [name, *(f"grpo.{word}" for word in words)], found, expected, hint)
         if wrong:
             return None
         texts = {
@@ -182,20 +201,34 @@ class Settings:
                 checked = trl.check(name, value)
                 found[name] = checked.value
                 if checked.found:
-                    wrong = f"recipe '{recipe.name}': {checked.found}"
-                    self.names.fault(("recipe",), wrong, checked.expected, checked.hint)
+                    what, key = checked[1:4], checked.name_is_wrong
+                    self._recipe_fault(recipe, f"grpo.{name}", *what, key=key)
             self._recipes[recipe.name] = found
         return self._recipes[recipe.name]
 
-    def _fault(self, cell: Cell, name: str, found: str, expected: str = "", hint: str = "") -> None:
-        """A fault at the strongest layer that says `name`."""
-        at = next(
-            (layer.at[name] for layer in reversed(self.layers(cell)) if name in layer.at),
-            (name.partition(".")[0],),
+    def _fault(
+        self, cell: Cell, said: list[str], found: str, expected: str = "", hint: str = ""
+    ) -> None:
+        """A fault at the strongest layer that says one of these settings, which go together."""
+        layers = reversed(self.layers(cell))
+        name, at = next(
+            ((name, layer.at[name]) for layer in layers for name in said if name in layer.at),
+            (said[0], RECIPE),
         )
-        if at == ("recipe",):
-            found = f"recipe '{self.recipe(cell).name}': {found}"
-        self.names.fault(at, found, expected, hint)
+        if at == RECIPE:
+            self._recipe_fault(self.recipe(cell), name, found, expected, hint)
+        else:
+            self.names.fault(at, found, expected, hint)
+
+    def _recipe_fault(self, recipe: RecipeCard, name: str, *what: str, key: bool = False) -> None:
+        """A fault at a setting of a recipe's own file."""
+        catalog = self.names.catalog
+        if catalog.made(RecipeCard, recipe.name):
+            self.names.fault(RECIPE, f"recipe '{recipe.name}': {what[0]}", *what[1:])
+            return
+        path = tuple(name.split(".", 1))
+        document = catalog.document(RecipeCard, recipe.name)
+        self.names.foreign(document.fault(path, *what, key=key))
 
     # -- for people -------------------------------------------------------------------------------
 
@@ -206,10 +239,17 @@ class Settings:
         for layer in self.layers(cell):
             for name, value in layer.values.items():
                 line = ""
-                if layer.origin not in ("--set",) and layer.at[name] != ("recipe",):
+                if layer.origin not in ("--set",) and layer.at[name] != RECIPE:
                     place = document.values.get(layer.at[name])
                     line = f", line {place[0]}" if place else ""
                 told[name] = layer.origin + line
                 if value == FROM_CARD:
                     told[name] = f"card {model.name} ({layer.origin} says from-card)"
         return told
+
+
+def _meant(found: str) -> list[str]:
+    """Fields of the batch that a fault of several is about, the likeliest first."""
+    if "micro_batch" in found:
+        return ["micro_batch", "num_generations", "prompts", "updates"]
+    return ["prompts", "updates"]

@@ -212,6 +212,8 @@ class Range:
         return "a number " + " and ".join(f"{w} {n:g}" for w, n in words if n is not None)
 
 
+LARGEST = 10**9
+"""What no whole number exceeds."""
 _POSITIVE, _NOT_NEGATIVE, _FROM_ONE = Range(exclusiveMinimum=0), Range(0), Range(1)
 _SHARE, _BELOW_ONE = Range(0, maximum=1), Range(0, exclusiveMaximum=1)
 RANGES: dict[str, Range] = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from zoo.errors import did_you_mean, listed
+from zoo.manifest.cells import matches
 from zoo.manifest.limits import Budget, Tripwire
 from zoo.manifest.metrics import Metric, metrics_of
 from zoo.manifest.plan_warning import PlanWarning
@@ -27,6 +28,7 @@ SEQUENCE_RATIO = (
     "importance_sampling_level sequence under a mean over tokens weighs a response by its length; "
     "GSPO (arXiv:2507.18071 equation 5) is loss_type grpo"
 )
+KL = "train/kl"
 HOURS = {"gpu_hours": "GPU-hours", "usd": "USD", "disk_gib": "GiB of disk", "hours": "hours"}
 
 
@@ -42,6 +44,9 @@ def warnings(
         *card_warnings(trials),
         *setting_warnings(trials),
         *tripwire_warnings(experiment.tripwires, metrics_of(trials)),
+        *length_warnings(experiment),
+        *kl_warnings(experiment, trials),
+        *schedule_warnings(experiment),
         *claim_warnings(experiment.claims, trials, powers),
         *budget_warnings(experiment.budget, estimate or {}),
     ]
@@ -90,6 +95,48 @@ def tripwire_warnings(
                 )
                 found.append(PlanWarning("leak-by-choice", text, where))
     return found
+
+
+def length_warnings(experiment: Experiment) -> list[PlanWarning]:
+    """Lines that have to be crossed for more rounds than there are."""
+    return [
+        PlanWarning(
+            "never-trips",
+            f"{wire.rounds:,} rounds in a row are more than the {experiment.rounds:,} that there "
+            "are, so it never trips; take a smaller `for`",
+            f"tripwire on {wire}",
+        )
+        for wire in experiment.tripwires
+        if wire.rounds > experiment.rounds
+    ]
+
+
+def kl_warnings(experiment: Experiment, trials: Sequence[Trial]) -> list[PlanWarning]:
+    """Tripwires and claims on a KL that TRL does not log, as there is no reference model."""
+    without = [t.cell for t in trials if t.trainer != "external" and not t.grpo.get("beta")]
+    said = [(f"tripwire on {w}", w.when) for w in experiment.tripwires if w.metric == KL]
+    said += [(f"claim {c.id}", c.where) for c in experiment.claims if KL in c.metrics]
+    text = f"{KL} is logged only where grpo.beta is above 0, and {{n}} it is 0; take another metric"
+    counts = [(where, sum(matches(cell, match) for cell in without)) for where, match in said]
+    return [
+        PlanWarning("kl-not-logged", text.format(n=f"in {n:,} trial{'s'[: n != 1]}"), where)
+        for where, n in counts
+        if n
+    ]
+
+
+def schedule_warnings(experiment: Experiment) -> list[PlanWarning]:
+    """Schedules whose first turn comes after the end."""
+    return [
+        PlanWarning(
+            "never-due",
+            f"every {schedule.every:,} rounds of {experiment.rounds:,} is the base model alone; "
+            "take a smaller `every`, or `at: [0, last]`",
+            f"schedule {name}",
+        )
+        for name, schedule in experiment.evaluate.schedules.items()
+        if schedule.every and schedule.every > experiment.rounds
+    ]
 
 
 def _final(name: str, metrics: Mapping[str, Metric]) -> bool:

@@ -218,3 +218,15 @@ def test_a_card_that_no_file_holds_is_found_by_its_name() -> None:
     assert catalog.get(RewardCard, "own") is own
     assert catalog.made(RewardCard, "own")
     assert not catalog.made(RewardCard, "correctness")
+
+
+def test_a_misspelt_key_of_a_mapping_of_words_is_placed_and_understood(tmp_path: Path) -> None:
+    card = Catalog().file(ModelCard, "pocket-llama").read_text(encoding="utf-8")
+    text = card[: card.index("origin:")].replace("name: pocket-llama", "name: own")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "own.yaml").write_text(text + "origin: {capp: paper}\n")
+    with pytest.raises(InputError) as caught:
+        Catalog(tmp_path).get(ModelCard, "own")
+    (fault,) = caught.value.faults
+    assert (fault.found, fault.hint) == ("unknown key 'origin.capp'", "did you mean 'cap'?")
+    assert fault.place.endswith(":10")

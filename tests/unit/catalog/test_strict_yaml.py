@@ -153,9 +153,39 @@ def test_text_that_is_not_yaml_is_placed() -> None:
     assert message("grid: [a, b\nseeds: [0]\n").startswith("file.yaml:2:6: not YAML: while parsing")
 
 
-@pytest.mark.parametrize("text", ["a: b\0c", "a: \x07", "\x1b[2J"])
-def test_control_characters_are_refused(text: str) -> None:
-    assert "file.yaml:1:1: not YAML" in message(text)
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("a: b\0c", "1:5"), ("a: 1\r\nb: \x07", "2:4"), ("\x1b[2J", "1:1"), ("a: 1\n'b\x7f", "2:3")],
+)
+def test_control_characters_are_refused_at_their_place_and_never_shown(
+    text: str, place: str
+) -> None:
+    found = message(text)
+    assert found.startswith(f"file.yaml:{place}: not YAML")
+    assert found.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("a: {名前: [1, 2}", "    a: {名前: [1, 2}\n                   ^"),
+        ("e\u0301: {a: [1, 2}", "    e\u0301: {a: [1, 2}\n                ^"),
+        ("a\u202e: {a: [1, 2}", "    a\ufffd: {a: [1, 2}\n                 ^"),
+        ("# \x9b[31m\na: [1, 2}", "    # \ufffd[31m\n      ^"),
+    ],
+)
+def test_the_caret_stands_under_its_character(text: str, source: str) -> None:
+    assert message(text).split("\n", 1)[1] == source
+
+
+def test_of_a_long_line_the_part_around_the_place_is_shown() -> None:
+    source, caret = message(f"a: [{'b, ' * 200}}}").splitlines()[1:]
+    assert source[len(caret) - 1] == "}"
+    assert len(source) < 170
+
+
+def test_a_quote_that_does_not_end_is_placed_where_it_begins() -> None:
+    assert message('a: 1\nb: "x\nc: 2\n').startswith("file.yaml:2:4: not YAML: while scanning")
 
 
 @pytest.mark.parametrize(
@@ -187,10 +217,14 @@ def test_a_file_with_a_byte_order_mark_reads_like_one_without(tmp_path: Path) ->
 
 def test_a_file_that_is_not_utf_8_is_refused_with_the_byte(tmp_path: Path) -> None:
     path = tmp_path / "latin.yaml"
-    path.write_bytes("name: café".encode("latin-1"))
+    path.write_bytes("a: 1\nname: café\n".encode("latin-1"))
     with pytest.raises(InputError) as caught:
         strict_yaml.read(path)
-    assert str(caught.value) == f"{path}: byte 9 is not UTF-8; expected a text file in UTF-8"
+    assert str(caught.value) == (
+        f"{path}:2:10: the byte 0xe9 is not UTF-8; expected a text file in UTF-8\n"
+        "    name: caf\ufffd\n"
+        "             ^"
+    )
 
 
 def test_a_file_that_is_too_big_is_not_read_through(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.catalog import Catalog
+from zoo.catalog import Catalog, RecipeCard
 from zoo.errors import InputError
 from zoo.manifest import Trial, expand, load
 
@@ -120,3 +120,128 @@ def test_a_model_of_the_hub_needs_no_card(write: Write) -> None:
     assert "'main' is no commit; expected a full commit of 40 hex digits" in message(
         write(grid=grid.replace(commit, "main"))
     )
+
+
+OVERRIDE = "[{when: {model: pocket-llama}, set: {grpo.beta: 0.2}}]"
+PAIRS = "{grpo.beta: [0, 0, 1], grpo.epsilon: [0.1, 0.1, 0.2]}"
+NARROW = "{model: pocket-llama, reward: correctness, data: pocket-easy, grpo.beta: [0, 0.1]}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"zip": f"[{PAIRS}]"}, "8:23: this pairing twice (grpo.beta 0.0, grpo.epsilon 0.1)"),
+        ({"zip": PAIRS}, "8:22: this pairing twice"),
+        ({"zip": "{grpo.beta: [], grpo.epsilon: []}"}, "8:18: axis 'grpo.beta' has no value"),
+        ({"zip": "{}"}, "8:6: a pairing without axes"),
+        ({"grid": NARROW, "overrides": OVERRIDE}, "8:49: grpo.beta is an axis"),
+        ({"exclude": "[{why: x}]"}, "8:11: this exclusion names no axis"),
+        ({"exclude": "[{model: '*', why: x}]"}, "8:11: no cell is left"),
+        ({"exclude": "[{model: null, why: x}]"}, "8:19: axis 'model' has no value null"),
+        ({"overrides": OVERRIDE.replace("grpo.beta", "grpo.bta")}, "8:49: unknown GRPO setting"),
+        (
+            {"overrides": "[{when: {model: pocket-llama}, set: {grpo: {beta: 0.1}}}]"},
+            "8:49: 'grpo' alone is no setting; write `grpo.beta: 0.1`",
+        ),
+        (
+            {"overrides": "[{when: {model: pocket-llama}, set: {prompt: null}}]"},
+            "8:57: prompt is null; expected a name",
+        ),
+        ({"overrides": "[{when: {model: pocket-llama}, set: {trainer: 3}}]"}, "trainer is 3"),
+        ({"overrides": "[{when: {}, set: {grpo.beta: 0.1}}]"}, "8:20: overrides.0.when is {}"),
+    ],
+)
+def test_what_says_nothing_or_twice_is_refused_at_its_place(
+    write: Write, changes: dict[str, str], found: str
+) -> None:
+    text = message(write(**changes))
+    assert found in text
+    assert 1 <= text.count("small.yaml:") <= 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("overrides", OVERRIDE, "this override matches no cell"),
+        (
+            "tripwires",
+            "[{metric: train/reward, below: 0, when: {model: pocket-llama}}]",
+            "this tripwire matches no cell",
+        ),
+    ],
+)
+def test_overrides_and_tripwires_of_excluded_cells_alone_are_refused(
+    write: Write, key: str, value: str, found: str
+) -> None:
+    grid = f"{{model: {MODELS}, reward: correctness, data: pocket-easy}}"
+    path = write(grid=grid, exclude="[{model: pocket-llama, why: x}]", **{key: value})
+    assert found in message(path)
+
+
+def test_two_cells_of_one_trial_are_refused_and_both_are_named(
+    write: Write, tmp_path: Path
+) -> None:
+    cards = tmp_path / "cards" / "recipes"
+    cards.mkdir(parents=True)
+    text = Catalog().file(RecipeCard, "pocket").read_text(encoding="utf-8")
+    (cards / "same.yaml").write_text(text.replace("name: pocket", "name: same"), encoding="utf-8")
+    path = write(
+        grid="{model: pocket-llama, reward: correctness, data: pocket-easy, recipe: [pocket, same]}"
+    )
+    with pytest.raises(InputError) as caught:
+        expand(load(path), Catalog(tmp_path / "cards"))
+    told = str(caught.value)
+    assert "two cells are one trial" in told
+    assert "recipe pocket" in told
+    assert "recipe same" in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "found"),
+    [
+        ({"batch": "{micro_batch: 3}"}, "small.yaml:8:22", "micro_batch (3) must divide the 128"),
+        ({"batch": "{num_generations: 1}"}, "small.yaml:8:26", "batch.num_generations is 1"),
+        ({"grpo": "{epsilon: 0.5}"}, "cards/recipes/own.yaml:4:44", "unknown GRPO setting 'betta'"),
+        ({"grpo": "{epsilon: 0.5}"}, "small.yaml:8:17", "epsilon_high 0.3 below epsilon 0.5"),
+        ({}, "cards/recipes/own.yaml:4:62", "top_p 0.9 together with"),
+        (
+            {"zip": "[{grpo.epsilon: [0.1, 0.5]}]"},
+            "small.yaml:8:22",
+            "epsilon_high 0.3 below epsilon 0.5",
+        ),
+    ],
+)
+def test_settings_that_are_wrong_are_placed_where_they_are_said(
+    write: Write, tmp_path: Path, changes: dict[str, str], place: str, found: str
+) -> None:
+    cards = tmp_path / "cards" / "recipes"
+    cards.mkdir(parents=True)
+    betta = "betta: 1, " if "betta" in found else "beta: 0.1, "
+    text = (
+        "schema: recipe/1\nname: own\nbatch: {prompts: 16, num_generations: 8}\n"
+        f"grpo: {{epsilon_high: 0.3, loss_type: dapo, {betta}top_p: 0.9}}\n"
+    )
+    if "top_p" not in found:
+        text = text.replace("top_p: 0.9", "top_p: 1.0")
+    (cards / "own.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        expand(load(write(recipe="own", **changes)), Catalog(tmp_path / "cards"))
+    told = [str(fault).split("\n")[0] for fault in caught.value.faults]
+    assert any(f"{place}: {found}" in line for line in told), told
+
+
+def test_what_is_wrong_with_a_recipe_is_told_beside_everything_else(
+    write: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "cards" / "recipes").mkdir(parents=True)
+    text = "schema: recipe/1\nname: own\nbatch: {prompts: 16, num_generations: 8}\n"
+    text += "grpo: {betta: 1, learning_rate: null}\n"
+    (tmp_path / "cards" / "recipes" / "own.yaml").write_text(text, encoding="utf-8")
+    path = write(recipe="own", grid="{model: pocket-lama, reward: correctness, data: pocket-easy}")
+    with pytest.raises(InputError) as caught:
+        expand(load(path), Catalog(tmp_path / "cards"))
+    assert [fault.found for fault in caught.value.faults] == [
+        "unknown GRPO setting 'betta'",
+        "learning_rate is null",
+        "unknown model 'pocket-lama'",
+    ]

@@ -268,3 +268,37 @@ def test_where_takes_patterns_and_compare_does_not() -> None:
     )
     (flaw,) = flaws(claim("compare: {data: ['h*', easy]}"))
     assert flaw.found == "axis 'data' has no value 'h*'"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{kind: gain, expect: {higher_by: 100}}", True),
+        ("{kind: gain, expect: {higher_by: 99}}", False),
+        ("{compare: {data: [hard, easy]}, expect: {equal_within: 150}}", True),
+        ("{compare: {data: [hard, easy]}, differs_by: model, expect: {higher_by: 150}}", False),
+        ("{compare: {data: [hard, easy]}, differs_by: model, expect: {higher_by: 200}}", True),
+        (
+            "{kind: gain, metric: eval/math500/mean_length/t1.0, expect: {higher_by: 900}}",
+            False,
+        ),
+        (
+            "{compare: {data: [hard, easy]}, event: {metric: train/entropy, above: 3}, "
+            "expect: {higher_by: 101}}",
+            True,
+        ),
+    ],
+)
+def test_a_margin_that_no_result_can_reach_is_a_flaw(text: str, found: bool) -> None:
+    said = claim(text)
+    assert [flaw.path for flaw in flaws(said) if "percentage points" in flaw.found] == [
+        ("claims", 0, "expect", said.expect.word)
+    ] * found
+
+
+def test_an_event_longer_than_the_study_is_a_flaw() -> None:
+    event = "{compare: {data: [hard, easy]}, event: {metric: train/entropy, above: 3, for: %s}}"
+    assert not flaws(claim(event % 100))
+    (flaw,) = flaws(claim(event % 101))
+    assert flaw.path == ("claims", 0, "event", "for")
+    assert (flaw.found, flaw.expected) == ("for 101 rounds in a row", "at most 100, as rounds")

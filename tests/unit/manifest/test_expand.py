@@ -66,10 +66,11 @@ def test_later_words_win_over_earlier_ones(write: Write) -> None:
     overridden = trials(
         write(
             grid=grid(**{"grpo.beta": "[0.1, 0.2]"}),
-            overrides="[{when: {grpo.beta: 0.2}, set: {grpo.beta: 0.3, batch.prompts: 8}}]",
+            grpo="{epsilon: 0.1}",
+            overrides="[{when: {grpo.beta: 0.2}, set: {grpo.epsilon: 0.3, batch.prompts: 8}}]",
         )
     )
-    assert [trial.grpo["beta"] for trial in overridden] == [0.1, 0.3]
+    assert [trial.grpo["epsilon"] for trial in overridden] == [0.1, 0.3]
     assert [trial.batch.prompts for trial in overridden] == [16, 8]
 
 
@@ -99,7 +100,30 @@ def test_exclusions_leave_cells_out_and_inclusions_add_them(write: Write) -> Non
         ("pocket-mistral", "pocket-easy"),
         ("pocket-llama", "pocket-medium"),
     ]
-    assert len(trials(write(grid=both, include="[{model: pocket-qwen2}]"))) == 4  # there already
+
+
+@pytest.mark.parametrize(
+    ("include", "message"),
+    [
+        ("[{model: pocket-llama}]", r"small.yaml:8:11: this cell is there already"),
+        (
+            "[{model: pocket-qwen2}, {model: pocket-qwen2}]",
+            r"small.yaml:8:34: this cell is there already",
+        ),
+        ("[{why: x}]", r"small.yaml:8:11: this cell names no axis"),
+        (
+            "[{model: [pocket-qwen2]}]",
+            r"small.yaml:8:19: model is \[pocket-qwen2\]; expected one plain value",
+        ),
+        ("[{model: null}]", r"small.yaml:8:19: model is null; expected a name"),
+        ("[{data: 3}]", r"small.yaml:8:18: data is 3; expected a name"),
+    ],
+)
+def test_inclusions_that_add_nothing_or_are_no_cell_are_faults(
+    write: Write, include: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        trials(write(include=include))
 
 
 def test_unknown_names_in_inclusions_are_faults(write: Write) -> None:

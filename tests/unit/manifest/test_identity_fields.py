@@ -217,10 +217,11 @@ SOURCES: list[Changes] = [  # of a training set and of a benchmark alike
     (Ingredient, "built", ("built", "parts", 0), {"data": "pocket-set", "levels": ["3"]}),
 ]
 IN_PLACE = {"path": "own.jsonl", "gold": "gsm8k", "name": "else"}
+OTHERS = {"model": "in-package", "data": ["built-set", "git-set"], "why": "else"}
 FULL, WATCH = ("evaluate", "full"), ("evaluate", "watch")
 MANIFESTS: list[Changes] = [
     (Experiment, STUDY, (), EXPERIMENT),
-    (Experiment, STUDY, (), {"exclude": [{"model": "in-package", "data": "built-set", "why": ""}]}),
+    (Experiment, STUDY, (), {"exclude": [OTHERS]}),
     (Axes, STUDY, ("grid",), AXES),
     (Override, STUDY, ("overrides", 0), {"when": {"model": "by-folder"}, "why": "else"}),
     (Override, STUDY, ("overrides", 0), {"set": {"grpo.temperature": 0.8}}),

@@ -196,7 +196,8 @@ def test_faults_of_form_and_faults_of_meaning_are_reported_together(write: Write
         grid="{model: [pocket-lama], reward: [], data: pocket-easy, grpo.bta: [0, 1]}",
         batch="{prompts: 0, updats: 2}",
         grpo="{temperature: 0}",
-        overrides="[{when: {reward: correctness}, set: {grpo.betta: 1}}, {when: {}, set: {}}]",
+        overrides="[{when: {reward: correctness}, set: {grpo.betta: 1}}, "
+        "{when: {reward: correctness}, set: {}}]",
         exclude="[{reward: correctness, why: it is left out}]",
     )
     found = [fault.found for fault in faults(path)]
@@ -241,3 +242,119 @@ def test_nothing_is_converted_without_a_word(write: Write) -> None:
     assert "question is 2024; expected a text" in text
     assert "rounds is '4'; expected a whole number" in text
     assert "seeds.0 is true; expected a whole number" in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("rounds", "1000000000000000000", "rounds is 1000000000000000000; expected at most 1,000,"),
+        ("seeds", "[4294967296]", "seeds.0 is 4294967296; expected at most 4,294,967,295"),
+        ("batch", "{prompts: 99999999}", "batch.prompts is 99999999; expected at most 10,000,000"),
+        ("grpo", "{num_iterations: 9999999999}", "expected a number of at most 1,000,000,000"),
+        ("grpo", f"{{learning_rate: {'9' * 400}}}", "expected a number of at most 1,000,000,000"),
+        ("question", "' '", "expected a text that is not empty"),
+        ("exclude", "[{model: '*', why: ''}]", "exclude.0.why is ''; expected a text that is not"),
+    ],
+)
+def test_numbers_that_no_study_has_and_empty_texts_are_refused(
+    write: Write, key: str, value: str, found: str
+) -> None:
+    assert found in message(write(**{key: value}))
+
+
+@pytest.mark.parametrize(
+    ("name", "schedule", "found"),
+    [
+        ("Fu ll", "every: 1", "7:12: the name 'Fu ll'; expected a name of small letters"),
+        ("full", "every: 1, problems: 501", "7:66: problems is 501; expected at most 500"),
+        ("full", "every: 1, decodings: []", "7:67: evaluate.full.decodings is []; expected 1 or"),
+        ("full", "every: 1, samples: 99999999", "evaluate.full.samples is 99999999; expected at"),
+    ],
+)
+def test_schedules_that_cannot_be_meant_are_refused(
+    write: Write, name: str, schedule: str, found: str
+) -> None:
+    path = write(evaluate=f"{{{name}: {{benchmarks: [pocket-easy], {schedule}}}}}")
+    assert found in message(path)
+
+
+def test_a_temperature_without_end_is_refused(write: Write) -> None:
+    full = "full: {benchmarks: [pocket-easy], at: [0]}"
+    path = write(evaluate=f"{{{full}, decoding: {{t: {{temperature: .inf}}}}}}")
+    assert "expected a finite number" in message(path)
+
+
+@pytest.mark.parametrize("ids", ["[-1]", "[3, 3]"])
+def test_stop_ids_are_token_ids_each_once(write: Write, ids: str) -> None:
+    grid = f"{{model: {{path: m, prompt: none, stop_ids: {ids}}}, reward: correctness}}"
+    assert "grid.model.stop_ids" in message(write(grid=grid))
+
+
+CLAIMS = """
+  - {id: a, says: s, kind: gain, compare: {reward: [x, y]}, metric: M, expect: {higher_by: 0}}
+  - {id: b, says: s, compare: {reward: [box-strict, corectness]}, metric: M, expect: {higher_by: 0}}
+  - {id: c, says: s, compare: {rewad: [box-strict, correctness]}, metric: N, expect: {higher_by: 0}}
+  - {id: d, says: s, kind: gain, metric: M, expect: {higher_by: 100}}
+  - {id: d, says: s, order: {reward: [correctness, box-strict]}, metric: M, expect: {lower_by: 0}}
+""".replace("M,", "eval/pocket-easy/acc/t0,").replace("N,", "eval/pocket-esy/acc/t0,")
+WIRES = "[{metric: eval/pocket-esy/acc/t0, above: 0.5}, {metric: train/accuracy, below: 5}]"
+TOLD = [
+    "claims.0.compare is {reward: [x, y]}",
+    "axis 'reward' has no value 'corectness'",
+    "no axis 'rewad'",
+    "no evaluation measures 'eval/pocket-esy/acc/t0'",
+    "higher_by: 100 percentage points",
+    "a second claim 'd'",
+    "claims.4.expect is {lower_by: 0}",
+    "no evaluation measures 'eval/pocket-esy/acc/t0'",
+    "train/accuracy below 5",
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "grpo", "more"),
+    [
+        ("pocket-llama", "{}", []),
+        ("pocket-lama", "{}", ["unknown model 'pocket-lama'"]),
+        ("pocket-llama", "{betta: 1}", ["unknown GRPO setting 'betta'"]),
+        ("pocket-llama", "{bf16: true, fp16: true}", ["bf16 and fp16 at once"]),
+    ],
+)
+def test_no_fault_hides_those_of_claims_and_tripwires(
+    write: Write, model: str, grpo: str, more: list[str]
+) -> None:
+    path = write(
+        grid=f"{{model: {model}, reward: [correctness, box-strict], data: pocket-easy}}",
+        grpo=grpo,
+        claims=CLAIMS,
+        tripwires=WIRES,
+    )
+    assert [fault.found for fault in faults(path)] == more + TOLD
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ("kind: gain, compare: {reward: [x, y]}, metric: m", "compare"),
+        ("compare: {reward: [x, y]}, metric: m, k: [1]", "k"),
+        ("kind: crossover, metric: m, k: [1], expect: {not_before: 3}", "metric"),
+        ("kind: crossover, metric: 'm{k}', k: [3], expect: {not_before: 3}", "k"),
+        ("order: {reward: [x, y]}, metric: m, expect: {lower_by: 0}", "expect"),
+        ("kind: gain, metric: m, expect: {not_before: 3}", "expect"),
+    ],
+)
+def test_a_claim_of_a_wrong_shape_is_placed_at_the_key(write: Write, change: str, key: str) -> None:
+    said = change if "expect" in change else f"{change}, expect: {{higher_by: 0}}"
+    path = write(claims=f"[{{id: a, says: s, {said}}}]")
+    line = path.read_text(encoding="utf-8").splitlines()[7]
+    (fault,) = [fault for fault in faults(path) if fault.found.startswith("claims.0.")]
+    assert fault.place.endswith(f":8:{line.index(f'{key}:') + 1}")
+
+
+def test_a_part_that_is_left_out_hides_no_fault_of_the_next(write: Write) -> None:
+    path = write(exclude="[{model: pocket-llama, why: ''}, {why: x}, {model: nobody, why: y}]")
+    assert [fault.found for fault in faults(path)] == [
+        "exclude.0.why is ''",
+        "this exclusion names no axis",
+        "axis 'model' has no value 'nobody'",
+    ]

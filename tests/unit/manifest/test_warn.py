@@ -208,3 +208,27 @@ def test_many_names_are_cut_short(tmp_path: Path, n: int) -> None:
     found = warned(tmp_path, grid={"model": models})["no-stop"]
     assert f"model-3, model-4 and {n - 5} more;" in found.text
     assert found.where == f"{3 * n} trials"
+
+
+def test_a_kl_that_is_not_logged_is_named(tmp_path: Path) -> None:
+    wires = [{"metric": "train/kl", "above": 1}]
+    found = warned(tmp_path, grid=POCKET, tripwires=wires)
+    assert list(found) == ["kl-not-logged"]
+    assert "in 3 trials it is 0" in found["kl-not-logged"].text
+    assert found["kl-not-logged"].where == "tripwire on train/kl above 1"
+    assert warned(tmp_path, grid=POCKET, tripwires=wires, grpo={"beta": 0.1}) == {}
+
+
+def test_a_schedule_that_is_never_due_is_named(tmp_path: Path) -> None:
+    watch = {"benchmarks": ["pocket-easy"], "every": 50}
+    found = warned(tmp_path, grid=POCKET, rounds=49, evaluate={"watch": watch})
+    assert "every 50 rounds of 49 is the base model alone" in found["never-due"].text
+    assert found["never-due"].where == "schedule watch"
+    assert warned(tmp_path, grid=POCKET, rounds=50, evaluate={"watch": watch}) == {}
+
+
+def test_a_tripwire_longer_than_the_study_is_named(tmp_path: Path) -> None:
+    wires = [{"metric": "train/reward", "below": 0, "for": 8}]
+    found = warned(tmp_path, grid=POCKET, rounds=7, tripwires=wires)
+    assert "8 rounds in a row are more than the 7" in found["never-trips"].text
+    assert warned(tmp_path, grid=POCKET, rounds=8, tripwires=wires) == {}
