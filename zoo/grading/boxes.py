@@ -19,7 +19,7 @@ _MARK = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 # What may stand between two boxes of one answer: punctuation, math delimiters, a name with an
 # equals sign, and/or.
 _CONNECTIVE = re.compile(
-    r"(?:[\s,;.:!?$&()\[\]|/+*`'\"_~>-]|\\[\[\]();,:!\s]|\\(?:quad|qquad|text|mathrm|textbf|textit|mbox"
+    r"(?:[\s,;.:!?$&()\[\]|/+*`'\"_~>#-]|\\[\[\]();,:!\s]|\\(?:quad|qquad|text|mathrm|textbf|textit|mbox"
     r"|left|right|or|vee|lor|wedge|land|newline|ldots|dots|cdots|hspace\*?\{[^{}]*\})(?![A-Za-z])"
     r"|[{}]|\b(?:and|or|also|either|else|maybe|perhaps|possibly|alternatively|both|equivalently|for"
     r"|part|case|vs|versus|to|otherwise|resp|respectively|oder|ou)\b|[或和及与]|или|и"
@@ -28,10 +28,13 @@ _CONNECTIVE = re.compile(
 )
 # A formula whose sides or terms are boxed, on one line.
 _SIGN = re.compile(
-    r"[ \t$]*(=|[-+*/]|\\(?:approx|times|cdot|div|pm|cup|cap|neq?|leq?|geq?|equiv|sim)(?![A-Za-z]))"
+    r"[ \t$]*(=|[-+*/<>^]|\\(?:to|approx|times|cdot|div|pm|cup|cap|neq?|leq?|geq?|equiv|sim)"
+    r"(?![A-Za-z]))"
     r"[ \t$]*"
 )
 _NOUN_AND = re.compile(r"[\s$]+[a-z]{3,15},?\s+and[\s$]+")  # "\boxed{3} apples and \boxed{4} pears"
+_ALTERNATIVE = re.compile(r"\b(?:or|alternative(?:ly)?|otherwise|else|guess|if|as well as)\b", re.I)
+_SENTENCE = re.compile(r"[a-z)]\.\s+[A-Z]|\n\s*\n")
 _MAX_GAP = 80
 _BEFORE_CHARS = 1_000
 _MAX_WINDOWS = 4
@@ -102,7 +105,8 @@ def last_answer(text: str) -> str | None:
             chained = f"{box.content.strip()} {sign[1]} {run[-1].content.strip()}"
             run[-1] = Box(box.start, run[-1].end, chained)
             continue
-        if len(gap) > _MAX_GAP or not (_CONNECTIVE.fullmatch(gap) or _NOUN_AND.fullmatch(gap)):
+        joined = _CONNECTIVE.fullmatch(gap) or _NOUN_AND.fullmatch(gap) or _ALTERNATIVE.search(gap)
+        if len(gap) > _MAX_GAP or not joined or _SENTENCE.search(gap):
             break
         run.append(box)
     contents = list(dict.fromkeys(box.content.strip() for box in reversed(run)))

@@ -21,7 +21,7 @@ _ARTICLE = re.compile(r"A(?=\s[a-z]{3,})(?!\s(?:and|are|also|but|nor|not)\b)")
 _SECOND = re.compile(rf"(?<![A-Za-z\\])[{_LETTERS}](?![A-Za-z])")
 _DOUBT = re.compile(
     r"\b(?:or|not|nor|no|either|maybe|wrong|incorrect|false|but|instead|except|unless|never|also"
-    r"|option|choice|perhaps|possibly|actually|rather)\b",
+    r"|none|fails?|eliminated|ruled|cannot|can't|if|unlikely|option|choice|perhaps|possibly|actually|rather)\b",
     re.IGNORECASE,
 )
 _RENAMED = re.compile(

@@ -35,9 +35,13 @@ from zoo.grading.forms import (
 from zoo.grading.identity import equations_agree, holds, is_simple, link_holds
 from zoo.grading.names import (
     by_name,
+    has_conditions,
     in_own_value,
+    is_named,
     primes,
+    repeats_a_name,
     simple,
+    solved,
     tuple_by_name,
     with_variable_of,
 )
@@ -104,21 +108,23 @@ def _raw(gold: Form, prediction: Form) -> Answer:
 
 
 def _listings(gold: Listing, prediction: Listing) -> Answer:
-    if _conditions(gold) != _conditions(prediction):
+    if has_conditions(gold) != has_conditions(prediction):
         return _sets(gold, prediction)
     left, right = gold.brackets, prediction.brackets
     loose = {left, right}
     if (left == right and left in ("", "{}")) or loose == {"", "{}"}:
         return _bags(gold, prediction)
-    vectors = loose == {"()", "[]"} and len(gold.items) > 2
-    if left == right or vectors or loose <= {"", "()", "<>"} or loose in _LOOSE:
+    more = len(gold.items) > 2
+    vectors = more and loose == {"()", "[]"}
+    if left and not right and (prediction.joint == "or" or repeats_a_name(prediction)):
+        return False
+    if left == right or vectors or loose <= {"", "()", "<>"} or (more and loose in _LOOSE):
         if len(gold.items) == len(prediction.items):
             return _ordered(by_name(gold), by_name(prediction))
         if left == right:
             return False
-    items = _distinct(prediction) if not right else list(prediction.items)
-    if len(items) == 1:
-        return same(gold, items[0])
+    if not right and len(_distinct(prediction)) == 1:
+        return same(gold, prediction.items[0])
     return _sets(gold, prediction) if "" not in loose else False
 
 
@@ -126,26 +132,16 @@ def _bags(gold: Listing, prediction: Listing) -> Answer:
     """Two bare lists or sets: the same elements in any order; named on one side only, in that
     order.
     """
-    named = [all(_named(item) for item in side.items) for side in (gold, prediction)]
+    named = [all(is_named(item) for item in side.items) for side in (gold, prediction)]
     if named[0] != named[1] and len(gold.items) == len(prediction.items):
         names = gold.items if named[0] else prediction.items
         if len({repr(item.sides[0]) for item in names if isinstance(item, Relation)}) == len(names):
             return _ordered(by_name(gold), by_name(prediction))
-    if _conditions(gold) or _conditions(prediction):
+    if has_conditions(gold) or has_conditions(prediction):
         left, right = real_set(gold, loose=True), real_set(prediction)
         if left is not None and right is not None:
             return same_set(left, right)
     return _unordered(_distinct(gold), _distinct(prediction))
-
-
-def _conditions(listing: Listing) -> bool:
-    return any(
-        isinstance(i, Relation) and set(i.signs) & {"lt", "le", "gt", "ge"} for i in listing.items
-    )
-
-
-def _named(item: Form) -> bool:
-    return isinstance(item, Relation) and item.signs == ("=",) and item.labels[0] > 0
 
 
 def _distinct(listing: Listing) -> list[Form]:
@@ -277,6 +273,8 @@ def _names_differ(left: _Value, right: _Value) -> bool:
     `f(x) = 2x`.
     """
     one, other = left.name, right.name
+    if isinstance(one, Words) and isinstance(other, Quantity) and not simple(other):
+        return True
     if isinstance(one, Words) and isinstance(other, Words):
         short = max(len(one.text), len(other.text)) <= 3  # segments and angles: `AB` is no `CD`
         return short and sorted(one.text) != sorted(other.text)
@@ -295,6 +293,8 @@ def _given(form: Form, strict: bool) -> _Value | None:
     if not isinstance(form, Relation):
         return _Value(None, (form,))
     if form.signs == ("in",) and form.labels[0]:
+        if strict and isinstance(form.sides[0], Quantity) and not simple(form.sides[0]):
+            return None
         return _Value(form.sides[0], form.sides[1:])
     if set(form.signs) - {"=", "approx"}:
         return None
@@ -308,6 +308,8 @@ def _given(form: Form, strict: bool) -> _Value | None:
         if strict and _an_equation(sides[0], sides[1]):
             return None
         sides, labels = sides[1:], labels[1:]
+    if strict and len(form.sides) > 2 and in_own_value(named, tuple(sides)):
+        raise Refused
     proven = True
     if len(sides) > 1:
         signs = form.signs[len(form.signs) - len(sides) + 1 :]
@@ -382,6 +384,9 @@ def _conditions_agree(gold: Form, prediction: Form) -> Answer:
     answer = _equations(gold, prediction)
     if answer:
         return True
+    unsolved = isinstance(prediction, Relation) and not solved(prediction)
+    if unsolved and not isinstance(gold, Relation):
+        return answer
     left, right = real_set(gold, loose=True), real_set(prediction)
     if left is not None and right is not None:
         return same_set(left, right)

@@ -25,7 +25,7 @@ STOPS = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|end_of_text|>", "<|eo
 MAX_TEXT_CHARS = 262_144  # 32k tokens of 8 characters
 
 _NUMBER = re.compile(
-    r"(?<![\w.])[-−]?(?:\$\s?)?[-−]?(?:\d+,\d\d(?=\s?[$€£])|"
+    r"(?<![\w.^])(?<!\^\{)[-−]?(?:\$\s?)?[-−]?(?:\d+,\d\d(?=\s?[$€£])|"
     r"(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)?(?:\.\d+|(?<=\d)))"
     r"(?:\s*/\s*\d+(?!\d|\.\d))?(?:\s*\\?%)?",
     re.ASCII,
@@ -39,9 +39,9 @@ _MATH = re.compile(
     r"\$\$(.+?)\$\$|(?<!\\)\$((?:[^$\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL
 )
 _PHRASE = re.compile(
-    r"(?:answer|result|solution)(?:\s+(?:to|of|for)\s+[^.:\n]{1,60}?)?\s*"
+    r"(?:answer|result|solution)s?\**(?:\s+(?:to|of|for)\s+[^.:\n]{1,60}?)?\s*"
     r"(?:is|are|equals|:|=)(?!\w)\**\s*:?\**"
-    r"|correct (?:option|choice) is|答案(?:[是为]|等于)?\s*[:\uff1a]?",
+    r"|(?:roots|values) are(?!\w)|correct (?:option|choice) is|答案(?:[是为]|等于)?\s*[:\uff1a]?",
     re.IGNORECASE,
 )
 _A_LINE = re.compile(r"(?:^|\n)\s*(?:\*\*)?A(?:nswer)?\s*:(?:\*\*)?[ \t]*([^\n]+)", re.IGNORECASE)
@@ -54,15 +54,18 @@ _CLAUSE_CHARS = 2_100
 _CHUNK_CHARS = 2_000
 _NUMBER_CHARS = 1_100
 _MAX_TRIES = 4
-_PHRASE_MARKS = ("nswer", "esult", "olution", "orrect ")
+_PHRASE_MARKS = ("nswer", "esult", "olution", "orrect ", "oots are", "alues are")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _COMMAND = re.compile(r"\\[A-Za-z]+\*?(?:\{[^{}]*\})?")
 _CODE = re.compile(r"__\w+__|\w\(\)|\blambda\b[^:]{0,40}:|\bimport\b|\w\(['\"]|\beval\b|\bexec\b")
 _CAPTION = re.compile(r"[A-Za-z]{4,} ?:")
+_MEASURE = re.compile(r"[\d.,]+[A-Za-z]{1,3}[²³]?")
+_SCALE = re.compile(r" (?:dozen|hundred|thousand|million|billion|trillion|percent)\b")
 _ALTERS = re.compile(
     r"\b(?:root|square of|cube of|half of|twice|double|triple|not|less than|more than|greater than"
     r"|fewer than|at least|at most|between|either|unknown|logarithm|factorial|negative|minus"
-    r"|reciprocal|inverse)\b"
+    r"|reciprocal|inverse|except|other than|opposite|negation|divided|prime|after|false|none|nor"
+    r"|number of \w+ (?:below|above|less|greater)|set of|wrong|or equal)\b"
 )
 _IS = re.compile(r"\s(?:is|are|equals|was|be)\s")
 _CONDITIONS = wordset(
@@ -277,14 +280,30 @@ def _words_outside(text: str, limit: int) -> bool:
 
 def _last_formula(text: str) -> str | None:
     """The last formula between math delimiters or the last number, whichever ends later."""
+    if told := _last_told(text):
+        return told
     start = max(0, len(text) - _CLAUSE_CHARS)
     formulas = list(_MATH.finditer(text, start)) if "$" in text or "\\" in text else []
+    formulas = [formula for formula in formulas if not formula.group().startswith("$^")]
     if "\\" in text and (bare := _bare_formula(text)):
         return bare
     number = _last_number_match(text)
     if formulas and (number is None or formulas[-1].end() >= number.end()):
         return formulas[-1].group()
-    return number.group() if number else None
+    return _last_number(text) if number else None
+
+
+def _last_told(text: str) -> str | None:
+    """What follows the last "is" of the last line, where it is a short formula without words."""
+    line = text[-_ONE_ANSWER_CHARS:].rstrip().rsplit("\n", 1)[-1].rstrip(".")
+    told = [match.end() for match in _IS.finditer(line)]
+    clause = line[told[-1] :].strip() if told else ""
+    formula = (
+        clause and not (clause.isascii() and clause.isalnum()) and not _words_outside(clause, 1)
+    )
+    if not formula or "$" in clause or ". " in clause or _MEASURE.fullmatch(clause):
+        return None
+    return clause
 
 
 def _bare_formula(text: str) -> str | None:
@@ -296,7 +315,8 @@ def _bare_formula(text: str) -> str | None:
 
 def _last_number(text: str) -> str | None:
     match = _last_number_match(text)
-    return match.group() if match else None
+    scale = _SCALE.match(text, match.end()) if match else None
+    return match.group() + (scale.group() if scale else "") if match else None
 
 
 def _last_number_match(text: str) -> re.Match[str] | None:

@@ -34,6 +34,10 @@ _FORBIDDEN = re.compile(
     r"|verb|begin\{comment\})(?![A-Za-z])"
     r"|__|\blambda\b\s*:|[\"`;]\s*import\b|\bimport\b|\beval\b|\bexec\b|\bos\.|\bopen\("
 )
+_GROUPS = re.compile(r"(?<=\d),(?=\d{3})")
+_STRUCK = re.compile(  # no value: a negation, or a relation inside a function
+    r"\\not(?:in)?(?![A-Za-z])|\\(?:sqrt|frac|sin|cos|tan|log|ln|exp)\s*[({][^{}()]*[=<>]"
+)
 _CHARACTERS = re.compile(r"[\w\s\\{}()\[\]+\-*/^=<>|.,:;!?'%$&]*", re.ASCII)
 
 
@@ -112,7 +116,9 @@ def _settle_forms(expected: str, found: str) -> Settled | None:
     try:
         answer = same(left, right)
         if answer is False:
-            answer = _same_with_unit(left, right, expected, found)
+            answer = _same_with_unit(left, right, expected, found) or _same_as_lists(
+                left, right, expected, found
+            )
     except Refused:
         return Verdict.WRONG, "refused"
     except (RecursionError, OverflowError):  # too deep, or exact numbers beyond floats
@@ -121,7 +127,7 @@ def _settle_forms(expected: str, found: str) -> Settled | None:
         return (Verdict.CORRECT if answer else Verdict.WRONG), "fast"
     if _too_big(right):
         return Verdict.EXHAUSTED, "structure"
-    return _for_symbols(left, right, found)
+    return _for_symbols(left, right, expected, found)
 
 
 def _same_with_unit(left: Form, right: Form, expected: str, found: str) -> bool:
@@ -130,6 +136,15 @@ def _same_with_unit(left: Form, right: Form, expected: str, found: str) -> bool:
         return _letters_in(right) and bool(same(left, read_form(gather_bare(found))))
     if isinstance(right, Quantity) and right.unit and not right.names and _letters_in(left):
         return bool(same(read_form(gather_bare(expected)), right))
+    return False
+
+
+def _same_as_lists(left: Form, right: Form, expected: str, found: str) -> bool:
+    """Whether `20,100` is a list, where the other side is one."""
+    for form, text, other in ((left, found, right), (right, expected, left)):
+        if isinstance(form, Listing) and isinstance(other, Quantity) and _GROUPS.search(text):
+            read = read_form(_GROUPS.sub(", ", text))
+            return bool(same(form, read) if form is left else same(read, form))
     return False
 
 
@@ -143,8 +158,10 @@ def _letters_in(form: Form) -> bool:
             return isinstance(form, Raw)
 
 
-def _for_symbols(left: Form, right: Form, found: str) -> Settled | None:
+def _for_symbols(left: Form, right: Form, expected: str, found: str) -> Settled | None:
     """None where a worker may decide, else why it may not."""
+    if _STRUCK.search(found) or ("'" in found and "'" not in expected):
+        return Verdict.WRONG, "refused"
     if isinstance(right, Raw):
         if not _CHARACTERS.fullmatch(found) or found.count("=") > 1:
             return Verdict.WRONG, "refused"

@@ -200,6 +200,8 @@ def _identity(left: Node, right: Node, names: frozenset[str]) -> bool | None:
             tiny.append(one / other)
     if len(tiny) > 1 and all(close(ratio, tiny[0], 1e-6) for ratio in tiny):
         return False  # in proportion, so they are small quantities and not the error of floats
+    if mentions(left, ("f", "floor")) or mentions(left, ("f", "ceil")):
+        return _at_large(left, right, ordered)
     return _exactly(left, right, ordered) if agreed >= 2 else None
 
 
@@ -211,6 +213,25 @@ def _exactly(left: Node, right: Node, names: tuple[str, ...]) -> bool:
     except (TooBig, Undefined):
         return True
     return one == other if _exact(one, other) else True
+
+
+def mentions(part: Any, head: tuple[Any, ...]) -> bool:
+    """Whether a part of a node begins with `head`."""
+    if isinstance(part, tuple) and part[: len(head)] == head:
+        return True
+    return isinstance(part, (tuple, list)) and any(mentions(child, head) for child in part)
+
+
+def _at_large(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
+    """Formulas with floors or ceilings: they have to agree at larger numbers too."""
+    for start in (7, 23, 58, 101, Fraction(45, 2), Fraction(1003, 10)):
+        point = {name: start + 3 * at for at, name in enumerate(names)}
+        try:
+            if not _near(evaluate(left, point), evaluate(right, point)):
+                return False
+        except (TooBig, Undefined):
+            return None
+    return True
 
 
 def _near(one: Value, other: Value) -> bool:

@@ -20,6 +20,8 @@ class Unread(Exception):
 
 
 _GROUPED = r"\d{1,3}(?:(?:\s?\{,\s?\}\s?|,\\!\s?|\\,|\\!|\\ |\\;|,|[ ~])\d{3})+(?!\d)"
+_RUN = re.compile(r"(?<![\d.,])\d+(?:,\d+)+(?![\d,])")
+THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _TEXT_COMMANDS = (
     "text|textrm|textbf|textit|textnormal|textsf|mathrm|mbox|hbox|textup|operatorname|mathit"
     "|mathbf|mathsf|bm|boldsymbol|mathcal"
@@ -57,6 +59,9 @@ _GLUED = re.compile(r"[lg]e[abcnu-z]")
 _INLINE = re.compile(
     r"\s*(?:\(?\s*[A-Za-z]\s*\)?|[-+]?[\d.,/ ]+%?|[A-Za-z](?:\s*,\s*[A-Za-z])+)\s*\.?"
 )
+ALTERNATIVES = frozenset(
+    ["else", "or else", "alternatively", "otherwise", "if not", "so", "then", "thus", "hence"]
+)
 _CONNECTIVES = {"and": "and", "or": "or"}
 
 
@@ -66,6 +71,8 @@ def lex(text: str) -> list[Token]:
     Raises:
         Unread: at a character that belongs to no token.
     """
+    if "," in text:
+        text = _RUN.sub(_as_elements, text)
     tokens: list[Token] = []
     at = 0
     while at < len(text):
@@ -94,6 +101,11 @@ def lex(text: str) -> list[Token]:
         elif kind == "text":
             _lex_text(match.group("inside"), tokens)
     return _ungroup(_negated(tokens) if ("cmd", "not") in tokens else tokens)
+
+
+def _as_elements(run: re.Match[str]) -> str:
+    """Numbers with commas between them that are no one number in groups of three digits."""
+    return run[0] if THOUSANDS.fullmatch(run[0]) else run[0].replace(",", ", ")
 
 
 def _negated(tokens: list[Token]) -> list[Token]:
@@ -126,8 +138,8 @@ def _lex_word(word: str, tokens: list[Token]) -> None:
 def _lex_text(inside: str, tokens: list[Token]) -> None:
     r"""What `\text{...}` holds: a letter, a number, a connective, a function name, or words."""
     words = inside.strip(" ~,.;:").lower()
-    if words in _CONNECTIVES:
-        tokens.append((_CONNECTIVES[words], words))
+    if words in _CONNECTIVES or words in ALTERNATIVES:
+        tokens.append((_CONNECTIVES.get(words, "or"), words))
     elif words == "-":
         tokens.append(("-", "-"))
     elif inside in FUNCTIONS:

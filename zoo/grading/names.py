@@ -29,6 +29,31 @@ def by_name(listing: Listing) -> tuple[Form, ...]:
     return _sorted(letters, listing.items)
 
 
+def is_named(item: Form) -> bool:
+    """Whether an element is a name with its value: `x = 5`."""
+    return isinstance(item, Relation) and item.signs == ("=",) and item.labels[0] > 0
+
+
+def has_conditions(listing: Listing) -> bool:
+    """Whether an inequality is among the elements."""
+    return any(
+        isinstance(i, Relation) and set(i.signs) & {"lt", "le", "gt", "ge"} for i in listing.items
+    )
+
+
+def repeats_a_name(listing: Listing) -> bool:
+    """Whether a list gives one letter two values: `x = 1, x = 2`."""
+    letters = [variable(item.sides[0]) for item in listing.items if isinstance(item, Relation)]
+    known = [letter for letter in letters if letter]
+    return len(set(known)) < len(known)
+
+
+def solved(relation: Relation) -> bool:
+    """Whether variables stand alone on their sides: `x < 3` and not `2x < 6`."""
+    sides = [side for side in relation.sides if isinstance(side, Quantity) and side.names]
+    return bool(sides) and all(map(simple, sides))
+
+
 def tuple_by_name(names: Form | None, values: Form) -> Form:
     """The tuple of `(y, x) = (1, 2)` in the order of its letters."""
     if not isinstance(names, Listing) or not isinstance(values, Listing):

@@ -8,7 +8,7 @@ from typing import Any
 from zoo.grading import units
 from zoo.grading.evaluate import Value, close, real
 from zoo.grading.forms import Quantity, quantity
-from zoo.grading.identity import same_value
+from zoo.grading.identity import mentions, same_value
 from zoo.grading.lex import Unread, lex
 from zoo.grading.tree import read
 
@@ -22,9 +22,11 @@ def same_quantity(gold: Quantity, prediction: Quantity) -> bool | None:
         return False if not degrees else None
     if gold.percent != prediction.percent:
         return False if gold.unit or prediction.unit else _percent(gold, prediction)
+    if {gold.unit, prediction.unit} == {"degree", ""}:
+        angle = gold if gold.unit else prediction
+        answer = False if mentions(angle.node, ("c", "pi")) else same_value(gold, prediction)
+        return _degrees(gold, prediction) if answer is False else answer
     answer = same_value(gold, prediction)
-    if answer is False and {gold.unit, prediction.unit} == {"degree", ""}:
-        return _degrees(gold, prediction)
     if answer is False and gold.names and prediction.names:
         answer = _signs_of_degrees_aside(gold, prediction)
     return _decadic(gold, prediction) if answer is False else answer
@@ -55,7 +57,7 @@ def _degrees(gold: Quantity, prediction: Quantity) -> bool | None:
     angle, radians = (gold, prediction) if gold.unit == "degree" else (prediction, gold)
     if angle.value is None or radians.value is None or isinstance(radians.value, int):
         return False
-    written = _mentions(radians.node, ("c", "pi")) or _mentions(radians.node, ("deg",))
+    written = mentions(radians.node, ("c", "pi")) or mentions(radians.node, ("deg",))
     return written and close(angle.value * 0.017453292519943295, radians.value)
 
 
@@ -64,8 +66,8 @@ def _signs_of_degrees_aside(gold: Quantity, prediction: Quantity) -> bool | None
     2a`. Inside functions they count.
     """
     nodes = (gold.node, prediction.node)
-    marked = [_mentions(node, ("deg",)) for node in nodes]
-    if marked[0] == marked[1] or any(_mentions(node, ("f",)) for node in nodes):
+    marked = [mentions(node, ("deg",)) for node in nodes]
+    if marked[0] == marked[1] or any(mentions(node, ("f",)) for node in nodes):
         return False
     left, right = (quantity(_undegreed(side.node)) for side in (gold, prediction))
     return same_value(left, right)
@@ -74,7 +76,7 @@ def _signs_of_degrees_aside(gold: Quantity, prediction: Quantity) -> bool | None
 def _decadic(gold: Quantity, prediction: Quantity) -> bool | None:
     """`log` is the decadic logarithm where the other side writes base 10."""
     for one, other in ((gold, prediction), (prediction, gold)):
-        if _mentions(one.node, ("log", ("n", 10))) and _mentions(other.node, ("f", "log")):
+        if mentions(one.node, ("log", ("n", 10))) and mentions(other.node, ("f", "log")):
             return same_value(one, quantity(_based(other.node)))
     return False
 
@@ -87,13 +89,6 @@ def _based(part: Any) -> Any:
     if part[:2] == ("f", "log"):
         return ("log", ("n", 10), _based(part[2]))
     return tuple(map(_based, part))
-
-
-def _mentions(part: Any, head: tuple[Any, ...]) -> bool:
-    """Whether a part of a node begins with `head`."""
-    if isinstance(part, tuple) and part[: len(head)] == head:
-        return True
-    return isinstance(part, (tuple, list)) and any(_mentions(child, head) for child in part)
 
 
 def _undegreed(part: Any) -> Any:

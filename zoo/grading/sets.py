@@ -105,8 +105,9 @@ def _end(item: Form) -> Value | None:
 def _relation(form: Relation) -> RealSet | None:
     if form.signs == ("in",):
         inner, side = real_set(form.sides[1]), form.sides[0]
-        name = side.node[1] if isinstance(side, Quantity) and side.node[0] == "v" else None
-        return RealSet(inner.pieces, name) if inner else None
+        if inner is None or not isinstance(side, Quantity) or side.node[0] not in ("v", "call"):
+            return None
+        return RealSet(inner.pieces, side.node[1] if side.node[0] == "v" else None)
     if not all(sign in _FLIPPED for sign in form.signs):
         return None
     parts = [
@@ -165,7 +166,7 @@ def _pieces(root: Value, sign: str) -> tuple[Piece, ...]:
 
 def _union(sets: list[RealSet | None]) -> RealSet | None:
     known = [item for item in sets if item is not None]
-    if len(known) != len(sets):
+    if len(known) != len(sets) or _several_names(known):
         return None
     pieces = sorted((p for item in known for p in item.pieces), key=lambda p: (p.low, not p.low_in))
     merged: list[Piece] = []
@@ -183,7 +184,7 @@ def _union(sets: list[RealSet | None]) -> RealSet | None:
 
 def _intersection(sets: list[RealSet | None]) -> RealSet | None:
     known = [item for item in sets if item is not None]
-    if len(known) != len(sets) or not known:
+    if len(known) != len(sets) or not known or _several_names(known):
         return None
     pieces = list(known[0].pieces)
     for item in known[1:]:
@@ -197,6 +198,10 @@ def _overlap(one: Piece, other: Piece) -> Piece | None:
     if low > high or (low == high and (low_out or not high_in)):
         return None
     return Piece(low, not low_out, high, high_in)
+
+
+def _several_names(sets: list[RealSet]) -> bool:
+    return len({item.name for item in sets} - {None}) > 1
 
 
 def _one_name(sets: list[RealSet]) -> str | None:

@@ -26,7 +26,7 @@ from zoo.grading.forms import (
     as_set,
     quantity,
 )
-from zoo.grading.lex import Token, Unread, lex
+from zoo.grading.lex import ALTERNATIVES, Token, Unread, lex
 from zoo.grading.measures import gather
 from zoo.grading.tidy import wordset
 from zoo.grading.wording import read_quantity, read_words
@@ -65,6 +65,8 @@ def read_tokens(tokens: list[Token]) -> Form:
     while tokens and tokens[0][0] in (",", ";", "and", "or", "."):
         tokens = tokens[1:]
     while tokens and tokens[-1][0] in (",", ";", "and", "or", "."):
+        if tokens[-1][1] in ALTERNATIVES:
+            raise Unread(tokens[-1][1])
         tokens = tokens[:-1]
     if not tokens:
         raise Unread("nothing")
@@ -264,12 +266,23 @@ def _set(inside: list[Token]) -> Form:
         return Words("emptyset")
     for bar in ("|", ":"):
         kinds = [kind for kind, _ in inside]
-        if kinds.count(bar) == 1 and set(kinds[kinds.index(bar) :]) & SIGNS:
-            return read_tokens(inside[kinds.index(bar) + 1 :])
+        at = kinds.index(bar) if kinds.count(bar) == 1 else 0
+        if at and set(kinds[at:]) & SIGNS:
+            if not _is_head(inside[:at]) or inside[0] not in inside[at:]:
+                raise Unread("a set of something else than a variable")
+            return read_tokens(inside[at + 1 :])
     pieces, _ = _split(inside, frozenset((",", ";")))
     items = [read_tokens(piece) for piece in pieces]
     flat = [i for f in items for i in (f.items if _is_bare(f) else (f,))]
     return Listing(tuple(flat), "{}")
+
+
+def _is_head(tokens: list[Token]) -> bool:
+    r"""Whether a set is one of real numbers: `x`, `x \in \mathbb{R}`."""
+    values = [value for kind, value in tokens if kind not in ("{", "}")]
+    return [kind for kind, _ in tokens][:1] == ["sym"] and (
+        len(values) == 1 or values[1:] in (["\\in", "R"], ["in", "R"], ["in", "mathbb", "R"])
+    )
 
 
 def _matrix(tokens: list[Token]) -> Form | None:

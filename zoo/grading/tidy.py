@@ -82,6 +82,7 @@ _EXPONENT = re.compile(r"(?<=\d)\s*\\(?:mathrm|text|rm)\s*\{\s*[eE]\s*\}(?=[-+]?
 _BASED = re.compile(
     r"([0-9A-Z.]+)\s*_?\{?\s*(?:\\text\s*\{\s*)?\(?(?:in\s+)?base[\s\-]*\}?\s*(\w+)\s*\)?\s*\}*"
 )
+_BESIDE = re.compile(r"\s*(?:\\q?quad(?![A-Za-z])|\\\\(?=\s*[A-Za-z]\w*\s*=))\s*")
 _RATIO = re.compile(r"([\d.]+)\s*(?:\\text\s*\{\s*to\s*\}|\bto\b)\s*([\d.]+)")
 _HAS_WORDS = re.compile(r"[A-Za-z]{2}|[xX]")
 _CLOCK = re.compile(r"(?<![A-Za-z])([ap])\.\s?m\b\.?", re.IGNORECASE)
@@ -104,7 +105,7 @@ _VECTOR = re.compile(
     rf"{_VECTORS}(?:\{{\s*(?:{_VECTORS}\{{\s*{_LETTER}\s*\}}|(?:{_VECTORS})?{_LETTER})\s*\}}"
     rf"|{_LETTER}(?![A-Za-z]))"
 )
-_GROUPS = re.compile(r"(?<=\d),\\!\s*(?=\d)")
+_GROUPS = re.compile(r"(?<=\d),\s?\\!\s*(?=\d)")
 _OPEN_ENDED = re.compile(r",\s*\.{2,}$")
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z]{2,})")
 _ENDS_BEFORE = re.compile(r"(?:\\[,;:! ]|[\s,;:*`\"~])+")
@@ -162,6 +163,8 @@ def tidy(text: str) -> str:
     text = _unwrap(text)
     if "\\" in text:
         text = _retypeset(text)
+        if text.count("=") > 1 and "\\begin" not in text:
+            text = _BESIDE.sub(", ", text)
         text = _RENAMED.sub(lambda match: "\\" + match.group()[2:], text)
         text = _SPACING.sub(" ", text)
         if "phantom" in text:
@@ -183,7 +186,7 @@ def _retypeset(text: str) -> str:
     r"""One spelling for what is typeset in several ways: `1,\!234`, `5\text{\%}`, a formula in
     `align*`, unit vectors.
     """
-    if ",\\!" in text:
+    if "\\!" in text:
         text = _GROUPS.sub("", text)
     if "%" in text:
         text = _PERCENT.sub(r"\\%", text)

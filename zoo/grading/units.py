@@ -51,8 +51,16 @@ _CHANGES = wordset(
     "impossible invalid rejected unlikely unsure guess guessed hopefully excluded excluding "
     "omitted maximum minimum bound onward onwards otherwise oder when whenever provided assuming "
     "halves thirds fourths fifths sixths sevenths eighths ninths tenths hundredths thousandths "
+    "tenth hundredth doubled halved tripled negated reciprocal inverse too big small high low fold "
+    "ruled fails fail extraneous won't wasn't shouldn't mil bn mn tn quadrillion "
+    "quintillion googol ppm basis mille likely estimate estimated circa lower upper max "
     "tens hundreds thousands millions billions trillions gross lakh crore grand permille"
 ) | {*SCALES, *NUMBER_WORDS}
+_WHICH = re.compile(
+    r"\b(?:remainder|maximum|minimum|max|least|most|greatest|smallest|small|first|second|third|power"
+    r"|answer|lower|upper|bound|reciprocal|inverse)\b",
+    re.IGNORECASE,
+)
 _COUNTED = frozenset(("more", "times"))  # beside a number alone they count: `20 more minutes`
 _HAN_CHANGES = re.compile(
     "[或不非到至约多少大小以倍成半万亿]|[千百](?![米克瓦分])|分之"
@@ -101,6 +109,11 @@ def is_currency(words: str) -> bool:
 def idles(word: str) -> bool:
     """Whether a word between units says nothing of its own: `20 per week`."""
     return word.lower() in ("per", "of", "a", "an", "the", "each", "more")
+
+
+def as_caption(words: str) -> str:
+    """Words before a number without those that only say which number it is: `the maximum is`."""
+    return _WHICH.sub(" ", words)
 
 
 def known(words: str) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from zoo.errors import Fault, InputError, StateError
-from zoo.grading.extract import POLICIES, extract, policy_named
+from zoo.grading.extract import POLICIES, extract, is_prose, policy_named
 from zoo.grading.grader import Grader
 from zoo.grading.verdict import Item, Result, Verdict
 
@@ -86,7 +86,7 @@ def read_gold(text: str) -> str:
     """
     if "boxed" in text or "fbox" in text or "####" in text:
         return extract(text, "auto") or text
-    if len(text) > _LONG_GOLD_CHARS and "\\begin" not in text:
+    if len(text) > _LONG_GOLD_CHARS and is_prose(text):
         return extract(text, "auto") or text
     return text
 

@@ -42,6 +42,7 @@ _SHORT_WORDS = wordset(
     "yes no odd red all one two six ten men mon tue wed thu fri sat sun may jan the dne"
 )
 _MONEY_SCALES = {"K": 10**3, "k": 10**3, "M": 10**6, "B": 10**9}  # `\$500\text{K}`
+_LINKS = frozenset((("sym", "a"), ("/", "/"), ("*", "times")))
 _LEADS = (":", " is", " are", "equals", "=")
 _IDLE = re.compile(r"^\W*(?:(?:an?|the)\s+(?=\w{3})|(?:option|choice)\s+(?=\W*[a-z]\W*$))")
 _SYNONYMS = {
@@ -132,6 +133,9 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, str, bool, int]
             captions = len(words)
     body = sign + body
     tail: list[str] = []
+    if _is_counted(body):
+        tail = [value for _, value in reversed(body[1:])]
+        body = body[:1]
     while body:
         kind, value = body[-1]
         lower = value.strip().lower()
@@ -153,7 +157,8 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, str, bool, int]
         else:
             break
         body.pop()
-    beside = " ".join([*words, *reversed(tail)])
+    caption = [units.as_caption(word) for word in words[:captions]]
+    beside = " ".join([*caption, *words[captions:], *reversed(tail)])
     return body, " ".join(words[captions:]), beside, percent, scale
 
 
@@ -167,6 +172,17 @@ def _beside(kind: str, word: str, behind: bool) -> bool:
 def _is_caption(body: list[Token]) -> bool:
     """Whether the first word is a caption such as `Total: `."""
     return body[0][0] == "word" and len(body) > 2 and body[1][0] == ":"
+
+
+def _is_counted(body: list[Token]) -> bool:
+    """Whether words of prose follow one number: `12 apples per day`."""
+    rest = body[1:]
+    return (
+        len(rest) > 1
+        and body[0][0] == "num"
+        and all(kind == "word" or (kind, value) in _LINKS for kind, value in rest)
+        and any(kind == "word" and len(value) > 3 for kind, value in rest)
+    )
 
 
 def _is_money(body: list[Token]) -> bool:
