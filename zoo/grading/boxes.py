@@ -92,13 +92,14 @@ def _boxes_between(text: str, start: int, end: int) -> list[Box]:
 
 def last_answer(text: str) -> str | None:
     """What the last box says, joined with the boxes that stand beside it; None without a complete
-    box.
+    box. What is boxed twice counts once, unless each has a name: `x=\\boxed{1}` and `y=\\boxed{1}`.
     """
     boxes = find_boxes(text)
     if not boxes:
         return None
     boxes = tuple(box for box in boxes if box.content.strip()) or boxes
     run = [boxes[-1]]
+    named = False
     for box in reversed(boxes[:-1]):
         gap = text[box.end : run[-1].start]
         if sign := _SIGN.fullmatch(gap):
@@ -108,9 +109,10 @@ def last_answer(text: str) -> str | None:
         joined = _CONNECTIVE.fullmatch(gap) or _NOUN_AND.fullmatch(gap) or _ALTERNATIVE.search(gap)
         if len(gap) > _MAX_GAP or not joined or _SENTENCE.search(gap):
             break
+        named = named or "=" in gap
         run.append(box)
-    contents = list(dict.fromkeys(box.content.strip() for box in reversed(run)))
-    return ", ".join(contents)
+    contents = [box.content.strip() for box in reversed(run)]
+    return ", ".join(contents if named else dict.fromkeys(contents))
 
 
 def has_box(text: str) -> bool:

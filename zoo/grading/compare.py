@@ -9,7 +9,9 @@ condition.
 What could be judged otherwise: a formula with a variable that cancels is its value (`5x/x` is 5);
 a description before an equals sign is not checked (`x^2 = 5` gives 5); `7:30` and `14:60` are the
 same ratio unless one says a.m., p.m. or seconds; `c_1` is `C_1`; an element told twice counts once;
-an equation solved for another variable (`x = (y-3)/2` for `y = 2x+3`) is another answer.
+an equation solved for another variable (`x = (y-3)/2` for `y = 2x+3`) is another answer; two
+numbers in `[]` are an interval and no list; `log` is decadic beside `\\log_{10}`; `8,25` is 8.25
+beside it; a bare list answers a point or an open interval; `2x > 6` is `x > 3`.
 """
 
 from __future__ import annotations

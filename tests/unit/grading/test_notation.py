@@ -154,6 +154,8 @@ def test_what_typesets_alike_reads_alike(gold, prediction):
         (r"That is \boxed{5}; see also \boxed{}", "5"),
         (r"value is \boxed{\frac{1}{3}} \approx \boxed{0.333}", r"\frac{1}{3}"),
         (r"\boxed{3} apples and \boxed{4} pears", "3, 4"),
+        (r"$x=\boxed{1}$ and $y=\boxed{1}$", "(1,1)"),
+        (r"$x=\boxed{1}$ and so $x=\boxed{1}$", "1"),
         (r"so $\boxed{185\}$", "185"),
         ("<think>The answer is 4</think><answer>5</answer>", "5"),
         ("答案是5。", "5"),
