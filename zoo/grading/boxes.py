@@ -19,22 +19,39 @@ _MARK = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 # What may stand between two boxes of one answer: punctuation, math delimiters, a name with an
 # equals sign, and/or.
 _CONNECTIVE = re.compile(
-    r"(?:[\s,;.:!?$&()\[\]|/+*`'\"_~>#-]|\\[\[\]();,:!\s]|\\(?:quad|qquad|text|mathrm|textbf|textit|mbox"
+    r"(?:[\s,;.:!?$&()\[\]|/+*`'\"_~>#%-]|\\[\[\]();,:!\s]|\\(?:quad|qquad|text|mathrm|textbf|textit|mbox"
     r"|left|right|or|vee|lor|wedge|land|newline|ldots|dots|cdots|hspace\*?\{[^{}]*\})(?![A-Za-z])"
     r"|[{}]|\b(?:and|or|also|either|else|maybe|perhaps|possibly|alternatively|both|equivalently|for"
-    r"|part|case|vs|versus|to|otherwise|resp|respectively|oder|ou)\b|[或和及与]|или|и"
+    r"|part|case|vs|versus|to|otherwise|resp|respectively|oder|ou|br)\b|[或和及与]|или|и"
     r"|\d{1,2}[.)]\s|\([a-d]\)|[A-Za-z](?:_\{?\w{1,3}\}?)?(?:\(\w\))?\s*=)*",
     re.IGNORECASE,
 )
 # A formula whose sides or terms are boxed, on one line.
 _SIGN = re.compile(
-    r"[ \t$]*(=|[-+*/<>^]|\\(?:to|approx|times|cdot|div|pm|cup|cap|neq?|leq?|geq?|equiv|sim)"
+    r"[ \t$]*(=|[-+*/<>^→]|\\(?:to|implies|Rightarrow|approx|times|cdot|div|pm|cup|cap"
+    r"|neq?|leq?|geq?|equiv|sim)"
     r"(?![A-Za-z]))"
     r"[ \t$]*"
 )
 _NOUN_AND = re.compile(r"[\s$]+[a-z]{3,15},?\s+and[\s$]+")  # "\boxed{3} apples and \boxed{4} pears"
-_ALTERNATIVE = re.compile(r"\b(?:or|alternative(?:ly)?|otherwise|else|guess|if|as well as)\b", re.I)
-_SENTENCE = re.compile(r"[a-z)]\.\s+[A-Z]|\n\s*\n")
+_ALTERNATIVE = re.compile(
+    r"\b(?:or|alternat(?:iv)?e(?:ly)?|otherwise|else|guess|if|as well as|could|might|unless|when"
+    r"|possible|even|odd|max|min)\b",
+    re.IGNORECASE,
+)
+_SIGNED = re.compile(  # what stands right before a box and belongs to it
+    r"(?:(?<![\w)}\]])-|\\sqrt\{|\\frac\{[^{}]{1,20}\}\{|\\(?:neq?|not=)\s*|\b(?:not|never)\s)[$\s]*$"
+)
+_RAISED = re.compile(r"\^(?:\{[^{}]{1,8}\}|\w)|\d+|!(?=\s|\$|$)")  # and right behind it
+_BESIDE = re.compile(
+    r"(?<![^\s$])(-?\d[\d.]*)[\s$]*(?:or|\\text\{\s*or\s*\})[\s$]*$", re.IGNORECASE
+)
+_BEHIND = re.compile(
+    r"[\s$]*(?:(?:or|\\text\{\s*or\s*\})[\s$]*(-?[\d.]+)"
+    r"|(is (?:not (?:the|an?|correct|right)|wrong|incorrect)\b))",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"\.\$?\s+[A-Z]|\n\s*\n")
 _MAX_GAP = 80
 _BEFORE_CHARS = 1_000
 _MAX_WINDOWS = 4
@@ -112,7 +129,25 @@ def last_answer(text: str) -> str | None:
         named = named or "=" in gap
         run.append(box)
     contents = [box.content.strip() for box in reversed(run)]
-    return ", ".join(contents if named else dict.fromkeys(contents))
+    answer = ", ".join(contents if named else dict.fromkeys(contents))
+    return _in_context(answer, text[max(0, run[-1].start - 40) : run[-1].start], text[run[0].end :])
+
+
+def _in_context(answer: str, before: str, behind: str) -> str:
+    r"""The boxed answer with what touches the box and changes it: `-\boxed{5}`, `\boxed{5}^2`, `6
+    or \boxed{5}`, `not \boxed{5}`.
+    """
+    if signed := _SIGNED.search(before):
+        sign = signed.group().rstrip("$ \n")
+        closing = "}" if sign.endswith("{") else ""
+        answer = f"{sign} {answer}{closing}" if sign.isalpha() else f"{sign}{answer}{closing}"
+    if raised := _RAISED.match(behind[:12]):
+        answer += raised.group()
+    if beside := _BESIDE.search(before):
+        answer = f"{beside[1]}, {answer}"
+    if following := _BEHIND.match(behind[:40]):
+        answer = f"{answer}, {following[1] or following[2]}"
+    return answer
 
 
 def has_box(text: str) -> bool:

@@ -1,7 +1,7 @@
 r"""From a completion to the text of its answer, by a named policy. A policy is part of a reward's
 or a benchmark's identity.
 
-- `boxed`: the last complete box, and nothing else.
+- `boxed`: the last complete box, with the boxes beside it and the signs that touch it.
 - `simplerl`: the last box, else what follows "answer is", else the last number
   (hkust-nlp/simpleRL-reason parser.py:L499-546, with incomplete boxes treated as none).
 - `gsm8k`: what follows the last `####`.
