@@ -107,6 +107,12 @@ def told(value: Any, longest: int = 60) -> str:
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
+def plain(value: Any) -> str:
+    """A value as a manifest says it, in a list or beside its name: texts without quotes, else as
+    `told`."""
+    return value if isinstance(value, str) else told(value)
+
+
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"

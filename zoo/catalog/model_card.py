@@ -10,9 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zoo.catalog.cards import COMMIT, DISTINCT, MAX_COUNT, Card, Part, TokenId
-
-Count = Annotated[int, Field(ge=1)]
+from zoo.catalog.cards import COMMIT, DISTINCT, Card, Count, Part, TokenId
 
 
 class Geometry(Part):
@@ -87,7 +85,7 @@ class ModelCard(Card):
     """Token ids that end a response beside the tokenizer's own end token."""
     eos_ids: tuple[int, ...] = ()
     """The end tokens that the model's own files name; () = not stated."""
-    cap: Annotated[int, Field(ge=1, le=MAX_COUNT)]
+    cap: Count
     """Longest response in training, in tokens."""
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """KL coefficient, for recipes that say `beta: from-card`."""

@@ -12,9 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from zoo.catalog.cards import COMMIT, Card, Gold, Part, Policy, PromptCard
+from zoo.catalog.cards import COMMIT, Card, Count, Gold, Part, Policy, PromptCard
 
-Count = Annotated[int, Field(ge=1)]
 C = TypeVar("C", bound=Card)
 
 

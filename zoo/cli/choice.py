@@ -6,7 +6,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
 
-from zoo.errors import Fault, InputError, did_you_mean, listed, told
+from zoo.errors import Fault, InputError, did_you_mean, listed, plain
 from zoo.manifest.trial import Trial
 
 
@@ -28,7 +28,7 @@ def chosen(trials: list[Trial], only: tuple[str, ...]) -> list[Trial]:
         patterns = wanted.split(",")
         for pattern in patterns:
             if not any(_fits(value, pattern) for value in values):
-                words = [*map(plainly, values)]
+                words = [*map(plain, values)]
                 hint = did_you_mean(pattern, words) or f"there are: {listed(words, 12)}"
                 faults.append(Fault(f"--only {text}", f"no {axis} fits '{pattern}'", hint=hint))
         left = [t for t in left if any(_fits(_value(t, axis), p) for p in patterns)]
@@ -57,12 +57,7 @@ def _fits(value: Any, pattern: str) -> bool:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         with suppress(ValueError):
             return value == float(pattern)
-    return fnmatchcase(plainly(value), pattern)
-
-
-def plainly(value: Any) -> str:
-    """A value as a manifest says it, texts without quotes: `null`, `false`, `0.1`, `dapo`."""
-    return value if isinstance(value, str) else told(value)
+    return fnmatchcase(plain(value), pattern)
 
 
 def one_trial(trials: list[Trial], word: str, place: str, sweep: str) -> Trial:

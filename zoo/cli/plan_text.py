@@ -10,11 +10,10 @@ import click
 
 from zoo.catalog import RecipeCard
 from zoo.cli import plan_claims
-from zoo.cli.choice import plainly
 from zoo.cli.outlook import Outlook
 from zoo.cli.plan_costs import cost, counted, hours, lies, placement
 from zoo.cli.references import known
-from zoo.errors import listed
+from zoo.errors import listed, plain
 from zoo.manifest import grpo, identity, lock, power
 from zoo.manifest.cells import matches
 from zoo.manifest.fit import forecloses
@@ -69,7 +68,7 @@ def head(outlook: Outlook) -> Iterator[str]:
     if outlook.made.manifest.rehearse:
         yield "  REHEARSAL: pocket stand-ins, two rounds; says nothing about the models named"
     for axis in dict.fromkeys(axis for t in trials for axis in t.cell):
-        values = list(dict.fromkeys(plainly(t.cell[axis]) for t in trials if axis in t.cell))
+        values = list(dict.fromkeys(plain(t.cell[axis]) for t in trials if axis in t.cell))
         yield f"  {axis:<10} {len(values)}: {listed(values, 14)}"
     yield f"  {_counted(outlook)}"
     for axes in [list(group.values) for group in experiment.zip]:
@@ -98,9 +97,9 @@ def _changed(outlook: Outlook) -> Iterator[str]:
     if outlook.made.manifest.rehearse:  # which has a batch of its own
         said = {name: value for name, value in said.items() if not name.startswith("batch.")}
     for name, value in said.items():
-        before = f"{plainly(usual[name])} -> " if name in usual else ""
+        before = f"{plain(usual[name])} -> " if name in usual else ""
         if not before or identity.canonical(usual[name]) != identity.canonical(value):
-            yield f"{name} {before}{plainly(value)}{' (--set)' if name in last else ''}"
+            yield f"{name} {before}{plain(value)}{' (--set)' if name in last else ''}"
 
 
 def _final(outlook: Outlook) -> str:
@@ -153,7 +152,7 @@ def _batches(trials: list[Trial]) -> dict[str, list[str]]:
 
 
 def _said(match: dict[str, object]) -> str:
-    return ", ".join(f"{axis}={plainly(value)}" for axis, value in match.items())
+    return ", ".join(f"{axis}={plain(value)}" for axis, value in match.items())
 
 
 def _overrides(outlook: Outlook) -> Iterator[str]:
@@ -162,7 +161,7 @@ def _overrides(outlook: Outlook) -> Iterator[str]:
     for i, override in enumerate(outlook.experiment.overrides, start=1):
         met = [t for t in outlook.made.trials if matches(t.cell, override.when)]
         values = ", ".join(
-            f"{name} = {plainly(value)}{' (but --set wins)' if name in last else ''}"
+            f"{name} = {plain(value)}{' (but --set wins)' if name in last else ''}"
             for name, value in override.set.items()
         )
         why = f" ({override.why})" if override.why else ""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from zoo.grading.lex import TEXT_COMMANDS
+
 _LETTERS = "A-J"
 _ALONE = re.compile(rf"\(?([{_LETTERS}])\)?")
 _OPTION = re.compile(
-    rf"(?:\\(?:text|textbf|textit|textrm|mathrm|mathbf)\s*\{{\s*)?"
+    rf"(?:\\(?:{TEXT_COMMANDS})\s*\{{\s*)?"
     rf"(?:\(([{_LETTERS}])\)|([{_LETTERS}])(?:\)|[.:](?=[\s\\}}])))[.:]?\s*\}}?"
     r"(?:\\[ ,;:]|\\q?quad(?![A-Za-z])|[~\s])*(.*)",
     re.DOTALL,

@@ -109,6 +109,7 @@ def _settle_forms(expected: str, found: str) -> Settled | None:
     if (":" in expected or ":" in found) and (times := same_time(expected, found)) is not None:
         return (Verdict.CORRECT if times else Verdict.WRONG), "fast"
     left, right = read_form(expected), read_form(found)
+    # In a reference `1,2` is a list of two; only as an answer is it a decimal.
     if _decimal_comma(left, found):
         right = read_form(found.replace(",", "."))
     elif _decimal_comma(right, expected) and not re.fullmatch(r"-?[1-9]\d*,\d", expected):

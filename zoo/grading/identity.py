@@ -12,7 +12,7 @@ that is a rounded decimal is met by an exact value that rounds to it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -53,15 +53,18 @@ def _constants_as_in(gold: Quantity, prediction: Quantity) -> tuple[Node, frozen
     return renamed(prediction.node, spelled), names
 
 
-def renamed(part: Any, spelled: Mapping[str, str]) -> Any:
+def renamed(node: Node, spelled: Mapping[str, str]) -> Node:
     """A node with its variables named anew."""
+    return rewritten(node, lambda p: ("v", spelled.get(p[1], p[1])) if p[0] == "v" else p)
+
+
+def rewritten(part: Any, change: Callable[[Node], Node]) -> Any:
+    """A node in which `change` was applied to every node, the inner ones first."""
     if isinstance(part, list):
-        return [renamed(child, spelled) for child in part]
+        return [rewritten(child, change) for child in part]
     if not isinstance(part, tuple):
         return part
-    if part[0] == "v":
-        return ("v", spelled.get(part[1], part[1]))
-    return tuple(renamed(child, spelled) for child in part)
+    return change(tuple(rewritten(child, change) for child in part))
 
 
 def _constants(gold: Quantity, prediction: Quantity) -> bool | None:
@@ -224,8 +227,22 @@ def mentions(part: Any, head: tuple[Any, ...]) -> bool:
 
 def _at_large(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
     """Formulas with floors or ceilings: they have to agree at larger numbers too."""
-    for start in (7, 23, 58, 101, Fraction(45, 2), Fraction(1003, 10)):
-        point = {name: start + 3 * at for at, name in enumerate(names)}
+    starts = (7, 23, 58, 101, Fraction(45, 2), Fraction(1003, 10))
+    return _agree_from(starts, 3, left, right, names)
+
+
+def _at_integers(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
+    """Formulas that differ: None where they agree at all integers, which only symbols can weigh."""
+    return None if _agree_from((1, 2, 3, -4), 1, left, right, names) else False
+
+
+def _agree_from(
+    starts: Iterable[Value], step: int, left: Node, right: Node, names: tuple[str, ...]
+) -> bool | None:
+    """Whether formulas agree wherever the first variable has a value of `starts` and each further
+    one is larger by `step`; None where one has no value."""
+    for start in starts:
+        point = {name: start + step * at for at, name in enumerate(names)}
         try:
             if not _near(evaluate(left, point), evaluate(right, point)):
                 return False
@@ -240,18 +257,6 @@ def _near(one: Value, other: Value) -> bool:
         return close(one, other, 1e-8) or (small and abs(one - other) < 1e-11)
     except OverflowError:  # a whole number beyond all floats beside a float
         return False
-
-
-def _at_integers(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
-    """Formulas that differ: None where they agree at all integers, which only symbols can weigh."""
-    for start in (1, 2, 3, -4):
-        point = {name: start + at for at, name in enumerate(names)}
-        try:
-            if not _near(evaluate(left, point), evaluate(right, point)):
-                return False
-        except (TooBig, Undefined):
-            return False
-    return None
 
 
 def holds(sign: str, left: Quantity, right: Quantity) -> bool | None:

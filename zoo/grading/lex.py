@@ -21,15 +21,15 @@ class Unread(Exception):
 
 _GROUPED = r"\d{1,3}(?:(?:\s?\{,\s?\}\s?|,\\!\s?|\\,|\\!|\\ |\\;|,|[ ~])\d{3})+(?!\d)"
 _RUN = re.compile(r"(?<![\d.,])\d+(?:,\d+)+(?![\d,])")
-THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
-_TEXT_COMMANDS = (
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+TEXT_COMMANDS = (
     "text|textrm|textbf|textit|textnormal|textsf|mathrm|mbox|hbox|textup|operatorname|mathit"
     "|mathbf|mathsf|bm|boldsymbol|mathcal"
 )
 _TOKEN = re.compile(
     rf"(?P<num>(?:{_GROUPED}|\d+)(?:\.\d+|\.(?=\s*\\(?:overline|bar)|\s*$|\s*/))?"
     r"(?:[eE][+-]?\d{1,4}(?![\w^]))?|\.\d+)"
-    rf"|(?P<text>\\(?:{_TEXT_COMMANDS})\*?\s*\{{(?P<inside>[^{{}}]*)\}})"
+    rf"|(?P<text>\\(?:{TEXT_COMMANDS})\*?\s*\{{(?P<inside>[^{{}}]*)\}})"
     r"|\\(?P<cmd>[A-Za-z]+)"
     r"|(?P<word>[A-Za-z]+)"
     r"|(?P<han>[\u4e00-\u9fff\uac00-\ud7a3]+)"
@@ -105,7 +105,7 @@ def lex(text: str) -> list[Token]:
 
 def _as_elements(run: re.Match[str]) -> str:
     """Numbers with commas between them that are no one number in groups of three digits."""
-    return run[0] if THOUSANDS.fullmatch(run[0]) else run[0].replace(",", ", ")
+    return run[0] if _THOUSANDS.fullmatch(run[0]) else run[0].replace(",", ", ")
 
 
 def _negated(tokens: list[Token]) -> list[Token]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from zoo.grading import units
+from zoo.grading.digits import Node
 from zoo.grading.evaluate import Value, close, real
 from zoo.grading.forms import Quantity, quantity
-from zoo.grading.identity import mentions, same_value
+from zoo.grading.identity import mentions, rewritten, same_value
 from zoo.grading.lex import Unread, lex
 from zoo.grading.tree import read
 
@@ -69,7 +69,9 @@ def _signs_of_degrees_aside(gold: Quantity, prediction: Quantity) -> bool | None
     marked = [mentions(node, ("deg",)) for node in nodes]
     if marked[0] == marked[1] or any(mentions(node, ("f",)) for node in nodes):
         return False
-    left, right = (quantity(_undegreed(side.node)) for side in (gold, prediction))
+    left, right = (
+        quantity(rewritten(node, lambda p: p[1] if p[0] == "deg" else p)) for node in nodes
+    )
     return same_value(left, right)
 
 
@@ -77,26 +79,12 @@ def _decadic(gold: Quantity, prediction: Quantity) -> bool | None:
     """`log` is the decadic logarithm where the other side writes base 10."""
     for one, other in ((gold, prediction), (prediction, gold)):
         if mentions(one.node, ("log", ("n", 10))) and mentions(other.node, ("f", "log")):
-            return same_value(one, quantity(_based(other.node)))
+            return same_value(one, quantity(rewritten(other.node, _decadic_log)))
     return False
 
 
-def _based(part: Any) -> Any:
-    if isinstance(part, list):
-        return [_based(child) for child in part]
-    if not isinstance(part, tuple):
-        return part
-    if part[:2] == ("f", "log"):
-        return ("log", ("n", 10), _based(part[2]))
-    return tuple(map(_based, part))
-
-
-def _undegreed(part: Any) -> Any:
-    if isinstance(part, list):
-        return [_undegreed(child) for child in part]
-    if not isinstance(part, tuple):
-        return part
-    return _undegreed(part[1]) if part[0] == "deg" else tuple(map(_undegreed, part))
+def _decadic_log(node: Node) -> Node:
+    return ("log", ("n", 10), node[2]) if node[:2] == ("f", "log") else node
 
 
 def has_digits(digits: str, value: Quantity) -> bool:

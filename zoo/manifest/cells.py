@@ -16,7 +16,7 @@ from typing import Any
 from zoo.catalog import Batch, Card, DataCard, ModelCard, PromptCard, RecipeCard, RewardCard
 from zoo.catalog.cards import MAX_COUNT
 from zoo.catalog.strict_yaml import KeyPath
-from zoo.errors import told
+from zoo.errors import plain, told
 from zoo.manifest import grpo as trl
 from zoo.manifest.load import Manifest
 from zoo.manifest.names import Names
@@ -304,11 +304,6 @@ def _fits(have: Any, wanted: Any) -> bool:
     if isinstance(wanted, str) and ("*" in wanted or "?" in wanted):
         return fnmatchcase(str(have), wanted)
     return have == wanted and isinstance(have, bool) == isinstance(wanted, bool)
-
-
-def plain(value: Any) -> str:
-    """A value of an axis in a list of them: a text without quotes, the rest as in a manifest."""
-    return value if isinstance(value, str) else told(value)
 
 
 def _hashable(value: Any) -> Any:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from zoo.errors import Flaw, did_you_mean, told
-from zoo.manifest.cells import Cell, matches, plain
+from zoo.errors import Flaw, did_you_mean, plain, told
+from zoo.manifest.cells import Cell, matches
 from zoo.manifest.claims import HOLE, Claim
 from zoo.manifest.limits import Line, Match, Tripwire
 from zoo.manifest.metrics import Metric

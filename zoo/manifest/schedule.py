@@ -9,7 +9,7 @@ from zoo.catalog.cards import NAME
 from zoo.catalog.validate import PATTERNS
 from zoo.manifest import rehearsal
 from zoo.manifest.names import Names, slug
-from zoo.manifest.schema import Decoding, Experiment, Schedule
+from zoo.manifest.schema import Decoding, Experiment, InlineBenchmark, Schedule
 from zoo.manifest.trial import Evaluation
 
 Key = tuple[str, int | None, int, str]  # benchmark, problems, samples, decoding
@@ -29,7 +29,7 @@ def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...] 
         _check(names, experiment, name, schedule)
         for i, ref in enumerate(schedule.benchmarks):
             names.problems(BenchmarkCard, ref, ("evaluate", name, "benchmarks", i))
-            benchmark = ref if isinstance(ref, str) else ref.name or slug(ref.path)
+            benchmark = _name(ref)
             if names.wrong > before:
                 continue
             card = names.known(BenchmarkCard, benchmark)
@@ -87,15 +87,17 @@ def _check(names: Names, experiment: Experiment, name: str, schedule: Schedule) 
 
 def _check_problems(names: Names, name: str, schedule: Schedule) -> None:
     """A subset must be one of some benchmark, where the cards say how many problems these have."""
-    refs = [
-        ref if isinstance(ref, str) else ref.name or slug(ref.path) for ref in schedule.benchmarks
-    ]
-    most = [_known_size(names.known(BenchmarkCard, ref)) for ref in refs]
+    most = [_known_size(names.known(BenchmarkCard, _name(ref))) for ref in schedule.benchmarks]
     sizes = [size for size in most if size is not None]
     if schedule.problems and len(sizes) == len(most) and schedule.problems > max(sizes):
         found = f"problems is {schedule.problems:,}"
         expected = f"at most {max(sizes):,}: no benchmark of this schedule has more"
         names.fault(("evaluate", name, "problems"), found, expected)
+
+
+def _name(ref: str | InlineBenchmark) -> str:
+    """What a benchmark of a schedule is known by."""
+    return ref if isinstance(ref, str) else ref.name or slug(ref.path)
 
 
 def _known_size(card: BenchmarkCard) -> int | None:

@@ -13,6 +13,12 @@ def verdict(gold, prediction):
     return settled and settled[0].value
 
 
+def tells_apart(gold, same, other):
+    """The one answer is right and its neighbour is wrong."""
+    assert verdict(gold, same) == "correct"
+    assert verdict(gold, other) == "wrong"
+
+
 @pytest.mark.parametrize(
     "unit",
     [
@@ -80,8 +86,7 @@ def test_letters_glued_to_a_number_are_variables():
     ],
 )
 def test_letters_run_together_are_a_product(gold, same, other):
-    assert verdict(gold, same) == "correct"
-    assert verdict(gold, other) == "wrong"
+    tells_apart(gold, same, other)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +101,7 @@ def test_letters_run_together_are_a_product(gold, same, other):
     ],
 )
 def test_a_time_of_day_is_a_minute_and_a_ratio_is_a_quotient(gold, same, other):
-    assert verdict(gold, same) == "correct"
-    assert verdict(gold, other) == "wrong"
+    tells_apart(gold, same, other)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +115,7 @@ def test_a_time_of_day_is_a_minute_and_a_ratio_is_a_quotient(gold, same, other):
     ],
 )
 def test_digits_of_a_base_may_be_letters(gold, same, other):
-    assert verdict(gold, same) == "correct"
-    assert verdict(gold, other) == "wrong"
+    tells_apart(gold, same, other)
 
 
 @pytest.mark.parametrize(
@@ -208,8 +211,7 @@ def test_a_reference_that_is_a_true_equation_accepts_its_other_spellings():
     ],
 )
 def test_an_option_may_come_with_its_letter_or_its_text(gold, same, other):
-    assert verdict(gold, same) == "correct"
-    assert verdict(gold, other) == "wrong"
+    tells_apart(gold, same, other)
 
 
 @pytest.mark.parametrize(
@@ -244,8 +246,7 @@ def test_an_option_may_come_with_its_letter_or_its_text(gold, same, other):
     ],
 )
 def test_rarer_spellings_are_read_and_their_neighbours_stay_wrong(gold, same, other):
-    assert verdict(gold, same) == "correct"
-    assert verdict(gold, other) == "wrong"
+    tells_apart(gold, same, other)
 
 
 def test_what_was_only_thought_is_no_answer_where_something_else_follows():
