@@ -33,7 +33,6 @@ from zoo.manifest.load import Manifest, read
 from zoo.manifest.lock import Comparison, Lock
 from zoo.manifest.seals import Word
 from zoo.manifest.trial import Trial
-from zoo.orchestrate.todo import folders
 from zoo.track.store import Store, read_json
 
 SWEEPS_VARIABLE = "ZOO_SWEEPS"
@@ -96,7 +95,7 @@ class Plan:
 
     @cached_property
     def _claim_rows(self) -> list[lock.Row]:
-        claims, ran = self.manifest.experiment.claims, folders(self.store)
+        claims, ran = self.manifest.experiment.claims, self.store.ran
         return lock.claim_rows(self.trials, claims, self.lock, ran)
 
     @property

@@ -29,7 +29,7 @@ from zoo.evals.stages import Graders
 from zoo.manifest.trial import Trial
 from zoo.orchestrate.progress import REDRAW_S, clock
 from zoo.rewards.replay import Replay
-from zoo.track import journal, record, regraded
+from zoo.track import live, record, regraded
 from zoo.track.store import claim
 
 LINE_S = 30.0  # how often it speaks without a terminal
@@ -108,8 +108,8 @@ class _Work:
         self.told.problems.append(f"{trial.id}: {why}")
 
     def _measurements(self, trial: Trial) -> None:
-        rows = regraded.last_rows(journal.read(self.made.store.train(trial.id) / "evals.jsonl"))
-        for row in rows:
+        folder = self.made.store.train(trial.id)
+        for row in regraded.last_rows(live.read(folder, record.read(folder)).evals):
             if regraded.is_present(row) and not self.how.all_:
                 continue
             self.tick(f"{trial.id}: {row['benchmark']} {row['decoding']}, round {row['round']}")
@@ -123,20 +123,21 @@ class _Work:
         store, told = self.made.store, self.told
         folder = store.train(trial.id)
         found = record.read(folder)
-        if found is None or not found.done(trial.rounds):
-            state = found.state if found and found.state != "done" else "unfinished"
+        if found is None or not found.finished():
+            state = found.state if found else "unfinished"
             told.left_out[state] += 1
             return
         if trial.trainer == "external":  # it was trained elsewhere and kept no rollouts
             return
         standing = regraded.standing(trial, folder, found, ())
-        replay: Replay | None = regraded.present_replay(folder)
+        replay: Replay | None = regraded.present_replay(folder, found)
         if standing.replay or self.how.all_:
             self.tick(f"{trial.id}: rollouts")
-            for replay in replay_trial(store, trial, self.regrader.graders, anew=self.how.all_):
+            graders = self.regrader.graders
+            for replay in replay_trial(store, trial, found, graders, anew=self.how.all_):
                 self.tick(f"{trial.id}: rollouts, round {replay.round}/{trial.rounds}")
             told.replayed_now += 1
-        if replay is not None and replay.round >= trial.rounds:
+        if replay is not None and replay.round >= regraded.to_replay(trial, found):
             told.replays[trial.id] = replay
 
 

@@ -117,6 +117,11 @@ def schema(cards: tuple[str, ...]) -> int:
 @click.option("--concurrency", type=click.IntRange(min=1), help="Trials at a time.")
 @click.option("--bare", is_flag=True, help="Only run trials: no MLflow, no report.")
 @click.option("--relock", is_flag=True, help="Accept cards and digests that moved since the lock.")
+@click.option(
+    "--retrain",
+    is_flag=True,
+    help="Also train finished trials again that only training again would change.",
+)
 @profile_option
 @which_plan
 def sweep(manifest: str, words: Words, **how: Any) -> int:

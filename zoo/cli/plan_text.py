@@ -10,6 +10,7 @@ import click
 
 from zoo.catalog import RecipeCard
 from zoo.cli import plan_claims
+from zoo.cli.context import Plan
 from zoo.cli.outlook import Outlook
 from zoo.cli.plan_costs import cost, counted, hours, lies, placement
 from zoo.cli.references import known
@@ -33,7 +34,7 @@ def whole(outlook: Outlook, *, every_trial: bool) -> Iterator[str]:
     yield from head(outlook)
     yield from trial_lines(outlook.todo, every_trial=every_trial)
     yield from change_lines(outlook.made.changes)
-    yield from grading_lines(outlook.todo, outlook.made.to("grade"))
+    yield from standing_lines(outlook.todo, outlook.made)
     if outlook.left:
         yield from _section("placement", placement(outlook))
         yield from _section("cost of what is left", cost(outlook))
@@ -261,8 +262,9 @@ def change_lines(changes: Comparison) -> Iterator[str]:
         yield f"- {len(ids):,} no longer in the manifest (runs are kept): {listed(ids, 2)}"
 
 
-def grading_lines(todo: Todo, command: str) -> Iterator[str]:
-    """Where another grader than the present one spoke. `command`: the one that grades again."""
+def standing_lines(todo: Todo, made: Plan) -> Iterator[str]:
+    """What finished trials lack that no sweep does by itself: another grading, training again."""
+    command = made.to("grade")
     standings = [item.standing for item in todo.items]
     scores = frozenset().union(*(standing.scores for standing in standings))
     if scores:
@@ -278,11 +280,22 @@ def grading_lines(todo: Todo, command: str) -> Iterator[str]:
             f"note: {were} rewarded by another grader; `{command}` tells whether {whose} would "
             "be others now, without training"
         )
-    if stale := [item.trial.id for item in todo.items if item.stands]:
+    stands = [item for item in todo.items if item.stands]
+    if stale := [item.trial.id for item in stands if item.standing.stale_from is not None]:
         yield (
             f"note: rewards of {counted(len(stale), 'finished trial')} change under grader "
-            f"{regraded.present()}; no sweep runs them again by itself: move a folder away for "
-            f"that (train/ID in the run store): {listed(stale, 2)}"
+            f"{regraded.present()}; they stand as they were trained: {listed(stale, 2)}"
+        )
+    if again := [item for item in stands if item.standing.stale_from is None]:
+        need = "needs" if len(again) == 1 else "need"
+        yield (
+            f"note: {counted(len(again), 'finished trial')} {need} training again for what the "
+            f"manifest asks now: {again[0].trial.id}: {again[0].why}"
+        )
+    if stands:
+        yield (
+            f"note: `{made.command} --retrain` trains "
+            f"{'it' if len(stands) == 1 else f'these {len(stands):,}'} again; what is there is kept"
         )
 
 

@@ -10,7 +10,7 @@ import click
 from zoo.cli.choice import one_trial
 from zoo.cli.context import Words, as_json, plan, shown
 from zoo.cli.plan_data import counts, grading, trial_rows
-from zoo.cli.plan_text import grading_lines, summary
+from zoo.cli.plan_text import standing_lines, summary
 from zoo.errors import Fault, InputError
 from zoo.orchestrate import driver, processes
 from zoo.orchestrate.todo import look
@@ -23,9 +23,7 @@ def show(name: str, words: Words, *, json_: bool) -> int:
     todo = look(made.chosen, made.store, made.changes.changed)
     holder = driver.holder(made.store, made.name)
     running = {
-        item.trial.id
-        for item in todo.left
-        if (note := processes.read_note(made.store.train(item.trial.id))) and note.leader_alive
+        item.trial.id for item in todo.left if processes.runs(made.store.train(item.trial.id))
     }
     if json_:
         data = {"name": made.name, "counts": counts(todo), "trials": trial_rows(todo)}
@@ -44,7 +42,7 @@ def show(name: str, words: Words, *, json_: bool) -> int:
         click.echo(f"{symbol} {view.name:<{width}}  {why}{reward}")
     said = replace(made.words, rehearse=False)  # the name says that
     click.echo(f"\n{made.name}{said}: {summary(todo)}")
-    for line in grading_lines(todo, made.to("grade")):
+    for line in standing_lines(todo, made):
         click.echo(line)
     if holder:
         click.echo(f"run by process {holder['pid']} on {holder['host']} since {holder['since']}")

@@ -17,7 +17,7 @@ import click
 from zoo.catalog import ComputeProfile
 from zoo.cli.context import Plan, Words, plan, profile_of, shown
 from zoo.cli.plan_claims import seal_notes
-from zoo.cli.plan_text import change_lines, grading_lines, summary
+from zoo.cli.plan_text import change_lines, standing_lines, summary
 from zoo.cli.ready import must_be_ready, must_not_have_drifted
 from zoo.cli.references import must_be_usable
 from zoo.orchestrate import driver
@@ -30,13 +30,15 @@ MOST_ROWS = 30
 
 @dataclass(frozen=True)
 class How:
-    """How a sweep runs. `bare`: no MLflow, no report; `relock`: accept what moved."""
+    """How a sweep runs. `bare`: no MLflow, no report; `relock`: accept what moved; `retrain`: train
+    again what only training again would change."""
 
     profile: str | None = None
     executor: str | None = None
     concurrency: int | None = None
     bare: bool = False
     relock: bool = False
+    retrain: bool = False
 
 
 def run(name: str, words: Words, how: How) -> int:
@@ -44,8 +46,8 @@ def run(name: str, words: Words, how: How) -> int:
     begun = time.monotonic()
     made = plan(name, words, thorough=True)
     chosen = profile_of(made.catalog, how.profile, how.concurrency)
-    todo = look(made.chosen, made.store, made.changes.changed)
-    sweep = _sweep(made, chosen)
+    todo = look(made.chosen, made.store, made.changes.changed, retrain=how.retrain)
+    sweep = _sweep(made, chosen, how)
     if not todo.left:
         return _nothing_to_do(made, sweep, todo, how)
     must_be_ready(made, todo, chosen, relock=how.relock)
@@ -66,7 +68,7 @@ def run(name: str, words: Words, how: How) -> int:
     return status
 
 
-def _sweep(made: Plan, profile: ComputeProfile) -> driver.Sweep:
+def _sweep(made: Plan, profile: ComputeProfile, how: How) -> driver.Sweep:
     return driver.Sweep(
         made.manifest,
         made.chosen,
@@ -77,6 +79,7 @@ def _sweep(made: Plan, profile: ComputeProfile) -> driver.Sweep:
         made.words.sets,
         made.words.cards,
         made.words.rewards,
+        how.retrain,
     )
 
 
@@ -88,7 +91,7 @@ def _nothing_to_do(made: Plan, sweep: driver.Sweep, todo: Todo, how: How) -> int
     click.echo(f"{made.name}: nothing to do, all {len(todo.items)} trials are done")
     for line in [*change_lines(made.changes), *seal_notes(made)]:
         click.echo(line)
-    for line in grading_lines(todo, made.to("grade")):
+    for line in standing_lines(todo, made):
         click.echo(line)
     if not how.bare:
         if not (made.folder / "report.html").is_file():
@@ -175,7 +178,7 @@ def _conclude(made: Plan, status: int, seconds: float, bare: bool) -> None:
     if todo.left:
         word = "stopped" if status >= 128 else "not all done"
         click.echo(f"{word}; `{made.command}` does what is left")
-    for line in grading_lines(todo, made.to("grade")):
+    for line in standing_lines(todo, made):
         click.echo(line)
     if bare:
         return

@@ -110,10 +110,10 @@ class Regrader:
                 after = [(str(r.verdict.value), r.prediction) for r in results]
             self.compared.append(_compare(old, found, rows, before, after))
         if not same:
-            metrics = {old.metric(name): value for name, value in found.values.items()}
             path = self.store.train(trial.id) / "evals.jsonl"
-            journal.mend(path)
-            journal.append(path, row | found.row() | {"metrics": metrics})
+            journal.truncate_torn_tail(path)
+            kept = {key: value for key, value in row.items() if key != "metrics"}
+            journal.append(path, kept | found.row())
 
     def _verdicts(self, score_id: str, rows: Rows) -> Graded | None:
         """Stored verdicts and predictions; None where they are gone, or not of these rows."""

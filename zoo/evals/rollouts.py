@@ -19,17 +19,19 @@ from zoo.rewards.base import group_seed
 from zoo.rewards.replay import Replay, Rollout, RolloutGroup, replay
 from zoo.rewards.resolve import reward_of
 from zoo.track import regraded
+from zoo.track.record import Record
 from zoo.track.store import Store
 
 COLUMNS = ["group", "gold", "text", "verdict", "reward", "finish"]
 
 
 def replay_trial(
-    store: Store, trial: Trial, graders: Graders, *, anew: bool = False
+    store: Store, trial: Trial, record: Record, graders: Graders, *, anew: bool = False
 ) -> Iterator[Replay]:
     """Replays the rounds that are left and yields what was found so far after each.
 
     Args:
+        record: of the trial's finished training.
         anew: begin at round 1, whatever was found before.
 
     Raises:
@@ -37,10 +39,11 @@ def replay_trial(
         TrialError: the reward fails on too many samples.
     """
     folder = store.train(trial.id)
-    found = (None if anew else regraded.present_replay(folder)) or Replay()
+    before = None if anew else regraded.present_replay(folder, record)
+    found = before or Replay(lineage=record.lineage)
     reward = reward_of(trial.reward)
-    for round_ in range(found.round + 1, trial.rounds + 1):
-        groups = read(store.rollouts(trial.id, round_), round_, trial.seed)
+    for round_ in range(found.round + 1, regraded.to_replay(trial, record) + 1):
+        groups = read(store.rollouts(trial.id, round_, record.branch), round_, trial.seed)
         found = replay(groups, reward, graders(trial.reward.extract), found)
         regraded.write(folder, found, durable=not trial.simulated)
         yield found

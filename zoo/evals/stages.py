@@ -3,16 +3,17 @@ whoever needs it.
 
 The base model's samples (round 0) belong to (model, prompt, stop ids, cap, benchmark and subset,
 decoding, stack), not to a trial: the first trial that needs them measures, others wait for its lock
-or find them done. Samples of a trained policy belong to (train id, round, ...). Scores belong to
-(samples, policy, grader version). Where the responses come from is the caller's: a live engine, a
-checkpoint, or a simulation.
+or find them done. Samples of a trained policy belong to (train id, lineage, round, ...); their seed
+follows from what they are of and from nothing else, so that equal weights always get equal samples.
+Scores belong to (samples, policy, grader version). Where the responses come from is the caller's: a
+live engine, a checkpoint, or a simulation.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from zoo.catalog import BenchmarkCard
@@ -62,11 +63,14 @@ class Measured:
     values: dict[str, float | None]
     audited: int = 0
     """Answers that the rate `audit_disagreement` is over."""
+    seed_rule: str | None = None
+    """How the seed of the samples came about; None where the samples were not looked at."""
 
     def row(self) -> dict[str, Any]:
         """What it adds to a line of a trial's index."""
         ids = {"samples": self.samples, "scores": self.scores, "grader": GRADER_VERSION}
-        return ids | {"n": self.n, "audited": self.audited}
+        rule = {} if self.seed_rule is None else {"seed_rule": self.seed_rule}
+        return ids | rule | {"n": self.n, "audited": self.audited, "values": self.values}
 
 
 class Graders:
@@ -107,8 +111,8 @@ class Bench:
         graders: Graders | None = None,
     ) -> None:
         self.store, self.trial, self.stack, self.durable = store, trial, stack, durable
-        self.attempt = 1
-        """The attempt of training that the samples come from."""
+        self.lineage = 1
+        """The lineage of training that the samples come from."""
         self.grader, self._own = graders or Graders(), graders is None
         self._problems: dict[str, list[Problem]] = {}
 
@@ -123,15 +127,17 @@ class Bench:
         """Measure one evaluation at one round, or find it measured. `sampler` is called only if
         samples are missing.
         """
+        born = self.store.train(self.trial.id).name
         sample_id, payload = sample_identity(
-            self.trial, evaluation, round_, self.stack, self.attempt
+            self.trial, evaluation, round_, self.stack, self.lineage, born
         )
         samples = self.store.folder("samples", sample_id)
         with claim(samples):
             found = records.read(samples)
             if found is None or not found.done(round_):
-                self._sample(samples, sample_id, payload, evaluation, round_, sampler())
-        return self.score(sample_id, evaluation.benchmark.extract, evaluation.samples, round_)
+                found = self._sample(samples, sample_id, payload, evaluation, round_, sampler())
+        scored = self.score(sample_id, evaluation.benchmark.extract, evaluation.samples, round_)
+        return replace(scored, seed_rule=found.about.get("seed_rule", ""))
 
     def score(self, sample_id: str, policy: str, each: int, round_: int) -> Measured:
         """Grade stored samples (`each` a problem) under a policy, or find them graded."""
@@ -166,12 +172,12 @@ class Bench:
         evaluation: Evaluation,
         round_: int,
         sampler: Sampler,
-    ) -> None:
+    ) -> Record:
         started, clock = time.time(), time.monotonic()
         chosen = self._benchmark(evaluation.benchmark)[: evaluation.problems]
         problems = [problem for problem in chosen for _ in range(evaluation.samples)]
         prompts = [render(self.trial.prompt, problem) for problem in problems]
-        seed = _seed(payload)
+        seed = sampling_seed(payload)
         found = sampler(prompts, problems, evaluation.decoding, payload["max_tokens"], seed)
         rows = {
             "id": [p.id for p in problems],
@@ -188,6 +194,7 @@ class Bench:
             "problems": evaluation.problems,
             "samples": evaluation.samples,
             "sampling_seed": seed,
+            "seed_rule": SEED_RULE,
         }
         write_json(
             folder / "sample.json", {"identity": payload, "about": about}, durable=self.durable
@@ -197,6 +204,7 @@ class Bench:
             id_, "sample", round_, payload, {"n": float(len(problems))}, about, started, clock
         )
         records.write(folder, record, durable=self.durable)
+        return record
 
     def _grade(
         self,
@@ -250,6 +258,7 @@ class Bench:
         clock: float,
     ) -> Record:
         return Record(
+            form=records.FORM,
             id=id_,
             stage=stage,
             state="done",
@@ -271,14 +280,21 @@ class Bench:
 
 
 def sample_identity(
-    trial: Trial, evaluation: Evaluation, round_: int, stack: dict[str, str], attempt: int = 1
+    trial: Trial,
+    evaluation: Evaluation,
+    round_: int,
+    stack: dict[str, str],
+    lineage: int = 1,
+    born: str | None = None,
 ) -> tuple[str, dict[str, Any]]:
-    """Id and payload of the samples of an evaluation at a round.
+    """Id and payload of the samples of an evaluation at a round. `born`: name of the trial's folder
+    (default: its id).
 
     Training again gives a policy of its own (bit for bit the same only on a CPU), so samples of a
-    later attempt never pass for those of the first.
+    later lineage never pass for those of the first.
     """
-    policy: dict[str, Any] = {"train": trial.id} | ({"attempt": attempt} if attempt > 1 else {})
+    born = born or trial.id
+    policy: dict[str, Any] = {"train": born} | ({"lineage": lineage} if lineage > 1 else {})
     if round_ == 0:
         policy = identity.model_payload(trial.start, trial.base_digest or trial.model_digest)
         policy |= {"simulated": True} if trial.simulated else {}
@@ -296,9 +312,24 @@ def sample_identity(
         stack=stack,
     )
     mark = "rehearsal." if trial.rehearsal else ""
-    who = trial.id.rsplit("-", 1)[0] if round_ else f"{mark}{trial.start.name}"
+    who = born.rsplit("-", 1)[0] if round_ else f"{mark}{trial.start.name}"
     slug = f"{who}.r{round_}.{evaluation.benchmark.name}.{evaluation.decoding_name}"
     return f"{slug}-{identity.digest(payload)}", payload
+
+
+SEED_RULE = "content"
+"""How seeds of sampling follow from a payload: rows and samples without this word are older, and
+there lineage, stack and the trial's name bore on the seed of a trained policy as well."""
+
+
+def sampling_seed(payload: dict[str, Any]) -> int:
+    """The seed of a set of samples: from what they are, but for the software, the lineage and the
+    name of the trial. At round 0 the whole payload, as ever."""
+    train = payload["policy"].get("train")
+    if train is None:
+        return _seed(payload)
+    content = {key: value for key, value in payload.items() if key not in ("stack", "policy")}
+    return _seed(content | {"train": train.rpartition("-")[2]})
 
 
 def _seed(payload: dict[str, Any]) -> int:

@@ -11,7 +11,7 @@ left to run; how its claims stand is said by `zoo.manifest.seals`.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -116,17 +116,23 @@ def _why(error: Exception) -> str:
 
 
 def text(
-    trials: Sequence[Trial], claims: Sequence[Claim], previous: Lock | None, ran: Collection[str]
+    trials: Sequence[Trial],
+    claims: Sequence[Claim],
+    previous: Lock | None,
+    ran: Callable[[str], bool],
 ) -> str:
-    """The lock's text. `ran`: ids of trials that have a run folder; claims about these come too
-    late to be sealed."""
+    """The lock's text. `ran`: whether the trial of an id has a run folder; claims about such trials
+    come too late to be sealed."""
     rows = [_row(trial) for trial in trials]
     rows += claim_rows(trials, claims, previous, ran)
     return "".join(json.dumps(row, sort_keys=True, allow_nan=False) + "\n" for row in rows)
 
 
 def claim_rows(
-    trials: Sequence[Trial], claims: Sequence[Claim], previous: Lock | None, ran: Collection[str]
+    trials: Sequence[Trial],
+    claims: Sequence[Claim],
+    previous: Lock | None,
+    ran: Callable[[str], bool],
 ) -> list[Row]:
     """The claims' rows of the lock that a sweep would write now. A rehearsal has none: its trials
     decide nothing."""

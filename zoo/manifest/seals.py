@@ -7,7 +7,7 @@ where that is something else), and `withdrawn` where the manifest no longer has 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from zoo.manifest import identity
@@ -24,7 +24,7 @@ def rows(
     before: Iterable[Row],
     locked: Iterable[Row],
     trials: Iterable[Trial],
-    ran: Collection[str],
+    ran: Callable[[str], bool],
 ) -> list[Row]:
     """The claims' rows of a lock that is written now.
 
@@ -32,14 +32,14 @@ def rows(
         before: the claims' rows of the previous lock.
         locked: its trials' rows; a claim about what ran under another id is not sealed either.
         trials: all trials of the plan.
-        ran: ids of trials that have a run folder.
+        ran: whether the trial of an id has a run folder.
     """
     known = {row["claim"]["id"]: row for row in before}
     if not (claims or known):
         return []
     told = [(row["cell"], row["id"]) for row in locked] + [(t.cell, t.id) for t in trials]
     cells = {identity.canonical(cell): cell for cell, _ in told}
-    seen = {identity.canonical(cell) for cell, id_ in told if id_ in ran}
+    seen = {identity.canonical(cell) for cell, id_ in told if ran(id_)}
     found: list[Row] = []
     for claim in claims:
         said = claim.model_dump(mode="json", exclude_defaults=True, by_alias=True)

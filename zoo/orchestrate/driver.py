@@ -28,7 +28,7 @@ from zoo.orchestrate import processes
 from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
 from zoo.orchestrate.progress import Display
-from zoo.orchestrate.todo import Todo, folders, look
+from zoo.orchestrate.todo import Todo, look
 from zoo.orchestrate.watch import Watch
 from zoo.track.store import Store, claim, read_json, write_json, write_text
 
@@ -65,6 +65,8 @@ class Sweep:
     """Folders of cards that it named."""
     rewards: tuple[str, ...] = ()
     """Files of rewards that it named."""
+    retrain: bool = False
+    """Also train again what only training again would change."""
 
     @property
     def name(self) -> str:
@@ -92,13 +94,13 @@ def run(
     Raises:
         StateError: another driver runs this sweep; a record or journal cannot be read.
     """
-    if not look(sweep.trials, sweep.store).left:
+    if not look(sweep.trials, sweep.store, retrain=sweep.retrain).left:
         freeze(sweep)
         return 0
     with _driver_lock(sweep), Signals() as signals:
         for trial in sweep.trials:
             processes.reap(sweep.store.train(trial.id))
-        todo = look(sweep.trials, sweep.store)
+        todo = look(sweep.trials, sweep.store, retrain=sweep.retrain)
         _freeze(sweep)
         mirroring = _Mirroring(mirror, display) if mirror else None
         verdict, written = False, None
@@ -124,7 +126,9 @@ def _execute(
 ) -> None:
     """Run the tasks in a second thread; take events, redraw and obey signals in this one."""
     profile, root = sweep.profile, str(sweep.store.root)
-    tasks = [Task(item.trial, profile, root, secrets.token_hex(8)) for item in todo.left]
+    tasks = [
+        Task(item.trial, profile, root, secrets.token_hex(8), item.retrain) for item in todo.left
+    ]
     watch = Watch([task.trial for task in tasks], sweep.store, profile.concurrency)
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     stop, crash = Stop(), queue.SimpleQueue[BaseException]()
@@ -293,7 +297,7 @@ def freeze(sweep: Sweep) -> None:
 
 def _freeze(sweep: Sweep) -> None:
     """Write the plan that runs, and seal its claims. Only `zoo sweep` does this."""
-    before, ran = lock.read(sweep.folder), folders(sweep.store)
+    before, ran = lock.read(sweep.folder), Store(sweep.store.root).ran
     claims = sweep.manifest.experiment.claims
     text = lock.text(sweep.planned or sweep.trials, claims, before, ran)
     write_text(sweep.folder / lock.NAME, text)

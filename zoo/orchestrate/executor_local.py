@@ -8,6 +8,7 @@ function that runs them is handed in, so that nothing here knows how to train.
 from __future__ import annotations
 
 import queue
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from zoo.orchestrate.executor import Event, Stop, Tell
-from zoo.orchestrate.launch import Ended, Task, run, write_task
+from zoo.orchestrate.launch import MEASURING_FAILED, Ended, Task, run, write_task
 from zoo.track import record
 
 InProcess = Callable[[Path], int]
@@ -60,11 +61,14 @@ class LocalExecutor:
     def _here(self, task: Task) -> Ended:
         assert self.in_process is not None
         clock = time.monotonic()
-        status = self.in_process(write_task(task))
+        try:
+            status = self.in_process(write_task(task))
+        finally:
+            shutil.rmtree(task.launch, ignore_errors=True)
         seconds = time.monotonic() - clock
-        if status == 0:
-            return Ended("done", seconds=seconds)
         found = record.read(task.folder)
         if found is None:
             return Ended("failed", "error", f"exit status {status} without a record", seconds)
+        if status and found.finished():
+            return Ended("failed", "error", MEASURING_FAILED, seconds)
         return Ended(found.state, found.failure_class, found.message, seconds)

@@ -1,8 +1,11 @@
 """One trial as a process group of its own: start it, look after it, say how it ended.
 
-The process is told everything by `trial.json` and leaves `record.json`. Where it could not (killed
-from outside, out of memory, died before its first line), the record is written here on its behalf.
-Knows no Ray, no scheduling and nothing of what a trial does.
+The process is told everything by the `trial.json` of its launch folder (`launches/TOKEN/`, gone
+when the launch is over), holds the trial's lock while it works, and leaves `record.json`. Several
+launchers may be after one trial: nothing but the log is written beside the lock. Where the process
+left no record (killed from outside, out of memory, died before its first line), it is written here
+on its behalf, unless somebody else has held the trial since. Knows no Ray, no scheduling and
+nothing of what a trial does.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,19 +22,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import zoo
 from zoo.catalog import ComputeProfile
 from zoo.manifest.trial import Trial
 from zoo.orchestrate import processes
 from zoo.orchestrate.todo import look_at
-from zoo.track import journal, record
+from zoo.track import journal, live, record
 from zoo.track.record import Record
 from zoo.track.stack import SIMULATED, provenance, stack
 from zoo.track.store import Store, claim, write_json
 
 POLL_S = 0.1
+MEASURING_FAILED = "training is done; measuring it failed"
 PORTS = range(20_000, 32_000)  # below what the kernel hands out to outgoing connections
 
 
@@ -43,6 +48,8 @@ class Task:
     runs: str
     """Root of the run store."""
     token: str
+    retrain: bool = False
+    """Train again what finished, as somebody asked."""
 
     @property
     def store(self) -> Store:
@@ -53,6 +60,11 @@ class Task:
     def folder(self) -> Path:
         """The trial's folder in the store."""
         return self.store.train(self.trial.id)
+
+    @property
+    def launch(self) -> Path:
+        """Folder of this launch."""
+        return self.folder / processes.LAUNCHES / self.token
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +88,8 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> En
         time.sleep(POLL_S)
     if grace() is not None:
         return Ended("preempted", "interrupted")
-    if not look_at(task.trial, task.store).runs:
-        return Ended("done")  # by another sweep, while we waited
+    if not task.retrain and not look_at(task.trial, task.store).runs:
+        return _outcome(record.read(task.folder))  # by another sweep, while we waited
     child = Child(task)
     try:
         while not child.exited():
@@ -97,16 +109,13 @@ class Child:
 
     def __init__(self, task: Task) -> None:
         self.task, self.stopped = task, False
-        folder = task.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.attempt = 1 + _last_attempt(folder)
-        write_task(task)
+        self.folder = task.folder
+        told = write_task(task)
         self.started, self._clock = time.time(), time.monotonic()
-        with (folder / "log.txt").open("ab") as log:
+        with (self.folder / "log.txt").open("ab") as log:
             self._log_start = log.tell()
-            self.process = _start(task, log)
-        self.note = processes.Note.of(task.token, self.process.pid)
-        self.note.write(folder)
+            self.process = _start(task, told, log)
+        processes.Note.of(task.token, self.process.pid).write(task.launch)
 
     def exited(self) -> bool:
         """Whether the leader has ended. It stays unreaped until `end`, so its number stays
@@ -130,12 +139,26 @@ class Child:
         self._signal(signal.SIGKILL)  # whatever the leader left behind in its group
         status = self.process.wait()
         seconds = time.monotonic() - self._clock
-        found = record.read(self.task.folder)
+        found = record.read(self.folder)
+        interrupted = self.stopped or status in (130, 143)
         if status == 0:
-            return Ended("done", seconds=seconds)
+            return _outcome(found, seconds)
+        if found is not None and found.finished():
+            return self._after_training(found, interrupted, seconds)
         if found is not None and found.about.get("token") == self.task.token:
             return Ended(found.state, found.failure_class, found.message, seconds)
-        return self._speak_for(status, seconds)
+        return self._speak_for(status, interrupted, seconds)
+
+    def _after_training(self, found: Record, interrupted: bool, seconds: float) -> Ended:
+        """Training is over and stays so, whatever became of what came after it."""
+        again = self.task.retrain and found.about.get("token") != self.task.token
+        if not again and not look_at(self.task.trial, self.task.store).runs:
+            return Ended(found.state, seconds=seconds)
+        if interrupted:
+            return Ended("preempted", "interrupted", "", seconds)
+        what = "training again failed; what was there stands" if again else MEASURING_FAILED
+        message = f"{what}\n{self._log_tail()}".rstrip()
+        return Ended("failed", "error", message, seconds)
 
     def end(self) -> None:
         """Make sure that nothing of the launch is left; does nothing after a settled end."""
@@ -146,48 +169,50 @@ class Child:
             self.process.stdin.close()
         for pid in processes.kill_launch(self.task.token):
             self._say(f"zoo: process {pid} outlived its trial and was killed")
-        if processes.read_note(self.task.folder) == self.note:
-            (self.task.folder / processes.NOTE).unlink(missing_ok=True)
+        shutil.rmtree(self.task.launch, ignore_errors=True)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
 
     def _say(self, text: str) -> None:
-        with (self.task.folder / "log.txt").open("a", encoding="utf-8") as log:
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(text + "\n")
 
-    def _speak_for(self, status: int, seconds: float) -> Ended:
+    def _speak_for(self, status: int, interrupted: bool, seconds: float) -> Ended:
         """The record of a process that left none of its own."""
-        if self.stopped or status in (130, 143):
+        if interrupted:
             ended = Ended("preempted", "interrupted", "", seconds)
         else:
             how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
             message = f"ended by {how} without a record\n{self._log_tail()}".rstrip()
             ended = Ended("failed", "killed" if status < 0 else "error", message, seconds)
-        with claim(self.task.folder, wait=False) as ours:
-            if ours:  # else another sweep has taken the trial over and will record it
-                self._write_record(ended)
+        with claim(self.folder, wait=False) as ours:
+            latest = live.latest_launch(self.folder)
+            if ours and latest.get("token") in (self.task.token, None):
+                self._write_record(ended, latest)  # else others hold or held it, and record it
         return ended
 
-    def _write_record(self, ended: Ended) -> None:
-        task, trial, folder = self.task, self.task.trial, self.task.folder
+    def _write_record(self, ended: Ended, latest: dict[str, Any]) -> None:
+        task, trial, folder = self.task, self.task.trial, self.folder
         found = record.read(folder)
-        if found is not None and found.done(trial.rounds):
-            return  # training is done and stays done; only what came after it failed
-        rows = journal.read(folder / "metrics.jsonl")
-        rounds = journal.by_round([row for row in rows if row["attempt"] == self.attempt])
+        if found is not None and found.finished():
+            return  # it stays so; only what came after it failed
+        lineage = latest.get("lineage", 0)
+        rounds = live.live_rounds(journal.read(folder / "metrics.jsonl"), lineage)
         env = environment(task)
         reached = max(rounds, default=0)
         about = {"token": task.token, "provenance": provenance(), "cell": trial.cell}
         about |= {"seed": trial.seed, "rounds": trial.rounds, "profile": task.profile.name}
         written = Record(
-            id=trial.id,
+            form=record.FORM,
+            id=folder.name,
             stage="train",
             state=ended.state,
             round=reached,
-            attempt=self.attempt,
-            metrics=rounds.get(reached, {}),
+            attempt=latest.get("attempt", 1),
+            lineage=lineage,
+            metrics=rounds[reached]["metrics"] if rounds else {},
             stack=SIMULATED if trial.simulated else stack(env),
             identity=trial.identity,
             failure_class=ended.failure_class,
@@ -202,11 +227,18 @@ class Child:
 
     def _log_tail(self, lines: int = 15) -> str:
         """The last lines that this launch wrote into the log."""
-        with (self.task.folder / "log.txt").open("rb") as stream:
+        with (self.folder / "log.txt").open("rb") as stream:
             end = stream.seek(0, os.SEEK_END)
             stream.seek(max(self._log_start, end - 16_384))
             text = stream.read().decode("utf-8", "replace")
         return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+
+
+def _outcome(found: Record | None, seconds: float = 0.0) -> Ended:
+    """What finished training came to."""
+    if found is None:
+        return Ended("done", seconds=seconds)
+    return Ended(found.state, message=found.message, seconds=seconds)
 
 
 def _somebody_has(task: Task) -> bool:
@@ -221,8 +253,9 @@ def write_task(task: Task) -> Path:
         "store": str(task.store.root),
         "profile": task.profile.model_dump(mode="json", by_alias=True),
         "token": task.token,
+        "retrain": task.retrain,
     }
-    path = task.folder / "trial.json"
+    path = task.launch / "trial.json"
     data = {"trial": task.trial.model_dump(mode="json", by_alias=True), "run": run_}
     write_json(path, data, durable=not task.trial.simulated)
     return path
@@ -261,20 +294,12 @@ def free_port() -> int:
     raise OSError(f"no free port from {PORTS.start} to {PORTS.stop - 1}")
 
 
-def _start(task: Task, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(task: Task, told: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "zoo.train", str(task.folder / "trial.json")],
+        [sys.executable, "-m", "zoo.train", str(told)],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,
         env=environment(task),
         start_new_session=True,
     )
-
-
-def _last_attempt(folder: Path) -> int:
-    """The last attempt that left a trace. The process counts the same way (it may have waited for
-    another one since)."""
-    found = record.read(folder)
-    rows = journal.read(folder / "metrics.jsonl")
-    return max([found.attempt if found else 0, *(row["attempt"] for row in rows)])

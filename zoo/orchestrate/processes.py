@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from zoo.track.store import read_json, write_json
 
 TOKEN_VARIABLE = "ZOO_LAUNCH"
+LAUNCHES = "launches"
 NOTE = "process.json"
 
 
@@ -53,7 +55,7 @@ class Note:
         return cls(token, boot_id(), pid, start_time(pid) or 0, me, start_time(me) or 0)
 
     def write(self, folder: Path) -> None:
-        """Leave the note in a trial's folder."""
+        """Leave the note in the folder of a launch."""
         write_json(folder / NOTE, asdict(self), durable=False)
 
     @property
@@ -67,13 +69,19 @@ class Note:
         return self.boot == boot_id() and start_time(self.launcher) == self.launcher_started
 
 
-def read_note(folder: Path) -> Note | None:
-    """The note in a trial's folder; None where there is none that can be read."""
-    try:
-        data = read_json(folder / NOTE)
-        return None if data is None else Note(**data)
-    except (ValueError, TypeError):
-        return None
+def read_notes(folder: Path) -> dict[Path, Note]:
+    """The notes of a trial's launches, by their folders; those that cannot be read are left out."""
+    found: dict[Path, Note] = {}
+    for path in (folder / LAUNCHES).glob(f"*/{NOTE}"):
+        with contextlib.suppress(ValueError, TypeError, OSError):
+            if (data := read_json(path)) is not None:
+                found[path.parent] = Note(**data)
+    return found
+
+
+def runs(folder: Path) -> bool:
+    """Whether a process works on a trial, or waits to."""
+    return any(note.leader_alive for note in read_notes(folder).values())
 
 
 def of_launch(token: str) -> list[int]:
@@ -104,16 +112,20 @@ def kill_launch(token: str, *, wait_s: float = 5.0) -> list[int]:
 
 
 def reap(folder: Path, *, patience_s: float = 1.0) -> list[int]:
-    """End what a dead launcher left running for a trial; a trial somebody looks after is left
-    alone.
+    """End what dead launchers left running for a trial, and clear their launch folders away; a
+    trial somebody looks after is left alone.
 
     Such processes end by themselves when their launcher goes (their standard input closes), so they
     get `patience_s` first. Returns the processes that had to be killed.
     """
-    note = read_note(folder)
-    if note is None or note.boot != boot_id() or note.launcher_alive:
-        return []
-    end = time.monotonic() + patience_s
-    while of_launch(note.token) and time.monotonic() < end:
-        time.sleep(0.05)
-    return kill_launch(note.token)
+    killed: list[int] = []
+    for launch, note in read_notes(folder).items():
+        if note.launcher_alive:
+            continue
+        if note.boot == boot_id():
+            end = time.monotonic() + patience_s
+            while of_launch(note.token) and time.monotonic() < end:
+                time.sleep(0.05)
+            killed += kill_launch(note.token)
+        shutil.rmtree(launch, ignore_errors=True)
+    return killed

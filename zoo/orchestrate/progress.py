@@ -19,14 +19,14 @@ from zoo.orchestrate.watch import View, Watch
 REDRAW_S = 0.25
 LINES_PER_TRIAL = 6  # how often a trial speaks while it trains, without a terminal
 BAR = 12
-WIDTH_OF_FIGURES = 2 + 2 + 10 + 1 + 7 + 2 + 6 + 2 + 6 + 2 + 10
+WIDTH_OF_FIGURES = 2 + 2 + 11 + 1 + 7 + 2 + 6 + 2 + 6 + 2 + 10
 PHASES = {
     "loading": "loads its model",
     "base": "measures its base model",
     "training": "trains",
 }
-SYMBOLS = {"done": "=", "failed": "!", "stopped": ">", "waiting": " "}
-COLOURS = {"done": "32", "failed": "31", "stopped": "33", "waiting": "2"}
+SYMBOLS = {"done": "=", "stopped": "=", "failed": "!", "interrupted": ">", "waiting": " "}
+COLOURS = {"done": "32", "stopped": "33", "failed": "31", "interrupted": "33", "waiting": "2"}
 
 
 class Display(Protocol):
@@ -154,15 +154,15 @@ def picture(watch: Watch, width: int, height: int, *, colour: bool = False) -> l
         return []
     room = height - 2
     if len(views) > room:
-        order = {"failed": 1, "stopped": 2, "waiting": 3, "done": 4}
+        order = {"failed": 1, "interrupted": 2, "stopped": 3, "waiting": 4, "done": 5}
         views = sorted(views, key=lambda v: order.get(v.state, 0))[: room - 1]
     bar = width >= 90
     widest = max(len(view.name) for view in views)
     name = max(8, min(widest, width - WIDTH_OF_FIGURES - (BAR + 1) * bar))
-    columns = f"  {'':<{name}}  {'':<10} {'':<{(BAR + 1) * bar}}  round  reward  length  time"
+    columns = f"  {'':<{name}}  {'':<11} {'':<{(BAR + 1) * bar}}  round  reward  length  time"
     lines = [_head(watch)[:width], columns[:width]]
     for view in views:
-        text = f"{SYMBOLS.get(view.state, '*')} {_fit(view.name, name)}  {view.state:<10} "
+        text = f"{SYMBOLS.get(view.state, '*')} {_fit(view.name, name)}  {view.state:<11} "
         text = (text + _columns(view, bar))[:width].rstrip()
         lines.append(paint(text, COLOURS.get(view.state, "1")) if colour else text)
     if hidden := len(watch.views) - len(views):
@@ -173,7 +173,8 @@ def picture(watch: Watch, width: int, height: int, *, colour: bool = False) -> l
 def _head(watch: Watch) -> str:
     count = watch.count()
     told = [f"{count['done']}/{len(watch.views)} done"]
-    told += [f"{count[word]} {word}" for word in ("running", "failed", "stopped") if count[word]]
+    words = ("running", "failed", "stopped", "interrupted")
+    told += [f"{count[word]} {word}" for word in words if count[word]]
     left = watch.left_s() if count["running"] else None
     told.append(clock(time.monotonic() - watch.begun))
     return " · ".join([*told, *([f"about {clock(left)} left"] if left is not None else [])])
@@ -213,8 +214,11 @@ def ending(view: View) -> str:
     if ended.state == "done":
         told = f"done in {clock(ended.seconds)}"
         return told if view.reward is None else f"{told}, reward {view.reward:.2f}"
+    where = f"round {max(0, view.round)}/{view.trial.rounds}"
     if ended.state == "preempted":
-        return f"stopped at round {max(0, view.round)}/{view.trial.rounds}"
+        return f"interrupted at {where}"
+    if ended.state == "stopped":
+        return f"stopped at {where}: {first_line(ended.message, None)}"
     reason = first_line(ended.message, ended.failure_class)
     return f"FAILED [{ended.failure_class}] {reason} (log: {view.folder / 'log.txt'})"
 

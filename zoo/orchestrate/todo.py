@@ -1,25 +1,26 @@
 """What is left to do, and why: the state of every trial as its run folder tells it.
 
-`+` new, or trained with an evaluation missing; `~` stale (the cell ran under another id: something
-that bears on its result changed; or it finished and the present grader gives other rewards, then it
-stands until somebody moves its folder away); `=` done; `>` unfinished (stopped or killed, starts
-again at round 0); `!` failed, tried once more by the next sweep. Light: reads records and journals,
-imports nothing heavy, writes nothing, and does not know who runs the work.
+`+` new, or trained with an evaluation missing whose weights are kept; `~` stale (the cell ran under
+another id: something that bears on its result changed), or finished and standing as it is, though
+the current grader gives other rewards, or more rounds or an evaluation are asked for that only
+training again would bring (`zoo sweep --retrain`); `=` done, or stopped for a reason that is an
+outcome; `>` unfinished (interrupted or killed, starts again at round 0); `!` failed, tried once
+more by the next sweep. Light: reads records and journals, imports nothing heavy, writes nothing,
+and does not know who runs the work.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from zoo.manifest.lock import Change
 from zoo.manifest.trial import Trial
-from zoo.track import journal, record, regraded
-from zoo.track.evaluations import missing_evaluations
+from zoo.track import live, record, regraded
+from zoo.track.evaluations import Due, split_missing
 from zoo.track.record import Record
 from zoo.track.regraded import NOTHING, Standing
 from zoo.track.store import Store
@@ -46,17 +47,16 @@ class Item:
     failure: str | None = None
     """Its failure class."""
     standing: Standing = NOTHING
-    """Where it stands against the present grader."""
-
-    @property
-    def stands(self) -> bool:
-        """Whether it is stale by the grader alone: told, and not run again by itself."""
-        return self.symbol == "~" and self.standing.stale_from is not None
+    """Where it stands against the current grader."""
+    stands: bool = False
+    """Finished, and only training again would change what it is: reported, not run by itself."""
+    retrain: bool = False
+    """Whether it is to be trained again all the same, as somebody asked."""
 
     @property
     def runs(self) -> bool:
         """Whether a sweep would run the trial."""
-        return self.symbol != "=" and not self.stands
+        return self.retrain or (self.symbol != "=" and not self.stands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,69 +77,89 @@ class Todo:
         return {word: found[symbol] for symbol, word in WORDS.items()}
 
 
-def look(trials: Iterable[Trial], store: Store, changes: Iterable[Change] = ()) -> Todo:
-    """Where every trial stands. `changes`: cells whose id is another than in the lock.
+def look(
+    trials: Iterable[Trial],
+    store: Store,
+    changes: Iterable[Change] = (),
+    *,
+    retrain: bool = False,
+) -> Todo:
+    """Where every trial stands.
+
+    Args:
+        changes: cells whose id is another than in the lock.
+        retrain: count trials that only training again would change among those to run.
 
     Raises:
         StateError: a record or journal that cannot be read; nothing is guessed from it.
     """
     moved = {change.trial.id: change for change in changes}
-    there = folders(store)  # asked once: most trials of a large plan have none
+    store = Store(store.root)  # which folders there are is looked up now
     found = []
     for trial in trials:
-        item = look_at(trial, store) if trial.id in there else Item(trial, "+", "never ran")
-        change = moved.get(trial.id)
-        if change and item.symbol == "+" and trial.id not in there and change.old_id in there:
+        ran, change = store.ran(trial.id), moved.get(trial.id)
+        item = look_at(trial, store) if ran else Item(trial, "+", "never ran")
+        if change and not ran and store.ran(change.old_id):
             item = replace(item, symbol="~", why=f"stale: {change}")
-        found.append(item)
+        found.append(replace(item, retrain=retrain and item.stands))
     return Todo(tuple(found))
-
-
-def folders(store: Store) -> set[str]:
-    """Ids of all trials that have a folder."""
-    try:
-        return set(os.listdir(store.train("")))
-    except FileNotFoundError:
-        return set()
 
 
 def look_at(trial: Trial, store: Store) -> Item:
     """Where one trial stands."""
     folder = store.train(trial.id)
     found = record.read(folder)
-    index = journal.read(folder / "evals.jsonl")
-    standing = regraded.standing(trial, folder, found, index)
-    item = replace(_look_at(trial, folder, found, index), standing=standing)
-    if item.symbol == "=" and standing.stale_from is not None:
-        why = f"rewards change from round {standing.stale_from} under grader {regraded.present()}"
-        item = replace(item, symbol="~", why=why)
-    return item
-
-
-def _look_at(trial: Trial, folder: Path, found: Record | None, index: list[dict[str, Any]]) -> Item:
-    if found is None:
-        return _unrecorded(trial, folder)
+    if found is None or live.superseded(folder, found):
+        return _unrecorded(trial, folder, found)
     if found.state == "failed":
         why = f"failed at round {found.round}/{trial.rounds} [{found.failure_class}]"
         return Item(trial, "!", why, found.message, found.failure_class)
     if found.state == "preempted":
-        return Item(trial, ">", f"stopped at round {found.round}/{trial.rounds}; starts again")
+        return Item(trial, ">", f"interrupted at round {found.round}/{trial.rounds}; starts again")
+    return _finished(trial, store, folder, found)
+
+
+def _finished(trial: Trial, store: Store, folder: Path, found: Record) -> Item:
+    """A trial whose training came to an outcome: what is still to measure, and what of what the
+    manifest asks it cannot give."""
+    index = live.read(folder, found).evals
+    standing = regraded.standing(trial, folder, found, index)
+    kept, lost = split_missing(trial, store, found, index)
+    if kept:
+        return Item(trial, "+", f"evaluation missing: {_named(kept)}", standing=standing)
+    if standing.stale_from is not None:
+        why = f"rewards change from round {standing.stale_from} under grader {regraded.present()}"
+        return Item(trial, "~", why, standing=standing, stands=True)
+    if found.state == "stopped":
+        why = f"stopped at round {found.round}/{trial.rounds} ({found.stop_reason})"
+        return Item(trial, "=", why, found.message, standing=standing)
     if not found.done(trial.rounds):
-        return Item(trial, ">", f"ended at round {found.round} of {trial.rounds}; starts again")
-    missing = missing_evaluations(trial, index)
-    if missing:
-        evaluation, round_ = missing[0]
-        name = f"{evaluation.benchmark.name}/{evaluation.decoding_name}"
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        return Item(trial, "+", f"evaluation missing: {name} at round {round_}{more}")
-    return Item(trial, "=", f"{found.round} rounds")
+        why = f"has {found.round} of {trial.rounds} rounds, {_again(found)}"
+        return Item(trial, "~", why, standing=standing, stands=True)
+    if lost:
+        why = f"{_named(lost)}: weights not kept, {_again(found)}"
+        return Item(trial, "~", why, standing=standing, stands=True)
+    return Item(trial, "=", f"{found.round} rounds", standing=standing)
 
 
-def _unrecorded(trial: Trial, folder: Path) -> Item:
-    """A trial without a record: never started, or ended without a word (or running now)."""
-    if not (folder / "trial.json").exists():
+def _named(due: list[Due]) -> str:
+    evaluation, round_ = due[0]
+    more = f" and {len(due) - 1} more" if len(due) > 1 else ""
+    return f"{evaluation.benchmark.name}/{evaluation.decoding_name} at round {round_}{more}"
+
+
+def _again(found: Record) -> str:
+    """What training again would cost, from what it took before."""
+    gpus, hours = found.about.get("gpus"), found.seconds / 3600
+    cost = f"{gpus * hours:,.2g} GPU-hours" if gpus else f"{hours:,.2g} hours"
+    return f"needs training again: {cost}"
+
+
+def _unrecorded(trial: Trial, folder: Path, found: Record | None) -> Item:
+    """A trial whose last launch left no record: never started, or killed (or running now)."""
+    if not live.was_launched(folder):
         return Item(trial, "+", "never ran")
-    rounds = journal.by_round(journal.read(folder / "metrics.jsonl"))
+    rounds = live.read(folder, found).rounds
     if not rounds:
         return Item(trial, ">", "began, no round ended; starts again")
     return Item(trial, ">", f"no record after round {max(rounds)}/{trial.rounds}; starts again")

@@ -15,6 +15,7 @@ from typing import Any
 from zoo.errors import StateError
 from zoo.manifest.trial import Trial
 from zoo.orchestrate.launch import Ended
+from zoo.track import live, record
 from zoo.track.journal import Tail
 from zoo.track.store import Store
 
@@ -22,8 +23,8 @@ WINDOW = 8  # rounds that the time of a round is averaged over
 
 
 class View:
-    """One trial of this sweep: what it waits for, does, or came to. Made before the trial starts:
-    what its journal holds by then is of earlier attempts."""
+    """One trial of this sweep: what it waits for, does, or came to. Made before the trial starts,
+    what its journal holds by then is of earlier launches."""
 
     def __init__(self, trial: Trial, name: str, store: Store, *, running: bool = False) -> None:
         self.trial, self.name, self.folder = trial, name, store.train(trial.id)
@@ -35,10 +36,9 @@ class View:
         self.metrics: dict[str, Any] = {}
         self._times: list[float] = []
         self._tail = Tail(self.folder / "metrics.jsonl")
-        last = max((row["attempt"] for row in self._rows()), default=0)
-        self._attempt = last if running else last + 1
-        if running:
-            self._tail = Tail(self._tail.path)
+        rows = self._rows()
+        for row in self._live(rows) if running else ():
+            self._take(row)
 
     def begin(self) -> None:
         """The trial was started."""
@@ -53,10 +53,18 @@ class View:
         """Read what is new; returns whether a round ended."""
         before = self.round
         for row in self._rows():
-            if row["attempt"] >= self._attempt:
-                self.round, self.metrics = row["round"], row["metrics"]
-                self._times = [*self._times[-WINDOW:], row["time"]]
+            self._take(row)
         return self.round > before
+
+    def _take(self, row: dict[str, Any]) -> None:
+        self.round, self.metrics = row["round"], row["metrics"]
+        self._times = [*self._times[-WINDOW:], row["time"]]
+
+    def _live(self, rows: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+        try:
+            return live.of_rows(rows, [], record.read(self.folder)).rounds.values()
+        except StateError:
+            return ()
 
     def _rows(self) -> list[dict[str, Any]]:
         try:
@@ -66,16 +74,16 @@ class View:
 
     @property
     def state(self) -> str:
-        """One word: waiting, starting, loading, base, training, evaluating, done, failed,
-        stopped."""
+        """One word: waiting, starting, loading, base, training, evaluating, done, stopped, failed,
+        interrupted."""
         if self.ended is not None:
-            return "stopped" if self.ended.state == "preempted" else self.ended.state
+            return "interrupted" if self.ended.state == "preempted" else self.ended.state
         if self.begun is None:
             return "waiting"
         return _phase(self.folder) if self.round >= 0 or self._recent_phase() else "starting"
 
     def _recent_phase(self) -> bool:
-        """Whether the phase file is of this attempt."""
+        """Whether the phase file is of this launch."""
         try:
             age = time.time() - (self.folder / "phase").stat().st_mtime
         except OSError:
@@ -123,7 +131,7 @@ class Watch:
     def __init__(
         self, trials: Iterable[Trial], store: Store, concurrency: int, *, running: bool = False
     ) -> None:
-        """`running`: the trials run already, so the last attempt in their journals counts."""
+        """`running`: the trials run already, so what their journals hold counts."""
         trials = list(trials)
         self.concurrency = concurrency
         self.views = {
@@ -133,9 +141,10 @@ class Watch:
         self.begun = time.monotonic()
 
     def count(self) -> dict[str, int]:
-        """How many are done, failed, stopped, running, waiting."""
+        """How many are done, stopped, failed, interrupted, running, waiting."""
         found = Counter(view.state for view in self.views.values())
-        known = {word: found.pop(word, 0) for word in ("done", "failed", "stopped", "waiting")}
+        words = ("done", "stopped", "failed", "interrupted", "waiting")
+        known = {word: found.pop(word, 0) for word in words}
         return known | {"running": sum(found.values())}
 
     def left_s(self) -> float | None:

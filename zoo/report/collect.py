@@ -21,7 +21,7 @@ from zoo.track.averages import averages, numbers
 from zoo.track.outcome import Measured, Outcome
 from zoo.track.store import Store
 
-STATES = ("done", "incomplete", "failed", "preempted", "unfinished", "missing")
+STATES = ("done", "stopped", "incomplete", "failed", "preempted", "unfinished", "missing")
 PER_COMPLETION = (
     "train/reward",
     "train/accuracy",

@@ -189,7 +189,7 @@ def _curves(members: list[Outcome], kind: _Kind) -> list[_Curve]:
             str(found.trial.cell.get("model")),
             found.trial.seed,
             {r: kind.scale * v for r, v in kind.pick(found).items()},
-            found.state in ("failed", "preempted", "unfinished"),
+            found.state in ("stopped", "failed", "preempted", "unfinished"),
         )
         for found in members
     ]

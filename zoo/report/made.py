@@ -79,13 +79,13 @@ def grading_notes(results: Results) -> list[str]:
 
 
 def trial_rows(results: Results) -> list[tuple[str, ...]]:
-    """Which run each row of the headline is: ids, attempts, digests, stack, time."""
+    """Which run each row of the headline is: ids, lineages, digests, stack, time."""
     return [
         (
             o.trial.id,
             state_words(o),
             str(o.trial.seed),
-            str(o.attempt),
+            str(o.lineage),
             f"{o.reached} of {o.trial.rounds}",
             duration(o.record.seconds) if o.record else DASH,
             o.trial.trainer,

@@ -65,7 +65,9 @@ def why(found: Outcome) -> str:
     """State in capitals, with the class of a failure and the round where it ended."""
     cause = f": {found.record.failure_class}" if found.record and found.record.failure_class else ""
     where = (
-        f" at round {found.reached}" if found.state in ("failed", "preempted", "unfinished") else ""
+        f" at round {found.reached}"
+        if found.state in ("stopped", "failed", "preempted", "unfinished")
+        else ""
     )
     return f"{found.state.upper()}{where}{cause}"
 

@@ -23,7 +23,8 @@ SAMPLED_PROBLEMS = 4
 LONGEST_TEXT = 1500
 STATE_WORDS = {
     "done": "done",
-    "incomplete": "trained, but an evaluation is missing",
+    "stopped": "stopped",
+    "incomplete": "trained, but rounds or an evaluation are missing",
     "failed": "failed",
     "preempted": "interrupted",
     "unfinished": "running or cut off",
@@ -103,9 +104,11 @@ def table_rows(results: Results) -> list[Row]:
 def state_words(found: Outcome) -> str:
     """State as a sentence's part: `failed at round 12 (oom)`."""
     text = STATE_WORDS[found.state]
-    if found.state in ("failed", "preempted", "unfinished"):
+    if found.state in ("stopped", "failed", "preempted", "unfinished"):
         text += f" at round {found.reached}"
-    cause = found.record.failure_class if found.record and found.state == "failed" else None
+    record = found.record
+    cause = record.failure_class or record.stop_reason if record else None
+    cause = cause if found.state in ("stopped", "failed") else None
     return f"{text} ({cause})" if cause else text
 
 
@@ -262,7 +265,7 @@ def samples(results: Results) -> tuple[list[Sample], str]:
     found = [
         _sample(o, results.contrast(o, _closest(results, o)), read)
         for o in results.outcomes
-        if o.attempt
+        if o.lineage
     ]
     told = f"The first {SAMPLED_PROBLEMS} problems, not selected by outcome."
     if len(found) > SAMPLED_TRIALS:
@@ -300,7 +303,7 @@ def failures(results: Results) -> list[dict[str, Any]]:
         {
             "id": o.trial.id,
             "state": state_words(o),
-            "attempt": o.attempt,
+            "lineage": o.lineage,
             "message": o.record.message if o.record else "",
             "log": o.log_tail(),
         }

@@ -52,6 +52,8 @@ class Replay:
     verdicts_changed: int = 0
     rewards_changed: int = 0
     first_changed_round: int | None = None
+    lineage: int = 1
+    """Of the policy whose rollouts they are."""
 
     @property
     def adopted(self) -> bool:
@@ -108,6 +110,7 @@ def _one_round(
     first = before.first_changed_round
     return Replay(
         grader=before.grader,
+        lineage=before.lineage,
         round=round_,
         rollouts=before.rollouts + len(items),
         verdicts_changed=before.verdicts_changed + verdicts,

@@ -1,17 +1,26 @@
-"""Which evaluations a trial still lacks: the plan's schedule against the index that the trial
-keeps.
+"""Which evaluations a trial still lacks, and for which of them the weights are there.
 
-One rule for everybody who asks (the trial process, the plan, the report). Light; reads nothing.
+One rule for everybody who asks (the trial process, the plan, the report): the plan's schedule
+against the index that the trial keeps. An evaluation that was asked for after training is measured
+from kept weights; where these are gone, only training again would bring it. Light.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from zoo.manifest.trial import Evaluation, Trial
+from zoo.track.record import Record
+from zoo.track.store import Store
+
+Due = tuple[Evaluation, int]
+"""An evaluation and the round at which it is due."""
+MADE = ("config.json", "SIMULATED")
+"""Either of these makes a folder one of weights."""
 
 
-def missing_evaluations(trial: Trial, index: list[dict[str, Any]]) -> list[tuple[Evaluation, int]]:
+def missing_evaluations(trial: Trial, index: Iterable[dict[str, Any]]) -> list[Due]:
     """Evaluations of a trial, with their round, that its index (`evals.jsonl` rows) does not
     have."""
     known = {(row.get("key"), row["round"]) for row in index}
@@ -21,3 +30,24 @@ def missing_evaluations(trial: Trial, index: list[dict[str, Any]]) -> list[tuple
         for round_ in e.rounds
         if (e.key, round_) not in known
     ]
+
+
+def split_missing(
+    trial: Trial, store: Store, found: Record, index: Iterable[dict[str, Any]]
+) -> tuple[list[Due], list[Due]]:
+    """The missing evaluations of finished training: those whose weights are kept, and those that
+    need training again. A stopped trial has none of the latter: it came to what it came to."""
+    kept: list[Due] = []
+    lost: list[Due] = []
+    for due in missing_evaluations(trial, index):
+        (kept if weights_kept(trial, store, found, due[1]) else lost).append(due)
+    return kept, [] if found.state == "stopped" else lost
+
+
+def weights_kept(trial: Trial, store: Store, found: Record, round_: int) -> bool:
+    """Whether the policy after `round_` can be loaded; the base model and a checkpoint from
+    elsewhere always can."""
+    if round_ == 0 or (trial.trainer == "external" and round_ == trial.rounds):
+        return True
+    folder = store.checkpoint(trial.id, round_, found.branch)
+    return any((folder / name).is_file() for name in MADE)

@@ -1,8 +1,8 @@
 """Append-only JSON lines: a trial's `metrics.jsonl` and `evals.jsonl`.
 
 One writer (the process that holds the stage's lock), many readers. A line without its newline was
-torn by a crash and is ignored; a broken line before the last is an error. Lines carry `attempt` and
-`round`; readers take the last attempt.
+torn by a crash and is ignored; a broken line before the last is an error. Lines carry `attempt`
+(the launch), `lineage` and `round`; `zoo.track.live` says which of them count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def append(path: Path, row: dict[str, Any]) -> None:
         stream.write(json.dumps(row, allow_nan=False) + "\n")
 
 
-def mend(path: Path) -> None:
+def truncate_torn_tail(path: Path) -> None:
     """Cut off a torn last line, so that appending goes on at the start of a line."""
     if path.exists() and (raw := path.read_bytes()) and not raw.endswith(b"\n"):
         path.write_bytes(raw[: raw.rfind(b"\n") + 1])
@@ -60,13 +60,3 @@ class Tail:
                 raise StateError(
                     f"{self.path}:{self.line}: not JSON ({error}); move the folder away"
                 ) from error
-
-
-def by_round(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """Round -> metrics of the last attempt, ascending; several lines of a round are merged."""
-    last = max((row["attempt"] for row in rows), default=0)
-    merged: dict[int, dict[str, Any]] = {}
-    for row in rows:
-        if row["attempt"] == last:
-            merged.setdefault(row["round"], {}).update(row["metrics"])
-    return dict(sorted(merged.items()))

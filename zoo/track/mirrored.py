@@ -48,7 +48,8 @@ def params(trial: Trial) -> dict[str, str]:
 
 
 def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
-    """The tags of a child run. `zoo.attempt` is 0 until a line was written."""
+    """The tags of a child run. `zoo.attempt` carries the lineage, 0 until a line was
+    written."""
     trial, record = found.trial, found.record
     stack = record.stack if record else {}
     cell = {axis: str(value) for axis, value in trial.cell.items()}
@@ -60,7 +61,7 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
         **{f"zoo.axis.{axis}": value for axis, value in cell.items()},
         "zoo.seed": str(trial.seed),
         "zoo.rounds": str(trial.rounds),
-        "zoo.attempt": str(found.attempt),
+        "zoo.attempt": str(found.lineage),
         "zoo.regraded": str(found.regraded),
         "zoo.started": str(started_ms(found)),
         "zoo.state": found.state,
@@ -76,19 +77,19 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
 
 
 def started_ms(found: Outcome) -> int:
-    """When the attempt wrote its first line, in milliseconds; 0 before that."""
+    """When the lineage wrote its first line, in milliseconds; 0 before that."""
     return round(1000 * min(found.times.values(), default=0))
 
 
 def mark(found: Outcome) -> str:
     """Says how much of a trial there is to send; equal marks mean there is nothing new."""
-    which = (found.attempt, started_ms(found), found.regraded)
+    which = (found.lineage, started_ms(found), found.regraded)
     sizes = (len(found.rounds), len(found.measured), found.state)
     return ":".join(map(str, which + sizes))
 
 
 def points(found: Outcome) -> Iterator[Point]:
-    """All points of the attempt that counts: step = round, time = when the round ended.
+    """All points of the lineage that counts: step = round, time = when the round ended.
 
     Of several evaluations that share a name and round only the largest counts. A smaller one is not
     sent ahead of a larger one that is still to come, as MLflow would keep both; nor is an

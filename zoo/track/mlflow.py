@@ -6,8 +6,8 @@ slow delays the copy and harms nothing else (`Mirror.problem` says what is wrong
 explicit, statuses are set by us, and points carry the journals' timestamps, so that whatever is
 sent twice is stored once.
 
-A trial that starts over (attempt 2), or whose completions were graded again, gets a new child run:
-MLflow cannot take metrics back, and two attempts in one curve would be neither. The earlier child
+A trial that begins again (lineage 2), or whose completions were graded again, gets a new child run:
+MLflow cannot take metrics back, and two policies in one curve would be neither. The earlier child
 is renamed, ended, tagged `zoo.superseded_by` and moved to MLflow's trash, from where it can be
 restored.
 """
@@ -35,6 +35,7 @@ BATCH = 1000
 RETRY_S = 30.0
 STATUS = {
     "done": "FINISHED",
+    "stopped": "FINISHED",
     "incomplete": "KILLED",
     "failed": "FAILED",
     "preempted": "KILLED",
@@ -165,13 +166,13 @@ class Mirror:
     def _find_runs(self) -> None:
         """Parent and children that are there already, in one query; makes the parent if needed."""
         self._children, self._parent = {}, ""
-        name, known = self.experiment.name, {trial.id for trial in self.trials}
+        name, known = self.experiment.name, {_hash(trial.id) for trial in self.trials}
         for run in self._search(f"tags.`zoo.sweep` = '{name}'"):
             run_tags, id_ = run.data.tags, run.info.run_id
             if run_tags.get("zoo.kind") == "sweep":
                 self._parent = self._parent or id_
-            elif (trial_id := run_tags.get("zoo.trial", "")) in known:
-                self._children.setdefault(trial_id, _Child(id_, run.info.status, run_tags))
+            elif (hash_ := _hash(run_tags.get("zoo.trial", ""))) in known:
+                self._children.setdefault(hash_, _Child(id_, run.info.status, run_tags))
             elif run.info.status == "RUNNING":
                 self._client.update_run(id_, status="KILLED")
         if self._parent:
@@ -194,19 +195,19 @@ class Mirror:
                 return
 
     def _child(self, found: Outcome) -> _Child:
-        """The trial's child run; made where there is none, or where it is of another attempt or of
+        """The trial's child run; made where there is none, or where it is of another lineage or of
         scores that were replaced since."""
-        child = self._children.get(found.trial.id)
+        child = self._children.get(_hash(found.trial.id))
         names = ("attempt", "started", "regraded")
-        wanted = (str(found.attempt), str(mirrored.started_ms(found)), str(found.regraded))
+        wanted = (str(found.lineage), str(mirrored.started_ms(found)), str(found.regraded))
         if child is not None:
             has = tuple(child.tags.get(f"zoo.{name}", "0") for name in names)
-            if found.attempt == 0 or not found.times or has == wanted or has[1] == "0":
+            if found.lineage == 0 or not found.times or has == wanted or has[1] == "0":
                 return child
         made = self._create(found)
         if child is not None:
             self._supersede(child, made.run_id)
-        self._children[found.trial.id] = made
+        self._children[_hash(found.trial.id)] = made
         return made
 
     def _create(self, found: Outcome) -> _Child:
@@ -226,9 +227,9 @@ class Mirror:
         return _Child(id_, "RUNNING", dict(tags))
 
     def _supersede(self, child: _Child, by: str) -> None:
-        """Put away the run of an earlier attempt or grading."""
-        attempt = child.tags.get("zoo.attempt", "?")
-        name = f"{child.tags.get('mlflow.runName', 'trial')} (attempt {attempt}, superseded)"
+        """Put away the run of an earlier lineage or grading."""
+        lineage = child.tags.get("zoo.attempt", "?")
+        name = f"{child.tags.get('mlflow.runName', 'trial')} (lineage {lineage}, superseded)"
         status = child.status if child.status in ("FAILED", "FINISHED") else "KILLED"
         self._client.set_tag(child.run_id, "zoo.superseded_by", by)
         self._client.update_run(child.run_id, status=status, name=name)
@@ -250,7 +251,7 @@ class Mirror:
 
     def _sync_one(self, trial: Trial) -> None:
         look = self._look(trial)
-        child = self._children.get(trial.id)
+        child = self._children.get(_hash(trial.id))
         if child is not None and child.seen == look:
             return
         found = outcome.load(trial, self.store)
@@ -321,6 +322,11 @@ class Mirror:
                 self._client.log_artifact(self._parent, str(report))
             status = {True: "FINISHED", False: "FAILED", None: "KILLED"}[sweep_ok]
             self._client.set_terminated(self._parent, status)
+
+
+def _hash(trial_id: str) -> str:
+    """What a trial is known by whatever its name."""
+    return trial_id.rpartition("-")[2]
 
 
 def connect(store: Store, uri: str) -> Any:

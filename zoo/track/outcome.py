@@ -1,8 +1,8 @@
 """What a trial's folder says: its state, its metrics by round, its evaluations, its completions.
 
 One reading for everybody who looks at results (the report, the MLflow mirror), so that they cannot
-disagree. Reads the run store and nothing else; knows no statistics and no layout. Of several
-attempts the last one counts.
+disagree. Reads the run store and nothing else; knows no statistics and no layout. Which rows of the
+journals count is said by `zoo.track.live`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.manifest.trial import ALL, Asked, Trial
-from zoo.track import journal, record, regraded
+from zoo.track import journal, live, record, regraded
 from zoo.track.record import Record
 from zoo.track.regraded import Standing
 from zoo.track.store import Store
 
-OutcomeState = Literal["done", "incomplete", "failed", "preempted", "unfinished", "missing"]
-"""`incomplete`: trained to the end, but an evaluation is missing; `unfinished`: started, no record
-of this attempt.
+OutcomeState = Literal[
+    "done", "stopped", "incomplete", "failed", "preempted", "unfinished", "missing"
+]
+"""`stopped`: ended for a reason that is an outcome, such as `diverged`; `incomplete`: trained to
+its end, but rounds or an evaluation that the manifest asks for are missing; `unfinished`: started,
+no record of the newest launch.
 """
 
 
@@ -70,8 +73,8 @@ class Outcome:
 
     trial: Trial
     state: OutcomeState
-    attempt: int
-    """The attempt that the numbers are of; 0 = never started."""
+    lineage: int
+    """The lineage that the numbers are of; 0 = training never began."""
     record: Record | None
     rounds: dict[int, dict[str, float]]
     """Round -> training metrics (`train/...`), ascending; no `eval/...` and nothing that is not
@@ -130,30 +133,23 @@ def load(trial: Trial, store: Store) -> Outcome:
     found = record.read(folder)
     rows = journal.read(folder / "metrics.jsonl")
     evals = journal.read(folder / "evals.jsonl")
-    attempt = _attempt(rows, evals, found)
-    rows = [row for row in rows if row["attempt"] == attempt]
-    complete = found is not None and found.done(trial.rounds)
-    kept = (
-        evals
-        if complete
-        else [row for row in evals if row["attempt"] == attempt or row["round"] == 0]
-    )
-    measured = measurements(kept)
+    rows_of = live.of_rows(rows, evals, found)
+    measured = measurements(rows_of.evals)
     return Outcome(
         trial=trial,
-        state=_state(trial, found, attempt, measured, folder),
-        attempt=attempt,
+        state=_state(trial, found, measured, folder),
+        lineage=rows_of.lineage,
         record=found,
-        rounds={r: finite(m, "eval/") for r, m in journal.by_round(rows).items()},
-        times={row["round"]: row["time"] for row in rows},
+        rounds={r: finite(row["metrics"], "eval/") for r, row in rows_of.rounds.items()},
+        times={r: row["time"] for r, row in rows_of.rounds.items()},
         measured=measured,
-        regraded=_replaced(kept),
-        standing=regraded.standing(trial, folder, found, evals),
+        regraded=_replaced(rows_of.evals),
+        standing=regraded.standing(trial, folder, found, rows_of.evals),
         folder=folder,
     )
 
 
-def _replaced(index: list[dict[str, Any]]) -> int:
+def _replaced(index: Iterable[dict[str, Any]]) -> int:
     """Scores that a later line of the same measurement of the same samples replaced."""
     scores: dict[tuple[Any, ...], set[str]] = {}
     for row in index:
@@ -161,29 +157,18 @@ def _replaced(index: list[dict[str, Any]]) -> int:
     return sum(len(ids) - 1 for ids in scores.values())
 
 
-def _attempt(rows: list[dict[str, Any]], evals: list[dict[str, Any]], found: Record | None) -> int:
-    """The attempt that counts: the last one, but a finished training stays the one that its record
-    is of.
-    """
-    last = max((row["attempt"] for row in (*rows, *evals)), default=found.attempt if found else 0)
-    if found is None or found.state != "done":
-        return last
-    reached = {row["attempt"] for row in rows if row["round"] >= found.round}
-    return max(reached, default=found.attempt)
-
-
 def _state(
-    trial: Trial, found: Record | None, attempt: int, measured: tuple[Measured, ...], folder: Path
+    trial: Trial, found: Record | None, measured: tuple[Measured, ...], folder: Path
 ) -> OutcomeState:
-    if found is None or (found.state != "done" and attempt > found.attempt):
-        return "unfinished" if attempt or (folder / "trial.json").exists() else "missing"
+    if found is None:
+        return "unfinished" if live.was_launched(folder) else "missing"
+    if live.superseded(folder, found):
+        return "unfinished"
     if found.state != "done":
         return found.state
-    if not found.done(trial.rounds):
-        return "unfinished"
     have = {(m.asked, m.round) for m in measured}
     wanted = {(e.asked, round_) for e in trial.evaluations for round_ in e.rounds}
-    return "done" if wanted <= have else "incomplete"
+    return "done" if found.done(trial.rounds) and wanted <= have else "incomplete"
 
 
 def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
@@ -192,7 +177,8 @@ def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
     """
     found: dict[tuple[int, Asked], Measured] = {}
     for row in rows:
-        values = {name.split("/")[2]: value for name, value in finite(row["metrics"]).items()}
+        named = row.get("metrics", {})  # rows of zoo 0.1.0 say full names
+        values = finite(row.get("values") or {n.split("/")[2]: v for n, v in named.items()})
         measured = Measured(
             round=row["round"],
             benchmark=row["benchmark"],

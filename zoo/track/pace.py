@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoo.manifest.fit.rates import Measured
-from zoo.track import journal, record
+from zoo.track import live, record
 from zoo.track.store import Store
 
 MOST = 20  # records of a model that are read
@@ -24,7 +24,7 @@ def measured(store: Store, models: Iterable[str], profile: str) -> list[Measured
     """
     rows: list[Measured] = []
     for model in models:
-        folders = sorted(store.train("").glob(f"{model}.*"), key=lambda f: f.name)
+        folders = sorted((store.root / "train").glob(f"{model}.*"), key=lambda f: f.name)
         for folder in folders[-MOST:]:
             found = record.read(folder)
             if found is None or not found.done() or found.simulated or found.rehearsal:
@@ -33,9 +33,8 @@ def measured(store: Store, models: Iterable[str], profile: str) -> list[Measured
                 continue
             batch = found.identity.get("batch", {})
             size = batch.get("prompts", 0) * batch.get("num_generations", 0)
-            rounds = journal.by_round(journal.read(folder / "metrics.jsonl"))
             tokens = seconds = 0.0
-            for metrics in rounds.values():
+            for metrics in (row["metrics"] for row in live.read(folder, found).rounds.values()):
                 length = metrics.get("train/completions/mean_length")
                 took = metrics.get("train/step_time")
                 if length and took:

@@ -1,7 +1,8 @@
 """The record: what a finished stage leaves, and the only thing that says "done".
 
 A record states the round that it reached, so `done` is always a question about a horizon:
-`record.done(rounds)`.
+`record.done(rounds)`. Records of form 1 (zoo 0.1.0) have no `form` and no `lineage`; there every
+launch began training again, so that the launch's number is the lineage's.
 """
 
 from __future__ import annotations
@@ -10,12 +11,17 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from zoo.errors import StateError, listed
 from zoo.track.store import read_json, write_json
 
-State = Literal["done", "failed", "preempted"]
+State = Literal["done", "stopped", "failed", "preempted"]
+"""`stopped` is an outcome, `stop_reason` says of what; it is never run again by itself."""
+OUTCOMES: tuple[State, ...] = ("done", "stopped")
+"""What training can come to; all other states are of a launch that did not get there."""
+FORM = 2
+"""The form of the records that this version writes."""
 
 
 class Record(BaseModel):
@@ -23,34 +29,68 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    form: int = 1
     id: str
     stage: Literal["train", "sample", "score"]
     state: State
     round: int
     """The last round that was completed; 0 = the base model."""
     attempt: int = 1
+    """The number of the launch that wrote it."""
+    lineage: int = 1
+    """The policy that it is of: a new lineage is training that began again at round 0; 0 = none was
+    begun."""
     metrics: dict[str, float | None] = {}
     stack: dict[str, str] = {}
     identity: dict[str, Any] = {}
     failure_class: str | None = None
     """One word: config, data, reward, mismatch, oom, killed, interrupted, error."""
+    stop_reason: str | None = None
+    """Of a stopped trial: `diverged`, `budget` or `tripwire:<metric>`."""
     message: str = ""
     simulated: bool = False
     rehearsal: bool = False
     started: float = 0.0
     """Seconds since the epoch."""
     seconds: float = 0.0
-    """Wall time of the last attempt."""
+    """Wall time of the launch."""
     about: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_form(cls, data: Any) -> Any:
+        """A record of form 1: its lineage is its attempt."""
+        if isinstance(data, dict) and "form" not in data and "lineage" not in data:
+            return {**data, "lineage": data.get("attempt", 1)}
+        return data
+
+    @property
+    def branch(self) -> str:
+        """Folder below `rollouts/` and `checkpoints/` that holds the files of its lineage."""
+        return branch(self.lineage) if self.form > 1 else ""
+
+    def finished(self, rounds: int = 0) -> bool:
+        """Whether training came to an outcome: done at `rounds` or beyond, or stopped."""
+        return self.state == "stopped" or self.done(rounds)
 
     def done(self, rounds: int = 0) -> bool:
         """Whether the stage finished and reached at least `rounds`."""
         return self.state == "done" and self.round >= rounds
 
 
+def branch(lineage: int) -> str:
+    """Folder of a lineage's files; those of the first lie beside these folders."""
+    return f"L{lineage}" if lineage > 1 else ""
+
+
 def write(folder: Path, record: Record, *, durable: bool = True) -> None:
     """Put the record into its stage folder, whole or not at all."""
     write_json(folder / "record.json", record.model_dump(mode="json"), durable=durable)
+
+
+def set_aside(folder: Path, record: Record) -> None:
+    """Keep the record of a finished lineage under its own name, before another takes its place."""
+    (folder / "record.json").replace(folder / f"record.L{record.lineage}.json")
 
 
 def read(folder: Path) -> Record | None:
@@ -62,6 +102,11 @@ def read(folder: Path) -> Record | None:
     path = folder / "record.json"
     try:
         data = read_json(path)
+        if isinstance(data, dict) and isinstance(form := data.get("form"), int) and form > FORM:
+            raise StateError(
+                f"{path} is of form {form}, written by a newer zoo; this one reads records up to "
+                f"form {FORM}: use that version"
+            )
         return None if data is None else Record.model_validate(data)
     except (OSError, ValueError) as error:
         raise StateError(

@@ -56,10 +56,10 @@ def standing(
         StateError: what the last replay left cannot be read.
     """
     scores = frozenset(row["scores"] for row in last_rows(index) if not is_present(row))
-    if found is None or not found.done(trial.rounds) or trial.trainer == "external":
+    if found is None or not found.finished() or trial.trainer == "external":
         return Standing(scores)
-    replayed = present_replay(folder)
-    whole = replayed is not None and replayed.round >= trial.rounds
+    replayed = present_replay(folder, found)
+    whole = replayed is not None and replayed.round >= to_replay(trial, found)
     return Standing(
         scores=scores,
         replay=not whole and found.about.get("grader", FIRST) != present(),
@@ -82,8 +82,14 @@ def is_present(row: dict[str, Any]) -> bool:
     return row.get("grader", FIRST) == present()
 
 
-def present_replay(folder: Path) -> Replay | None:
-    """What the present grader's replay found so far; None where it began none.
+def to_replay(trial: Trial, found: Record) -> int:
+    """The last round whose rollouts a replay reads."""
+    return min(trial.rounds, found.round)
+
+
+def present_replay(folder: Path, record: Record) -> Replay | None:
+    """What the present grader's replay of the recorded lineage found so far; None where it began
+    none.
 
     Raises:
         StateError: a file that cannot be read.
@@ -96,7 +102,10 @@ def present_replay(folder: Path) -> Replay | None:
         replayed = None if data is None else Replay(**data)
     except (ValueError, TypeError) as error:
         raise StateError(f"{path} cannot be read ({error}); remove it to replay again") from error
-    return replayed if replayed and replayed.grader == present() else None
+    if replayed is None or replayed.grader != present():
+        return None
+    one = record.form == 1  # there, rollouts of one lineage were kept
+    return replayed if one or replayed.lineage == record.lineage else None
 
 
 def write(folder: Path, found: Replay, *, durable: bool = True) -> None:

@@ -16,7 +16,7 @@ from statistics import fmean
 from zoo.manifest.identity import canonical
 from zoo.manifest.metrics import Metric
 from zoo.manifest.noise import Spread
-from zoo.track import journal, record
+from zoo.track import journal, live, record
 from zoo.track.outcome import finite, measurements
 from zoo.track.record import Record
 from zoo.track.store import Store
@@ -105,7 +105,9 @@ def _evaluated(folder: Path, horizon: int, last: int) -> dict[str, float]:
 
 def _trained(folder: Path, horizon: int, last: int) -> dict[str, float]:
     """Means over the last rounds."""
-    rounds = journal.by_round(journal.read(folder / "metrics.jsonl"))
-    kept = [finite(rounds[r]) for r in range(horizon - last + 1, horizon + 1) if r in rounds]
+    rounds = live.read(folder, record.read(folder)).rounds
+    kept = [
+        finite(rounds[r]["metrics"]) for r in range(horizon - last + 1, horizon + 1) if r in rounds
+    ]
     names = set(kept[0]).intersection(*kept) if kept else set()
     return {name: fmean(metrics[name] for metrics in kept) for name in names}

@@ -1,14 +1,15 @@
 """The run store: where everything of a run lies, how files appear in it, and who may write.
 
-    runs/train/ID/{trial.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/, checkpoints/,
-                   record.json, regraded.json}
+    runs/train/ID/{trial.json, launch.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/,
+                   checkpoints/, launches/, record.json, regraded.json}
     runs/samples/ID/{sample.json, completions.parquet, record.json}
     runs/scores/ID/{score.json, scores.parquet, record.json}
     runs/sweeps/NAME/, runs/mlflow.db
 
 A stage folder is written by the process that holds its lock; the kernel drops the lock with the
-process. Files appear whole (written beside, synced, renamed in). `record.json` comes last: a stage
-is done when it is there and says so.
+process. A trial is found by the hash at the end of its id; its folder keeps the name that it was
+born with. Files appear whole (written beside, synced, renamed in). `record.json` comes last: a
+stage is done when it is there and says so.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,12 +39,31 @@ class Store:
         return self.root / stage / id_
 
     def train(self, trial_id: str) -> Path:
-        """Folder of a trial's training."""
-        return self.folder("train", trial_id)
+        """Folder of a trial's training: that of its hash where there is one, whatever its slug."""
+        names = self._born.get(trial_id.rpartition("-")[2], ())
+        return self.root / "train" / (_preferred(self.root / "train", names) or trial_id)
 
-    def rollouts(self, trial_id: str, round_: int) -> Path:
-        """Completions of a round of training, with their verdicts and rewards."""
-        return self.train(trial_id) / "rollouts" / f"round-{round_:04d}.parquet"
+    def ran(self, trial_id: str) -> bool:
+        """Whether a trial had a folder when this store was first asked for one."""
+        return trial_id.rpartition("-")[2] in self._born
+
+    @cached_property
+    def _born(self) -> dict[str, list[str]]:
+        """Hash -> names of the folders that were born with it."""
+        found: dict[str, list[str]] = {}
+        with suppress(FileNotFoundError):
+            for name in os.listdir(self.root / "train"):
+                found.setdefault(name.rpartition("-")[2], []).append(name)
+        return found
+
+    def rollouts(self, trial_id: str, round_: int, branch: str = "") -> Path:
+        """Completions of a round of training, with their verdicts and rewards. `branch`: folder of
+        the lineage, see `zoo.track.record`."""
+        return self.train(trial_id) / "rollouts" / branch / f"round-{round_:04d}.parquet"
+
+    def checkpoint(self, trial_id: str, round_: int, branch: str = "") -> Path:
+        """Folder of the weights after a round."""
+        return self.train(trial_id) / "checkpoints" / branch / f"round-{round_:04d}"
 
     def completions(self, sample_id: str) -> Path:
         """Responses to a benchmark."""
@@ -65,6 +86,31 @@ class Store:
     def mlflow_uri(self) -> str:
         """The MLflow store beside the runs, unless `MLFLOW_TRACKING_URI` names another."""
         return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
+
+
+def _preferred(root: Path, names: Sequence[str]) -> str | None:
+    """Of several folders of one hash the one that is done, else the older; they are never merged
+    nor renamed."""
+    if len(names) < 2:
+        return names[0] if names else None
+
+    def order(name: str) -> tuple[bool, float, str]:
+        try:
+            found = read_json(root / name / "record.json") or {}
+        except ValueError:
+            found = {}
+        return found.get("state") not in ("done", "stopped"), _began(root / name), name
+
+    return min(names, key=order)
+
+
+def _began(folder: Path) -> float:
+    """When the first round of a trial ended, or its folder changed last, since the epoch."""
+    try:
+        with (folder / "metrics.jsonl").open(encoding="utf-8") as stream:
+            return float(json.loads(stream.readline())["time"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return folder.stat().st_mtime
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:

@@ -1,17 +1,20 @@
 """What happens beside the updates: re-seeding, rounds out of TRL's log lines, evaluation, and the
-built-in guard.
+built-in guards against an engine with other weights and against weights that are no numbers.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, set_seed
 
 from zoo.errors import TrialError
-from zoo.train.session import SamplerFactory, Session
+from zoo.train.session import SamplerFactory, Session, Stopped
 
 LOGP_LIMIT = 0.1  # nats; an engine with stale weights differs by 0.8 and more (measured)
 LOGP_KEY = "train/sampling/sampling_logp_difference/mean"
@@ -28,30 +31,33 @@ class Reseed(TrainerCallback):
 
 
 class Rounds(TrainerCallback):
-    """Averages TRL's log lines of a round into one, evaluates where due, and hands both to the
-    session.
-    """
+    """Averages TRL's log lines of a round into one and closes the round in the session."""
 
     def __init__(
-        self, session: Session, updates_per_round: int, sampler: SamplerFactory, guard: bool
+        self,
+        session: Session,
+        updates_per_round: int,
+        sampler: SamplerFactory,
+        keep: Callable[[Path], None],
+        guard: bool,
     ) -> None:
-        self.session, self.updates, self.sampler, self.guard = (
-            session,
-            updates_per_round,
-            sampler,
-            guard,
-        )
+        self.session, self.updates, self.guard = session, updates_per_round, guard
+        self.sampler, self.keep = sampler, keep
         self.lines: list[dict[str, float]] = []
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Take one log line (one update); at the last of a round, close the round."""
         if "train_runtime" in logs:  # the summary at the end of training
             return
+        must_be_finite(logs, state.global_step, self.updates)
         self.lines.append({k: v for k, v in logs.items() if isinstance(v, (int, float))})
         if len(self.lines) == self.updates:
             metrics = {f"train/{name}": value for name, value in average(self.lines).items()}
             self.lines = []
-            self._close(state.global_step // self.updates, metrics)
+            round_ = state.global_step // self.updates
+            if not is_alive(kwargs["model"]):
+                raise Stopped("diverged", f"round {round_}: the policy computes no finite numbers")
+            self._close(round_, metrics)
 
     def _close(self, round_: int, metrics: dict[str, float]) -> None:
         difference = metrics.get(LOGP_KEY)
@@ -63,8 +69,36 @@ class Rounds(TrainerCallback):
                 f"(limit {LOGP_LIMIT}); the engine does not hold the trainer's weights, and "
                 "nothing after this would mean anything",
             )
-        self.session.log_round(round_, metrics | self.session.evaluate(round_, self.sampler))
-        self.session.phase("training")
+        self.session.close_round(round_, metrics, self.sampler, self.keep)
+
+
+def must_be_finite(logs: dict[str, Any], step: int, updates: int) -> None:
+    """End training at the first update whose loss or gradient is no finite number.
+
+    Args:
+        step: updates so far, this one included. updates: updates a round.
+
+    Raises:
+        Stopped: it is not; what comes after it would be no measurement of anything.
+    """
+    for name in ("loss", "grad_norm"):
+        value = logs.get(name)
+        if isinstance(value, (int, float)) and not math.isfinite(value):
+            round_, update = (step - 1) // updates + 1, (step - 1) % updates + 1
+            where = f"round {round_}, update {update} of {updates}"
+            raise Stopped("diverged", f"{where}: {name} is {value}")
+
+
+@torch.no_grad()
+def is_alive(model: Any) -> bool:
+    """Whether a policy still computes finite logits, on a prompt of two tokens. Weights that are
+    finite may be too large for that."""
+    ids = torch.zeros((1, 2), dtype=torch.long, device=model.device)
+    training = model.training
+    model.eval()  # draws nothing at random
+    finite = torch.isfinite(model(input_ids=ids).logits).all()
+    model.train(training)
+    return bool(finite)
 
 
 def average(lines: list[dict[str, float]]) -> dict[str, float]:

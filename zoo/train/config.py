@@ -40,6 +40,7 @@ def grpo_arguments(
         "vllm_max_model_length": longest_sequence(trial, model_context),
         "logging_strategy": "steps",
         "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # else NaN is logged as the loss before it
         "save_strategy": "no",
         "eval_strategy": "no",
         "report_to": "none",

@@ -7,9 +7,11 @@ built-in guard on `sampling/sampling_logp_difference` is what would notice if th
 
 from __future__ import annotations
 
+import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,6 +78,25 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def save_weights(model: Any, dtype: str, folder: Path) -> None:
+    """Save a policy as the engine sees it (`dtype` is the profile's `engine_dtype`), in
+    safetensors: what is measured from it later equals what the live engine measures.
+    """
+    config = copy.deepcopy(model.config)
+    state = model.state_dict()
+    if dtype != "auto":
+        config.dtype = getattr(torch, dtype)
+        state = {name: value.to(config.dtype) for name, value in state.items()}
+    model.save_pretrained(folder, state_dict=state, safe_serialization=True)
+    config.save_pretrained(folder)
+
+
+def completion_text(tokenizer: Any, token_ids: Sequence[int]) -> str:
+    """The text of a response that is graded, in training and in evaluation alike: all of its tokens
+    but special ones. A token of text that ends a response (`}.`) is part of it."""
+    return tokenizer.decode(token_ids, skip_special_tokens=True)
+
+
 class EngineSampler:
     """Samples through a vLLM engine (live or of its own) with plain text prompts.
 
@@ -112,7 +133,9 @@ class EngineSampler:
         found = [output.outputs[0] for output in outputs]
         return [
             Generation(
-                o.text, list(o.token_ids), "length" if o.finish_reason == "length" else "stop"
+                completion_text(self.tokenizer, o.token_ids),
+                list(o.token_ids),
+                "length" if o.finish_reason == "length" else "stop",
             )
             for o in found
         ]

@@ -25,9 +25,7 @@ def run(path: Path) -> int:
     job = Job.read(path)
     try:
         with open_session(job) as session:
-            if session.finished() and not session.missing():
-                return 0
-            _train(session)
+            _work(session)
     except Interrupted as interrupted:
         return interrupted.status
     except Exception:
@@ -36,13 +34,21 @@ def run(path: Path) -> int:
     return 0
 
 
-def _train(session: Session) -> None:
+def _work(session: Session) -> None:
+    """Train, or measure what finished training lacks; nothing where it lacks nothing."""
     if session.trial.simulated:
-        from zoo.train.simulated import train
+        from zoo.train.simulated import measure, train
     else:
-        from zoo.train.grpo import train
-    train(session)
-    session.write_record("done")
+        from zoo.train.grpo import measure, train
+    found = session.finished()
+    if found is None or session.job.retrain:
+        train(session)
+        session.write_record("done")
+    elif missing := session.missing(found):
+        session.reopen(found)
+        session.phase("evaluating")
+        measure(session, missing)
+        session.phase(found.state)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

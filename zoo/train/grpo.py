@@ -7,6 +7,7 @@ start, and evaluation through the live engine between rounds.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,31 @@ from zoo.evals.stages import Sampler
 from zoo.manifest.fit import longest_sequence, place
 from zoo.manifest.fit.place import DRIVEN_GPUS
 from zoo.rewards.resolve import reward_of
+from zoo.track.evaluations import Due
 from zoo.train.config import grpo_arguments
 from zoo.train.session import Session
 
 
 def train(session: Session) -> None:
-    """Train a trial from its base model, or only measure: what is missing where training is done, a
-    checkpoint beside its base where somebody else trained."""
+    """Train a trial from its base model; measure a checkpoint beside its base where somebody else
+    trained."""
     _check_inputs(session)
     session.phase("loading")
-    if session.trial.trainer == "external" and not session.finished():
-        _measure_external(session)
-        return
-    if session.finished() and all(_weights(session, round_) for _, round_ in session.missing()):
-        session.resume_finished()
-        _measure_missing(session)
-        return
     session.begin()
-    _train(session)
+    if session.trial.trainer == "external":
+        _measure_external(session)
+    else:
+        _train(session)
+
+
+def measure(session: Session, missing: list[Due]) -> None:
+    """Measure evaluations that came after training, from the weights that were kept."""
+    _check_inputs(session)
+    for round_ in sorted({round_ for _, round_ in missing}):
+        engine = _Engine(session, _weights(session, round_))
+        for evaluation, at in missing:
+            if at == round_:
+                session.evaluate_one(evaluation, round_, engine.sampler)
 
 
 def _check_inputs(session: Session) -> None:
@@ -55,7 +63,13 @@ def _check_inputs(session: Session) -> None:
 
 def _train(session: Session) -> None:
     from zoo.train.callbacks import Reseed, Rounds
-    from zoo.train.engine import EngineSampler, fix_engine_dtype, keep_plain_weights_on_cpu
+    from zoo.train.engine import (
+        EngineSampler,
+        completion_text,
+        fix_engine_dtype,
+        keep_plain_weights_on_cpu,
+        save_weights,
+    )
     from zoo.train.reward_bridge import RewardBridge
 
     trial, profile = session.trial, session.job.profile
@@ -69,10 +83,16 @@ def _train(session: Session) -> None:
 
     model, tokenizer = _load(session)
     arguments = grpo_arguments(
-        trial, profile, session.checkpoint(0).parent, model.config.max_position_embeddings
+        trial, profile, session.folder / "checkpoints", model.config.max_position_embeddings
     )
     updates = trial.batch.updates * int(trial.grpo.get("num_iterations", 1))
-    reward = RewardBridge(session, guarded, lambda: trainer.eos_token_ids, updates)
+    reward = RewardBridge(
+        session,
+        guarded,
+        lambda: trainer.eos_token_ids,
+        partial(completion_text, tokenizer),
+        updates,
+    )
     trainer: Any = ScoredOnlyTrainer(
         model=model,
         reward_funcs=[reward],
@@ -86,13 +106,15 @@ def _train(session: Session) -> None:
         trainer.vllm_generation.sync_weights()
         return EngineSampler(trainer.vllm_generation.llm, tokenizer, trial.model.stop_ids)
 
-    trainer.add_callback(Rounds(session, updates, sampler, guard=profile.device == "cpu"))
-    session.log_round(0, session.evaluate(0, sampler))
+    def keep(folder: Path) -> None:
+        save_weights(trainer.model, profile.engine_dtype, folder)
+        tokenizer.save_pretrained(folder)
+
+    trainer.add_callback(Rounds(session, updates, sampler, keep, guard=profile.device == "cpu"))
+    session.log_round(0, {})
+    session.evaluate(0, sampler)
     session.phase("training")
     trainer.train()
-    final = session.checkpoint(trial.rounds)
-    trainer.save_model(str(final))
-    tokenizer.save_pretrained(final)
 
 
 def _load(session: Session) -> tuple[Any, Any]:
@@ -134,7 +156,7 @@ def _dataset(session: Session) -> Any:
 def _weights(session: Session, round_: int) -> Path | None:
     """Folder of the policy after `round_`, where it was kept (the base model always is)."""
     trial = session.trial
-    folder = session.checkpoint(round_)
+    folder = session.job.store.checkpoint(trial.id, round_, session.branch)
     if round_ == 0:
         folder = model_folder(trial.start)
     elif trial.trainer == "external" and round_ == trial.rounds:
@@ -144,20 +166,10 @@ def _weights(session: Session, round_: int) -> Path | None:
 
 def _measure_external(session: Session) -> None:
     """Measure the base model and the checkpoint that somebody else made of it."""
-    session.begin()
     for round_ in (0, session.trial.rounds):
         engine = _Engine(session, _weights(session, round_))
-        session.log_round(round_, session.evaluate(round_, engine.sampler))
-
-
-def _measure_missing(session: Session) -> None:
-    """Measure evaluations that came after training, from the kept weights."""
-    session.phase("evaluating")
-    for round_ in sorted({round_ for _, round_ in session.missing()}):
-        engine = _Engine(session, _weights(session, round_))
-        for evaluation, at in session.missing():
-            if at == round_:
-                session.evaluate_one(evaluation, round_, engine.sampler)
+        session.log_round(round_, {})
+        session.evaluate(round_, engine.sampler)
 
 
 class _Engine:

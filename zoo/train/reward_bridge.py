@@ -33,9 +33,10 @@ class RewardBridge:
         session: Session,
         reward: Guard,
         end_ids: Callable[[], list[int]],
+        text_of: Callable[[list[int]], str],
         updates_per_round: int,
     ) -> None:
-        self.session, self.reward = session, reward
+        self.session, self.reward, self.text_of = session, reward, text_of
         self.end_ids, self.updates_per_round = end_ids, updates_per_round
 
     def __call__(
@@ -50,6 +51,7 @@ class RewardBridge:
         """Rewards of all completions, None where a completion cannot be scored."""
         trial = self.session.trial
         started = time.perf_counter()
+        completions = [self.text_of(ids) for ids in completion_ids]
         ends = set(self.end_ids())
         finishes = ["stop" if ids and ids[-1] in ends else "length" for ids in completion_ids]
         items = [Item(gold, text) for gold, text in zip(columns["gold"], completions, strict=True)]

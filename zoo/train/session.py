@@ -1,14 +1,17 @@
-"""What every trainer does around training: the stage's lock, attempt, journals, evaluation,
-rollouts and the record.
+"""What every trainer does around training: the stage's lock, launch and lineage, journals,
+evaluation, rollouts, weights and the record.
 
-A trainer (TRL or simulated) gets a `Session`, reports rounds to it and asks it to evaluate; files,
-ids and order are the same whoever trains. The record is written last, whatever happens: done,
-failed with a class, or preempted.
+A trainer (TRL or simulated) gets a `Session`, closes rounds in it and asks it to evaluate; files,
+ids and order are the same whoever trains. Nothing that an earlier launch left is deleted: training
+that begins again opens a new lineage. The record is written once a launch, when training came to
+its end: done, stopped for a reason, failed with a class, or preempted. What comes after it (the
+evaluation of the final weights, evaluations asked for later) never rewrites it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -24,12 +27,12 @@ from zoo.evals.parquet import write_parquet
 from zoo.evals.stages import Bench, Sampler
 from zoo.grading import GRADER_VERSION
 from zoo.manifest.trial import Evaluation, Trial
-from zoo.track import journal, regraded
+from zoo.track import journal, live
 from zoo.track import record as records
-from zoo.track.evaluations import missing_evaluations
+from zoo.track.evaluations import split_missing
 from zoo.track.record import Record, finite
 from zoo.track.stack import SIMULATED, provenance, stack
-from zoo.track.store import Store, claim, write_text
+from zoo.track.store import Store, claim, write_json, write_text
 
 SamplerFactory = Callable[[], Sampler]
 
@@ -44,14 +47,24 @@ class Interrupted(BaseException):
         super().__init__(status)
 
 
+class Stopped(Exception):
+    """Training ends here for a reason that is an outcome, such as `diverged`."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
 @dataclass(frozen=True)
 class Job:
-    """`trial.json`: what to run, and where."""
+    """`trial.json`: what to run, and where. `token` is of this launch alone."""
 
     trial: Trial
     store: Store
     profile: ComputeProfile
     token: str
+    retrain: bool = False
+    """Train again what finished, where the weights that a measurement needs were not kept."""
 
     @classmethod
     def read(cls, path: Path) -> Job:
@@ -59,58 +72,70 @@ class Job:
         data = json.loads(path.read_text(encoding="utf-8"))
         run = data["run"]
         profile = ComputeProfile.model_validate(run["profile"])
-        return cls(Trial.model_validate(data["trial"]), Store(run["store"]), profile, run["token"])
+        trial = Trial.model_validate(data["trial"])
+        return cls(trial, Store(run["store"]), profile, run["token"], run.get("retrain", False))
 
 
 class Session:
-    """One attempt at a trial. Made by `open_session`, which holds the lock and records."""
+    """One launch of a trial. Made by `open_session`, which holds the lock and records."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.trial = job, job.trial
         self.folder = job.store.train(job.trial.id)
         self.durable = not self.trial.simulated
         self.stack = SIMULATED if self.trial.simulated else stack()
-        self.bench = Bench(job.store, self.trial, self.stack, durable=self.durable)
         self.started, self._clock = time.time(), time.monotonic()
-        self.attempt, self.round = 1 + self._last_attempt(), 0
-        self._trained = self.finished()
+        for name in ("metrics.jsonl", "evals.jsonl"):
+            journal.truncate_torn_tail(self.folder / name)
+        found = records.read(self.folder)
+        rows = [
+            row
+            for name in ("metrics.jsonl", "evals.jsonl")
+            for row in journal.read(self.folder / name)
+        ]
+        launch, self._lineages = live.newest(rows, found)
+        launch = max(launch, live.latest_launch(self.folder).get("attempt", 0))
+        self.attempt, self.lineage, self.round = launch + 1, 0, 0
+        self.bench = Bench(job.store, self.trial, self.stack, durable=self.durable)
+        self._recorded = False
         self.metrics: dict[str, float | None] = {}
+        self._announce()
+
+    def _announce(self) -> None:
+        """Say which launch holds the folder, and what it was told to do."""
+        said = {"token": self.job.token, "attempt": self.attempt, "lineage": self.lineage}
+        write_json(self.folder / live.LAUNCH, said, durable=False)
+        spec = {"trial": self.trial.model_dump(mode="json", by_alias=True)}
+        write_json(self.folder / "trial.json", spec, durable=self.durable)
 
     # -- before training --------------------------------------------------------------------------
 
-    def finished(self) -> bool:
-        """Whether training itself is done (evaluations may still be missing)."""
-        found = records.read(self.folder)
-        return found is not None and found.done(self.trial.rounds)
+    @property
+    def branch(self) -> str:
+        """Folder of this lineage below `rollouts/` and `checkpoints/`."""
+        return records.branch(self.lineage)
 
-    def missing(self) -> list[tuple[Evaluation, int]]:
-        """Evaluations that no attempt of this trial has indexed yet."""
-        return missing_evaluations(self.trial, journal.read(self.folder / "evals.jsonl"))
+    def finished(self) -> Record | None:
+        """The record of training that came to an outcome, whatever was measured of it since."""
+        found = records.read(self.folder)
+        return found if found is not None and found.finished() else None
 
     def begin(self) -> None:
-        """Start an attempt at round 0; files of an earlier attempt that it replaces go away."""
-        for name in ("metrics.jsonl", "evals.jsonl"):
-            journal.mend(self.folder / name)
-        self.bench.attempt, self._trained = self.attempt, False
-        for name in ("record.json", regraded.NAME):
-            (self.folder / name).unlink(missing_ok=True)
-        for name in ("rollouts", "checkpoints"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        """Open a new lineage at round 0. What earlier ones left stays where it is."""
+        self.lineage = self.bench.lineage = self._lineages + 1
+        self._announce()
 
-    def resume_finished(self) -> None:
-        """Go on after finished training, for evaluations that came later; the attempt stays the
-        same.
-        """
-        found = records.read(self.folder)
-        assert found is not None
-        self.attempt, self.round, self.metrics = found.attempt, found.round, found.metrics
-        self.bench.attempt = found.attempt
-        journal.mend(self.folder / "evals.jsonl")
+    def missing(self, found: Record) -> list[tuple[Evaluation, int]]:
+        """Evaluations of finished training that are not in the index and whose weights are
+        kept."""
+        rows = live.read(self.folder, found)
+        return split_missing(self.trial, self.job.store, found, rows.evals)[0]
 
-    def _last_attempt(self) -> int:
-        found = records.read(self.folder)
-        rows = journal.read(self.folder / "metrics.jsonl")
-        return max([found.attempt if found else 0, *(row["attempt"] for row in rows)])
+    def reopen(self, found: Record) -> None:
+        """Go on after finished training, to measure: the lineage and the record stay."""
+        self.lineage = self.bench.lineage = found.lineage
+        self.round, self._recorded = found.round, True
+        self._announce()
 
     # -- while training ---------------------------------------------------------------------------
 
@@ -122,26 +147,36 @@ class Session:
         """Evaluations of the trial at a round."""
         return [evaluation for evaluation in self.trial.evaluations if round_ in evaluation.rounds]
 
-    def evaluate(self, round_: int, sampler: SamplerFactory) -> dict[str, float | None]:
-        """Measure what is due at `round_`; returns the metrics by full name. `sampler` runs only if
-        needed.
-        """
+    def close_round(
+        self,
+        round_: int,
+        metrics: dict[str, Any],
+        sampler: SamplerFactory,
+        keep: Callable[[Path], None],
+    ) -> None:
+        """End a round: log it, keep the final weights and record that training is done, then
+        measure what is due. `keep` saves the weights into a folder."""
+        self.log_round(round_, metrics)
+        if round_ == self.trial.rounds:
+            self.keep_weights(round_, keep)
+            self.write_record("done")
+        self.evaluate(round_, sampler)
+        self.phase("training")
+
+    def evaluate(self, round_: int, sampler: SamplerFactory) -> None:
+        """Measure what is due at `round_`. `sampler` runs only if needed."""
         due, sampler = self.due(round_), cache(sampler)  # making one brings the weights over
         if due:
             self.phase("base" if round_ == 0 else "evaluating")
-        metrics: dict[str, float | None] = {}
-        for evaluation in sorted(due, key=lambda e: e.size):  # the larger wins a shared name
-            metrics |= self.evaluate_one(evaluation, round_, sampler)
-        return metrics
+        for evaluation in due:
+            self.evaluate_one(evaluation, round_, sampler)
 
-    def evaluate_one(
-        self, evaluation: Evaluation, round_: int, sampler: SamplerFactory
-    ) -> dict[str, float | None]:
-        """Measure one evaluation and index it in `evals.jsonl`; returns metrics by full name."""
+    def evaluate_one(self, evaluation: Evaluation, round_: int, sampler: SamplerFactory) -> None:
+        """Measure one evaluation and index it in `evals.jsonl`."""
         found = self.bench.measure(evaluation, round_, sampler)
-        metrics = {evaluation.metric(name): value for name, value in found.values.items()}
         row = {
             "attempt": self.attempt,
+            "lineage": self.lineage,
             "round": round_,
             "key": evaluation.key,
             "benchmark": evaluation.benchmark.name,
@@ -149,15 +184,14 @@ class Session:
             "problems": evaluation.problems,
             "each": evaluation.samples,
         }
-        row |= found.row() | {"metrics": metrics}
-        journal.append(self.folder / "evals.jsonl", row)
-        return metrics
+        journal.append(self.folder / "evals.jsonl", row | found.row())
 
     def log_round(self, round_: int, metrics: dict[str, Any]) -> None:
-        """Append a round to `metrics.jsonl`. Keys are full names (`train/reward`, `eval/...`)."""
+        """Append a round to `metrics.jsonl`. Keys are full names (`train/reward`)."""
         self.round, self.metrics = round_, finite(metrics)
         row = {
             "attempt": self.attempt,
+            "lineage": self.lineage,
             "round": round_,
             "time": round(time.time(), 3),
             "metrics": dict(sorted(self.metrics.items())),
@@ -166,39 +200,73 @@ class Session:
 
     def write_rollouts(self, round_: int, rows: dict[str, list[Any]]) -> None:
         """Keep a round's completions: enough to grade them again."""
-        write_parquet(self.job.store.rollouts(self.trial.id, round_), rows)
+        write_parquet(self.job.store.rollouts(self.trial.id, round_, self.branch), rows)
 
-    def checkpoint(self, round_: int) -> Path:
-        """Folder of the weights after `round_`."""
-        return self.folder / "checkpoints" / f"round-{round_:04d}"
+    def keep_weights(self, round_: int, save: Callable[[Path], None]) -> None:
+        """Keep the weights after `round_`: the folder is there whole or not at all."""
+        folder = self.job.store.checkpoint(self.trial.id, round_, self.branch)
+        beside = folder.with_name(f".{folder.name}.tmp")
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        save(beside)
+        if self.durable:
+            _sync(beside)
+        beside.rename(folder)
 
-    # -- after training ---------------------------------------------------------------------------
+    # -- at the end of training -------------------------------------------------------------------
 
-    def write_record(self, state: Any, failure_class: str | None = None, message: str = "") -> None:
-        """Write the record: the last thing that an attempt does.
+    def write_record(
+        self,
+        state: records.State,
+        failure_class: str | None = None,
+        message: str = "",
+        stop_reason: str | None = None,
+    ) -> None:
+        """Write the record, once a launch; what comes later in the launch changes nothing of it.
+        Training again that came to nothing leaves the finished record before it as it is.
 
-        Training that was done before this process stays done, whatever became of what came after.
+        A signal that arrives while a record is written waits until it is there.
         """
-        if self._trained and state != "done":
-            self.phase(state)
+        interrupted: Interrupted | None = None
+        while not self._recorded:
+            try:
+                self._write_record(state, failure_class, message, stop_reason)
+                self._recorded = True
+            except Interrupted as signal:
+                interrupted = signal
+        self.phase(state)
+        if interrupted:
+            raise interrupted
+
+    def _write_record(
+        self, state: records.State, failure_class: str | None, message: str, reason: str | None
+    ) -> None:
+        before = self.finished()
+        if before is not None and state not in records.OUTCOMES:
             return
+        if before is not None:
+            records.set_aside(self.folder, before)
         about = {"token": self.job.token, "provenance": provenance(), "cell": self.trial.cell}
         about |= {
             "seed": self.trial.seed,
             "rounds": self.trial.rounds,
             "profile": self.job.profile.name,
+            "gpus": self.job.profile.gpus_per_trial,
             "grader": GRADER_VERSION,
         }
         record = Record(
-            id=self.trial.id,
+            form=records.FORM,
+            id=self.folder.name,
             stage="train",
             state=state,
             round=self.round,
             attempt=self.attempt,
+            lineage=self.lineage,
             metrics=self.metrics,
             stack=self.stack,
             identity=self.trial.identity,
             failure_class=failure_class,
+            stop_reason=reason,
             message=message[-4000:],
             simulated=self.trial.simulated,
             rehearsal=self.trial.rehearsal,
@@ -207,7 +275,14 @@ class Session:
             about=about,
         )
         records.write(self.folder, record, durable=self.durable)
-        self.phase(state)
+
+
+def _sync(folder: Path) -> None:
+    """Hand all files of a folder to the disk."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
 
 
 @contextmanager
@@ -217,6 +292,8 @@ def open_session(job: Job) -> Iterator[Session]:
         session = Session(job)
         try:
             yield session
+        except Stopped as stopped:
+            session.write_record("stopped", message=str(stopped), stop_reason=stopped.reason)
         except Interrupted:
             session.write_record("preempted", "interrupted")
             raise

@@ -5,9 +5,9 @@ For tests of orchestration and reports, and to rehearse a manifest. The trainer 
 id and every record says `simulated`, so nothing of it can pass for a measurement.
 
 `ZOO_SIMULATE` makes trials misbehave, for tests: a comma-separated list of `sleep:SECONDS` (each
-round takes that long), `fail:ROUND` (raises), `hang:ROUND` (waits for ever), `deaf:ROUND` (waits
-for ever and ignores SIGTERM), `kill:ROUND` (SIGKILLs itself), each with an optional `@TEXT`: only
-trials whose id contains TEXT. `fail:3@pocket-llama,sleep:0.01`.
+round takes that long), `fail:ROUND` (raises), `diverge:ROUND` (its loss is no number), `hang:ROUND`
+(waits for ever), `deaf:ROUND` (waits for ever and ignores SIGTERM), `kill:ROUND` (SIGKILLs itself),
+each with an optional `@TEXT`: only trials whose id contains TEXT. `fail:3@pocket-llama,sleep:0.01`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import random
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from zoo.data import Problem, load, render
@@ -30,7 +31,8 @@ from zoo.manifest.trial import Trial
 from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
 from zoo.rewards.resolve import reward_of
-from zoo.train.session import Session
+from zoo.track.evaluations import Due
+from zoo.train.session import Session, Stopped
 
 VARIABLE = "ZOO_SIMULATE"
 HARDNESS = {"easy": 0.0, "medium": 0.25, "hard": 0.6}
@@ -38,27 +40,29 @@ HARDNESS = {"easy": 0.0, "medium": 0.25, "hard": 0.6}
 
 def train(session: Session) -> None:
     """Run a trial without training anything."""
-    if session.finished():
-        session.resume_finished()
-        for evaluation, round_ in session.missing():
-            session.evaluate_one(evaluation, round_, lambda at=round_: _policy(session, at))
-        return
     session.phase("loading")
     session.begin()
     misbehave = Misbehaviour(os.environ.get(VARIABLE, ""), session.trial.id)
     problems = load(session.trial.data, session.job.store.cache)
     order = random.Random(session.trial.seed)
     reward = reward_of(session.trial.reward, session.trial.batch.completions)
-    session.log_round(0, session.evaluate(0, lambda: _policy(session, 0)))
+    session.log_round(0, {})
+    session.evaluate(0, lambda: _policy(session, 0))
     for round_ in range(1, session.trial.rounds + 1):
         session.phase("training")
         misbehave.at(round_)
         chosen = order.choices(problems, k=session.trial.batch.prompts)
         metrics = _round(session, reward, round_, chosen)
-        found = session.evaluate(round_, lambda at=round_: _policy(session, at))
-        session.log_round(round_, metrics | found)
-    folder = session.checkpoint(session.trial.rounds)
-    folder.mkdir(parents=True)
+        session.close_round(round_, metrics, lambda at=round_: _policy(session, at), _keep)
+
+
+def measure(session: Session, missing: list[Due]) -> None:
+    """Measure evaluations that came after training, where a real trial would have weights."""
+    for evaluation, round_ in missing:
+        session.evaluate_one(evaluation, round_, lambda at=round_: _policy(session, at))
+
+
+def _keep(folder: Path) -> None:
     (folder / "SIMULATED").write_text("No weights: this trial was simulated.\n")
 
 
@@ -149,7 +153,7 @@ def _round(
     """One round of P prompts x G completions: rewards by the real function, rollouts kept, metrics
     under TRL's names."""
     trial = session.trial
-    seed = f"{trial.id}/{round_}"
+    seed = f"{trial.id.rpartition('-')[2]}/{round_}"
     rng, policy = random.Random(seed), policy_at(trial, round_ - 1)
     rows: dict[str, list[Any]] = {name: [] for name in ROLLOUT_COLUMNS}
     flat, faults = 0, reward.faults
@@ -219,7 +223,7 @@ class Misbehaviour:
         for entry in filter(None, text.split(",")):
             what, _, only = entry.partition("@")
             word, _, value = what.partition(":")
-            if word not in ("sleep", "fail", "hang", "deaf", "kill"):
+            if word not in ("sleep", "fail", "diverge", "hang", "deaf", "kill"):
                 raise InputError(f"{VARIABLE}: unknown word '{word}' in '{text}'")
             if only in trial_id:
                 self.wanted.append((word, float(value)))
@@ -233,6 +237,8 @@ class Misbehaviour:
                 continue
             elif word == "fail":
                 raise TrialError("error", f"round {round_}: failed as {VARIABLE} asks")
+            elif word == "diverge":
+                raise Stopped("diverged", f"round {round_}, update 1 of 1: loss is nan")
             elif word == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             else:

@@ -12,9 +12,12 @@ from zoo.errors import StateError
 from zoo.evals import rollouts
 from zoo.evals.parquet import read_parquet, write_parquet
 from zoo.evals.stages import Graders
+from zoo.manifest.trial import Trial
 from zoo.orchestrate.launch import write_task
 from zoo.rewards.base import group_seed
-from zoo.track import regraded
+from zoo.rewards.replay import Replay
+from zoo.track import record, regraded
+from zoo.track.record import Record
 from zoo.train.entry import run
 
 REWARDS = ("correctness", "box-strict", "random", "majority", "format-only")
@@ -33,12 +36,24 @@ def make(tmp_path: Path, rewards: str) -> simulated.Sweep:
     return sweep
 
 
+def replayed(
+    sweep: simulated.Sweep, trial: Trial, graders: Graders, *, anew: bool = False
+) -> Iterator[Replay]:
+    return rollouts.replay_trial(sweep.store, trial, recorded(sweep, trial), graders, anew=anew)
+
+
+def recorded(sweep: simulated.Sweep, trial: Trial) -> Record:
+    found = record.read(sweep.store.train(trial.id))
+    assert found is not None
+    return found
+
+
 def test_every_reward_comes_out_the_same_also_one_that_is_drawn(
     tmp_path: Path, graders: Graders
 ) -> None:
     sweep = make(tmp_path, ", ".join(REWARDS))
     for trial in sweep.trials:
-        *_, last = rollouts.replay_trial(sweep.store, trial, graders)
+        *_, last = replayed(sweep, trial, graders)
         assert (last.round, last.rollouts, last.rewards_changed) == (3, 24, 0), trial.id
 
 
@@ -52,13 +67,13 @@ def test_a_replay_goes_on_after_the_last_round_that_it_kept(
         rows = read_parquet(path)
         rows["reward"][0] = -1.0
         write_parquet(path, rows)
-    first = next(rollouts.replay_trial(sweep.store, trial, graders))
-    assert regraded.present_replay(sweep.store.train(trial.id)) == first
+    first = next(replayed(sweep, trial, graders))
+    assert regraded.present_replay(sweep.store.train(trial.id), recorded(sweep, trial)) == first
     sweep.store.rollouts(trial.id, 1).unlink()  # not asked for again
-    *_, last = rollouts.replay_trial(sweep.store, trial, graders)
+    *_, last = replayed(sweep, trial, graders)
     assert (last.round, last.rewards_changed, last.first_changed_round) == (3, 2, 1)
     with pytest.raises(StateError, match=r"round-0001\.parquet is gone"):
-        next(rollouts.replay_trial(sweep.store, trial, graders, anew=True))
+        next(replayed(sweep, trial, graders, anew=True))
 
 
 def test_groups_are_read_in_their_order_with_their_seeds_and_lengths(tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def locked(
     """Write the lock of a manifest into `folder`; returns it as read. `ran`: a part of the ids of
     trials that ran."""
     made, before = trials(path, resolver, *sets), lock.read(folder)
-    ids = [trial.id for trial in made if ran and ran in trial.id]
-    text = lock.text(made, load(path).experiment.claims, before, ids)
+    ids = {trial.id for trial in made if ran and ran in trial.id}
+    text = lock.text(made, load(path).experiment.claims, before, ids.__contains__)
     (folder / lock.NAME).write_text(text)
     found = lock.read(folder)
     assert found is not None
@@ -151,7 +151,7 @@ def test_a_rehearsals_batch_follows_from_the_full_one(write: Write, tmp_path: Pa
     def rehearsed(**changes: str) -> list[Trial]:
         return expand(rehearsal.of(load(write(**changes))), Catalog(), Content())
 
-    (tmp_path / lock.NAME).write_text(lock.text(rehearsed(), [], None, ()))
+    (tmp_path / lock.NAME).write_text(lock.text(rehearsed(), [], None, set().__contains__))
     batch = "{prompts: 4, num_generations: 2, updates: 2}"
     made = rehearsed(batch=batch, grpo="{max_completion_length: 32}")
     (change,) = lock.compare(lock.read(tmp_path), made).changed
@@ -218,7 +218,7 @@ def test_what_was_sealed_is_kept_beside_a_claim_that_was_changed(
 def test_a_rehearsal_seals_nothing(write: Write) -> None:
     manifest = load(write(claims=f"[{CLAIM}]"))
     made = expand(rehearsal.of(manifest), Catalog(), Content())
-    assert '"sealed"' not in lock.text(made, manifest.experiment.claims, None, ())
+    assert '"sealed"' not in lock.text(made, manifest.experiment.claims, None, set().__contains__)
 
 
 def test_a_sealed_claim_that_was_taken_out_is_kept_as_withdrawn(

@@ -127,9 +127,10 @@ def test_nothing_starts_after_a_stop(task: Task) -> None:
 
 
 def test_the_reaper_leaves_alone_what_has_a_living_launcher(task: Task) -> None:
-    task.folder.mkdir(parents=True)
-    processes.Note.of(task.token, os.getpid()).write(task.folder)
+    task.launch.mkdir(parents=True)
+    processes.Note.of(task.token, os.getpid()).write(task.launch)
     assert processes.reap(task.folder, patience_s=0) == []
+    assert task.launch.exists()
 
 
 def test_a_number_that_belongs_to_somebody_else_by_now_does_not_match() -> None:
@@ -149,12 +150,13 @@ def _wait_for_round(task: Task, round_: int) -> None:
 
 
 def test_the_reaper_ends_what_a_dead_launcher_left_behind(task: Task) -> None:
-    task.folder.mkdir(parents=True)
+    task.launch.mkdir(parents=True)
     env = {**os.environ, processes.TOKEN_VARIABLE: task.token}
     orphan = subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
     while processes.of_launch(task.token) != [orphan.pid]:  # it has no environment until exec ends
         time.sleep(0.01)
     note = processes.Note.of(task.token, orphan.pid)
-    replace(note, launcher=1, launcher_started=-1).write(task.folder)
+    replace(note, launcher=1, launcher_started=-1).write(task.launch)
     assert processes.reap(task.folder, patience_s=0.1) == [orphan.pid]
     assert orphan.wait(5) == -9
+    assert not task.launch.exists()

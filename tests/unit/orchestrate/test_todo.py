@@ -70,10 +70,16 @@ def test_a_failed_trial_shows_its_class(
     assert "failed as ZOO_SIMULATE asks" in item.message
 
 
-def test_a_longer_horizon_makes_a_done_trial_unfinished(sweep: simulated.Sweep) -> None:
+def test_longer_horizon_of_finished_trial_needs_training_again_and_runs_only_if_asked(
+    sweep: simulated.Sweep,
+) -> None:
     run(write_task(sweep.tasks()[0]))
     longer = sweep.trials[0].model_copy(update={"rounds": 9})
-    assert look_at(longer, sweep.store).why == "ended at round 3 of 9; starts again"
+    item = look_at(longer, sweep.store)
+    assert (item.symbol, item.stands, item.runs) == ("~", True, False)
+    assert item.why.startswith("has 3 of 9 rounds, needs training again: ")
+    assert look([longer], sweep.store).left == []
+    assert [i.retrain for i in look([longer], sweep.store, retrain=True).left] == [True]
 
 
 def test_an_unreadable_record_stops_the_plan_and_says_which_file(sweep: simulated.Sweep) -> None:

@@ -71,7 +71,7 @@ def test_the_most_responses_give_a_shared_name_its_number(
     known = numbers(found.measured)
     (row,) = [r for r in indexed(sweep, 3, 4) if r["benchmark"] == "pocket-easy" and r["n"] == 20]
     number = known[3, "eval/pocket-easy/acc/t1.0"]
-    assert (number.value, number.n) == (row["metrics"]["eval/pocket-easy/acc/t1.0"], 20)
+    assert (number.value, number.n) == (row["values"]["acc"], 20)
     assert known[2, "eval/pocket-easy/acc/t1.0"].n == 4
     assert known[3, "eval/pocket-easy/acc/t0"].n == 8
 

@@ -47,15 +47,15 @@ def test_a_text_torn_within_a_letter_is_ignored_too(tmp_path: Path) -> None:
 
 def test_mending_cuts_the_torn_line_so_that_appending_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    journal.mend(path)
+    journal.truncate_torn_tail(path)
     assert not path.exists()
     for torn in (b'{"a": 1}\n{"b"', b'{"a": 1}\n'):
         path.write_bytes(torn)
-        journal.mend(path)
+        journal.truncate_torn_tail(path)
         journal.append(path, {"c": 3})
         assert journal.read(path) == [{"a": 1}, {"c": 3}]
     path.write_bytes(b'{"only')
-    journal.mend(path)
+    journal.truncate_torn_tail(path)
     assert path.read_bytes() == b""
 
 
@@ -72,17 +72,3 @@ def test_numbers_that_json_cannot_hold_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         journal.append(tmp_path / "metrics.jsonl", {"loss": math.nan})
     assert journal.read(tmp_path / "metrics.jsonl") == []
-
-
-def test_the_last_attempt_counts_and_lines_of_a_round_are_merged() -> None:
-    rows = [
-        row(1, 0, acc=0.1),
-        row(1, 1, reward=0.1),
-        row(1, 2, reward=0.2),
-        row(2, 1, reward=0.5),
-        row(2, 0, acc=0.3),
-        row(2, 1, acc=0.6),
-    ]
-    assert journal.by_round(rows) == {0: {"acc": 0.3}, 1: {"reward": 0.5, "acc": 0.6}}
-    assert list(journal.by_round(rows)) == [0, 1]
-    assert journal.by_round([]) == {}

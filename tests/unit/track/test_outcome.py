@@ -13,13 +13,13 @@ def small(tmp_path, **changes):
 def test_a_trial_that_never_ran_is_missing(tmp_path):
     sweep = small(tmp_path)
     found = load(sweep.trials[0], sweep.store)
-    assert (found.state, found.attempt, found.reached) == ("missing", 0, 0)
+    assert (found.state, found.lineage, found.reached) == ("missing", 0, 0)
 
 
 def test_a_finished_trial_with_all_evaluations_is_done(tmp_path):
     sweep = small(tmp_path).run()
     found = load(sweep.trials[0], sweep.store)
-    assert (found.state, found.attempt, found.reached) == ("done", 1, 4)
+    assert (found.state, found.lineage, found.reached) == ("done", 1, 4)
     assert list(found.rounds) == [0, 1, 2, 3, 4]
     assert not any(name.startswith("eval/") for m in found.rounds.values() for name in m)
 
@@ -34,13 +34,13 @@ def test_a_finished_training_without_an_evaluation_is_incomplete(tmp_path):
     assert load(sweep.trials[0], sweep.store).state == "incomplete"
 
 
-def test_of_several_attempts_the_last_one_counts_but_the_base_model_is_shared(tmp_path):
+def test_of_several_lineages_the_newest_counts_but_the_base_model_is_shared(tmp_path):
     sweep = small(tmp_path)
     trial = sweep.trials[0]
     write_trial(sweep, trial, attempt=1, stop_after=3, state=None)
     write_trial(sweep, trial, attempt=2, stop_after=1, state=None)
     found = load(trial, sweep.store)
-    assert (found.state, found.attempt, found.reached) == ("unfinished", 2, 1)
+    assert (found.state, found.lineage, found.reached) == ("unfinished", 2, 1)
     assert {m.round for m in found.measured} == {0}
 
 

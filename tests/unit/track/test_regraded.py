@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,6 @@ def test_training_again_forgets_what_a_replay_of_the_old_rollouts_found(
 ) -> None:
     folder = sweep.store.train(sweep.trials[0].id)
     regraded.write(folder, Replay(round=3, first_changed_round=1))
-    (folder / "record.json").unlink()
-    assert run(write_task(sweep.tasks()[0])) == 0
+    (task,) = sweep.tasks()
+    assert run(write_task(replace(task, retrain=True))) == 0
     assert look(sweep) == regraded.NOTHING

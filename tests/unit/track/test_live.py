@@ -1,0 +1,88 @@
+"""Which rows of a trial's journals count, over launches and lineages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from zoo.track import live
+from zoo.track.record import Record
+
+Row = dict[str, Any]
+
+
+def row(launch: int, lineage: int | None, round_: int, value: float = 0.0) -> Row:
+    """A row of `metrics.jsonl`; without a lineage it is of form 1."""
+    said: Row = {"attempt": launch, "round": round_, "time": 1.0, "metrics": {"train/x": value}}
+    return said if lineage is None else said | {"lineage": lineage}
+
+
+def evaluated(launch: int, lineage: int | None, round_: int, samples: str = "s") -> Row:
+    """A row of `evals.jsonl`."""
+    said: Row = {"attempt": launch, "round": round_, "samples": samples}
+    return said if lineage is None else said | {"lineage": lineage}
+
+
+def recorded(state: str, round_: int, **more: Any) -> Record:
+    return Record.model_validate(
+        {"id": "x", "stage": "train", "state": state, "round": round_} | more
+    )
+
+
+def values(found: live.Live) -> dict[int, float]:
+    return {round_: row["metrics"]["train/x"] for round_, row in found.rounds.items()}
+
+
+def test_live_rows_of_an_interrupted_lineage_do_not_count_once_another_began() -> None:
+    rows = [row(1, 1, 0, 0.1), row(1, 1, 1, 0.2), row(2, 2, 0, 0.3)]
+    evals = [evaluated(1, 1, 0), evaluated(1, 1, 1, "dead"), evaluated(2, 2, 0)]
+    found = live.of_rows(rows, evals, recorded("failed", 1, form=2, lineage=1))
+    assert (found.lineage, values(found), found.reached) == (2, {0: 0.3}, 0)
+    assert [row["samples"] for row in found.evals] == ["s", "s"]  # the base model's alone
+
+
+def test_live_rows_of_a_finished_trial_are_of_its_record_while_another_lineage_trains() -> None:
+    rows = [row(1, 1, 0, 0.1), row(1, 1, 1, 0.2), row(2, 2, 0, 0.3), row(2, 2, 1, 0.4)]
+    evals = [evaluated(1, 1, 1, "first"), evaluated(2, 2, 1, "second")]
+    found = live.of_rows(rows, evals, recorded("done", 1, form=2, lineage=1))
+    assert values(found) == {0: 0.1, 1: 0.2}
+    assert [row["samples"] for row in found.evals] == ["first"]
+    found = live.of_rows(rows, evals, recorded("done", 1, form=2, lineage=2, attempt=2))
+    assert values(found) == {0: 0.3, 1: 0.4}
+    assert [row["samples"] for row in found.evals] == ["second"]
+
+
+def test_live_rows_that_a_dead_launch_wrote_beyond_its_checkpoint_are_superseded() -> None:
+    rows = [row(1, 1, r, r) for r in range(5)] + [row(2, 1, 3, 33)]
+    evals = [evaluated(1, 1, r, f"first {r}") for r in (0, 2, 3, 4)]
+    evals += [evaluated(2, 1, 3, "second 3")]
+    found = live.of_rows(rows, evals, None)
+    assert values(found) == {0: 0, 1: 1, 2: 2, 3: 33}
+    assert [row["samples"] for row in found.evals] == ["first 0", "first 2", "second 3"]
+
+
+def test_live_rows_keep_what_was_measured_later_of_finished_training() -> None:
+    rows = [row(1, 1, r, r) for r in range(3)]
+    evals = [evaluated(1, 1, 2), evaluated(2, 1, 2, "later")]
+    found = live.of_rows(rows, evals, recorded("done", 2, form=2, lineage=1))
+    assert [row["samples"] for row in found.evals] == ["s", "later"]
+
+
+def test_live_rows_without_a_lineage_read_as_one_a_launch() -> None:
+    rows = [row(1, None, 0, 0.1), row(1, None, 1, 0.2), row(2, None, 0, 0.3), row(2, None, 1, 0.4)]
+    evals = [evaluated(1, None, 1, "dead"), evaluated(2, None, 1, "live")]
+    old = recorded("done", 1, attempt=2)
+    assert (old.form, old.lineage, old.branch) == (1, 2, "")
+    found = live.of_rows(rows, evals, old)
+    assert (found.lineage, values(found)) == (2, {0: 0.3, 1: 0.4})
+    assert [row["samples"] for row in found.evals] == ["live"]
+
+
+def test_live_rows_of_nothing_are_none() -> None:
+    assert live.of_rows([], [], None) == live.Live(0, {}, ())
+
+
+@pytest.mark.parametrize(("lineage", "folder"), [(0, ""), (1, ""), (2, "L2"), (13, "L13")])
+def test_branch_of_a_record_is_the_folder_of_its_lineage(lineage: int, folder: str) -> None:
+    assert recorded("done", 1, form=2, lineage=lineage).branch == folder

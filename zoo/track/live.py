@@ -1,0 +1,128 @@
+"""Which rows of a trial's journals count: the one reading of launches and lineages for everybody.
+
+A *launch* is a process that worked on a trial (`attempt` in a row: its number). A *lineage* is a
+policy: training that began at round 0, gone on with by one launch or several. Live are round 0 and
+the rows of one lineage: the recorded one where the trial finished, else the newest. Where a later
+launch went on from an earlier round, what the dead one wrote beyond it is superseded; of several
+rows of a round the last counts. Rows without `lineage` are of form 1 (zoo 0.1.0), where every
+launch began again. Reads journals alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.track import journal
+from zoo.track.record import Record
+from zoo.track.store import read_json
+
+Row = dict[str, Any]
+LAUNCH = "launch.json"
+"""Which launch holds a trial's folder: its token, number and lineage. Written under the lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The rows of a trial that count."""
+
+    lineage: int
+    """0 = training never began."""
+    rounds: dict[int, Row]
+    """Round -> its row of `metrics.jsonl`, ascending."""
+    evals: tuple[Row, ...]
+    """Rows of `evals.jsonl`, in their order; a later row of one measurement replaces an earlier."""
+
+    @property
+    def reached(self) -> int:
+        """The last round that ended."""
+        return max(self.rounds, default=0)
+
+
+def read(folder: Path, found: Record | None) -> Live:
+    """The live rows of a trial's folder. `found`: its record.
+
+    Raises:
+        StateError: a journal that cannot be read.
+    """
+    rows, evals = journal.read(folder / "metrics.jsonl"), journal.read(folder / "evals.jsonl")
+    return of_rows(rows, evals, found)
+
+
+def of_rows(rows: list[Row], evals: list[Row], found: Record | None) -> Live:
+    """The live ones of all rows of both journals."""
+    lineage = _lineage([*rows, *evals], found)
+    rounds = live_rounds(rows, lineage)
+    return Live(lineage, rounds, tuple(_live_evals(evals, lineage, rounds)))
+
+
+def latest_launch(folder: Path) -> dict[str, Any]:
+    """What the last launch that held a trial's folder said of itself: `token`, `attempt`,
+    `lineage`; nothing where none did or where it cannot be read."""
+    try:
+        found = read_json(folder / LAUNCH)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def was_launched(folder: Path) -> bool:
+    """Whether anything ever worked on a trial."""
+    return (folder / LAUNCH).exists() or (folder / "trial.json").exists()
+
+
+def superseded(folder: Path, found: Record) -> bool:
+    """Whether a launch began after the one that left an unfinished record, and left none."""
+    if found.finished():
+        return False
+    rows = journal.read(folder / "metrics.jsonl")
+    launches = [row["attempt"] for row in rows] + [latest_launch(folder).get("attempt", 0)]
+    return max(launches) > found.attempt
+
+
+def lineage_of(row: Row) -> int:
+    """The lineage that a row is of."""
+    return row["lineage"] if "lineage" in row else row["attempt"]
+
+
+def newest(rows: list[Row], found: Record | None) -> tuple[int, int]:
+    """The last launch and the last lineage that left a trace; (0, 0) without any."""
+    launches = [row["attempt"] for row in rows] + ([found.attempt] if found else [])
+    lineages = [lineage_of(row) for row in rows] + ([found.lineage] if found else [])
+    return max(launches, default=0), max(lineages, default=0)
+
+
+def _lineage(rows: list[Row], found: Record | None) -> int:
+    if found is None or not found.finished():
+        return newest(rows, found)[1]
+    reached = {lineage_of(row) for row in rows if row["round"] >= found.round}
+    return found.lineage if found.lineage in reached or not reached else max(reached)
+
+
+def live_rounds(rows: list[Row], lineage: int) -> dict[int, Row]:
+    """Round -> the row of `metrics.jsonl` that counts."""
+    rounds: dict[int, Row] = {row["round"]: row for row in rows if row["round"] == 0}
+    launch = 0
+    for row in rows:
+        if lineage_of(row) != lineage:
+            continue
+        if row["attempt"] > launch:  # it went on from here: what lies beyond is superseded
+            launch = row["attempt"]
+            rounds = {r: old for r, old in rounds.items() if r < row["round"]}
+        rounds[row["round"]] = row
+    return dict(sorted(rounds.items()))
+
+
+def _live_evals(evals: list[Row], lineage: int, rounds: dict[int, Row]) -> list[Row]:
+    """Measurements of the base model, and those of the policy that the live rounds are of."""
+    newest_launch = max((row["attempt"] for row in rounds.values()), default=0)
+
+    def lives(row: Row) -> bool:
+        if row["round"] == 0:
+            return True
+        trained = rounds.get(row["round"])
+        by = trained["attempt"] if trained else newest_launch
+        return lineage_of(row) == lineage and row["attempt"] >= by
+
+    return [row for row in evals if lives(row)]
