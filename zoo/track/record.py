@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from zoo.errors import StateError, listed
-from zoo.track.store import read_json, write_json
+from zoo.track.store import read_json, write_json, write_text
 
 State = Literal["done", "stopped", "failed", "preempted"]
 """`stopped` is an outcome, `stop_reason` says of what; it is never run again by itself."""
@@ -90,7 +90,8 @@ def write(folder: Path, record: Record, *, durable: bool = True) -> None:
 
 def set_aside(folder: Path, record: Record) -> None:
     """Keep the record of a finished lineage under its own name, before another takes its place."""
-    (folder / "record.json").replace(folder / f"record.L{record.lineage}.json")
+    text = (folder / "record.json").read_text(encoding="utf-8")
+    write_text(folder / f"record.L{record.lineage}.json", text)
 
 
 def read(folder: Path) -> Record | None:

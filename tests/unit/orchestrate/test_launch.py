@@ -13,8 +13,8 @@ from tests.support import simulated
 from zoo.orchestrate import launch, processes
 from zoo.orchestrate.executor import Stop
 from zoo.orchestrate.launch import Ended, Task
-from zoo.track import record
-from zoo.track.store import claim
+from zoo.track import live, record
+from zoo.track.store import claim, write_json
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_trial_runs_as_a_process_and_leaves_nothing_running(task: Task) -> Non
     assert ended.state == "done"
     assert ended.seconds > 0
     assert processes.of_launch(task.token) == []
-    assert not (task.folder / processes.NOTE).exists()
+    assert not task.launch.exists()
 
 
 def test_the_process_gets_profile_port_and_token(task: Task) -> None:
@@ -160,3 +160,33 @@ def test_the_reaper_ends_what_a_dead_launcher_left_behind(task: Task) -> None:
     assert processes.reap(task.folder, patience_s=0.1) == [orphan.pid]
     assert orphan.wait(5) == -9
     assert not task.launch.exists()
+
+
+def test_two_launchers_of_one_trial_never_read_each_others_launch(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both start a process at once; one waits for the trial's lock and finds the work done."""
+    monkeypatch.setattr(launch, "_somebody_has", lambda task: False)  # both passed the check
+    tasks = [replace(task, token=f"token-{i}") for i in range(2)]
+    found: list[Ended] = []
+    threads = [
+        threading.Thread(target=lambda t=t: found.append(launch.run(t, never))) for t in tasks
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [ended.state for ended in found] == ["done", "done"]
+    written = record.read(task.folder)
+    assert written is not None
+    assert (written.state, written.lineage) == ("done", 1)
+    assert list((task.folder / processes.LAUNCHES).iterdir()) == []
+
+
+def test_launcher_leaves_no_record_where_another_launch_held_the_trial_since(task: Task) -> None:
+    child = launch.Child(task)
+    child.stop(lambda: 0.0)
+    write_json(task.folder / live.LAUNCH, {"token": "another", "attempt": 7, "lineage": 7})
+    assert child.settle().state == "preempted"
+    child.end()
+    assert record.read(task.folder) is None
