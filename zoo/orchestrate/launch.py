@@ -43,6 +43,8 @@ class Task:
     runs: str
     """Root of the run store."""
     token: str
+    longest_prompt: int | None = None
+    """Tokens of the longest prompt that the trial sends; None = not measured."""
 
     @property
     def store(self) -> Store:
@@ -221,6 +223,7 @@ def write_task(task: Task) -> Path:
         "store": str(task.store.root),
         "profile": task.profile.model_dump(mode="json", by_alias=True),
         "token": task.token,
+        "longest_prompt": task.longest_prompt,
     }
     path = task.folder / "trial.json"
     data = {"trial": task.trial.model_dump(mode="json", by_alias=True), "run": run_}

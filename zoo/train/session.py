@@ -52,6 +52,8 @@ class Job:
     store: Store
     profile: ComputeProfile
     token: str
+    longest_prompt: int | None = None
+    """Tokens of the longest prompt, for the engine's size; None = not measured."""
 
     @classmethod
     def read(cls, path: Path) -> Job:
@@ -59,7 +61,8 @@ class Job:
         data = json.loads(path.read_text(encoding="utf-8"))
         run = data["run"]
         profile = ComputeProfile.model_validate(run["profile"])
-        return cls(Trial.model_validate(data["trial"]), Store(run["store"]), profile, run["token"])
+        trial = Trial.model_validate(data["trial"])
+        return cls(trial, Store(run["store"]), profile, run["token"], run.get("longest_prompt"))
 
 
 class Session:
