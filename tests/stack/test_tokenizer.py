@@ -5,13 +5,17 @@ vLLM.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from zoo.data.resolve import EMBEDDED
+from zoo.data.tokens import count
 from zoo.pocket.corpus import documents
 
 MODELS = ("pocket-qwen2", "pocket-llama", "pocket-mistral")
@@ -59,6 +63,55 @@ def test_every_loader_gives_the_ids_of_pretraining(
     for auto, vllm in rows:
         assert auto == built
         assert vllm == built
+
+
+@pytest.mark.parametrize("kind", ["LlamaTokenizer", "PreTrainedTokenizerFast", "Qwen2Tokenizer"])
+def test_prompts_are_counted_as_a_trial_tokenizes_them(
+    tmp_path: Path, texts: list[str], kind: str
+) -> None:
+    """With the special tokens of `tokenizer.json`, whatever `add_bos_token` says of them."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoTokenizer
+
+    shutil.copytree(EMBEDDED / "pocket-llama", tmp_path, dirs_exist_ok=True)
+    if kind != "Qwen2Tokenizer":
+        made = byte_pairs(texts) if kind == "LlamaTokenizer" else backend(tmp_path)
+        made.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+        made.enable_truncation(4)
+        made.save(str(tmp_path / "tokenizer.json"))
+        said = {"tokenizer_class": kind, "bos_token": "<s>", "eos_token": "</s>"}
+        said |= {"unk_token": "<unk>", "add_bos_token": False}
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(said))
+    ids = AutoTokenizer.from_pretrained(tmp_path)(texts)["input_ids"]
+    counts = count(tmp_path / "tokenizer.json", texts)
+    more = {n - len(row) for n, row in zip(counts, ids, strict=True)}
+    # transformers rebuilds Llama's without the space before a text that begins with one
+    assert more == ({0, 1} if kind == "LlamaTokenizer" else {0})
+    assert max(map(len, ids)) > 20
+
+
+def backend(folder: Path) -> Any:
+    """The tokenizer of a folder, with a begin token."""
+    from tokenizers import Tokenizer
+
+    made = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    text = made.to_str().replace("<|pad|>", "<s>")
+    return Tokenizer.from_str(text)
+
+
+def byte_pairs(texts: list[str]) -> Any:
+    """A tokenizer in the form of Llama 2's: a leading space, bytes where a character is unknown."""
+    from tokenizers import Tokenizer, models, normalizers, trainers
+
+    made = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    first = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    made.normalizer = normalizers.Sequence(first)
+    special = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    trainer = trainers.BpeTrainer(
+        vocab_size=700, special_tokens=special, limit_alphabet=60, show_progress=False
+    )
+    made.train_from_iterator(texts, trainer)
+    return made
 
 
 def test_any_text_survives_encoding_and_decoding(built: list[list[int]], texts: list[str]) -> None:

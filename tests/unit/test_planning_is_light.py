@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.simulated import write_manifest
+from zoo.cli import prompts
+from zoo.cli.context import Words, plan
 
 HEAVY = (
     *("torch", "ray", "trl", "vllm", "mlflow", "sympy", "transformers", "datasets", "rich"),
     *("numpy", "pandas", "pyarrow", "matplotlib", "jinja2", "accelerate", "peft", "math_verify"),
-    *("huggingface_hub", "httpx"),
+    *("huggingface_hub", "httpx", "tokenizers"),
 )
 OWN = """
 def own(verdicts, completions, params, seed):
@@ -34,6 +36,7 @@ assert not heavy, f"imported: {{heavy}}"
         ["--help"],
         ["plan", "tiny.yaml"],
         ["plan", "--json", "tiny.yaml"],
+        ["plan", "tiny.yaml", "--set", "trainer=trl"],
         ["status", "tiny.yaml"],
         ["plan", "tiny.yaml", "--reward", "own.py", "--set", "grid.reward=own"],
     ],
@@ -41,13 +44,29 @@ assert not heavy, f"imported: {{heavy}}"
 def test_nothing_heavy_is_imported_and_nothing_is_written(tmp_path: Path, words: list[str]) -> None:
     write_manifest(tmp_path)
     (tmp_path / "own.py").write_text(OWN)
-    code = CODE.format(words=words, heavy=HEAVY)
+    light(tmp_path, words)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own.py", "tiny.yaml"]
+
+
+def test_plan_reads_measured_prompts_without_a_tokenizer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_RUNS", str(tmp_path / "runs"))
+    path, sets = write_manifest(tmp_path), ("trainer=trl",)
+    made = plan(str(path), Words(sets=sets), thorough=True)
+    prompts.measured(made.trials, made)
+    told = light(tmp_path, ["plan", "tiny.yaml", "--set", *sets])
+    assert "prompts    longest 20 tokens (pocket-easy, pocket-qwen2)" in told
+
+
+def light(folder: Path, words: list[str]) -> str:
+    """Run a command that may import nothing heavy; returns its text."""
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
+        [sys.executable, "-c", CODE.format(words=words, heavy=HEAVY)],
+        cwd=folder,
         env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["own.py", "tiny.yaml"]
+    return done.stdout

@@ -53,6 +53,9 @@ def look_at_data(card: ProblemCard, resolver: LocalResolver) -> bool:
     click.echo(card.name)
     for line in counted(found, counts):
         click.echo(f"  {line}")
+    if found:
+        longest = max(found, key=lambda problem: len(problem.question))
+        click.echo(f"  longest {len(longest.question):,} characters ({longest.id})")
     faults = problems.disagreements(card, found, counts)
     for fault in faults:
         click.echo(f"  wrong  {fault}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.cli import prompts
 from zoo.cli.outlook import Outlook
 from zoo.cli.references import known
 from zoo.manifest import identity
@@ -34,6 +35,7 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
             name: {"n": found.n, "unusable": len(found.bad), "grader": found.grader}
             for name, found in known(made.chosen, made)
         },
+        "prompts": prompts.rows(made.chosen, made),
         "placement": [placement_rows(outlook, trials) for trials in outlook.shapes.values()],
         "cost": {
             "unit": cost.unit,

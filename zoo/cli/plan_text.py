@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from zoo.catalog import RecipeCard
-from zoo.cli import plan_claims
+from zoo.cli import plan_claims, prompts
 from zoo.cli.context import Plan
 from zoo.cli.outlook import Outlook
 from zoo.cli.plan_costs import cost, counted, hours, lies, placement
@@ -82,6 +82,8 @@ def head(outlook: Outlook) -> Iterator[str]:
     yield f"  final      {_final(outlook)}"
     if told := [f"{name}: {found}" for name, found in known(outlook.made.chosen, outlook.made)]:
         yield f"  references {'; '.join(told)}"
+    if told := prompts.line(outlook.made.chosen, outlook.made):
+        yield f"  prompts    {told}"
     for wire in experiment.tripwires:
         yield f"  tripwire   {wire}: recorded and shown; no trial is marked or stopped by it yet"
     yield ""

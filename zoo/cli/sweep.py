@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -18,6 +18,7 @@ from zoo.catalog import ComputeProfile
 from zoo.cli.context import Plan, Words, plan, profile_of, shown
 from zoo.cli.plan_claims import seal_notes
 from zoo.cli.plan_text import change_lines, standing_lines, summary
+from zoo.cli.prompts import measured
 from zoo.cli.ready import must_be_ready, must_not_have_drifted
 from zoo.cli.references import must_be_usable
 from zoo.orchestrate import driver
@@ -51,7 +52,9 @@ def run(name: str, words: Words, how: How) -> int:
     if not todo.left:
         return _nothing_to_do(made, sweep, todo, how)
     must_be_ready(made, todo, chosen, relock=how.relock)
-    must_be_usable([item.trial for item in todo.left], made)
+    left = [item.trial for item in todo.left]
+    sweep = replace(sweep, longest_prompts=measured(left, made))
+    must_be_usable(left, made)
     click.echo(f"{made.name}: {summary(todo)}")
     for line in [*change_lines(made.changes), *seal_notes(made)]:
         click.echo(line)

@@ -117,14 +117,10 @@ class LocalResolver:
         """Digest of a model folder, or `unpinned`."""
         files = sorted({file for pattern in MODEL_FILES for file in folder.glob(pattern)})
         files = [file for file in files if file.name != "README.md"]
-        keys = {file: _key(f"file/{file}/{_stamp(file)}") for file in files}
-        unread = [file for file in files if keys[file] not in self._known]
+        unread = [file for file in files if _file_key(file) not in self._known]
         if self.light and _bytes(unread) > LIGHT_WEIGHTS_BYTES:
             return UNPINNED
-        parts = [
-            f"{file.name}:{self._remember(key, lambda file=file: _sha256(file))}"
-            for file, key in keys.items()
-        ]
+        parts = [f"{file.name}:{self.file(file)}" for file in files]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def problems(self, card: ProblemCard) -> str:
@@ -140,12 +136,24 @@ class LocalResolver:
             files = problems.files(card, self.cache)
         except NotFetched:
             return card.digest or UNPINNED
-        said = card.model_dump_json(exclude={"name", "about", "source", "license", "stand_in"})
-        stamps = [_stamp(file) for file in files]
-        key = _key(f"problems/{GENERATOR_VERSION}/{said}/{stamps}")
+        key = _rows_key(card, files)
         if key not in self._known and self.light and _bytes(files) > LIGHT_ROWS_BYTES:
             return card.digest or UNPINNED
         return self._remember(key, lambda: problems.digest(problems.load(card, self.cache)))
+
+    def rows(self, card: ProblemCard) -> str:
+        """A key that changes whenever the problems of a card may: its sources, their files, and its
+        filters. Unlike the digest it also changes with white space.
+
+        Raises:
+            NotFetched: rows of another machine that were not fetched.
+            InputError: a local file that is not there.
+        """
+        return _rows_key(card, problems.files(card, self.cache))
+
+    def file(self, file: Path) -> str:
+        """SHA-256 of a file, read once."""
+        return self._remember(_file_key(file), lambda: _sha256(file))
 
     def save(self) -> None:
         """Write what was added to the cache. Planning does not call this: it leaves nothing
@@ -181,6 +189,16 @@ def _read(file: Path | None) -> dict[str, str]:
 
 def _bytes(files: list[Path]) -> int:
     return sum(file.stat().st_size for file in files)
+
+
+def _rows_key(card: ProblemCard, files: list[Path]) -> str:
+    said = card.model_dump_json(exclude={"name", "about", "source", "license", "stand_in"})
+    stamps = [_stamp(file) for file in files]
+    return _key(f"problems/{GENERATOR_VERSION}/{said}/{stamps}")
+
+
+def _file_key(file: Path) -> str:
+    return _key(f"file/{file}/{_stamp(file)}")
 
 
 def _key(text: str) -> str:

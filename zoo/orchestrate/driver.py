@@ -13,9 +13,9 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,6 +67,8 @@ class Sweep:
     """Files of rewards that it named."""
     retrain: bool = False
     """Also train again what only training again would change."""
+    longest_prompts: Mapping[str, int] = field(default_factory=dict)
+    """Trial id -> tokens of its longest prompt, where it was measured."""
 
     @property
     def name(self) -> str:
@@ -126,8 +128,17 @@ def _execute(
 ) -> None:
     """Run the tasks in a second thread; take events, redraw and obey signals in this one."""
     profile, root = sweep.profile, str(sweep.store.root)
+    prompts = sweep.longest_prompts
     tasks = [
-        Task(item.trial, profile, root, secrets.token_hex(8), item.retrain) for item in todo.left
+        Task(
+            item.trial,
+            profile,
+            root,
+            secrets.token_hex(8),
+            retrain=item.retrain,
+            longest_prompt=prompts.get(item.trial.id),
+        )
+        for item in todo.left
     ]
     watch = Watch([task.trial for task in tasks], sweep.store, profile.concurrency)
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()

@@ -50,6 +50,8 @@ class Task:
     token: str
     retrain: bool = False
     """Train again what finished, as somebody asked."""
+    longest_prompt: int | None = None
+    """Tokens of the longest prompt that the trial sends; None = not measured."""
 
     @property
     def store(self) -> Store:
@@ -254,6 +256,7 @@ def write_task(task: Task) -> Path:
         "profile": task.profile.model_dump(mode="json", by_alias=True),
         "token": task.token,
         "retrain": task.retrain,
+        "longest_prompt": task.longest_prompt,
     }
     path = task.launch / "trial.json"
     data = {"trial": task.trial.model_dump(mode="json", by_alias=True), "run": run_}

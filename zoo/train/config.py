@@ -18,9 +18,17 @@ from zoo.manifest.trial import Trial
 
 
 def grpo_arguments(
-    trial: Trial, profile: ComputeProfile, output: Path | str, model_context: int
+    trial: Trial,
+    profile: ComputeProfile,
+    output: Path | str,
+    model_context: int,
+    longest_prompt: int | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments of TRL's `GRPOConfig` for a trial on a profile."""
+    """Keyword arguments of TRL's `GRPOConfig` for a trial on a profile.
+
+    Args:
+        longest_prompt: in tokens; None = not measured.
+    """
     passes = int(trial.grpo.get("num_iterations", 1))
     placed = place(trial, profile, gpus=DRIVEN_GPUS)
     arguments = {
@@ -37,7 +45,7 @@ def grpo_arguments(
         "vllm_mode": "colocate",
         "vllm_gpu_memory_utilization": placed.utilisation,
         "vllm_enable_sleep_mode": profile.vllm_enable_sleep_mode,
-        "vllm_max_model_length": longest_sequence(trial, model_context),
+        "vllm_max_model_length": longest_sequence(trial, model_context, longest_prompt),
         "logging_strategy": "steps",
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # else NaN is logged as the loss before it

@@ -83,7 +83,11 @@ def _train(session: Session) -> None:
 
     model, tokenizer = _load(session)
     arguments = grpo_arguments(
-        trial, profile, session.folder / "checkpoints", model.config.max_position_embeddings
+        trial,
+        profile,
+        session.folder / "checkpoints",
+        model.config.max_position_embeddings,
+        session.job.longest_prompt,
     )
     updates = trial.batch.updates * int(trial.grpo.get("num_iterations", 1))
     reward = RewardBridge(
@@ -191,7 +195,7 @@ class _Engine:
             context = AutoConfig.from_pretrained(self.folder).max_position_embeddings
             llm = LLM(
                 model=str(self.folder),
-                max_model_len=longest_sequence(trial, context),
+                max_model_len=longest_sequence(trial, context, self.session.job.longest_prompt),
                 gpu_memory_utilization=place(trial, profile, DRIVEN_GPUS).utilisation,
                 dtype=profile.engine_dtype,
             )

@@ -65,6 +65,8 @@ class Job:
     token: str
     retrain: bool = False
     """Train again what finished, where the weights that a measurement needs were not kept."""
+    longest_prompt: int | None = None
+    """Tokens of the longest prompt, for the engine's size; None = not measured."""
 
     @classmethod
     def read(cls, path: Path) -> Job:
@@ -73,7 +75,14 @@ class Job:
         run = data["run"]
         profile = ComputeProfile.model_validate(run["profile"])
         trial = Trial.model_validate(data["trial"])
-        return cls(trial, Store(run["store"]), profile, run["token"], run.get("retrain", False))
+        return cls(
+            trial,
+            Store(run["store"]),
+            profile,
+            run["token"],
+            retrain=run.get("retrain", False),
+            longest_prompt=run.get("longest_prompt"),
+        )
 
 
 class Session:

@@ -76,7 +76,7 @@ def test_above_forty_trials_they_are_grouped_and_all_lists_each(folder: Path) ->
 def test_the_plan_for_programs_has_all_parts(folder: Path) -> None:
     plan = told("tiny")
     assert set(plan) == {
-        "references",
+        *("references", "prompts"),
         *("name", "simulated", "rehearsal", "profile", "counts", "trials", "changes"),
         *("grading", "claims", "warnings", "placement", "cost"),
     }

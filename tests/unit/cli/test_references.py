@@ -70,6 +70,7 @@ def test_data_check_tells_the_same(folder: Path, own: Callable[[int], None]) -> 
     told = zoo("data", "check", "mine")
     assert told.status == 0
     assert "references: 2 of 40 cannot be graded (5.0%)" in told.text
+    assert "  longest 6 characters (mine-11-" in told.text
     own(3)
     told = zoo("data", "check", "mine")
     assert told.status == 1

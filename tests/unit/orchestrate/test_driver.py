@@ -11,10 +11,12 @@ from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor_local import LocalExecutor
+from zoo.orchestrate.launch import write_task
 from zoo.orchestrate.progress import Lines
 from zoo.orchestrate.todo import look
 from zoo.track.store import claim
 from zoo.train.entry import run as in_process
+from zoo.train.session import Job
 
 PROFILE = ComputeProfile(form="profile/1", name="test", executor="local")
 
@@ -34,10 +36,17 @@ class Broken:
         return False
 
 
-def drive(made: simulated.Sweep, **settings) -> tuple[int, str]:
+def drive(
+    made: simulated.Sweep, longest_prompts: dict[str, int] | None = None, **settings
+) -> tuple[int, str]:
     out = io.StringIO()
     sweep = driver.Sweep(
-        made.manifest, made.trials, made.store, made.folder / "sweeps" / "tiny", PROFILE
+        made.manifest,
+        made.trials,
+        made.store,
+        made.folder / "sweeps" / "tiny",
+        PROFILE,
+        longest_prompts=longest_prompts or {},
     )
     status = driver.run(sweep, settings.pop("executor", _local), Lines(out), **settings)
     return status, out.getvalue()
@@ -58,6 +67,25 @@ def test_a_sweep_runs_every_trial_and_a_second_one_does_nothing(tmp_path: Path) 
         raise AssertionError("there is nothing to do")
 
     assert drive(made, executor=must_not_start) == (0, "")
+
+
+def test_measured_prompts_reach_the_trial_process_and_no_identity(tmp_path: Path) -> None:
+    made = simulated.make(tmp_path)
+    first, *rest = made.trials
+    drive(made, longest_prompts={first.id: 1208})
+    jobs = {trial.id: Job.read(made.store.train(trial.id) / "trial.json") for trial in made.trials}
+    assert jobs[first.id].longest_prompt == 1208
+    assert {jobs[trial.id].longest_prompt for trial in rest} == {None}
+    assert "longest_prompt" not in jobs[first.id].trial.model_dump_json()
+
+
+def test_a_trial_file_without_measured_prompts_is_read(tmp_path: Path) -> None:
+    (task, *_) = simulated.make(tmp_path).tasks()
+    path = write_task(task)
+    data = json.loads(path.read_text())
+    del data["run"]["longest_prompt"]
+    path.write_text(json.dumps(data))
+    assert Job.read(path).longest_prompt is None
 
 
 def test_the_plan_is_frozen_a_line_a_trial(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def test_the_engine_is_sized_for_training_and_evaluation_and_never_beyond_the_mo
     for context, wanted in ((2048, 64 + 1024), (512, 512)):
         arguments = grpo_arguments(trial, laptop, "out", context)
         assert arguments["vllm_max_model_length"] == wanted
+    arguments = grpo_arguments(trial, laptop, "out", 2048, longest_prompt=1208)
+    assert arguments["vllm_max_model_length"] == 64 + 1208
 
 
 def test_a_pinned_micro_batch_reaches_trl(tmp_path) -> None:

@@ -17,7 +17,9 @@ from zoo.manifest.fit.lengths import expected
 from zoo.manifest.fit.memory import GIB, Memory
 from zoo.manifest.trial import Trial
 
-PROMPT_TOKENS = 1024  # room for the prompt beside the response cap; the study's limit (sh:L25)
+PROMPT_TOKENS = 1024
+"""Least room for a prompt beside the response cap: the study's limit (sh:L25). Longer prompts get
+more where they were measured."""
 GPUS = (1, 2, 4, 8, 16, 32, 64, 128)  # 128: the study's largest (Mistral-Small-24B, I#69)
 DRIVEN_GPUS = 1  # zoo.train starts one process a trial, on one GPU
 USABLE = 0.90  # of the card; the rest is fragmentation and error of this model
@@ -108,11 +110,12 @@ def micro_batch(batch: Batch, limit: int, gpus: int = 1) -> int:
     return max(n for n in range(1, max(1, min(limit, share)) + 1) if share % n == 0)
 
 
-def longest_sequence(trial: Trial, context: int | None) -> int:
+def longest_sequence(trial: Trial, context: int | None, prompt: int | None = None) -> int:
     """Tokens of the longest sequence that the engine is sized for: training or evaluation,
-    whichever needs more, within the model's context."""
+    whichever needs more, within the model's context. `prompt`: tokens of the longest prompt, None
+    where it was not measured."""
     longest = max([trial.cap, *(e.decoding.max_tokens or trial.cap for e in trial.evaluations)])
-    return min(context or NO_LIMIT, longest + PROMPT_TOKENS)
+    return min(context or NO_LIMIT, longest + max(PROMPT_TOKENS, prompt or 0))
 
 
 def _as_told(

@@ -179,3 +179,10 @@ def test_the_longest_sequence_is_training_or_evaluation_within_the_context() -> 
     made = trial("qwen2.5-7b")
     assert longest_sequence(made, None) == 8192 + 1024
     assert longest_sequence(made, 4096) == 4096
+
+
+def test_the_longest_sequence_holds_a_prompt_that_was_measured() -> None:
+    made = trial("qwen2.5-7b")
+    assert longest_sequence(made, None, 1208) == 8192 + 1208
+    assert longest_sequence(made, 9300, 1208) == 9300
+    assert longest_sequence(made, None, 300) == longest_sequence(made, None)  # never less than else
