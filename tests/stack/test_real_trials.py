@@ -35,6 +35,9 @@ class Runs(NamedTuple):
     again: Path
     unmeasured: Path
     own: Path
+    diverging: Path
+    later: Store
+    """The store of the unmeasured trial, measured after it ended."""
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +52,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     plain = trials_of(manifest(top, "plain", evaluate="{}"))[0]
     assert plain.id == pair[0].id  # evaluation is no part of what a training run is
     own = trials_of(own_manifest(top))[0]
-    waves = [(pair[0], second), (plain, third), (own, third)]
+    diverging = trials_of(
+        manifest(
+            top,
+            "diverging",
+            model="pocket-llama",
+            batch="{prompts: 4, num_generations: 4, updates: 4}",
+            rounds="3\ngrpo: {learning_rate: 1.0e+30, max_grad_norm: 1.0e+30}",
+        )
+    )[0]
+    waves = [(pair[0], second), (plain, third), (own, third), (diverging, third)]
     processes = [start(trial, where) for trial, where in waves]
-    again, unmeasured, mine = (finish(p, *w) for p, w in zip(processes, waves, strict=True))
-    return Runs(store, top / "sweeps" / "pair", pair, folders, again, unmeasured, mine)
+    found = [finish(p, *w) for p, w in zip(processes, waves, strict=True)]
+    finish(start(pair[0], third), pair[0], third)  # measures what is done and not measured
+    return Runs(store, top / "sweeps" / "pair", pair, folders, *found, third)
 
 
 def sweep(path: Path, store: Store, sweeps: Path) -> str:
@@ -124,6 +137,41 @@ def test_measuring_changes_no_weight(runs: Runs) -> None:
     assert measured.keys() == unmeasured.keys()
     assert all((measured[name] == unmeasured[name]).all() for name in measured)
     assert any((measured[name] != base[name]).any() for name in measured if name in base)
+
+
+def test_later_evaluation_from_kept_weights_equals_the_live_one_bit_for_bit(runs: Runs) -> None:
+    """Also its seeds: they follow from what is measured, not from when or by which launch."""
+    live = journal.read(runs.folders[0] / "evals.jsonl")
+    later = journal.read(runs.unmeasured / "evals.jsonl")
+    assert {row["attempt"] for row in later} == {2}
+    assert {row["lineage"] for row in later} == {1}
+    by_key = {(row["round"], row["decoding"]): row for row in later}
+    assert len(live) == len(by_key) == 4
+    for row in live:
+        other = by_key[row["round"], row["decoding"]]
+        assert other["values"] == row["values"]
+        texts = [
+            pq.read_table(store.completions(name), columns=["text", "token_ids"])
+            for store, name in ((runs.store, row["samples"]), (runs.later, other["samples"]))
+        ]
+        assert texts[0].equals(texts[1]), (row["round"], row["decoding"])
+
+
+def test_measuring_later_rewrites_no_record(runs: Runs) -> None:
+    record = records.read(runs.unmeasured)
+    assert record is not None
+    assert (record.attempt, record.state, record.round) == (1, "done", 2)
+
+
+def test_weights_that_are_no_numbers_stop_a_trial_at_the_first_update_that_shows_it(
+    runs: Runs,
+) -> None:
+    record = records.read(runs.diverging)
+    assert record is not None
+    assert (record.state, record.stop_reason, record.round) == ("stopped", "diverged", 0)
+    assert record.message.startswith("round 1, update 2 of 4: ")
+    assert [row["round"] for row in journal.read(runs.diverging / "metrics.jsonl")] == [0]
+    assert {row["round"] for row in journal.read(runs.diverging / "evals.jsonl")} == {0}
 
 
 def test_a_model_folder_and_a_data_file_need_no_card(runs: Runs) -> None:

@@ -59,3 +59,24 @@ def grpo_arguments(
     if trial.model.stop_ids:
         arguments["generation_kwargs"] = {"stop_token_ids": list(trial.model.stop_ids)}
     return arguments
+
+
+def engine_arguments(arguments: dict[str, Any], dtype: str) -> dict[str, Any]:
+    """Keyword arguments of a vLLM engine that measures stored weights as the live one would: how
+    many responses it works on at a time decides which random numbers each of them gets.
+
+    Args:
+        arguments: as `grpo_arguments` gives them. What TRL passes beside them is in its
+            vllm_generation.py (1.16, line 347).
+    """
+    at_once = arguments["per_device_train_batch_size"] * arguments["steps_per_generation"]
+    return {
+        "max_model_len": arguments["vllm_max_model_length"],
+        "gpu_memory_utilization": arguments["vllm_gpu_memory_utilization"],
+        "max_num_seqs": at_once,
+        "max_num_batched_tokens": 4096,
+        "logprobs_mode": "processed_logprobs",
+        "distributed_executor_backend": "external_launcher",  # in this process, as its generator
+        "seed": 0,
+        "dtype": dtype,
+    }

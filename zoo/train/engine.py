@@ -8,6 +8,7 @@ built-in guard on `sampling/sampling_logp_difference` is what would notice if th
 from __future__ import annotations
 
 import copy
+import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -52,6 +53,25 @@ def fix_engine_dtype(dtype: str) -> None:
     from trl.generation import vllm_generation
 
     vllm_generation.LLM = functools.partial(vllm.LLM, dtype=dtype)
+
+
+def start_engine(folder: str, arguments: dict[str, Any]) -> Any:
+    """A vLLM engine in this process over the weights of a folder, as TRL starts its own: it draws
+    from this process's generator, so that one seed gives the same responses in both."""
+    from vllm import LLM
+
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}.items():
+        os.environ.setdefault(name, value)
+    return LLM(model=folder, **arguments)
+
+
+def end_engine(sampler: Any) -> None:
+    """End an engine of `start_engine` and give its memory back."""
+    from vllm.distributed import cleanup_dist_env_and_memory
+
+    sampler.llm.llm_engine.engine_core.shutdown()
+    sampler.llm = None
+    cleanup_dist_env_and_memory()
 
 
 @contextmanager

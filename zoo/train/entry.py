@@ -67,7 +67,7 @@ def _end_with_launcher() -> None:
 def main() -> None:
     """Run as a process of its own."""
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m zoo.train RUNS/train/ID/trial.json")
+        sys.exit("usage: python -m zoo.train LAUNCH/trial.json")
     if os.environ.get("ZOO_LAUNCHER_PIPE") == "1":
         threading.Thread(target=_end_with_launcher, daemon=True).start()
     signal.signal(signal.SIGINT, _interrupt)

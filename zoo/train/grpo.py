@@ -7,6 +7,8 @@ start, and evaluation through the live engine between rounds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,10 @@ from zoo.data import load, model_folder, render
 from zoo.data.resolve import LocalResolver
 from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
-from zoo.manifest.fit import longest_sequence, place
-from zoo.manifest.fit.place import DRIVEN_GPUS
 from zoo.rewards.resolve import reward_of
 from zoo.track.evaluations import Due
-from zoo.train.config import grpo_arguments
-from zoo.train.session import Session
+from zoo.train.config import engine_arguments, grpo_arguments
+from zoo.train.session import SamplerFactory, Session
 
 
 def train(session: Session) -> None:
@@ -39,10 +39,10 @@ def measure(session: Session, missing: list[Due]) -> None:
     """Measure evaluations that came after training, from the weights that were kept."""
     _check_inputs(session)
     for round_ in sorted({round_ for _, round_ in missing}):
-        engine = _Engine(session, _weights(session, round_))
-        for evaluation, at in missing:
-            if at == round_:
-                session.evaluate_one(evaluation, round_, engine.sampler)
+        with _engine(session, _weights(session, round_)) as sampler:
+            for evaluation, at in missing:
+                if at == round_:
+                    session.evaluate_one(evaluation, round_, sampler)
 
 
 def _check_inputs(session: Session) -> None:
@@ -171,34 +171,40 @@ def _weights(session: Session, round_: int) -> Path | None:
 def _measure_external(session: Session) -> None:
     """Measure the base model and the checkpoint that somebody else made of it."""
     for round_ in (0, session.trial.rounds):
-        engine = _Engine(session, _weights(session, round_))
-        session.log_round(round_, {})
-        session.evaluate(round_, engine.sampler)
+        with _engine(session, _weights(session, round_)) as sampler:
+            session.log_round(round_, {})
+            session.evaluate(round_, sampler)
 
 
-class _Engine:
-    """A vLLM engine of its own over stored weights, started when the first sample is needed."""
+@contextmanager
+def _engine(session: Session, folder: Path | None) -> Iterator[SamplerFactory]:
+    """A vLLM engine of its own over stored weights, started when the first sample is needed and
+    ended with its memory given back."""
+    made: list[Sampler] = []
 
-    def __init__(self, session: Session, folder: Path | None) -> None:
-        self.session, self.folder = session, folder
-        self._sampler: Sampler | None = None
+    def sampler() -> Sampler:
+        if not made:
+            made.append(_start_engine(session, folder))
+        return made[0]
 
-    def sampler(self) -> Sampler:
-        """The engine's sampler; starts the engine at the first call."""
-        if self._sampler is None:
-            from transformers import AutoConfig, AutoTokenizer
-            from vllm import LLM
+    try:
+        yield sampler
+    finally:
+        if made:
+            from zoo.train.engine import end_engine
 
-            from zoo.train.engine import EngineSampler
+            end_engine(made.pop())
 
-            trial, profile = self.session.trial, self.session.job.profile
-            context = AutoConfig.from_pretrained(self.folder).max_position_embeddings
-            llm = LLM(
-                model=str(self.folder),
-                max_model_len=longest_sequence(trial, context, self.session.job.longest_prompt),
-                gpu_memory_utilization=place(trial, profile, DRIVEN_GPUS).utilisation,
-                dtype=profile.engine_dtype,
-            )
-            tokenizer = AutoTokenizer.from_pretrained(self.folder)
-            self._sampler = EngineSampler(llm, tokenizer, trial.model.stop_ids)
-        return self._sampler
+
+def _start_engine(session: Session, folder: Path | None) -> Sampler:
+    from transformers import AutoConfig, AutoTokenizer
+
+    from zoo.train.engine import EngineSampler, keep_plain_weights_on_cpu, start_engine
+
+    trial, profile = session.trial, session.job.profile
+    if profile.device == "cpu":
+        keep_plain_weights_on_cpu()
+    context = AutoConfig.from_pretrained(folder).max_position_embeddings
+    live = grpo_arguments(trial, profile, session.folder, context, session.job.longest_prompt)
+    llm = start_engine(str(folder), engine_arguments(live, profile.engine_dtype))
+    return EngineSampler(llm, AutoTokenizer.from_pretrained(folder), trial.model.stop_ids)
