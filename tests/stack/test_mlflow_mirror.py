@@ -11,6 +11,7 @@ from made_up_sweep import make_sweep, write_trial
 from zoo.errors import InputError
 from zoo.track import journal
 from zoo.track.mlflow import Mirror, connect, experiment_path, serve
+from zoo.track.outcome import values_of
 from zoo.track.store import Store, write_json
 
 
@@ -199,8 +200,8 @@ def test_a_trial_that_was_graded_again_gets_a_run_of_its_own_with_the_new_number
     before, other = (runs(sweep)[t.id] for t in sweep.trials)
     index = sweep.store.train(trial.id) / "evals.jsonl"
     (row,) = [r for r in journal.read(index) if (r["round"], r["decoding"]) == (3, "t0")]
-    metrics = row["metrics"] | {name: 0.0}  # less than before, so not merely the larger of two
-    journal.append(index, row | {"scores": "again", "grader": "newer", "metrics": metrics})
+    values = values_of(row) | {"acc": 0.0}  # less than before, so not merely the larger of two
+    journal.append(index, row | {"scores": "again", "grader": "newer", "values": values})
     push(sweep)
     after = runs(sweep)[trial.id]
     assert (before.data.metrics[name] > 0, after.data.metrics[name]) == (True, 0.0)

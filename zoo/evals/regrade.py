@@ -110,10 +110,10 @@ class Regrader:
                 after = [(str(r.verdict.value), r.prediction) for r in results]
             self.compared.append(_compare(old, found, rows, before, after))
         if not same:
-            metrics = {old.metric(name): value for name, value in found.values.items()}
+            kept = {name: value for name, value in row.items() if name != "metrics"}
             path = self.store.train(trial.id) / "evals.jsonl"
             journal.mend(path)
-            journal.append(path, row | found.row() | {"metrics": metrics})
+            journal.append(path, kept | found.row() | {"values": found.values})
 
     def _verdicts(self, score_id: str, rows: Rows) -> Graded | None:
         """Stored verdicts and predictions; None where they are gone, or not of these rows."""

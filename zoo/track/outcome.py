@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.manifest.trial import ALL, Asked, Trial
+from zoo.manifest.metric_name import TRAIN, MetricName
+from zoo.manifest.trial import Asked, Trial
 from zoo.track import journal, record, regraded
 from zoo.track.record import Record
 from zoo.track.regraded import Standing
@@ -44,24 +45,20 @@ class Measured:
     """Version of the grader that made the scores."""
     audited: int = 0
     """Answers that were put to stock math-verify and decided by it."""
+    key: str = ""
+    """As `Evaluation.key`; empty in old lines of an index."""
+    seed_rule: str = ""
+    """How the seed of its responses was made; empty = the first rule. All rules agree at round 0.
+    """
 
     @property
     def asked(self) -> Asked:
         """As `Evaluation.asked`."""
         return self.benchmark, self.decoding, self.problems, self.each
 
-    @property
-    def size(self) -> int:
-        """As `Evaluation.size`."""
-        return (self.problems or ALL) * self.each
-
     def rests_on(self, measure: str) -> int:
         """How many responses a measure is of: all, but an audit is of a sample."""
         return self.audited if measure == "audit_disagreement" else self.n
-
-    def metric(self, measure: str) -> str:
-        """The metric's name everywhere: `eval/<benchmark>/<measure>/<decoding>`."""
-        return f"eval/{self.benchmark}/{measure}/{self.decoding}"
 
 
 @dataclass(frozen=True)
@@ -100,15 +97,6 @@ class Outcome:
             return True
         return bool(record and (record.simulated or record.rehearsal))
 
-    def best(self, round_: int, benchmark: str, decoding: str) -> Measured | None:
-        """The evaluation with the most problems at that round, or None."""
-        found = [
-            m
-            for m in self.measured
-            if (m.round, m.benchmark, m.decoding) == (round_, benchmark, decoding)
-        ]
-        return max(found, key=lambda m: m.n, default=None)
-
     def log_tail(self, lines: int = 15) -> str:
         """The last lines of the trial's log."""
         try:
@@ -144,7 +132,7 @@ def load(trial: Trial, store: Store) -> Outcome:
         state=_state(trial, found, attempt, measured, folder),
         attempt=attempt,
         record=found,
-        rounds={r: finite(m, "eval/") for r, m in journal.by_round(rows).items()},
+        rounds={r: training(m) for r, m in journal.by_round(rows).items()},
         times={row["round"]: row["time"] for row in rows},
         measured=measured,
         regraded=_replaced(kept),
@@ -190,9 +178,8 @@ def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
     """Lines of `evals.jsonl` as measurements, by round; a later line of the same evaluation
     replaces an earlier one.
     """
-    found: dict[tuple[int, Asked], Measured] = {}
+    found: dict[tuple[int, Asked, str], Measured] = {}
     for row in rows:
-        values = {name.split("/")[2]: value for name, value in finite(row["metrics"]).items()}
         measured = Measured(
             round=row["round"],
             benchmark=row["benchmark"],
@@ -200,22 +187,37 @@ def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
             problems=row["problems"],
             each=row.get("each", 1),
             n=row["n"],
-            values=values,
+            values=finite(values_of(row)),
             sample_id=row["samples"],
             score_id=row["scores"],
             audited=row.get("audited", 0),
             grader=row.get("grader", regraded.FIRST),
+            key=row.get("key", ""),
+            seed_rule=row.get("seed_rule", ""),
         )
-        found[measured.round, measured.asked] = measured
+        found[measured.round, measured.asked, measured.key] = measured
     return tuple(sorted(found.values(), key=lambda m: m.round))
 
 
-def finite(metrics: dict[str, Any], without: str = "\0") -> dict[str, float]:
-    """The finite numbers among `metrics`, less those whose name starts with `without`."""
+def values_of(row: dict[str, Any]) -> dict[str, Any]:
+    """Values of a line of `evals.jsonl` by measure; old lines have them by metric."""
+    if "values" in row:
+        return row["values"]
+    names = {name: MetricName.parse(name) for name in row["metrics"]}
+    return {parts.measure: row["metrics"][name] for name, parts in names.items() if parts}
+
+
+def training(metrics: dict[str, Any]) -> dict[str, float]:
+    """The finite training metrics of a round; old journals have those of evaluations as well."""
+    return finite({name: v for name, v in metrics.items() if name.startswith(f"{TRAIN}/")})
+
+
+def finite(metrics: dict[str, Any]) -> dict[str, float]:
+    """The finite numbers among `metrics`."""
     return {
         name: float(value)
         for name, value in metrics.items()
-        if isinstance(value, (int, float)) and math.isfinite(value) and not name.startswith(without)
+        if isinstance(value, (int, float)) and math.isfinite(value)
     }
 
 

@@ -224,8 +224,8 @@ def test_a_where_that_leaves_nothing_is_a_flaw() -> None:
 
 
 def test_a_metric_has_to_be_there_when_the_claim_needs_it() -> None:
-    late = Metric(ACC, (ACC,), Series((50, 100)), Series((50, 100)))
-    early = Metric(ACC, (ACC,), None, Series((0, 50)))
+    late = Metric(ACC, (ACC,), Series((50, 100)), 100)
+    early = Metric(ACC, (ACC,), Series((0, 50)), 100)
     gain, contrast = claim("kind: gain"), claim("compare: {data: [hard, easy]}")
     trend = claim("kind: trend")
     assert [f.found for f in flaws(gain, **{ACC: late})] == [

@@ -9,6 +9,7 @@ from statistics import fmean
 import pytest
 from made_up_sweep import STACK, Sweep, make_sweep, write_trial
 
+from zoo.manifest.metric_name import MetricName
 from zoo.manifest.metrics import Metric, metrics_of
 from zoo.manifest.trial import Trial
 from zoo.track import journal, record
@@ -44,12 +45,15 @@ def metrics(sweep: Sweep, *names: str) -> list[Metric]:
 def by_hand(sweep: Sweep, name: str) -> float:
     """The pooled spread of a single benchmark's metric at the horizon, in points."""
     groups: dict[str, list[float]] = {}
+    parts = MetricName.parse(name)
+    assert parts is not None
     for trial in sweep.trials:
         rows = journal.read(sweep.store.train(trial.id) / "evals.jsonl")
         (value,) = [
-            row["metrics"][name]
+            row["values"][parts.measure]
             for row in rows
-            if row["round"] == trial.rounds and name in row["metrics"] and row["problems"] == 30
+            if (row["round"], row["benchmark"], row["decoding"], row["problems"])
+            == (trial.rounds, parts.benchmark, parts.decoding, 30)
         ]
         groups.setdefault(str(trial.cell), []).append(100 * value)
     squares = sum((v - fmean(group)) ** 2 for group in groups.values() for v in group)
