@@ -213,6 +213,21 @@ def test_a_trial_that_was_graded_again_gets_a_run_of_its_own_with_the_new_number
     assert counts(sweep) == stored
 
 
+def test_series_that_are_other_sets_now_get_a_run_of_their_own(sweep):
+    sweep.run()
+    push(sweep)
+    trial, name = sweep.trials[0], "eval/pocket-easy/acc/t0"
+    before = runs(sweep)[trial.id]
+    moved = tuple(e.model_copy(update={"series": "watch"}) for e in trial.evaluations)
+    sweep.trials[0] = trial.model_copy(update={"evaluations": moved})
+    push(sweep)
+    after = runs(sweep)[trial.id]
+    assert after.info.run_id != before.info.run_id
+    assert name in before.data.metrics
+    assert name not in after.data.metrics
+    assert "watch/pocket-easy/acc/t0" in after.data.metrics
+
+
 def test_a_broken_journal_or_a_dead_mlflow_raises_nothing_and_stops_no_other_trial(sweep):
     first, second = sweep.trials
     sweep.run()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from zoo.manifest.identity import digest
 from zoo.manifest.metric_name import EVAL, FINAL, MetricName, measure_of
 from zoo.manifest.metrics import metrics_of
 from zoo.manifest.schema import Experiment
@@ -63,6 +64,7 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
         "zoo.rounds": str(trial.rounds),
         "zoo.attempt": str(found.attempt),
         "zoo.regraded": str(found.regraded),
+        "zoo.series": naming(trial),
         "zoo.started": str(started_ms(found)),
         "zoo.state": found.state,
         "zoo.failure_class": (record.failure_class if record else None) or "",
@@ -79,6 +81,12 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
 def started_ms(found: Outcome) -> int:
     """When the attempt wrote its first line, in milliseconds; 0 before that."""
     return round(1000 * min(found.times.values(), default=0))
+
+
+def naming(trial: Trial) -> str:
+    """Digest of which evaluation each series is, and of how final numbers are formed. Where it
+    moves, points that MLflow has already are of other problems than their names say now."""
+    return digest([trial.final, sorted((e.series, e.key) for e in trial.evaluations)])
 
 
 def mark(found: Outcome) -> str:

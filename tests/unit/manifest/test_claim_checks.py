@@ -238,6 +238,18 @@ def test_a_metric_has_to_be_there_when_the_claim_needs_it() -> None:
     assert [f.found for f in flaws(trend, **{ACC: early})] == [f"'{ACC}' is measured 2 times"]
 
 
+def test_a_metric_that_another_schedule_measures_is_pointed_out() -> None:
+    watch, ends = "watch/avg6/acc/t1.0", Series((0, 100))
+    known = {ACC: Metric(ACC, (ACC,), ends, 100)}
+    known[watch] = Metric(watch, (watch,), Series((0, 50, 100)), 100)
+    (flaw,) = flaws(claim("kind: trend"), **known)
+    assert flaw.hint == f"'{watch}' is measured 3 times"
+    (flaw,) = flaws(claim("kind: gain", metric="often/avg6/acc/t1.0"), **known)
+    assert flaw.hint == f"did you mean '{ACC}'?"
+    (flaw,) = flaws(claim("kind: gain", metric="xx"), **known)
+    assert flaw.hint.startswith("there are {eval, watch}/{avg6, ")
+
+
 def test_a_manifest_that_evaluates_nothing_says_so() -> None:
     known = {name: metric for name, metric in METRICS.items() if name.startswith("train/")}
     (flaw,) = check_claims([claim("kind: gain")], CELLS, known, 100)

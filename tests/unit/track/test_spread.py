@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -75,6 +76,15 @@ def test_a_mean_over_the_last_measurements_is_steadier(tmp_path: Path) -> None:
     sweep = study(tmp_path, seeds=6).run()
     one, five = (spreads(sweep.store, metrics(sweep, LENGTH), last)[LENGTH] for last in (1, 5))
     assert five.value < one.value
+
+
+def test_another_set_of_problems_says_nothing_of_a_metrics_noise(tmp_path: Path) -> None:
+    sweep = study(tmp_path).run()
+    watch = "watch/pocket-easy/acc/t1.0"
+    assert spreads(sweep.store, metrics(sweep, watch)) == {}  # it stops at round 5 of 6
+    (known,) = metrics(sweep, ACC)
+    larger = known.evaluations[0].model_copy(update={"problems": 31})
+    assert spreads(sweep.store, [replace(known, evaluations=(larger,))]) == {}
 
 
 def test_too_few_replicates_say_nothing(tmp_path: Path) -> None:
