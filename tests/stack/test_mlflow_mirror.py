@@ -11,6 +11,7 @@ from made_up_sweep import make_sweep, write_trial
 from zoo.errors import InputError
 from zoo.track import journal
 from zoo.track.mlflow import Mirror, connect, experiment_path, serve
+from zoo.track.outcome import values_of
 from zoo.track.store import Store, write_json
 
 
@@ -199,8 +200,8 @@ def test_a_trial_that_was_graded_again_gets_a_run_of_its_own_with_the_new_number
     before, other = (runs(sweep)[t.id] for t in sweep.trials)
     index = sweep.store.train(trial.id) / "evals.jsonl"
     (row,) = [r for r in journal.read(index) if (r["round"], r["decoding"]) == (3, "t0")]
-    metrics = row["metrics"] | {name: 0.0}  # less than before, so not merely the larger of two
-    journal.append(index, row | {"scores": "again", "grader": "newer", "metrics": metrics})
+    values = values_of(row) | {"acc": 0.0}  # less than before, so not merely the larger of two
+    journal.append(index, row | {"scores": "again", "grader": "newer", "values": values})
     push(sweep)
     after = runs(sweep)[trial.id]
     assert (before.data.metrics[name] > 0, after.data.metrics[name]) == (True, 0.0)
@@ -210,6 +211,21 @@ def test_a_trial_that_was_graded_again_gets_a_run_of_its_own_with_the_new_number
     stored = counts(sweep)
     push(sweep)
     assert counts(sweep) == stored
+
+
+def test_series_that_are_other_sets_now_get_a_run_of_their_own(sweep):
+    sweep.run()
+    push(sweep)
+    trial, name = sweep.trials[0], "eval/pocket-easy/acc/t0"
+    before = runs(sweep)[trial.id]
+    moved = tuple(e.model_copy(update={"series": "watch"}) for e in trial.evaluations)
+    sweep.trials[0] = trial.model_copy(update={"evaluations": moved})
+    push(sweep)
+    after = runs(sweep)[trial.id]
+    assert after.info.run_id != before.info.run_id
+    assert name in before.data.metrics
+    assert name not in after.data.metrics
+    assert "watch/pocket-easy/acc/t0" in after.data.metrics
 
 
 def test_a_broken_journal_or_a_dead_mlflow_raises_nothing_and_stops_no_other_trial(sweep):

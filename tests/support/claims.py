@@ -40,7 +40,7 @@ def metrics(horizon: int = 100) -> dict[str, Metric]:
     made = {}
     for name in (ACC, "eval/avg6/mean_terminated_length/t1.0"):
         series = Series(rounds, STUDY)
-        made[name] = Metric(name, (name,), series, series)
+        made[name] = Metric(name, (name,), series, horizon)
     for n, bench, measures in (
         (500, "math500", ("acc", "clipped_ratio")),
         (30, "aime24", ("acc", *(f"pass{2**i}" for i in range(9)))),
@@ -48,6 +48,6 @@ def metrics(horizon: int = 100) -> dict[str, Metric]:
         for measure in measures:
             name = f"eval/{bench}/{measure}/t1.0"
             series = Series(rounds, (n * (32 if measure.startswith("pass") else 1),))
-            made[name] = Metric(name, (name,), series, series)
+            made[name] = Metric(name, (name,), series, horizon)
     train = Series(tuple(range(1, horizon + 1)))
-    return made | {name: Metric(name, (name,), train, train) for name in TRAIN_METRICS}
+    return made | {name: Metric(name, (name,), train, horizon) for name in TRAIN_METRICS}

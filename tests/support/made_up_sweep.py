@@ -122,7 +122,7 @@ def write_trial(
         metrics = {} if round_ == 0 else _train_metrics(trial, round_, attempt)
         for evaluation in trial.evaluations:
             if round_ in evaluation.rounds:
-                metrics |= _evaluate(sweep, trial, evaluation, round_, attempt)
+                _evaluate(sweep, trial, evaluation, round_, attempt)
         line = {
             "attempt": attempt,
             "round": round_,
@@ -192,8 +192,8 @@ def _train_metrics(trial: Trial, round_: int, attempt: int) -> dict[str, float]:
 
 def _evaluate(
     sweep: Sweep, trial: Trial, evaluation: Evaluation, round_: int, attempt: int
-) -> dict[str, float]:
-    """Write samples, scores and the index line of one evaluation; returns its metrics."""
+) -> None:
+    """Write samples, scores and the index line of one evaluation."""
     policy = trial.model.name if round_ == 0 else trial.id
     bench, decoding = evaluation.benchmark.name, evaluation.decoding_name
     key = digest([policy, round_, bench, decoding, evaluation.problems, attempt if round_ else 1])
@@ -226,19 +226,19 @@ def _evaluate(
         values | {"n": n, "unscored": 0},
         trial.simulated,
     )
-    metrics = {evaluation.metric(measure): value for measure, value in values.items()}
     line = {"attempt": attempt, "round": round_, "benchmark": bench, "decoding": decoding}
     line |= {
+        "key": evaluation.key,
         "problems": evaluation.problems,
+        "each": evaluation.samples,
         "samples": sample_id,
         "scores": score_id,
         "grader": GRADER_VERSION,
         "n": n,
         "audited": 4,
-        "metrics": metrics,
+        "values": values,
     }
     journal.append(sweep.store.train(trial.id) / "evals.jsonl", line)
-    return metrics
 
 
 def _row(

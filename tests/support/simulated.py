@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class Sweep:
         """Tasks for an executor."""
         profile = ComputeProfile(form="profile/1", name="test", executor="local")
         return [
-            Task(trial, profile, str(self.store.root), f"token-{i}")
+            Task(trial, profile, str(self.store.root), f"token-{i}-{secrets.token_hex(4)}")
             for i, trial in enumerate(self.trials)
         ]
 

@@ -23,7 +23,7 @@ from zoo.manifest.fit import (
     place,
     sweep_cost,
 )
-from zoo.manifest.metrics import Metric, metrics_of
+from zoo.manifest.metrics import Metric, last_k, metrics_of
 from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import Power, powers_of
 from zoo.manifest.schema import Experiment
@@ -107,10 +107,8 @@ class Outlook:
         if not experiment.claims:
             return []
         asked = {name for claim in experiment.claims for name in claim.metrics}
-        final = experiment.final
-        last = 1 if final == "last" else int(final.rsplit("-", 1)[1])
         known = [self.metrics[name] for name in sorted(asked) if name in self.metrics]
-        measured = spreads(self.made.store, known, last)
+        measured = spreads(self.made.store, known, last_k(experiment.final))
         return powers_of(experiment, self.made.trials, measured)
 
     @cached_property

@@ -19,6 +19,8 @@ from zoo.manifest import grpo, identity, lock, power
 from zoo.manifest.cells import matches
 from zoo.manifest.fit import forecloses
 from zoo.manifest.lock import Comparison, Kind
+from zoo.manifest.metric_name import EVAL
+from zoo.manifest.metrics import final_rounds, last_k
 from zoo.manifest.schema import Override
 from zoo.manifest.trial import Trial
 from zoo.orchestrate.todo import Item, Todo
@@ -106,16 +108,25 @@ def _changed(outlook: Outlook) -> Iterator[str]:
 
 
 def _final(outlook: Outlook) -> str:
-    """How a trial's final number is formed, in rounds."""
-    final, trial = outlook.experiment.final, outlook.made.trials[0]
-    if final == "last":
+    """How a trial's final number is formed, in rounds; the decodings where they differ in it."""
+    k, trial = last_k(outlook.experiment.final), outlook.made.trials[0]
+    if k == 1:
         return f"round {trial.rounds}"
-    k = int(final.rsplit("-", 1)[1])
-    ends = [e.rounds for e in trial.evaluations if trial.rounds in e.rounds]
-    rounds = sorted(filter(None, max(ends, key=len, default=())))[-k:]
+    found: dict[tuple[int, ...], list[str]] = {}
+    for e in trial.evaluations:
+        rounds = final_rounds(e.rounds, trial.rounds, k)
+        if rounds and e.series == EVAL:
+            found.setdefault(rounds, []).append(f"{e.benchmark.name} {e.decoding_name}")
+    told = {rounds: _last_rounds(rounds, k) for rounds in found}
+    if len(found) == 1:
+        return next(iter(told.values()))
+    return "; ".join(f"{listed(found[rounds])}: {text}" for rounds, text in told.items())
+
+
+def _last_rounds(rounds: tuple[int, ...], k: int) -> str:
     if len(rounds) == 1:
         return f"round {rounds[0]}, the only evaluation of the last {k} asked for"
-    return f"mean of the last {k} evaluations: rounds {', '.join(map(str, rounds))}"
+    return f"mean of the last {len(rounds)} evaluations: rounds {', '.join(map(str, rounds))}"
 
 
 def _counted(outlook: Outlook) -> str:
@@ -194,10 +205,10 @@ def evaluations(trials: list[Trial]) -> list[str]:
     """One line a set of benchmarks that are measured alike."""
     found: dict[tuple[object, ...], dict[str, dict[str, int]]] = {}
     for e in trials[0].evaluations:
-        benchmarks = found.setdefault((e.schedules, e.problems, e.rounds), {})
+        benchmarks = found.setdefault((e.schedules, e.problems, e.rounds, e.series), {})
         benchmarks.setdefault(e.benchmark.name, {})[e.decoding_name] = e.samples
     lines = []
-    for (schedules, problems, rounds), benchmarks in found.items():
+    for (schedules, problems, rounds, series), benchmarks in found.items():
         assert isinstance(rounds, tuple)
         assert isinstance(schedules, tuple)
         at = [*rounds[:3], "...", rounds[-1]] if len(rounds) > 6 else rounds
@@ -207,6 +218,7 @@ def evaluations(trials: list[Trial]) -> list[str]:
         lines.append(
             f"{', '.join(schedules)}: {', '.join(map(_sampled, benchmarks.items()))} ({size}) "
             f"under {', '.join(decodings)} at rounds {', '.join(map(str, at))}"
+            + ("" if series == EVAL else f", as {series}/...")
         )
     return lines or ["nothing"]
 

@@ -6,13 +6,15 @@ Finds axes, values and metrics that are not there, and comparisons that lack cel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from zoo.errors import Flaw, did_you_mean, plain, told
 from zoo.manifest.cells import Cell, matches
 from zoo.manifest.claims import HOLE, Claim
 from zoo.manifest.limits import Line, Match, Tripwire
+from zoo.manifest.metric_name import EVAL, MetricName
 from zoo.manifest.metrics import Metric
 from zoo.manifest.verdicts import Unit, branches, matched, units
 
@@ -170,7 +172,7 @@ def _metrics(claim: Claim, path: Path, metrics: Mapping[str, Metric], horizon: i
         flaws += _margin(claim, path, metric)
         if claim.event is not None:
             return flaws + _line(claim.event, (*path, "event"), metrics)
-        flaws += _measured(claim, at, metric, horizon)
+        flaws += _measured(claim, at, metric, metrics)
         if claim.expect.word == "not_worse_than" and metric.better is None:
             hint = "say lower_by, higher_by or equal_within"
             found = f"'{name}' is neither better nor worse when higher"
@@ -192,22 +194,42 @@ def _margin(claim: Claim, path: Path, metric: Metric) -> list[Flaw]:
     return [Flaw((*path, "expect", word), found, f"a number below {most}")]
 
 
-def _measured(claim: Claim, path: Path, metric: Metric, horizon: int) -> list[Flaw]:
+def _measured(
+    claim: Claim, path: Path, metric: Metric, metrics: Mapping[str, Metric]
+) -> list[Flaw]:
     """Whether a metric is measured when the claim needs it."""
     if claim.kind == "trend":
-        n = len(metric.curve.rounds)
+        n = len(metric.series.rounds)
         expected = "three rounds or more, for a trend"
-        return [] if n >= 3 else [Flaw(path, f"'{metric.name}' is measured {n} times", expected)]
+        found = f"'{metric.name}' is measured {n} times"
+        return [] if n >= 3 else [Flaw(path, found, expected, _oftener(metric, metrics))]
     if metric.final is None:
-        found = f"'{metric.name}' is not measured at the last round ({horizon})"
+        found = f"'{metric.name}' is not measured at the last round ({metric.horizon})"
         return [Flaw(path, found, hint="add `last` to the `at` of a schedule that has it")]
     if claim.kind in ("gain", "crossover") and 0 not in metric.final.rounds:
         found = f"'{metric.name}' is not measured on the base model"
         hint = "add 0 to the `at` of the schedule that reaches the last round"
-        if metric.name.startswith("train/"):
+        if MetricName.parse(metric.name) is None:
             hint = "a gain is over the base model; take an `eval/...` metric"
         return [Flaw(path, found, "round 0", hint)]
     return []
+
+
+def _oftener(metric: Metric, metrics: Mapping[str, Metric]) -> str:
+    """A series that has rounds enough for a trend; empty for none."""
+    for name in _alike(metric.name, metrics):
+        if (n := len(metrics[name].series.rounds)) >= 3:
+            return f"'{name}' is measured {n} times"
+    return ""
+
+
+def _alike(name: str, metrics: Iterable[str]) -> Iterator[str]:
+    """The other series of a benchmark, measure and decoding."""
+    parts = MetricName.parse(name)
+    for other in metrics:
+        its = MetricName.parse(other)
+        if parts and its and other != name and replace(its, series=parts.series) == parts:
+            yield other
 
 
 def _metric(
@@ -216,7 +238,9 @@ def _metric(
     if name in metrics:
         return []
     found = f"no evaluation measures '{name}'"
-    hint = did_you_mean(name, list(metrics)) or _forms(metrics)
+    elsewhere = next(_alike(name, metrics), "")
+    hint = f"did you mean '{elsewhere}'?" if elsewhere else did_you_mean(name, list(metrics))
+    hint = hint or _forms(metrics)
     if said is not None and HOLE in said:
         head, _, tail = said.partition(HOLE)
         inside = [m.removeprefix(head).removesuffix(tail) for m in metrics if m.startswith(head)]
@@ -227,11 +251,16 @@ def _metric(
 
 def _forms(metrics: Iterable[str]) -> str:
     """What names of metrics look like here, in short."""
-    parts = [name.split("/") for name in metrics if name.startswith("eval/")]
-    places = [dict.fromkeys(part[i] for part in parts) for i in (1, 2, 3)]
-    if not parts:
+    names = [name for name in map(MetricName.parse, metrics) if name is not None]
+    if not names:
         return "the manifest evaluates nothing; `train/...` metrics are there"
-    return "there are eval/" + "/".join("{" + ", ".join(place) + "}" for place in places)
+    places = [
+        dict.fromkeys(getattr(name, part) for name in names)
+        for part in ("series", "benchmark", "measure", "decoding")
+    ]
+    heads = sorted(places[0], key=lambda series: series != EVAL)
+    head = heads[0] if len(heads) == 1 else f"{{{', '.join(heads)}}}"
+    return f"there are {head}/" + "/".join("{" + ", ".join(place) + "}" for place in places[1:])
 
 
 def _line(line: Line, path: Path, metrics: Mapping[str, Metric]) -> list[Flaw]:

@@ -111,7 +111,9 @@ class Claim(Part):
     for_each: list[str] = []
     """Axes: a verdict of its own for each of their values."""
     metric: str | None = None
-    """`eval/<benchmark>/<measure>/<decoding>` or `train/...`; of a crossover with `{k}` in it."""
+    """`eval/<benchmark>/<measure>/<decoding>`, what `full` measures; `<schedule>/...` where another
+    schedule takes other problems or samples, as `watch/...`; or `train/...`. Of a crossover with
+    `{k}` in it."""
     k: Annotated[list[Count], Field(min_length=1)] | None = None
     """Of a crossover: the k of pass@k that are looked at."""
     expect: Expect = Expect(higher_by=0)

@@ -270,6 +270,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "decoding": PARTS,
         "rounds": Place("sample", "each sample is of one round"),
         "schedules": SCHEDULE,
+        "series": NAME,
     },
 }
 

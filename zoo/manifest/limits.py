@@ -41,8 +41,8 @@ class Line(Part):
     )
 
     metric: str
-    """Name of the metric: `train/...`, looked at every round, or `eval/...`, looked at where it is
-    measured."""
+    """Name of the metric: `train/...`, looked at every round, or `eval/...` or `watch/...`, looked
+    at where it is measured."""
     above: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """The number, in the metric's own unit, above which the line is crossed."""
     below: Annotated[float, Field(allow_inf_nan=False)] | None = None

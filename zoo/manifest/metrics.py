@@ -1,17 +1,20 @@
-"""Names of everything that a study measures, known before anything runs.
+"""Everything that a study measures, known by name before anything runs.
 
-One scheme everywhere: `train/...` under TRL's names, `eval/<benchmark>/<measure>/<decoding>`, and
-`eval/avgN/...` for the plain mean over the N benchmarks of one schedule. Says of each metric in
-which unit a claim about it is stated, which way is better, and at which rounds it is measured on
-how many responses. Holds no values.
+Training metrics have TRL's names (`train/...`), evaluation metrics are
+`<series>/<benchmark>/<measure>/<decoding>` (`zoo.manifest.metric_name`), and `<series>/avgN/...` is
+the plain mean over the N benchmarks of one schedule. A name stands for one set of problems and
+samples. Says of each metric in which unit a claim about it is stated, which way is better, at which
+rounds it is measured on how many responses, and which of them make up its final number. Holds no
+values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from zoo.manifest.metric_name import EVAL, MetricName, measure_of
 from zoo.manifest.trial import Evaluation, Trial
 
 MEASURES = (
@@ -66,10 +69,27 @@ class Metric:
     name: str
     parts: tuple[str, ...]
     """What it is the mean of; itself alone unless it is an average over benchmarks."""
-    final: Series | None
-    """The largest measurement that reaches the horizon: final numbers, and the base under it."""
-    curve: Series
-    """The measurement with the most rounds: trends and lines."""
+    series: Series
+    horizon: int
+    """The last round."""
+    evaluations: tuple[Evaluation, ...] = ()
+    """What measures each of its parts; () = a training metric."""
+
+    @property
+    def final(self) -> Series | None:
+        """Its series where that reaches the horizon, so that there is a final number."""
+        return self.series if self.horizon in self.series.rounds else None
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """What it is measured on; () = a training metric."""
+        return tuple(e.benchmark.name for e in self.evaluations)
+
+    @property
+    def compared(self) -> bool:
+        """Whether it is of `eval/...`; not of a schedule's own series, nor of training."""
+        parts = MetricName.parse(self.name)
+        return parts is not None and parts.series == EVAL
 
     @property
     def unit(self) -> Unit:
@@ -79,14 +99,14 @@ class Metric:
     @property
     def at_once(self) -> int:
         """How many responses to a problem make one value: k of pass@k and maj@k, else 1."""
-        measure = _measure(self.name)
+        measure = measure_of(self.name)
         word = measure.rstrip("0123456789")
         return int(measure.removeprefix(word)) if word in ("pass", "maj") and word != measure else 1
 
     @property
     def better(self) -> Better | None:
         """Which way is better; None for what is neither (a length, an entropy)."""
-        measure = _measure(self.name)
+        measure = measure_of(self.name)
         if measure in ("clipped_ratio", "audit_disagreement"):
             return "lower"
         good = ("accuracy", "acc", "acc_boxed", "box_ratio", "reward")
@@ -95,17 +115,12 @@ class Metric:
 
 def unit(name: str) -> Unit:
     """The unit of a metric, from its name."""
-    measure = _measure(name)
+    measure = measure_of(name)
     if measure.endswith("_length"):
         return "tokens"
     shares = ("acc", "acc_boxed", "accuracy", "audit_disagreement")
     share = measure in shares or measure.endswith("_ratio") or _sampled(measure)
     return "points" if share or measure.startswith("frac_") else "as logged"
-
-
-def _measure(name: str) -> str:
-    parts = name.split("/")
-    return parts[2] if parts[0] == "eval" and len(parts) == 4 else parts[-1]
 
 
 def _sampled(measure: str) -> bool:
@@ -123,23 +138,31 @@ def metrics_of(trials: Sequence[Trial]) -> dict[str, Metric]:
 def known_metrics(
     evaluations: Iterable[Evaluation], horizon: int, *, trained: bool = True
 ) -> dict[str, Metric]:
-    """Every metric of a study, by name. The N benchmarks of a schedule make `eval/avgN/...`, unless
-    schedules with other benchmarks have the same N."""
+    """Every metric of a study, by name: training, evaluations, averages over benchmarks."""
     train = Series(tuple(range(1, horizon + 1)))
-    found = {name: Metric(name, (name,), train, train) for name in TRAIN_METRICS if trained}
-    by_name: dict[str, list[Evaluation]] = {}
-    schedules: dict[str, set[str]] = {}
-    for evaluation in evaluations:
-        for measure in measure_names(evaluation.samples):
-            by_name.setdefault(evaluation.metric(measure), []).append(evaluation)
-        for schedule in evaluation.schedules:
-            schedules.setdefault(schedule, set()).add(evaluation.benchmark.name)
-    found |= {name: _metric(name, same, horizon) for name, same in by_name.items()}
-    decodings = dict.fromkeys(same[0].decoding_name for same in by_name.values())
-    for names in _averaged(schedules.values()):
-        for decoding in decodings:
-            found |= _averages(names, decoding, found)
+    names = TRAIN_METRICS if trained else ()
+    found = {name: Metric(name, (name,), train, horizon) for name in names}
+    evaluations = tuple(evaluations)
+    for e in evaluations:
+        for name in map(e.metric, measure_names(e.samples)):
+            found[name] = Metric(name, (name,), _series(e), horizon, (e,))
+    for schedule in _schedules(evaluations):
+        for metric in _averages(schedule, evaluations, found, horizon):
+            found[metric.name] = metric
     return found
+
+
+def last_k(final: str) -> int:
+    """How many measurements a final number is the mean of: 1 of `last`, 5 of `mean-last-5`."""
+    return 1 if final == "last" else int(final.rsplit("-", 1)[1])
+
+
+def final_rounds(rounds: Iterable[int], horizon: int, k: int) -> tuple[int, ...]:
+    """The rounds that make up a final number: of those at which a metric is measured, the last `k`
+    up to the horizon, which must be one of them; the base model never counts. () = no final number.
+    """
+    trained = sorted({round_ for round_ in rounds if 0 < round_ <= horizon})
+    return tuple(trained[-k:]) if trained and trained[-1] == horizon else ()
 
 
 def measure_names(samples: int) -> tuple[str, ...]:
@@ -156,18 +179,6 @@ def pass_ks(samples: int) -> list[int]:
     return sorted({2**i for i in range(samples.bit_length())} | {samples})
 
 
-def _metric(name: str, same: list[Evaluation], horizon: int) -> Metric:
-    """A metric from the evaluations that measure it, which differ in size."""
-
-    def size(evaluation: Evaluation) -> tuple[bool, int, int]:
-        return evaluation.problems is None, evaluation.problems or 0, evaluation.samples
-
-    ending = [e for e in same if horizon in e.rounds]
-    curve = max(same, key=lambda e: (len(e.rounds), size(e)))
-    final = _series(max(ending, key=size)) if ending else None
-    return Metric(name, (name,), final, _series(curve))
-
-
 def _series(evaluation: Evaluation) -> Series:
     card = evaluation.benchmark
     n = evaluation.problems or card.kept or card.n or (card.pocket.n if card.pocket else None)
@@ -175,35 +186,38 @@ def _series(evaluation: Evaluation) -> Series:
     return Series(evaluation.rounds, (n and n * evaluation.samples,), sampled)
 
 
-def _averaged(schedules: Iterable[set[str]]) -> list[tuple[str, ...]]:
-    """Sets of benchmarks that have an average of their own: one for each size."""
-    by_size: dict[int, set[tuple[str, ...]]] = {}
-    for schedule in schedules:
-        by_size.setdefault(len(schedule), set()).add(tuple(sorted(schedule)))
-    return [sets.pop() for n, sets in by_size.items() if n > 1 and len(sets) == 1]
+def _schedules(evaluations: Iterable[Evaluation]) -> list[str]:
+    """Names of the schedules, `full` first: where two would name an average alike, it is the first
+    one's."""
+    names = dict.fromkeys(name for e in evaluations for name in e.schedules)
+    return sorted(names, key=lambda name: name != "full")
 
 
-def _averages(names: tuple[str, ...], decoding: str, found: dict[str, Metric]) -> dict[str, Metric]:
-    """`eval/avgN/...` under one decoding, for the measures that all N benchmarks have."""
-    head, tail = f"eval/{names[0]}/", f"/{decoding}"
-    measures = [m.removeprefix(head) for m in found if m.startswith(head) and m.endswith(tail)]
-    made: dict[str, Metric] = {}
-    for measure in (m.removesuffix(tail) for m in measures):
-        parts = tuple(f"eval/{name}/{measure}/{decoding}" for name in names)
-        if all(part in found for part in parts):
-            name = f"eval/avg{len(names)}/{measure}/{decoding}"
-            made[name] = _mean(name, [found[part] for part in parts])
-    return made
-
-
-def _mean(name: str, parts: list[Metric]) -> Metric:
-    finals = [part.final for part in parts if part.final]
-    return Metric(
-        name,
-        tuple(part.name for part in parts),
-        _together(finals) if len(finals) == len(parts) else None,
-        _together([part.curve for part in parts]),
-    )
+def _averages(
+    schedule: str, evaluations: Iterable[Evaluation], found: dict[str, Metric], horizon: int
+) -> Iterator[Metric]:
+    """Means over the N benchmarks of a schedule, of the measures that all of them have. They are
+    `eval/avgN/...` where all parts are `eval/...` and no other schedule has that name, else
+    `<schedule>/avgN/...`."""
+    by_decoding: dict[str, dict[str, Evaluation]] = {}
+    for e in evaluations:
+        if schedule in e.schedules:
+            by_decoding.setdefault(e.decoding_name, {})[e.benchmark.name] = e
+    for decoding, same in by_decoding.items():
+        parts = tuple(same[benchmark] for benchmark in sorted(same))
+        if len(parts) < 2:
+            continue
+        for measure in measure_names(min(e.samples for e in parts)):
+            if any(e.metric(measure) not in found for e in parts):
+                continue  # of S samples, K of pass@K is a power of two or S
+            names = tuple(e.metric(measure) for e in parts)
+            series = [EVAL] if all(e.series == EVAL for e in parts) else []
+            for head in (*series, schedule):
+                name = str(MetricName(head, f"avg{len(parts)}", measure, decoding))
+                if name not in found or found[name].parts == names:
+                    together = _together([_series(e) for e in parts])
+                    yield Metric(name, names, together, horizon, parts)
+                    break
 
 
 def _together(series: list[Series]) -> Series:

@@ -171,7 +171,7 @@ def powers(
     for claim, unit in made:
         metric = metrics[claim.metrics[-1]]
         trend = claim.kind == "trend"
-        series = metric.curve if trend or metric.final is None else metric.final
+        series = metric.series
         trained = any(_trained(known.get(cell)) for cell in unit.cells)
         again = resampled(metric, series)
         spread = again if not trained else (spreads or {}).get(metric.name) or prior(metric, series)

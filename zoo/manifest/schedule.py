@@ -1,13 +1,22 @@
-"""What is measured when: an evaluation plan and a horizon make rounds."""
+"""What is measured when, and under which name: an evaluation plan and a horizon make rounds.
+
+A metric's name stands for one set of problems and samples. Of the sets of a benchmark and decoding,
+that of `full` is named `eval/...`; where `full` has none of them, the largest one that reaches the
+horizon is. Every other set has the name of the first schedule that asks for it, as `watch/...`.
+Schedules that ask for the same set share one evaluation.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from zoo.catalog import BenchmarkCard
 from zoo.catalog.cards import NAME
 from zoo.catalog.validate import PATTERNS
 from zoo.manifest import rehearsal
+from zoo.manifest.metric_name import EVAL, RESERVED
 from zoo.manifest.names import Names, slug
 from zoo.manifest.schema import Decoding, Experiment, InlineBenchmark, Schedule
 from zoo.manifest.trial import Evaluation
@@ -44,10 +53,28 @@ def evaluations(names: Names, experiment: Experiment) -> tuple[Evaluation, ...] 
             _check_problems(names, name, schedule)
     if names.wrong > before:
         return None
-    return tuple(
+    found = [
         _evaluation(names, key, plan.decoding[key[-1]], rounds, said)
         for key, (rounds, said) in merged.items()
-    )
+    ]
+    return tuple(_named(found, horizon))
+
+
+def _named(found: list[Evaluation], horizon: int) -> Iterator[Evaluation]:
+    """Evaluations with their series; see the head of this module."""
+
+    def rank(evaluation: Evaluation) -> tuple[Any, ...]:
+        reaches = horizon in evaluation.rounds
+        return "full" in evaluation.schedules, reaches, evaluation.size
+
+    compared: dict[tuple[str, str], Evaluation] = {}
+    for evaluation in found:
+        key = evaluation.benchmark.name, evaluation.decoding_name
+        compared[key] = max(compared.get(key, evaluation), evaluation, key=rank)
+    for evaluation in found:
+        first = compared[evaluation.benchmark.name, evaluation.decoding_name]
+        series = EVAL if evaluation is first else evaluation.schedules[0]
+        yield evaluation.model_copy(update={"series": series})
 
 
 def _evaluation(
@@ -79,6 +106,9 @@ def _check(names: Names, experiment: Experiment, name: str, schedule: Schedule) 
             names.unknown(path, found, decoding, list(known), key=False)
     if not re.fullmatch(NAME, name):
         names.fault(("evaluate", name), f"the name '{name}'", PATTERNS[NAME], key=True)
+    if name in RESERVED:
+        expected = f"another name: metrics of other kinds begin with {name}/"
+        names.fault(("evaluate", name), f"a schedule named '{name}'", expected, key=True)
     for i, at in enumerate(schedule.at):
         if isinstance(at, int) and at > horizon:
             path = ("evaluate", name, "at", i)

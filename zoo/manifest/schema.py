@@ -135,7 +135,12 @@ class Schedule(Part):
 
 class Evaluate(Open):
     """What is measured, when, and under which decodings. Schedules have names: `watch` (for
-    curves), `full` (what is compared), and any other."""
+    curves), `full` (what is compared), and any other but `eval`, `final` and `train`.
+
+    `eval/<benchmark>/<measure>/<decoding>` is what `full` measures, or, where it does not measure
+    the benchmark under the decoding, the largest set that reaches the last round. Another set of
+    problems or samples has its schedule's name, as `watch/<benchmark>/<measure>/<decoding>`; equal
+    sets are one. `eval/avgN/...` is the mean over the N benchmarks of a schedule."""
 
     __pydantic_extra__: dict[str, Schedule] = Field(init=False)  # type: ignore[assignment]
     watch: Schedule | None = None

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard, PromptCard, RewardCard
 from zoo.manifest.limits import Tripwire
+from zoo.manifest.metric_name import EVAL, MetricName
 from zoo.manifest.schema import Decoding
 
 Trainer = Literal["trl", "simulated", "external"]
@@ -40,6 +41,9 @@ class Evaluation(BaseModel):
     rounds: tuple[int, ...]
     schedules: tuple[str, ...] = ()
     """Names of the schedules that ask for it."""
+    series: str = EVAL
+    """First part of its metrics' names: `eval`, or a schedule's name where another set of problems
+    or samples of the benchmark is what is compared. A name alone: no part of `key` or of an id."""
 
     @property
     def key(self) -> str:
@@ -55,14 +59,14 @@ class Evaluation(BaseModel):
         return self.benchmark.name, self.decoding_name, self.problems, self.samples
 
     @property
-    def size(self) -> int:
-        """Responses, a whole benchmark being the most; of two that share a metric the larger
-        counts."""
-        return (self.problems or ALL) * self.samples
+    def size(self) -> tuple[int, int]:
+        """Responses and problems, a whole benchmark being the most."""
+        problems = self.problems or ALL
+        return problems * self.samples, problems
 
     def metric(self, measure: str) -> str:
-        """The metric's name everywhere: `eval/<benchmark>/<measure>/<decoding>`."""
-        return f"eval/{self.benchmark.name}/{measure}/{self.decoding_name}"
+        """The metric's name everywhere: `<series>/<benchmark>/<measure>/<decoding>`."""
+        return str(MetricName(self.series, self.benchmark.name, measure, self.decoding_name))
 
 
 class Trial(BaseModel):

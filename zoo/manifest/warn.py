@@ -86,8 +86,8 @@ def tripwire_warnings(
             hint = did_you_mean(wire.metric, list(metrics)) or "check its name in TRL"
             text = f"{wire.metric} is no metric that zoo knows, so it may never trip; {hint}"
             found.append(PlanWarning("unknown-tripwire", text, where))
-        elif wire.then == "stop" and wire.metric.startswith("eval/"):
-            judged = [part.split("/")[1] for part in metric.parts if _final(part, metrics)]
+        elif wire.then == "stop" and metric.evaluations:
+            judged = [name for name in metric.benchmarks if _judges(name, metrics)]
             if judged:
                 text = (
                     f"{listed(judged)} decides when a trial stops and also measures it; stop by a "
@@ -139,10 +139,9 @@ def schedule_warnings(experiment: Experiment) -> list[PlanWarning]:
     ]
 
 
-def _final(name: str, metrics: Mapping[str, Metric]) -> bool:
-    """Whether a final number is measured on the benchmark of this metric."""
-    head = "/".join(name.split("/")[:2]) + "/"
-    return any(m.startswith(head) and metric.final is not None for m, metric in metrics.items())
+def _judges(benchmark: str, metrics: Mapping[str, Metric]) -> bool:
+    """Whether a final number is measured on a benchmark."""
+    return any(benchmark in m.benchmarks and m.final is not None for m in metrics.values())
 
 
 def budget_warnings(budget: Budget, estimate: Mapping[str, float]) -> list[PlanWarning]:

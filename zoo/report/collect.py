@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
-from zoo.manifest.metrics import TRAIN_METRICS, metrics_of
+from zoo.manifest.metric_name import EVAL
+from zoo.manifest.metrics import TRAIN_METRICS, final_rounds, last_k
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import outcome, record
-from zoo.track.averages import averages, numbers
+from zoo.track.finals import Number, all_numbers, final_number, finals, measured_by, numbers
 from zoo.track.outcome import Measured, Outcome
 from zoo.track.store import Store
 
@@ -118,7 +118,7 @@ def collect(experiment: Experiment, trials: Iterable[Trial], store: Store) -> Re
     """
     trials = tuple(trials)
     outcomes = tuple(outcome.load(trial, store) for trial in trials)
-    headline = _headline(experiment, trials)
+    headline = _headline(trials)
     contrasts = {
         (found.trial.id, e.benchmark.name, e.decoding_name): _contrast(found, e, store)
         for found in outcomes
@@ -127,47 +127,39 @@ def collect(experiment: Experiment, trials: Iterable[Trial], store: Store) -> Re
     return Results(experiment, store, outcomes, headline, contrasts)
 
 
-def _headline(experiment: Experiment, trials: tuple[Trial, ...]) -> tuple[Evaluation, ...]:
-    """Evaluations of the full schedule (else of the watch) that reach the horizon; the largest a
-    benchmark and decoding.
+def _headline(trials: tuple[Trial, ...]) -> tuple[Evaluation, ...]:
+    """What is compared: the evaluations of `eval/...` that reach the horizon, those of the full
+    schedule first.
     """
-    plan = experiment.evaluate.full or experiment.evaluate.watch
     chosen: dict[tuple[str, str], Evaluation] = {}
     for trial in trials:
-        for evaluation in trial.evaluations:
-            if (
-                trial.rounds not in evaluation.rounds
-                or plan is None
-                or evaluation.problems != plan.problems
-            ):
-                continue
-            chosen.setdefault((evaluation.benchmark.name, evaluation.decoding_name), evaluation)
-    return tuple(chosen.values())
+        for e in trial.evaluations:
+            if e.series == EVAL and trial.rounds in e.rounds:
+                chosen.setdefault((e.benchmark.name, e.decoding_name), e)
+    return tuple(sorted(chosen.values(), key=lambda e: "full" not in e.schedules))
 
 
 def _contrast(found: Outcome, evaluation: Evaluation, store: Store) -> Contrast:
     """Base and final numbers of a trial; `final` of the manifest says how the latter are formed."""
-    same = {m.round: m for m in found.measured if m.asked == evaluation.asked}
-    base, horizon = same.get(0), found.trial.rounds
-    last: list[Measured] = []
-    if horizon in same:
-        rounds = sorted(r for r in same if 0 < r <= horizon)
-        last = [same[r] for r in rounds[-_last_k(found.trial.final) :]]
-    return Contrast(evaluation, _side([base] if base else [], store), _side(last, store))
+    trial = found.trial
+    last = final_rounds(evaluation.rounds, trial.rounds, last_k(trial.final))
+    before, after = (_side(found, evaluation, rounds, store) for rounds in ((0,), last))
+    return Contrast(evaluation, before, after)
 
 
-def _last_k(final: str) -> int:
-    return 1 if final == "last" else int(final.rsplit("-", 1)[1])
-
-
-def _side(sources: list[Measured], store: Store) -> Side | None:
-    """The mean of each measure that all sources have."""
-    if not sources:
+def _side(
+    found: Outcome, evaluation: Evaluation, rounds: tuple[int, ...], store: Store
+) -> Side | None:
+    """The mean over `rounds` of each measure that was measured at all of them."""
+    by_round = measured_by(evaluation, found.measured)
+    sources = tuple(by_round[round_] for round_ in rounds if round_ in by_round)
+    if not sources or len(sources) < len(rounds):
         return None
-    shared = [name for name in sources[0].values if all(name in m.values for m in sources)]
-    values = {name: fmean(m.values[name] for m in sources) for name in shared}
+    known = numbers([evaluation], sources)
+    means = {m: final_number(known, evaluation.metric(m), rounds) for m in sources[0].values}
+    values = {measure: final.value for measure, final in means.items() if final}
     n = min(m.n for m in sources)
-    return Side(values, n, n - max(_unscored(m, store) for m in sources), tuple(sources))
+    return Side(values, n, n - max(_unscored(m, store) for m in sources), sources)
 
 
 def _unscored(measured: Measured, store: Store) -> int:
@@ -177,18 +169,28 @@ def _unscored(measured: Measured, store: Store) -> int:
 
 
 def rows(results: Results) -> Iterator[list[Any]]:
-    """`results.csv`: a header, then tidy rows of every trial, round and metric."""
-    axes, planned = results.axes, metrics_of([found.trial for found in results.outcomes])
-    yield ["trial", *axes, "seed", "round", "metric", "value", "n"]
+    """`results.csv`: a header, then tidy rows of every trial, round and metric. `role` says what a
+    value counts as: `base`, or `final` of each round whose mean is the final number."""
+    axes = results.axes
+    yield ["trial", *axes, "seed", "round", "metric", "value", "n", "role"]
     for found in results.outcomes:
         trial = found.trial
         head = [trial.id, *(trial.cell.get(axis) for axis in axes), trial.seed]
-        for round_, metrics in found.rounds.items():
-            for name in TRAIN_METRICS:
-                if name in metrics:
-                    n = trial.batch.completions if name in PER_COMPLETION else None
-                    yield [*head, round_, name, metrics[name], n]
-        known = numbers(found.measured)
-        known |= averages(known, planned)
-        for (round_, name), number in sorted(known.items(), key=lambda item: item[0][0]):
-            yield [*head, round_, name, number.value, number.n]
+        known = _known(found)
+        final = finals(trial, known)
+        for (round_, name), number in known.items():
+            role = "base" if round_ == 0 else ""
+            if name in final and round_ in final[name].rounds:
+                role = "final"
+            yield [*head, round_, name, number.value, number.n, role]
+
+
+def _known(found: Outcome) -> dict[tuple[int, str], Number]:
+    """All numbers of a trial: of training, then of evaluations and averages, by round."""
+    trial, known = found.trial, {}
+    for round_, metrics in found.rounds.items():
+        for name in (name for name in TRAIN_METRICS if name in metrics):
+            n = trial.batch.completions if name in PER_COMPLETION else None
+            known[round_, name] = Number(metrics[name], n)
+    measured = all_numbers(trial, found.measured)
+    return known | dict(sorted(measured.items(), key=lambda item: item[0][0]))

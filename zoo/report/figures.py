@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from zoo.errors import listed
+from zoo.manifest.trial import Evaluation
 from zoo.report.collect import Results
+from zoo.track.finals import measured_by
 from zoo.track.outcome import Outcome
 
 PALETTE = (
@@ -166,21 +169,26 @@ def _accuracy(results: Results) -> tuple[str, Callable[[Outcome], Points]]:
     if often < 3:
         note = "Share of right answers among a round's training completions."
         return note, _train("train/accuracy")
+    drawn = dict.fromkeys(_drawn(found).metric("acc") for found in results.outcomes)
     note = (
         "Held-out accuracy on the benchmark named as the training data, else on the manifest's "
-        "first, under its most frequently measured decoding."
+        "first, under its most frequently measured decoding, always on the same problems: "
+        f"{listed(drawn)}."
     )
     return note, _watched
 
 
-def _watched(found: Outcome) -> Points:
+def _drawn(found: Outcome) -> Evaluation:
+    """The evaluation whose curve is drawn."""
     plans = found.trial.evaluations
     names = [e.benchmark.name for e in plans]
     wanted = found.trial.data.name if found.trial.data.name in names else names[0]
-    plan = max((e for e in plans if e.benchmark.name == wanted), key=lambda e: len(e.rounds))
-    rounds = sorted({m.round for m in found.measured})
-    best = {r: found.best(r, wanted, plan.decoding_name) for r in rounds}
-    return {r: m.values["acc"] for r, m in best.items() if m and "acc" in m.values}
+    return max((e for e in plans if e.benchmark.name == wanted), key=lambda e: len(e.rounds))
+
+
+def _watched(found: Outcome) -> Points:
+    by_round = measured_by(_drawn(found), found.measured)
+    return {r: m.values["acc"] for r, m in sorted(by_round.items()) if "acc" in m.values}
 
 
 def _curves(members: list[Outcome], kind: _Kind) -> list[_Curve]:

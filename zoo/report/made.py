@@ -5,13 +5,16 @@ Knows no HTML; every text in here is unescaped.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
+from zoo.errors import listed
 from zoo.grading import GRADER_VERSION
 from zoo.manifest.trial import Evaluation
 from zoo.report.collect import Results, Side
 from zoo.report.numbers import DASH, duration, interval, length, percent
 from zoo.report.view import decoding_words, state_words
+from zoo.track.finals import measured_by
 from zoo.track.outcome import Measured, Outcome
 
 
@@ -19,11 +22,10 @@ def evaluation_rows(results: Results) -> list[tuple[str, ...]]:
     """How each benchmark was measured."""
     caps = {(o.trial.model.cap) for o in results.outcomes}
     cap = "/".join(map(str, sorted(caps)))
-    scores: dict[tuple[str, str], dict[str, Measured]] = {}
-    for found in results.outcomes:
-        for m in found.measured:
-            scores.setdefault((m.benchmark, m.decoding), {})[m.score_id] = m
-    same = [scores.get((e.benchmark.name, e.decoding_name), {}) for e in results.headline]
+    same = [
+        {m.score_id: m for o in results.outcomes for m in measured_by(e, o.measured).values()}
+        for e in results.headline
+    ]
     return [
         (
             e.benchmark.name,
@@ -76,6 +78,27 @@ def grading_notes(results: Results) -> list[str]:
             "store and sweep."
         )
     return notes
+
+
+def seed_notes(results: Results) -> list[str]:
+    """Comparisons of responses that were sampled under different seed rules; round 0 is the same
+    under all of them."""
+    rules: dict[tuple[str, str], Counter[str]] = {}
+    for found in results.outcomes:
+        for e in results.headline:
+            after = results.contrast(found, e).after
+            own = {m.seed_rule for m in after.sources if m.round} if after else ()
+            rules.setdefault((e.benchmark.name, e.decoding_name), Counter()).update(own)
+    mixed = {place: found for place, found in rules.items() if len(found) > 1}
+    if not mixed:
+        return []
+    trials = max(mixed.values(), key=lambda found: found.total())
+    counts = ", ".join(f"{rule or 'first'}: {n}" for rule, n in sorted(trials.items()))
+    where = listed(f"{benchmark} {decoding}" for benchmark, decoding in mixed)
+    return [
+        f"Final numbers sampled under different seed rules (trials by rule: {counts}): {where}. "
+        "Part of a difference between such trials is another draw of the responses."
+    ]
 
 
 def trial_rows(results: Results) -> list[tuple[str, ...]]:

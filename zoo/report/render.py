@@ -80,7 +80,7 @@ def _context(results: Results) -> dict[str, Any]:
         "trials": made.trial_rows(results),
         "numbers": made.number_rows(results),
         "stacks": made.stacks(results),
-        "grading": made.grading_notes(results),
+        "notes": [*made.grading_notes(results), *made.seed_notes(results)],
         "provenance": made.provenance(results),
         "failures": view.failures(results),
         "missing": [o.trial.id for o in results.outcomes if o.state == "missing"],

@@ -12,6 +12,7 @@ from math import prod
 from statistics import median
 from typing import Any
 
+from zoo.manifest.metrics import last_k
 from zoo.manifest.schema import Decoding
 from zoo.manifest.trial import Evaluation
 from zoo.report.collect import Contrast, Results, Side
@@ -187,26 +188,20 @@ def plan_facts(results: Results) -> list[tuple[str, str]]:
         ("recipe", ", ".join(dict.fromkeys(t.recipe for t in trials)) or experiment.recipe)
     )
     facts.append(("rounds", f"{experiment.rounds}; {round_words(results)}"))
-    for name, schedule in (
-        ("watched", experiment.evaluate.watch),
-        ("compared", experiment.evaluate.full),
-    ):
-        if schedule:
-            when = (
-                f"every {schedule.every} rounds"
-                if schedule.every
-                else "at " + ", ".join(map(str, schedule.at))
-            )
-            size = f"first {schedule.problems} problems" if schedule.problems else "all problems"
-            names = [b if isinstance(b, str) else b.name or b.path for b in schedule.benchmarks]
-            facts.append((name, f"{', '.join(names)}: {size}, {when}"))
-    final = experiment.final
-    words = (
-        "the last round"
-        if final == "last"
-        else f"the mean of the last {final.rsplit('-', 1)[1]} evaluations"
-    )
-    facts.append(("final number", words))
+    words = {"watch": "watched", "full": "compared"}
+    for name, schedule in experiment.evaluate.schedules.items():
+        when = (
+            f"every {schedule.every} rounds"
+            if schedule.every
+            else "at " + ", ".join(map(str, schedule.at))
+        )
+        size = f"first {schedule.problems} problems" if schedule.problems else "all problems"
+        names = [b if isinstance(b, str) else b.name or b.path for b in schedule.benchmarks]
+        facts.append((words.get(name, name), f"{', '.join(names)}: {size}, {when}"))
+    k = last_k(experiment.final)
+    what = "of eval/... (the full schedule, where it measures the benchmark): "
+    what += "the last round" if k == 1 else f"the mean of the last {k} evaluations"
+    facts.append(("final number", what))
     return facts
 
 

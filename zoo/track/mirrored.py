@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from zoo.manifest.metrics import measure_names, metrics_of
+from zoo.manifest.identity import digest
+from zoo.manifest.metric_name import EVAL, FINAL, MetricName, measure_of
+from zoo.manifest.metrics import metrics_of
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
-from zoo.track.averages import averages, numbers
+from zoo.track.finals import all_numbers, finals
 from zoo.track.outcome import Outcome, completions
 from zoo.track.store import Store
 
@@ -63,6 +65,7 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
         "zoo.rounds": str(trial.rounds),
         "zoo.attempt": str(found.lineage),
         "zoo.regraded": str(found.regraded),
+        "zoo.series": naming(trial),
         "zoo.started": str(started_ms(found)),
         "zoo.state": found.state,
         "zoo.failure_class": (record.failure_class if record else None) or "",
@@ -81,6 +84,18 @@ def started_ms(found: Outcome) -> int:
     return round(1000 * min(found.times.values(), default=0))
 
 
+def naming(trial: Trial) -> str:
+    """Digest of which evaluation each series is, and of how final numbers are formed. Where it
+    moves, points that MLflow has already are of other problems than their names say now."""
+    return digest([trial.final, sorted((e.series, e.key) for e in trial.evaluations)])
+
+
+def one_series(trial: Trial) -> bool:
+    """Whether all evaluations are `eval/...`: then runs of zoo 0.1.0, which name no series, hold
+    the same points under the same names."""
+    return all(e.series == EVAL for e in trial.evaluations)
+
+
 def mark(found: Outcome) -> str:
     """Says how much of a trial there is to send; equal marks mean there is nothing new."""
     which = (found.lineage, started_ms(found), found.regraded)
@@ -89,29 +104,30 @@ def mark(found: Outcome) -> str:
 
 
 def points(found: Outcome) -> Iterator[Point]:
-    """All points of the lineage that counts: step = round, time = when the round ended.
-
-    Of several evaluations that share a name and round only the largest counts. A smaller one is not
-    sent ahead of a larger one that is still to come, as MLflow would keep both; nor is an
-    evaluation sent before its round has ended and thereby has a time.
+    """All points of the lineage that counts: step = round, time = when the round ended; an
+    evaluation is not sent before its round has ended and thereby has a time. A final number that is
+    a mean over rounds has a point of its own, at the horizon (`final/...`).
     """
     for round_, metrics in found.rounds.items():
         time_ms = round(1000 * found.times[round_])
         for name, value in metrics.items():
             yield Point(name, value, round_, time_ms)
     ended = [measured for measured in found.measured if measured.round in found.times]
-    known = numbers(ended, _planned(found.trial))
-    for (round_, name), number in (known | averages(known, metrics_of([found.trial]))).items():
+    known = all_numbers(found.trial, ended)
+    for (round_, name), number in known.items():
         yield Point(name, number.value, round_, round(1000 * found.times[round_]))
+    for name, final in finals(found.trial, known).items():
+        if (sent := _final_name(found.trial, name)) != name:
+            time_ms = round(1000 * found.times[found.trial.rounds])
+            yield Point(sent, final.value, found.trial.rounds, time_ms)
 
 
-def _planned(trial: Trial) -> dict[tuple[int, str], int]:
-    """Size of the largest evaluation of each metric at each round."""
-    sizes: dict[tuple[int, str], int] = {}
-    for e in trial.evaluations:
-        for at in ((r, e.metric(m)) for r in e.rounds for m in measure_names(e.samples)):
-            sizes[at] = max(sizes.get(at, 0), e.size)
-    return sizes
+def _final_name(trial: Trial, name: str) -> str:
+    """Under which name MLflow has a final number, as it shows the last value of a series."""
+    parts = MetricName.parse(name)
+    if trial.final == "last" or parts is None or parts.series != EVAL:
+        return name
+    return str(replace(parts, series=FINAL))
 
 
 def table(found: Outcome, store: Store) -> dict[str, Any] | None:
@@ -145,13 +161,14 @@ def table_tag() -> str:
 
 def view(trials: tuple[Trial, ...]) -> str:
     """What MLflow's run list shows when it is opened for a sweep: all trials in one flat list, the
-    axes and the accuracies at the horizon as columns, up to 20 runs in the charts.
+    axes and the final accuracies as columns, up to 20 runs in the charts.
     """
     axes = dict.fromkeys(axis for trial in trials for axis in trial.cell)
-    accuracies = [m for m in metrics_of(trials).values() if m.final and "/acc/" in m.name]
+    compared = [m for m in metrics_of(trials).values() if m.final and m.compared]
+    accuracies = [m for m in compared if measure_of(m.name) == "acc"]
     accuracies.sort(key=lambda metric: -len(metric.parts))  # averages first
     columns = [f"params.`{axis}`" for axis in [*axes, "seed"]] + ["tags.`zoo.state`"]
-    columns += [f"metrics.`{metric.name}`" for metric in accuracies[:8]]
+    columns += [f"metrics.`{_final_name(trials[0], m.name)}`" for m in accuracies[:8]]
     columns.append("metrics.`train/reward`")
     state = {
         "searchFilter": "tags.`zoo.kind` = 'trial'",

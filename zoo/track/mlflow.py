@@ -195,13 +195,15 @@ class Mirror:
                 return
 
     def _child(self, found: Outcome) -> _Child:
-        """The trial's child run; made where there is none, or where it is of another lineage or of
-        scores that were replaced since."""
+        """The trial's child run; made where there is none, or where it is of another lineage, of
+        scores that were replaced since, or of other evaluations under the same names."""
         child = self._children.get(_hash(found.trial.id))
-        names = ("attempt", "started", "regraded")
-        wanted = (str(found.lineage), str(mirrored.started_ms(found)), str(found.regraded))
+        names = ("attempt", "started", "regraded", "series")
+        started, series = mirrored.started_ms(found), mirrored.naming(found.trial)
+        wanted = (str(found.lineage), str(started), str(found.regraded), series)
         if child is not None:
-            has = tuple(child.tags.get(f"zoo.{name}", "0") for name in names)
+            before = {"zoo.series": series} if mirrored.one_series(found.trial) else {}
+            has = tuple((before | child.tags).get(f"zoo.{name}", "0") for name in names)
             if found.lineage == 0 or not found.times or has == wanted or has[1] == "0":
                 return child
         made = self._create(found)

@@ -8,13 +8,15 @@ journals count is said by `zoo.track.live`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.manifest.trial import ALL, Asked, Trial
-from zoo.track import journal, live, record, regraded
+from zoo.manifest.metric_name import TRAIN, MetricName
+from zoo.manifest.trial import Asked, Trial
+from zoo.track import live, record, regraded
+from zoo.track.evaluations import missing_evaluations
 from zoo.track.record import Record
 from zoo.track.regraded import Standing
 from zoo.track.store import Store
@@ -47,24 +49,20 @@ class Measured:
     """Version of the grader that made the scores."""
     audited: int = 0
     """Answers that were put to stock math-verify and decided by it."""
+    key: str = ""
+    """As `Evaluation.key`; empty in old lines of an index."""
+    seed_rule: str = ""
+    """How the seed of its responses was made; empty = the first rule. All rules agree at round 0.
+    """
 
     @property
     def asked(self) -> Asked:
         """As `Evaluation.asked`."""
         return self.benchmark, self.decoding, self.problems, self.each
 
-    @property
-    def size(self) -> int:
-        """As `Evaluation.size`."""
-        return (self.problems or ALL) * self.each
-
     def rests_on(self, measure: str) -> int:
         """How many responses a measure is of: all, but an audit is of a sample."""
         return self.audited if measure == "audit_disagreement" else self.n
-
-    def metric(self, measure: str) -> str:
-        """The metric's name everywhere: `eval/<benchmark>/<measure>/<decoding>`."""
-        return f"eval/{self.benchmark}/{measure}/{self.decoding}"
 
 
 @dataclass(frozen=True)
@@ -103,15 +101,6 @@ class Outcome:
             return True
         return bool(record and (record.simulated or record.rehearsal))
 
-    def best(self, round_: int, benchmark: str, decoding: str) -> Measured | None:
-        """The evaluation with the most problems at that round, or None."""
-        found = [
-            m
-            for m in self.measured
-            if (m.round, m.benchmark, m.decoding) == (round_, benchmark, decoding)
-        ]
-        return max(found, key=lambda m: m.n, default=None)
-
     def log_tail(self, lines: int = 15) -> str:
         """The last lines of the trial's log."""
         try:
@@ -131,20 +120,18 @@ def load(trial: Trial, store: Store) -> Outcome:
     """
     folder = store.train(trial.id)
     found = record.read(folder)
-    rows = journal.read(folder / "metrics.jsonl")
-    evals = journal.read(folder / "evals.jsonl")
-    rows_of = live.of_rows(rows, evals, found)
-    measured = measurements(rows_of.evals)
+    rows = live.read(folder, found)
+    measured = measurements(rows.evals)
     return Outcome(
         trial=trial,
-        state=_state(trial, found, measured, folder),
-        lineage=rows_of.lineage,
+        state=_state(trial, found, rows.evals, folder),
+        lineage=rows.lineage,
         record=found,
-        rounds={r: finite(row["metrics"], "eval/") for r, row in rows_of.rounds.items()},
-        times={r: row["time"] for r, row in rows_of.rounds.items()},
+        rounds={r: training(row["metrics"]) for r, row in rows.rounds.items()},
+        times={r: row["time"] for r, row in rows.rounds.items()},
         measured=measured,
-        regraded=_replaced(rows_of.evals),
-        standing=regraded.standing(trial, folder, found, rows_of.evals),
+        regraded=_replaced(rows.evals),
+        standing=regraded.standing(trial, folder, found, rows.evals),
         folder=folder,
     )
 
@@ -158,7 +145,7 @@ def _replaced(index: Iterable[dict[str, Any]]) -> int:
 
 
 def _state(
-    trial: Trial, found: Record | None, measured: tuple[Measured, ...], folder: Path
+    trial: Trial, found: Record | None, index: Sequence[live.Row], folder: Path
 ) -> OutcomeState:
     if found is None:
         return "unfinished" if live.was_launched(folder) else "missing"
@@ -166,19 +153,16 @@ def _state(
         return "unfinished"
     if found.state != "done":
         return found.state
-    have = {(m.asked, m.round) for m in measured}
-    wanted = {(e.asked, round_) for e in trial.evaluations for round_ in e.rounds}
-    return "done" if found.done(trial.rounds) and wanted <= have else "incomplete"
+    whole = found.done(trial.rounds) and not missing_evaluations(trial, index)
+    return "done" if whole else "incomplete"
 
 
 def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
     """Lines of `evals.jsonl` as measurements, by round; a later line of the same evaluation
     replaces an earlier one.
     """
-    found: dict[tuple[int, Asked], Measured] = {}
+    found: dict[tuple[int, Asked, str], Measured] = {}
     for row in rows:
-        named = row.get("metrics", {})  # rows of zoo 0.1.0 say full names
-        values = finite(row.get("values") or {n.split("/")[2]: v for n, v in named.items()})
         measured = Measured(
             round=row["round"],
             benchmark=row["benchmark"],
@@ -186,22 +170,37 @@ def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
             problems=row["problems"],
             each=row.get("each", 1),
             n=row["n"],
-            values=values,
+            values=finite(values_of(row)),
             sample_id=row["samples"],
             score_id=row["scores"],
             audited=row.get("audited", 0),
             grader=row.get("grader", regraded.FIRST),
+            key=row.get("key", ""),
+            seed_rule=row.get("seed_rule", ""),
         )
-        found[measured.round, measured.asked] = measured
+        found[measured.round, measured.asked, measured.key] = measured
     return tuple(sorted(found.values(), key=lambda m: m.round))
 
 
-def finite(metrics: dict[str, Any], without: str = "\0") -> dict[str, float]:
-    """The finite numbers among `metrics`, less those whose name starts with `without`."""
+def values_of(row: dict[str, Any]) -> dict[str, Any]:
+    """Values of a line of `evals.jsonl` by measure; old lines have them by metric."""
+    if "values" in row:
+        return row["values"]
+    names = {name: MetricName.parse(name) for name in row["metrics"]}
+    return {parts.measure: row["metrics"][name] for name, parts in names.items() if parts}
+
+
+def training(metrics: dict[str, Any]) -> dict[str, float]:
+    """The finite training metrics of a round; old journals have those of evaluations as well."""
+    return finite({name: v for name, v in metrics.items() if name.startswith(f"{TRAIN}/")})
+
+
+def finite(metrics: dict[str, Any]) -> dict[str, float]:
+    """The finite numbers among `metrics`."""
     return {
         name: float(value)
         for name, value in metrics.items()
-        if isinstance(value, (int, float)) and math.isfinite(value) and not name.startswith(without)
+        if isinstance(value, (int, float)) and math.isfinite(value)
     }
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 from statistics import fmean
 
 from zoo.manifest.identity import canonical
-from zoo.manifest.metrics import Metric
+from zoo.manifest.metrics import Metric, final_rounds
 from zoo.manifest.noise import Spread
-from zoo.track import journal, live, record
-from zoo.track.outcome import finite, measurements
+from zoo.track import live
+from zoo.track import record as records
+from zoo.track.finals import Key, Number, averages, final_number, numbers
+from zoo.track.outcome import measurements, training
 from zoo.track.record import Record
 from zoo.track.store import Store
 
@@ -37,7 +39,7 @@ def spreads(store: Store, metrics: Iterable[Metric], last: int = 1) -> dict[str,
     metrics = list(metrics)
     pooled: dict[str, list[list[float]]] = {metric.name: [] for metric in metrics}
     for group in _replicates(store) if metrics else ():
-        trials = [_values(folder, found.round, metrics, last) for folder, found in group]
+        trials = [_values(folder, found, metrics, last) for folder, found in group]
         for name, known in pooled.items():
             known.append([values[name] for values in trials if name in values])
     found = {name: _pool([g for g in groups if len(g) > 1]) for name, groups in pooled.items()}
@@ -63,7 +65,7 @@ def _replicates(store: Store) -> Iterator[list[Run]]:
     for folders in named.values():
         groups: dict[str, list[Run]] = {}
         for folder in folders if len(folders) > 1 else ():
-            found = record.read(folder)
+            found = records.read(folder)
             if found and found.done() and _real(found):
                 rest = {k: v for k, v in found.identity.items() if k != "seed"}
                 key = canonical([rest, found.round, found.stack])
@@ -77,37 +79,23 @@ def _real(found: Record) -> bool:
     return not made_up and found.identity.get("trainer") != "external"
 
 
-def _values(folder: Path, horizon: int, metrics: list[Metric], last: int) -> dict[str, float]:
-    """Final numbers of one trial, in the unit of claims; only those that it has."""
-    parts = {part for metric in metrics for part in metric.parts}
-    known = _evaluated(folder, horizon, last) if any(p.startswith("eval/") for p in parts) else {}
-    if any(part.startswith("train/") for part in parts):
-        known |= _trained(folder, horizon, last)
-    return {
-        metric.name: (100 if metric.unit == "points" else 1) * fmean(known[p] for p in metric.parts)
-        for metric in metrics
-        if all(part in known for part in metric.parts)
-    }
-
-
-def _evaluated(folder: Path, horizon: int, last: int) -> dict[str, float]:
-    """Means over the last evaluations, by the largest that was measured at the horizon."""
-    found = measurements(journal.read(folder / "evals.jsonl"))
+def _values(folder: Path, record: Record, metrics: list[Metric], last: int) -> dict[str, float]:
+    """Final numbers of one trial, in the unit of claims; only those that it has. Evaluation metrics
+    are those of the plan: another set of problems or samples is another noise."""
+    evaluations = [e for metric in metrics for e in metric.evaluations]
+    known: dict[Key, Number] = {}
+    rows = live.read(folder, record)
+    if evaluations:
+        known = numbers(evaluations, measurements(rows.evals))
+        known |= averages(known, metrics)
+    if any(not metric.evaluations for metric in metrics):
+        for round_, row in rows.rounds.items():
+            told = training(row["metrics"])
+            known |= {(round_, name): Number(value, None) for name, value in told.items()}
     values: dict[str, float] = {}
-    for end in sorted((m for m in found if m.round == horizon), key=lambda m: m.n):
-        same = [m.values for m in found if m.asked == end.asked and 0 < m.round <= horizon]
-        same = same[-last:]
-        for measure in end.values:
-            if all(measure in v for v in same):
-                values[end.metric(measure)] = fmean(v[measure] for v in same)
+    for metric in metrics:
+        measured = (round_ for round_, name in known if name == metric.name)
+        found = final_number(known, metric.name, final_rounds(measured, record.round, last))
+        if found is not None:
+            values[metric.name] = (100 if metric.unit == "points" else 1) * found.value
     return values
-
-
-def _trained(folder: Path, horizon: int, last: int) -> dict[str, float]:
-    """Means over the last rounds."""
-    rounds = live.read(folder, record.read(folder)).rounds
-    kept = [
-        finite(rounds[r]["metrics"]) for r in range(horizon - last + 1, horizon + 1) if r in rounds
-    ]
-    names = set(kept[0]).intersection(*kept) if kept else set()
-    return {name: fmean(metrics[name] for metrics in kept) for name in names}

@@ -59,6 +59,7 @@ class Stopped(Exception):
 class Job:
     """`trial.json`: what to run, and where. `token` is of this launch alone."""
 
+    path: Path
     trial: Trial
     store: Store
     profile: ComputeProfile
@@ -76,6 +77,7 @@ class Job:
         profile = ComputeProfile.model_validate(run["profile"])
         trial = Trial.model_validate(data["trial"])
         return cls(
+            path,
             trial,
             Store(run["store"]),
             profile,
@@ -114,8 +116,8 @@ class Session:
         """Say which launch holds the folder, and what it was told to do."""
         said = {"token": self.job.token, "attempt": self.attempt, "lineage": self.lineage}
         write_json(self.folder / live.LAUNCH, said, durable=False)
-        spec = {"trial": self.trial.model_dump(mode="json", by_alias=True)}
-        write_json(self.folder / "trial.json", spec, durable=self.durable)
+        told = self.job.path.read_text(encoding="utf-8")
+        write_text(self.folder / "trial.json", told, durable=self.durable)
 
     # -- before training --------------------------------------------------------------------------
 

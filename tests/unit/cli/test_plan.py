@@ -49,6 +49,24 @@ def test_it_says_what_is_asked_what_runs_and_what_next_and_writes_nothing(folder
     assert files(folder) == before
 
 
+def test_it_names_the_series_of_other_sets_and_the_rounds_of_final_numbers(folder: Path) -> None:
+    watch = "evaluate.watch={benchmarks: [pocket-easy], problems: 4, every: 1, decodings: [t1.0]}"
+    words = ("--set", watch, "--set", "final=mean-last-2")
+    plan = zoo("plan", "tiny", *words)
+    assert "  evaluate   watch, full: pocket-easy (4 problems) under t1.0 at rounds 0, 1, 2, 3" in (
+        plan.lines
+    )
+    assert (
+        "  final      pocket-easy t1.0: mean of the last 2 evaluations: rounds 2, 3; pocket-easy "
+        "t0: round 3, the only evaluation of the last 2 asked for"
+    ) in plan.lines
+    other = zoo("plan", "tiny", "--set", watch.replace("4", "2"), "--set", "final=mean-last-2")
+    assert (
+        "  evaluate   watch: pocket-easy (2 problems) under t1.0 at rounds 0, 1, 2, 3, as watch/..."
+    ) in other.lines
+    assert "  final      round 3, the only evaluation of the last 2 asked for" in other.lines
+
+
 def test_a_manifest_is_found_by_name_and_by_path(folder: Path) -> None:
     assert zoo("plan", "tiny").text == zoo("plan", "experiments/tiny.yaml").text
     assert "did you mean 'tiny'?" in zoo("plan", "tinny").error

@@ -13,6 +13,7 @@ from zoo.evals.stages import sample_identity
 from zoo.manifest.metrics import measure_names
 from zoo.orchestrate.launch import write_task
 from zoo.track import journal, record
+from zoo.track.outcome import values_of
 from zoo.train.entry import run
 
 OFTEN = (
@@ -39,14 +40,15 @@ def rows(sweep: simulated.Sweep) -> list[dict[str, Any]]:
 def test_all_that_is_announced_is_measured_and_indexed(often: simulated.Sweep) -> None:
     (row,) = [row for row in rows(often) if row["each"] == 4]
     assert row["n"] == 32
-    assert list(row["values"]) == list(measure_names(4))
-    unknown = [name for name, value in row["values"].items() if value is None]
+    values = values_of(row)
+    assert list(values) == list(measure_names(4))
+    unknown = [name for name, value in values.items() if value is None]
     assert unknown == ["audit_disagreement"]  # simulated: not audited
     scores = read_parquet(often.store.verdicts(row["scores"]), ["id"])
     assert scores["id"][:5] == [scores["id"][0]] * 4 + [scores["id"][4]]
     found = record.read(often.store.folder("scores", row["scores"]))
     assert found is not None
-    assert found.metrics["pass4"] == row["values"]["pass4"]
+    assert found.metrics["pass4"] == values["pass4"]
 
 
 def test_a_score_of_an_older_run_is_used_as_it_is(often: simulated.Sweep) -> None:
@@ -63,8 +65,8 @@ def test_a_score_of_an_older_run_is_used_as_it_is(often: simulated.Sweep) -> Non
     assert run(write_task(task)) == 0
     (again,) = [row for row in rows(often) if row["each"] == 4]
     assert again["scores"] == row["scores"]
-    assert again["values"]["acc"] == old.metrics["acc"]
-    assert again["values"]["pass4"] is None
+    assert values_of(again)["acc"] == old.metrics["acc"]
+    assert values_of(again)["pass4"] is None
 
 
 def test_seeds_of_a_checkpoint_from_elsewhere_are_other_samples_over_one_base(

@@ -224,8 +224,8 @@ def test_a_where_that_leaves_nothing_is_a_flaw() -> None:
 
 
 def test_a_metric_has_to_be_there_when_the_claim_needs_it() -> None:
-    late = Metric(ACC, (ACC,), Series((50, 100)), Series((50, 100)))
-    early = Metric(ACC, (ACC,), None, Series((0, 50)))
+    late = Metric(ACC, (ACC,), Series((50, 100)), 100)
+    early = Metric(ACC, (ACC,), Series((0, 50)), 100)
     gain, contrast = claim("kind: gain"), claim("compare: {data: [hard, easy]}")
     trend = claim("kind: trend")
     assert [f.found for f in flaws(gain, **{ACC: late})] == [
@@ -236,6 +236,18 @@ def test_a_metric_has_to_be_there_when_the_claim_needs_it() -> None:
         f"'{ACC}' is not measured at the last round (100)"
     ]
     assert [f.found for f in flaws(trend, **{ACC: early})] == [f"'{ACC}' is measured 2 times"]
+
+
+def test_a_metric_that_another_schedule_measures_is_pointed_out() -> None:
+    watch, ends = "watch/avg6/acc/t1.0", Series((0, 100))
+    known = {ACC: Metric(ACC, (ACC,), ends, 100)}
+    known[watch] = Metric(watch, (watch,), Series((0, 50, 100)), 100)
+    (flaw,) = flaws(claim("kind: trend"), **known)
+    assert flaw.hint == f"'{watch}' is measured 3 times"
+    (flaw,) = flaws(claim("kind: gain", metric="often/avg6/acc/t1.0"), **known)
+    assert flaw.hint == f"did you mean '{ACC}'?"
+    (flaw,) = flaws(claim("kind: gain", metric="xx"), **known)
+    assert flaw.hint.startswith("there are {eval, watch}/{avg6, ")
 
 
 def test_a_manifest_that_evaluates_nothing_says_so() -> None:

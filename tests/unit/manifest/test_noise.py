@@ -13,7 +13,7 @@ from zoo.manifest.noise import Spread, prior, resampled
 
 
 def metric(name: str) -> Metric:
-    return Metric(name, (name,), None, Series(()))
+    return Metric(name, (name,), Series(()), 1)
 
 
 def of(*sizes: int | None, name: str = ACC) -> Spread | None:

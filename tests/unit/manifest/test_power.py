@@ -95,8 +95,8 @@ def test_cells_of_one_model_share_a_base_and_those_of_another_do_not() -> None:
 
 
 def test_a_greedy_base_is_the_same_every_time() -> None:
-    greedy = Series(METRICS[ACC].curve.rounds, STUDY, sampled=False)
-    known = METRICS | {ACC: Metric(ACC, (ACC,), greedy, greedy)}
+    greedy = Series(METRICS[ACC].series.rounds, STUDY, sampled=False)
+    known = METRICS | {ACC: Metric(ACC, (ACC,), greedy, 100)}
     (power, *_) = powers([claim(GAIN)], CELLS, 3, known)
     assert power.base == 0
     assert power.detects == pytest.approx(Q * 1.3 / 3)
@@ -164,14 +164,14 @@ def test_greedy_checkpoints_from_elsewhere_do_not_vary_at_all(tmp_path: Path) ->
 
 def test_a_trend_gains_by_its_rounds() -> None:
     """Over two measurements it is the last less the first; over 21 it is surer."""
-    rounds = metrics()[ACC].curve.rounds
+    rounds = metrics()[ACC].series.rounds
     n = len(rounds)
     power = one("{kind: trend, where: {model: m0, reward: correctness, data: hard}}")
     rise = math.sqrt(12 * (n - 1) / (n * (n + 1)))  # equally spaced rounds
     assert power.detects == pytest.approx(Q * 1.3 * rise / math.sqrt(3))
     ends = Series((0, 100), STUDY)
     said = claim("{kind: trend, where: {model: m0, reward: correctness, data: hard}}")
-    known = METRICS | {ACC: Metric(ACC, (ACC,), ends, ends)}
+    known = METRICS | {ACC: Metric(ACC, (ACC,), ends, 100)}
     (two,) = powers([said], CELLS, 3, known, {ACC: Spread(1.3, "given")})
     assert two.detects == pytest.approx(Q * 1.3 * math.sqrt(2 / 3))
 

@@ -7,6 +7,7 @@ from made_up_sweep import make_sweep
 from zoo.report.collect import Side, collect, rows
 from zoo.report.render import csv_text
 from zoo.report.text import table
+from zoo.track import journal
 from zoo.track.outcome import Measured
 
 
@@ -68,6 +69,7 @@ def test_the_final_number_can_be_a_mean_over_the_last_evaluations(tmp_path):
 def test_results_csv_is_tidy_and_has_one_value_a_trial_round_and_metric(mixed):
     read = list(csv.DictReader(io.StringIO(csv_text(results(mixed)))))
     head = ["trial", "model", "reward", "data", "seed", "round", "metric", "value", "n"]
+    head.append("role")
     assert list(read[0]) == head
     keys = [(r["trial"], r["round"], r["metric"]) for r in read]
     assert len(set(keys)) == len(keys)
@@ -76,18 +78,56 @@ def test_results_csv_is_tidy_and_has_one_value_a_trial_round_and_metric(mixed):
     assert any(r["metric"] == "train/reward" and r["n"] == "128" for r in read)
 
 
-def test_watch_and_full_at_one_round_give_the_row_with_the_most_problems(tmp_path):
+def test_watch_and_full_of_other_sizes_are_two_series_and_roles_name_base_and_final(tmp_path):
     sweep = make_sweep(
         tmp_path,
         models=("pocket-llama",),
         rewards=("correctness",),
         data=("pocket-easy",),
-        rounds=5,
+        rounds=10,
         problems=300,
     ).run()
-    name = "eval/pocket-easy/acc/t1.0"
-    found = [row for row in rows(results(sweep)) if row[-3] == name]
-    assert [(row[-4], row[-1]) for row in found] == [(0, 300), (5, 300)]
+    found = list(rows(results(sweep)))
+
+    def of(name):
+        return [(row[-5], row[-2], row[-1]) for row in found if row[-4] == name]
+
+    assert of("eval/pocket-easy/acc/t1.0") == [(0, 300, "base"), (10, 300, "final")]
+    assert of("watch/pocket-easy/acc/t1.0") == [(0, 100, "base"), (5, 100, ""), (10, 100, "final")]
+    assert of("eval/avg2/acc/t1.0") == [(0, 600, "base"), (10, 600, "final")]
+    assert of("watch/avg2/acc/t1.0")[1] == (5, 200, "")
+    assert [role for _, _, role in of("train/reward")] == [*[""] * 9, "final"]
+
+
+def test_the_mean_over_the_rows_marked_final_is_the_reports_number(tmp_path):
+    sweep = make_sweep(tmp_path, rounds=10, problems=100, extra="final: mean-last-2\n").run()
+    found = results(sweep)
+    for one in found.outcomes:
+        for e in found.headline:
+            name, side = e.metric("acc"), found.contrast(one, e).after
+            marked = [
+                row[-3]
+                for row in rows(found)
+                if (row[0], row[-4], row[-1]) == (one.trial.id, name, "final")
+            ]
+            assert side is not None
+            assert len(marked) == len(side.sources) == (2 if e.decoding_name == "t1.0" else 1)
+            assert sum(marked) / len(marked) == pytest.approx(side.values["acc"])
+
+
+def test_a_final_number_is_not_made_of_fewer_rounds_than_the_plan_says(tmp_path):
+    sweep = make_sweep(tmp_path, rounds=10, problems=100, extra="final: mean-last-2\n").run()
+    trial = sweep.trials[0]
+    index = sweep.store.train(trial.id) / "evals.jsonl"
+    lines = journal.read(index)
+    index.unlink()
+    for line in lines:
+        if (line["round"], line["benchmark"]) != (5, "pocket-easy"):
+            journal.append(index, line)
+    found = results(sweep)
+    after = {e.metric("acc"): found.contrast(found.outcomes[0], e).after for e in found.headline}
+    assert after["eval/pocket-easy/acc/t1.0"] is None
+    assert after["eval/pocket-hard/acc/t1.0"] is not None
 
 
 def test_the_text_table_has_a_row_a_trial_and_says_why_numbers_are_missing(mixed):

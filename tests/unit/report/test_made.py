@@ -9,7 +9,7 @@ from typing import Any
 from made_up_sweep import make_sweep, write_trial
 
 from zoo.report.collect import collect, rows
-from zoo.report.made import evaluation_rows, number_rows
+from zoo.report.made import evaluation_rows, number_rows, seed_notes
 from zoo.report.render import html
 
 
@@ -36,9 +36,7 @@ def forget(sweep: Any) -> None:
         for line in lines:
             del line["audited"]
             new = ("acc_boxed", "audit_disagreement")
-            line["metrics"] = {
-                k: v for k, v in line["metrics"].items() if k.split("/")[2] not in new
-            }
+            line["values"] = {k: v for k, v in line["values"].items() if k not in new}
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
@@ -48,15 +46,15 @@ def test_an_audit_is_pooled_over_a_sweep_with_its_n_and_a_shared_base_counts_onc
     sweep = two_arms(tmp_path)
     results = collect(sweep.experiment, sweep.trials, sweep.store)
     ids: dict[str, list[str]] = {}
-    for m in (m for found in results.outcomes for m in found.measured):
-        ids.setdefault(m.decoding, []).append(m.score_id)
+    for m in (m for found in results.outcomes for m in found.measured if m.n == 8):
+        ids.setdefault(m.decoding, []).append(m.score_id)  # not those of the watch, of 100
     for row in evaluation_rows(results):  # of four answers one differs in each score
         scores = len(set(ids[row[1]]))
         assert scores < len(ids[row[1]])
         assert row[7] == f"{scores} of {4 * scores} (25.0 %)"
     for row in rows(results):
-        if "audit_disagreement" in str(row[-3]):
-            assert row[-2:] == [0.25, 4]
+        if "audit_disagreement" in str(row[-4]):
+            assert row[-3:-1] == [0.25, 4]
 
 
 def test_accuracy_in_a_box_stands_beside_the_lenient_one(tmp_path: Path) -> None:
@@ -76,3 +74,46 @@ def test_scores_from_before_there_were_audits_are_shown_without_them(tmp_path: P
     results = collect(sweep.experiment, sweep.trials, sweep.store)
     assert all(row[7] == "–" for row in evaluation_rows(results))
     assert "in a box –" not in html(results)
+
+
+def test_final_numbers_under_different_seed_rules_have_a_footnote(tmp_path: Path) -> None:
+    sweep = two_arms(tmp_path)
+    results = collect(sweep.experiment, sweep.trials, sweep.store)
+    assert seed_notes(results) == []
+    path = sweep.store.train(sweep.trials[0].id) / "evals.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+
+    def rule(changed: set[tuple[int, str]]) -> list[str]:
+        new = [
+            line | ({"seed_rule": "2"} if (line["round"], line["decoding"]) in changed else {})
+            for line in lines
+        ]
+        path.write_text("".join(json.dumps(line) + "\n" for line in new))
+        return seed_notes(collect(sweep.experiment, sweep.trials, sweep.store))
+
+    assert rule({(0, "t1.0"), (0, "t0")}) == []  # the base model is the same under all rules
+    (note,) = rule({(2, "t1.0")})
+    assert note.startswith(
+        "Final numbers sampled under different seed rules (trials by rule: first: 1, 2: 1): "
+        "pocket-easy t1.0. "
+    )
+    assert note in html(collect(sweep.experiment, sweep.trials, sweep.store))
+
+
+def test_one_trials_mean_over_two_seed_rules_has_a_footnote(tmp_path: Path) -> None:
+    sweep = make_sweep(
+        tmp_path,
+        models=("pocket-llama",),
+        rewards=("correctness",),
+        data=("pocket-easy",),
+        benchmarks=("pocket-easy",),
+        rounds=10,
+        problems=100,
+        extra="final: mean-last-2\n",
+    ).run()
+    path = sweep.store.train(sweep.trials[0].id) / "evals.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    new = [line | ({"seed_rule": "2"} if line["round"] == 10 else {}) for line in lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in new))
+    (note,) = seed_notes(collect(sweep.experiment, sweep.trials, sweep.store))
+    assert "pocket-easy t1.0. " in note

@@ -13,9 +13,7 @@ def one(tmp_path, **changes):
         rewards=("correctness",),
         data=("pocket-easy",),
         benchmarks=("pocket-easy",),
-        rounds=5,
-        problems=200,
-        **changes,
+        **({"rounds": 5, "problems": 200} | changes),
     ).run()
     return sweep, load(sweep.trials[0], sweep.store)
 
@@ -27,12 +25,26 @@ def test_points_are_the_same_every_time_and_one_a_name_and_step(tmp_path):
     assert len({(p.name, p.step) for p in points}) == len(points)
 
 
-def test_where_watch_and_full_evaluations_overlap_the_larger_one_is_sent(tmp_path):
+def test_watch_and_full_of_other_problems_are_two_series(tmp_path):
     _, found = one(tmp_path)
-    name = "eval/pocket-easy/acc/t1.0"
-    sent = {p.step: p.value for p in mirrored.points(found) if p.name == name}
-    best = {r: found.best(r, "pocket-easy", "t1.0") for r in (0, 5)}
-    assert sent == {r: m.values["acc"] for r, m in best.items() if m and m.n == 200}
+    for name, size in (("eval/pocket-easy/acc/t1.0", 200), ("watch/pocket-easy/acc/t1.0", 100)):
+        sent = {p.step: p.value for p in mirrored.points(found) if p.name == name}
+        same = {m.round: m for m in found.measured if (m.decoding, m.n) == ("t1.0", size)}
+        assert sent == {r: m.values["acc"] for r, m in same.items()}
+        assert sorted(sent) == [0, 5]
+
+
+def test_a_final_number_that_is_a_mean_is_sent_under_a_name_of_its_own(tmp_path):
+    sweep, found = one(tmp_path, problems=100, extra="final: mean-last-2\n", rounds=10)
+    acc = {m.round: m.values["acc"] for m in found.measured if m.decoding == "t1.0"}
+    sent = {(p.name, p.step): p.value for p in mirrored.points(found)}
+    assert sent["final/pocket-easy/acc/t1.0", 10] == (acc[5] + acc[10]) / 2
+    assert not any(name.startswith("final/") and step != 10 for name, step in sent)
+    view = mirrored.view(tuple(sweep.trials))
+    assert "metrics.`final/pocket-easy/acc/t1.0`" in view
+    assert "metrics.`eval/pocket-easy/acc/t1.0`" not in view
+    sweep, found = one(tmp_path / "last")
+    assert not any(p.name.startswith("final/") for p in mirrored.points(found))
 
 
 def test_points_carry_the_time_at_which_their_round_ended(tmp_path):

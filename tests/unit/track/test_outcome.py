@@ -53,20 +53,13 @@ def test_a_record_of_an_earlier_attempt_does_not_speak_for_the_one_that_runs(tmp
     assert load(trial, sweep.store).state == "unfinished"
 
 
-def test_the_evaluation_with_the_most_problems_is_the_best_one(tmp_path):
-    sweep = small(tmp_path, problems=200).run()
-    found = load(sweep.trials[0], sweep.store)
-    best = found.best(0, "pocket-easy", "t1.0")
-    assert best is not None
-    assert (best.n, best.problems) == (200, 200)
-    assert found.best(3, "pocket-easy", "t1.0") is None
-
-
 def test_values_that_are_not_finite_numbers_are_left_out():
     row = {"attempt": 1, "round": 0, "benchmark": "b", "decoding": "t0", "problems": None}
     row |= {"samples": "s", "scores": "c", "n": 3}
-    row["metrics"] = {"eval/b/acc/t0": 0.5, "eval/b/mean_terminated_length/t0": None}
-    assert measurements([row])[0].values == {"acc": 0.5}
+    old = {"metrics": {"eval/b/acc/t0": 0.5, "eval/b/mean_terminated_length/t0": None}}
+    assert measurements([row | old])[0].values == {"acc": 0.5}
+    new = {"values": {"acc": 0.5, "mean_terminated_length": None}}
+    assert measurements([row | new])[0].values == {"acc": 0.5}
     assert outcome.finite({"a": float("nan"), "b": float("inf"), "c": "x", "d": 1}) == {"d": 1.0}
 
 
@@ -102,3 +95,14 @@ def test_benchmarks_that_share_samples_replace_no_scores_of_each_other(tmp_path)
     row = journal.read(index)[-1]
     journal.append(index, row | {"benchmark": "other", "scores": "by another policy"})
     assert load(trial, sweep.store).regraded == 0
+
+
+def test_lines_under_another_key_do_not_replace_each_other():
+    row = {"attempt": 1, "round": 0, "benchmark": "b", "decoding": "t0", "problems": None}
+    row |= {"samples": "s", "scores": "c", "n": 3}
+    rows = [row | {"key": key, "values": {"acc": acc}} for key, acc in (("one", 0.1), ("two", 0.2))]
+    found = measurements([*rows, rows[0] | {"values": {"acc": 0.3}, "seed_rule": "2"}])
+    assert [(m.key, m.values["acc"], m.seed_rule) for m in found] == [
+        ("one", 0.3, "2"),
+        ("two", 0.2, ""),
+    ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 from made_up_sweep import STACK, Sweep, make_sweep, write_trial
 
+from zoo.manifest.metric_name import MetricName
 from zoo.manifest.metrics import Metric, metrics_of
 from zoo.manifest.trial import Trial
 from zoo.track import journal, record
@@ -44,12 +46,15 @@ def metrics(sweep: Sweep, *names: str) -> list[Metric]:
 def by_hand(sweep: Sweep, name: str) -> float:
     """The pooled spread of a single benchmark's metric at the horizon, in points."""
     groups: dict[str, list[float]] = {}
+    parts = MetricName.parse(name)
+    assert parts is not None
     for trial in sweep.trials:
         rows = journal.read(sweep.store.train(trial.id) / "evals.jsonl")
         (value,) = [
-            row["metrics"][name]
+            row["values"][parts.measure]
             for row in rows
-            if row["round"] == trial.rounds and name in row["metrics"] and row["problems"] == 30
+            if (row["round"], row["benchmark"], row["decoding"], row["problems"])
+            == (trial.rounds, parts.benchmark, parts.decoding, 30)
         ]
         groups.setdefault(str(trial.cell), []).append(100 * value)
     squares = sum((v - fmean(group)) ** 2 for group in groups.values() for v in group)
@@ -71,6 +76,15 @@ def test_a_mean_over_the_last_measurements_is_steadier(tmp_path: Path) -> None:
     sweep = study(tmp_path, seeds=6).run()
     one, five = (spreads(sweep.store, metrics(sweep, LENGTH), last)[LENGTH] for last in (1, 5))
     assert five.value < one.value
+
+
+def test_another_set_of_problems_says_nothing_of_a_metrics_noise(tmp_path: Path) -> None:
+    sweep = study(tmp_path).run()
+    watch = "watch/pocket-easy/acc/t1.0"
+    assert spreads(sweep.store, metrics(sweep, watch)) == {}  # it stops at round 5 of 6
+    (known,) = metrics(sweep, ACC)
+    larger = known.evaluations[0].model_copy(update={"problems": 31})
+    assert spreads(sweep.store, [replace(known, evaluations=(larger,))]) == {}
 
 
 def test_too_few_replicates_say_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,104 @@
+"""Numbers by name: one for each round and metric of a trial, and which of them are final.
+
+The one rule for everybody who shows, sends, compares or pools numbers (report, `results.csv`,
+MLflow mirror, seed noise). A name stands for one evaluation, so that no number is of another set of
+problems or samples than its name says; what the manifest no longer asks for has no name. A final
+number is the mean over the last rounds of its metric (`zoo.manifest.metrics.final_rounds`), its
+base the value at round 0. Knows no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from zoo.manifest.identity import UNPINNED
+from zoo.manifest.metrics import Metric, final_rounds, last_k, metrics_of
+from zoo.manifest.trial import Evaluation, Trial
+from zoo.track.outcome import Measured
+
+Key = tuple[int, str]  # round, metric
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A value, and the responses that it rests on; None where that is not known."""
+
+    value: float
+    n: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A metric's final number."""
+
+    value: float
+    n: int | None
+    """Responses at each of the rounds."""
+    rounds: tuple[int, ...]
+    """What it is the mean of."""
+
+
+def measured_by(evaluation: Evaluation, measured: Iterable[Measured]) -> dict[int, Measured]:
+    """Round -> what was measured by an evaluation: the same problems, samples and decoding. Old
+    lines of an index have no key, and an unpinned benchmark has not the key that it was measured
+    under; there the names alone tell."""
+    same = [m for m in measured if m.asked == evaluation.asked]
+    if same and evaluation.digest != UNPINNED:
+        key = evaluation.key
+        same = [m for m in same if m.key in ("", key)]
+    return {m.round: m for m in same}
+
+
+def numbers(evaluations: Iterable[Evaluation], measured: Sequence[Measured]) -> dict[Key, Number]:
+    """What was measured, by round and metric, the rounds ascending."""
+    found = {
+        (round_, evaluation.metric(measure)): Number(value, m.rests_on(measure))
+        for evaluation in evaluations
+        for round_, m in measured_by(evaluation, measured).items()
+        for measure, value in m.values.items()
+    }
+    return dict(sorted(found.items(), key=lambda item: item[0][0]))
+
+
+def averages(known: Mapping[Key, Number], metrics: Iterable[Metric]) -> dict[Key, Number]:
+    """Plain means over the benchmarks of a schedule (`eval/avgN/...`), at rounds at which all of
+    them were measured; n is the sum of their responses."""
+    rounds = dict.fromkeys(round_ for round_, _ in known)
+    found: dict[Key, Number] = {}
+    for metric in metrics:
+        for round_ in rounds if len(metric.parts) > 1 else ():
+            parts = [known.get((round_, part)) for part in metric.parts]
+            there = [part for part in parts if part is not None]
+            if len(there) == len(parts):
+                n = sum(part.n or 0 for part in there)
+                found[round_, metric.name] = Number(fmean(part.value for part in there), n)
+    return found
+
+
+def all_numbers(trial: Trial, measured: Sequence[Measured]) -> dict[Key, Number]:
+    """What was measured of a trial, and the averages over benchmarks made of it."""
+    known = numbers(trial.evaluations, measured)
+    return known | averages(known, metrics_of([trial]).values())
+
+
+def final_number(known: Mapping[Key, Number], name: str, rounds: Sequence[int]) -> Final | None:
+    """The mean of a metric over `rounds` (`final_rounds`); None where there are none, or one of
+    them was not measured."""
+    found = [known[round_, name] for round_ in rounds if (round_, name) in known]
+    if not rounds or len(found) < len(rounds):
+        return None
+    sizes = [number.n for number in found if number.n is not None]
+    n = min(sizes) if len(sizes) == len(found) else None
+    return Final(fmean(number.value for number in found), n, tuple(rounds))
+
+
+def finals(trial: Trial, known: Mapping[Key, Number]) -> dict[str, Final]:
+    """The final numbers of a trial, by metric; those that it has. `known` are its numbers."""
+    made: dict[str, Final] = {}
+    for metric in metrics_of([trial]).values():
+        rounds = final_rounds(metric.series.rounds, trial.rounds, last_k(trial.final))
+        if (final := final_number(known, metric.name, rounds)) is not None:
+            made[metric.name] = final
+    return made
