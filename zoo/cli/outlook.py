@@ -11,6 +11,7 @@ from functools import cached_property
 
 from zoo.catalog import ComputeProfile, ModelCard
 from zoo.cli.context import Plan
+from zoo.data.questions import overlaps
 from zoo.data.resolve import model_folder
 from zoo.errors import InputError
 from zoo.manifest.fit import (
@@ -116,7 +117,8 @@ class Outlook:
     @cached_property
     def warnings(self) -> list[PlanWarning]:
         """What to think about before paying."""
-        return warnings(self.experiment, self.made.trials, self.powers, self.estimate)
+        found = overlaps(self.made.trials, self.made.resolver.questions)
+        return warnings(self.experiment, self.made.trials, self.powers, self.estimate, found)
 
     @property
     def estimate(self) -> dict[str, float]:

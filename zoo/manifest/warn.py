@@ -19,6 +19,7 @@ from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
 from zoo.manifest.warn_cards import card_warnings
 from zoo.manifest.warn_claims import claim_warnings
+from zoo.manifest.warn_overlaps import Overlap
 
 SEQUENCE_MASK = (
     "vllm_importance_sampling_mode sequence_mask leaves whole responses out of the loss, long ones "
@@ -37,11 +38,13 @@ def warnings(
     trials: Sequence[Trial],
     powers: Sequence[Power] = (),
     estimate: Mapping[str, float] | None = None,
+    overlaps: Sequence[Overlap] = (),
 ) -> list[PlanWarning]:
     """All warnings of a plan. `powers` are those of its claims (`zoo.manifest.power.powers_of`);
-    `estimate` has what the plan expects to spend, under the names of `Budget`."""
+    `estimate` has what the plan expects to spend, under the names of `Budget`; `overlaps` are those
+    of benchmarks with training data, found by content."""
     return [
-        *card_warnings(trials),
+        *card_warnings(trials, overlaps),
         *setting_warnings(trials),
         *tripwire_warnings(experiment.tripwires, metrics_of(trials)),
         *length_warnings(experiment),

@@ -14,6 +14,7 @@ from zoo.errors import listed
 from zoo.manifest.identity import UNPINNED
 from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.trial import Evaluation, Trial
+from zoo.manifest.warn_overlaps import Overlap, overlap_warnings
 from zoo.rewards.parameters import KINDS
 
 PROMPT_TOKENS = 1024
@@ -21,13 +22,15 @@ PROMPT_TOKENS = 1024
 context holds prompt and response, vllm_rollout.py:L90-91)."""
 
 
-def card_warnings(trials: Sequence[Trial]) -> list[PlanWarning]:
-    """All warnings about cards, settings and evaluation."""
+def card_warnings(trials: Sequence[Trial], overlaps: Sequence[Overlap] = ()) -> list[PlanWarning]:
+    """All warnings about cards, settings and evaluation; `overlaps` were found by content."""
     groups, seeds = list(_groups(trials).values()), len({trial.seed for trial in trials})
     return [
         *_models(groups),
         *_seeds(groups, seeds),
         *_data(groups),
+        *overlap_warnings(trials, overlaps),
+        *_leaks(groups, overlaps),
         *_lengths(groups),
         *_reward_caps(groups),
         *_boxes(groups, seeds),
@@ -144,7 +147,7 @@ def _data(groups: list[_Group]) -> list[PlanWarning]:
         text = f"not known by content yet: {listed(names)}; run `zoo data fetch {' '.join(names)}`"
         where = f"{len(names)} benchmark{'s'[: len(names) != 1]}"
         found.append(PlanWarning("unpinned-benchmark", text, where))
-    return found + _leaks(groups)
+    return found
 
 
 def _unknown(card: DataCard | BenchmarkCard, digest: str) -> bool:
@@ -152,8 +155,10 @@ def _unknown(card: DataCard | BenchmarkCard, digest: str) -> bool:
     return digest == UNPINNED and card.pocket is None and card.local is None
 
 
-def _leaks(groups: list[_Group]) -> list[PlanWarning]:
-    """Benchmarks some of whose problems are trained on."""
+def _leaks(groups: list[_Group], overlaps: Sequence[Overlap]) -> list[PlanWarning]:
+    """Benchmarks some of whose problems are trained on, as their cards say; not where as many were
+    found by content."""
+    counted = {(o.data.name, o.benchmark.name): o.problems for o in overlaps}
     wrong: dict[tuple[str, str], list[_Group]] = {}
     benches = {id(g.first.evaluations): _overlapping(g.first.evaluations) for g in groups}
     for group in groups:
@@ -162,7 +167,7 @@ def _leaks(groups: list[_Group]) -> list[PlanWarning]:
         for card in benches[id(group.first.evaluations)]:
             said = {data.name} if data.name in card.overlaps else held & card.overlaps.keys()
             for name in sorted(said) if card.name not in data.filters.overlap else ():
-                if card.overlaps[name].problems:
+                if card.overlaps[name].problems > counted.get((data.name, card.name), 0):
                     wrong.setdefault((card.name, card.overlaps[name].how), []).append(group)
     return [
         PlanWarning(

@@ -359,3 +359,23 @@ def test_cells_that_come_and_go_are_told(swept: Path) -> None:
     assert len([line for line in plan.lines if line.startswith("- pocket-qwen2.")]) == 2
     changes = told("tiny", *words)["changes"]
     assert (changes["new"], len(changes["gone"]), changes["changed"]) == (2, 2, [])
+
+
+def test_overlap_of_own_files_is_in_the_plan_and_said_when_the_sweep_starts(folder: Path) -> None:
+    for name, numbers in (("train", range(9)), ("test", range(6, 16))):
+        rows = [json.dumps({"problem": f"What is {n}+1?", "answer": str(n + 1)}) for n in numbers]
+        (folder / f"experiments/{name}.jsonl").write_text("\n".join(rows))
+    manifest = folder / "experiments/tiny.yaml"
+    text = manifest.read_text().replace("data: [pocket-easy]", "data: [{path: train.jsonl}]")
+    text = text.replace(
+        "benchmarks: [pocket-easy], problems: 4", "benchmarks: [{path: test.jsonl}]"
+    )
+    manifest.write_text(text.replace("eval/pocket-easy", "eval/test"))
+    (row,) = [w for w in told("tiny")["warnings"] if w["id"] == "leak-by-content"]
+    assert row["text"].startswith(
+        "3 of the 10 problems of test.jsonl are in the training data train.jsonl"
+    )
+    assert row["where"] == "4 trials"
+    line = f"! {row['text']} [4 trials]"
+    assert f"  {line}" in zoo("plan", "tiny").lines
+    assert line in zoo("sweep", "tiny", "--bare").lines
