@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Evaluation, Trial
 
 MEASURES = (
@@ -140,6 +141,18 @@ def known_metrics(
         for decoding in decodings:
             found |= _averages(names, decoding, found)
     return found
+
+
+def headline(experiment: Experiment, trials: Iterable[Trial]) -> tuple[Evaluation, ...]:
+    """What the report compares before and after: evaluations of the full schedule (else of the
+    watch) that reach the horizon, one a benchmark and decoding."""
+    plan = experiment.evaluate.full or experiment.evaluate.watch
+    found: dict[tuple[str, str], Evaluation] = {}
+    for trial in trials:
+        for e in trial.evaluations:
+            if plan and trial.rounds in e.rounds and e.problems == plan.problems:
+                found.setdefault((e.benchmark.name, e.decoding_name), e)
+    return tuple(found.values())
 
 
 def measure_names(samples: int) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from zoo.manifest.metrics import TRAIN_METRICS, metrics_of
+from zoo.manifest.metrics import TRAIN_METRICS, headline, metrics_of
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import outcome, record
@@ -118,31 +118,13 @@ def collect(experiment: Experiment, trials: Iterable[Trial], store: Store) -> Re
     """
     trials = tuple(trials)
     outcomes = tuple(outcome.load(trial, store) for trial in trials)
-    headline = _headline(experiment, trials)
+    compared = headline(experiment, trials)
     contrasts = {
         (found.trial.id, e.benchmark.name, e.decoding_name): _contrast(found, e, store)
         for found in outcomes
-        for e in headline
+        for e in compared
     }
-    return Results(experiment, store, outcomes, headline, contrasts)
-
-
-def _headline(experiment: Experiment, trials: tuple[Trial, ...]) -> tuple[Evaluation, ...]:
-    """Evaluations of the full schedule (else of the watch) that reach the horizon; the largest a
-    benchmark and decoding.
-    """
-    plan = experiment.evaluate.full or experiment.evaluate.watch
-    chosen: dict[tuple[str, str], Evaluation] = {}
-    for trial in trials:
-        for evaluation in trial.evaluations:
-            if (
-                trial.rounds not in evaluation.rounds
-                or plan is None
-                or evaluation.problems != plan.problems
-            ):
-                continue
-            chosen.setdefault((evaluation.benchmark.name, evaluation.decoding_name), evaluation)
-    return tuple(chosen.values())
+    return Results(experiment, store, outcomes, compared, contrasts)
 
 
 def _contrast(found: Outcome, evaluation: Evaluation, store: Store) -> Contrast:

@@ -379,3 +379,36 @@ def test_overlap_of_own_files_is_in_the_plan_and_said_when_the_sweep_starts(fold
     line = f"! {row['text']} [4 trials]"
     assert f"  {line}" in zoo("plan", "tiny").lines
     assert line in zoo("sweep", "tiny", "--bare").lines
+
+
+def test_only_leaves_out_warnings_about_other_trials_and_counts_its_own(folder: Path) -> None:
+    manifest = folder / "experiments/tiny.yaml"
+    text = manifest.read_text().replace(
+        "[correctness, box-strict]", "[correctness, box-strict, random]"
+    )
+    manifest.write_text(text.replace("grpo.beta: 0.01", "grpo.beta: 0.0"))
+
+    def warned(*only: str) -> set[tuple[str, str]]:
+        return {(w["id"], w["where"]) for w in told("tiny", *only)["warnings"]}
+
+    box, idle = ("box-not-asked", "2 trials"), ("idle-override", "override 1, 3 trials")
+    claim = ("seeds-cannot-decide", "claim box")
+    assert warned() >= {box, idle, claim}
+    assert warned("--only", "model=pocket-llama") >= {
+        ("box-not-asked", "1 trial"),
+        idle,
+        claim,
+    }
+    assert warned("--only", "reward=random", "--only", "model=pocket-qwen2") == set()
+
+
+def test_what_a_budget_may_break_is_in_the_plan_with_both_figures(folder: Path) -> None:
+    manifest = folder / "experiments/tiny.yaml"
+    manifest.write_text(manifest.read_text().replace("trainer: simulated\n", ""))
+    hours = told("tiny", "--on", "laptop")["cost"]["wall_hours"]
+    limit = (hours["mid"] + hours["high"]) / 2
+    words = ("--on", "laptop", "--set", f"budget.hours={limit}")
+    (found,) = [w for w in told("tiny", *words)["warnings"] if w["where"] == "budget hours"]
+    assert found["id"] == "budget-at-risk"
+    shares = [f"{100 * hours[end] / limit:.0f} %" for end in ("mid", "high")]
+    assert f": {shares[0]} planned, up to {shares[1]}" in zoo("plan", "tiny", *words).text

@@ -184,6 +184,22 @@ def test_a_plan_over_its_budget_is_told_by_how_much(tmp_path: Path) -> None:
     assert found.text.startswith("1,234 GPU-hours are planned, 134.5 are in the budget")
 
 
+def test_budget_below_the_upper_end_of_the_estimate_is_at_risk(tmp_path: Path) -> None:
+    made, trials = manifest(tmp_path, grid=POCKET, budget={"hours": 168, "disk_gib": 10})
+    estimate = {"hours": 140.2, "disk_gib": 9.0}
+
+    def at(high: float) -> list[PlanWarning]:
+        upper = {"hours": high, "disk_gib": 9.0}
+        return warnings(made.experiment, trials, estimate=estimate, upper=upper)
+
+    (found,) = at(280.5)
+    assert (found.id, found.where) == ("budget-at-risk", "budget hours")
+    assert found.text.startswith(
+        "140 hours are planned and 168 are in the budget, but the estimate reaches up to 280; cut"
+    )
+    assert at(168) == []
+
+
 def test_claims_are_warned_of_with_the_rest(tmp_path: Path) -> None:
     said = {"id": "a", "says": "It gains.", "kind": "gain", "metric": "eval/free/acc/t0"}
     made, trials = manifest(
@@ -222,6 +238,7 @@ def test_a_kl_that_is_not_logged_is_named(tmp_path: Path) -> None:
 def test_a_schedule_that_is_never_due_is_named(tmp_path: Path) -> None:
     watch = {"benchmarks": ["pocket-easy"], "every": 50}
     found = warned(tmp_path, grid=POCKET, rounds=49, evaluate={"watch": watch})
+    assert set(found) == {"never-due", "nothing-measured"}
     assert "every 50 rounds of 49 is the base model alone" in found["never-due"].text
     assert found["never-due"].where == "schedule watch"
     assert warned(tmp_path, grid=POCKET, rounds=50, evaluate={"watch": watch}) == {}
