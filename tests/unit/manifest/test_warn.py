@@ -12,6 +12,7 @@ from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import powers_of
 from zoo.manifest.warn import warnings
 from zoo.manifest.warn_cards import card_warnings
+from zoo.manifest.warn_overlaps import Overlap
 
 
 def warned(folder: Path, **said: Any) -> dict[str, PlanWarning]:
@@ -249,3 +250,20 @@ def test_a_tripwire_longer_than_the_study_is_named(tmp_path: Path) -> None:
     found = warned(tmp_path, grid=POCKET, rounds=7, tripwires=wires)
     assert "8 rounds in a row are more than the 7" in found["never-trips"].text
     assert warned(tmp_path, grid=POCKET, rounds=8, tripwires=wires) == {}
+
+
+def test_a_leak_that_its_card_declares_is_not_told_again_where_as_many_were_counted(
+    tmp_path: Path,
+) -> None:
+    evaluate = {"full": {"benchmarks": ["held"], "at": [0, "last"]}}
+    grid = {"model": ["pocket-llama"], "data": ["hard"]}
+    _, trials = manifest(tmp_path, grid=grid, evaluate=evaluate)
+    held = trials[0].evaluations[0].benchmark
+
+    def told(problems: int) -> list[str]:
+        found = card_warnings(trials, [Overlap(trials[0].data, held, problems, 500)])
+        return [w.id for w in found if w.id.startswith("leak")]
+
+    assert told(0) == ["leak"]  # the card knows of nine that are spelled differently
+    assert told(3) == ["leak-by-content", "leak"]
+    assert told(9) == ["leak-by-content"]
