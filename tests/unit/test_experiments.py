@@ -56,10 +56,23 @@ OWN_BUCKET = {  # arXiv:2503.18892 B.1
 }
 CLAIM_WARNINGS = {  # manifest -> (warning, claims) that it has to live with; the manifest says why
     "ablation_difficulty": {("spread-unknown", "qwen-shortens")},
+    "ablation_kl_lr": {
+        ("margin-out-of-reach", "not-too-small, not-too-large, not-too-tight, not-too-loose"),
+    },
+    "ablation_prompt": {("margin-out-of-reach", "boxed-spares-strong")},
+    "ablation_rollouts_matched": {("margin-out-of-reach", "more-is-the-same")},
+    "ablation_temperature": {("margin-out-of-reach", "usual-bears-cold")},
+    "controls": {
+        ("margin-out-of-reach", "random-leaves-others"),
+        ("margin-out-of-reach", "vote-comes-near"),
+    },
     "ablation_rollouts": {
         ("compute-not-matched", "more-is-better, few-are-worse, fewest-is-worst"),
     },
-    "critics": {("spread-unknown", "length-bias")},
+    "critics": {
+        ("margin-out-of-reach", "spread-is-not-needed"),
+        ("spread-unknown", "length-bias"),
+    },
     "paper": {("spread-unknown", "length-grows, length-stays")},
     "pocket": {
         ("seeds-cannot-decide", "gains"),

@@ -63,7 +63,7 @@ def look_at_data(card: ProblemCard, resolver: LocalResolver) -> bool:
     click.echo(f"  digest {digest}")
     if faults:
         return False
-    resolver.problems(card)
+    resolver.questions.of(card, resolver.problems(card))
     usable = references.check(card, digest, resolver.cache)
     for line in usable.lines():
         click.echo(f"  {line}")

@@ -7,10 +7,11 @@ Computed once and handed to the writers (text, JSON, one trial). Light, and writ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
-from zoo.catalog import ComputeProfile, ModelCard
+from zoo.catalog import ComputeProfile, ModelCard, RecipeCard
 from zoo.cli.context import Plan
+from zoo.data.questions import overlaps
 from zoo.data.resolve import model_folder
 from zoo.errors import InputError
 from zoo.manifest.fit import (
@@ -29,6 +30,7 @@ from zoo.manifest.power import Power, powers_of
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
 from zoo.manifest.warn import warnings
+from zoo.manifest.warn_overrides import override_warnings
 from zoo.orchestrate.todo import Todo, look
 from zoo.track import pace
 from zoo.track.spread import spreads
@@ -114,19 +116,42 @@ class Outlook:
     @cached_property
     def warnings(self) -> list[PlanWarning]:
         """What to think about before paying."""
-        return warnings(self.experiment, self.made.trials, self.powers, self.estimate)
+        made, experiment = self.made, self.experiment
+        found = warnings(
+            experiment,
+            made.trials,
+            self.powers,
+            estimate=self.estimate,
+            upper=self.upper,
+            overlaps=overlaps(made.chosen, made.resolver.questions),
+            chosen=made.chosen,
+        )
+        recipe = partial(made.catalog.get, RecipeCard)
+        return found + override_warnings(
+            experiment, made.trials, recipe, made.manifest.last, made.chosen
+        )
 
     @property
     def estimate(self) -> dict[str, float]:
         """Figures that a budget can limit, by its names."""
+        return {name: mid for name, (mid, _) in self._spending.items()}
+
+    @property
+    def upper(self) -> dict[str, float]:
+        """The upper ends of these estimates."""
+        return {name: high for name, (_, high) in self._spending.items()}
+
+    @property
+    def _spending(self) -> dict[str, tuple[float, float]]:
+        """The estimate and the upper end of its range, by names of a budget."""
         cost = self.cost
-        found = {"disk_gib": cost.peak_bytes / GIB}
+        found = {"disk_gib": (cost.peak_bytes / GIB, cost.peak_bytes / GIB)}
         if cost.unit == "GPU-hours":
-            found["gpu_hours"] = cost.hours.mid
+            found["gpu_hours"] = (cost.hours.mid, cost.hours.high)
         if cost.usd is not None:
-            found["usd"] = cost.usd.mid
+            found["usd"] = (cost.usd.mid, cost.usd.high)
         if cost.wall_hours is not None:
-            found["hours"] = cost.wall_hours.mid
+            found["hours"] = (cost.wall_hours.mid, cost.wall_hours.high)
         return found
 
 

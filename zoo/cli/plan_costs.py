@@ -123,7 +123,9 @@ def cost(outlook: Outlook) -> Iterator[str]:
     for name, limit in budget.stated.items():
         if name in outlook.estimate:
             spent = outlook.estimate[name]
-            yield f"budget {name} {limit:,.10g}: {100 * spent / limit:.0f} % planned"
+            most = outlook.upper[name]
+            reach = f", up to {100 * most / limit:.0f} %" if most > spent else ""
+            yield f"budget {name} {limit:,.10g}: {100 * spent / limit:.0f} % planned{reach}"
 
 
 def _if_it_fits(outlook: Outlook) -> str:

@@ -351,8 +351,7 @@ def summary(todo: Todo) -> str:
 def warnings(outlook: Outlook) -> Iterator[str]:
     """One line a warning."""
     for warning in outlook.warnings:
-        where = f" [{warning.where}]" if warning.where else ""
-        yield f"! {warning.text}{where}"
+        yield f"! {warning}"
 
 
 def _next(outlook: Outlook) -> Iterator[str]:

@@ -21,6 +21,8 @@ from zoo.cli.plan_text import change_lines, standing_lines, summary
 from zoo.cli.prompts import measured
 from zoo.cli.ready import must_be_ready, must_not_have_drifted
 from zoo.cli.references import must_be_usable
+from zoo.data.questions import overlaps
+from zoo.manifest.warn_overlaps import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
@@ -58,6 +60,9 @@ def run(name: str, words: Words, how: How) -> int:
     click.echo(f"{made.name}: {summary(todo)}")
     for line in [*change_lines(made.changes), *seal_notes(made)]:
         click.echo(line)
+    found = overlaps(made.chosen, made.resolver.questions)
+    for warning in overlap_warnings(made.chosen, found):
+        click.echo(f"! {warning}")
     made.resolver.save()
     kind = how.executor or ("local" if made.simulated else chosen.executor)
     status = driver.run(

@@ -20,6 +20,7 @@ from zoo.catalog import ModelCard, ProblemCard
 from zoo.catalog.model_config import context_of, ends_of, geometry_of
 from zoo.data import places, problems
 from zoo.data.places import NotFetched
+from zoo.data.questions import Questions
 from zoo.errors import Fault, InputError
 from zoo.manifest.fit.memory import dense_parameters
 from zoo.manifest.identity import UNPINNED
@@ -87,6 +88,8 @@ class LocalResolver:
         self._file = cache / "digests.json" if cache else None
         self._known: dict[str, str] = _read(self._file)
         self._fresh = False
+        self.questions = Questions(cache, light=light)
+        """Hashes of the questions of every set that was read."""
 
     def model(self, card: ModelCard) -> str:
         """The pinned commit of a hub model; else the digest of the folder's files by name and
@@ -139,7 +142,13 @@ class LocalResolver:
         key = _rows_key(card, files)
         if key not in self._known and self.light and _bytes(files) > LIGHT_ROWS_BYTES:
             return card.digest or UNPINNED
-        return self._remember(key, lambda: problems.digest(problems.load(card, self.cache)))
+        return self._remember(key, lambda: self._read_problems(card))
+
+    def _read_problems(self, card: ProblemCard) -> str:
+        loaded = problems.load(card, self.cache)
+        found = problems.digest(loaded)
+        self.questions.keep(found, loaded)
+        return found
 
     def rows(self, card: ProblemCard) -> str:
         """A key that changes whenever the problems of a card may: its sources, their files, and its
@@ -159,6 +168,7 @@ class LocalResolver:
         """Write what was added to the cache. Planning does not call this: it leaves nothing
         behind.
         """
+        self.questions.save()
         if self._fresh and self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             beside = self._file.with_suffix(f".{os.getpid()}.tmp")

@@ -165,6 +165,17 @@ def final_rounds(rounds: Iterable[int], horizon: int, k: int) -> tuple[int, ...]
     return tuple(trained[-k:]) if trained and trained[-1] == horizon else ()
 
 
+def headline(trials: Iterable[Trial]) -> tuple[Evaluation, ...]:
+    """What the report compares before and after: the evaluations of `eval/...` that reach the
+    horizon, one a benchmark and decoding, those of the full schedule first."""
+    chosen: dict[tuple[str, str], Evaluation] = {}
+    for trial in trials:
+        for e in trial.evaluations:
+            if e.series == EVAL and trial.rounds in e.rounds:
+                chosen.setdefault((e.benchmark.name, e.decoding_name), e)
+    return tuple(sorted(chosen.values(), key=lambda e: "full" not in e.schedules))
+
+
 def measure_names(samples: int) -> tuple[str, ...]:
     """Measures of an evaluation with S responses a problem; with several there are also avgS, passK
     and majS (`zoo.evals.metrics`)."""

@@ -17,6 +17,9 @@ class PlanWarning:
     where: str
     """What it touches: `27 trials`, `claim format-hurts`."""
 
+    def __str__(self) -> str:
+        return f"{self.text} [{self.where}]" if self.where else self.text
+
     def as_data(self) -> dict[str, Any]:
         """The plan's row for programs."""
         return asdict(self)

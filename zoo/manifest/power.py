@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from zoo.manifest.cells import Cell
@@ -126,18 +126,31 @@ class Power:
         return self.detects is not None and (self.margin == 0 or self.detects <= self.margin)
 
     @property
+    def enough_corrected(self) -> bool:
+        """The same after the correction for all sealed verdicts."""
+        return self.corrected is not None and (self.margin == 0 or self.corrected <= self.margin)
+
+    @property
     def seeds_enough(self) -> int | None:
         """The fewest seeds of which `enough` is true; None where no number up to 1,000 is."""
+        return self._fewest(lambda power: power.enough)
+
+    @property
+    def seeds_enough_corrected(self) -> int | None:
+        """The fewest seeds of which `enough_corrected` is true; None as above."""
+        return self._fewest(lambda power: power.enough_corrected)
+
+    def _fewest(self, enough: Callable[[Power], bool]) -> int | None:
         if self.claim.kind != "rate" and self.spread is None:
             return None
         low, high = 0, 1
-        while not replace(self, seeds=high).enough:
+        while not enough(replace(self, seeds=high)):
             low, high = high, 2 * high
             if high > MOST_SEEDS:
                 return None
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if replace(self, seeds=middle).enough else (middle, high)
+            low, high = (low, middle) if enough(replace(self, seeds=middle)) else (middle, high)
         return high
 
 

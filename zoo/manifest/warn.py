@@ -1,8 +1,8 @@
 """What a plan warns of: nothing here is refused, all of it can spoil a study.
 
 One sentence a warning, which says what to do, and one warning for all trials that share a cause.
-Cards and claims have modules of their own (`zoo.manifest.warn_cards`, `warn_claims`); tripwires and
-the budget are looked at here.
+Cards, evaluation, overrides and claims have modules of their own (`zoo.manifest.warn_cards`,
+`warn_evaluate`, `warn_overrides`, `warn_claims`); tripwires and the budget are looked at here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from zoo.errors import did_you_mean, listed
 from zoo.manifest.cells import matches
+from zoo.manifest.claims import Claim
 from zoo.manifest.limits import Budget, Tripwire
 from zoo.manifest.metrics import Metric, metrics_of
 from zoo.manifest.plan_warning import PlanWarning
@@ -19,6 +20,8 @@ from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
 from zoo.manifest.warn_cards import card_warnings
 from zoo.manifest.warn_claims import claim_warnings
+from zoo.manifest.warn_evaluate import evaluate_warnings
+from zoo.manifest.warn_overlaps import Overlap
 
 SEQUENCE_MASK = (
     "vllm_importance_sampling_mode sequence_mask leaves whole responses out of the loss, long ones "
@@ -36,20 +39,48 @@ def warnings(
     experiment: Experiment,
     trials: Sequence[Trial],
     powers: Sequence[Power] = (),
+    *,
     estimate: Mapping[str, float] | None = None,
+    upper: Mapping[str, float] | None = None,
+    overlaps: Sequence[Overlap] = (),
+    chosen: Sequence[Trial] | None = None,
 ) -> list[PlanWarning]:
-    """All warnings of a plan. `powers` are those of its claims (`zoo.manifest.power.powers_of`);
-    `estimate` has what the plan expects to spend, under the names of `Budget`."""
+    """All warnings of a plan but those of `zoo.manifest.warn_overrides`, which need the catalog.
+
+    Args:
+        powers: of its claims (`zoo.manifest.power.powers_of`).
+        estimate: what the plan expects to spend, under the names of `Budget`.
+        upper: the upper ends of these estimates; what is not there has no range.
+        overlaps: of benchmarks with training data, found by content.
+        chosen: the trials that are meant; what touches none of them is left out. None = all.
+    """
+    meant = trials if chosen is None else chosen
+    wires = [w for w in experiment.tripwires if any(matches(t.cell, w.when) for t in meant)]
+    claims, powers = _touching(experiment.claims, powers, trials, meant)
     return [
-        *card_warnings(trials),
-        *setting_warnings(trials),
-        *tripwire_warnings(experiment.tripwires, metrics_of(trials)),
-        *length_warnings(experiment),
-        *kl_warnings(experiment, trials),
-        *schedule_warnings(experiment),
-        *claim_warnings(experiment.claims, trials, powers),
-        *budget_warnings(experiment.budget, estimate or {}),
+        *card_warnings(meant, overlaps, trials),
+        *setting_warnings(meant),
+        *tripwire_warnings(wires, metrics_of(trials)),
+        *length_warnings(wires, experiment.rounds),
+        *kl_warnings(wires, claims, meant),
+        *evaluate_warnings(experiment, meant),
+        *claim_warnings(claims, trials, powers),
+        *budget_warnings(experiment.budget, estimate or {}, upper or {}),
     ]
+
+
+def _touching(
+    claims: Sequence[Claim],
+    powers: Sequence[Power],
+    trials: Sequence[Trial],
+    chosen: Sequence[Trial],
+) -> tuple[Sequence[Claim], Sequence[Power]]:
+    """Claims that compare a cell of a chosen trial, and their powers."""
+    if len(chosen) == len(trials):
+        return claims, powers
+    cells = {tuple(trial.cell.items()) for trial in chosen}
+    ids = {p.claim.id for p in powers if any(tuple(c.items()) in cells for c in p.unit.cells)}
+    return [c for c in claims if c.id in ids], [p for p in powers if p.claim.id in ids]
 
 
 def setting_warnings(trials: Sequence[Trial]) -> list[PlanWarning]:
@@ -97,25 +128,27 @@ def tripwire_warnings(
     return found
 
 
-def length_warnings(experiment: Experiment) -> list[PlanWarning]:
+def length_warnings(tripwires: Sequence[Tripwire], rounds: int) -> list[PlanWarning]:
     """Lines that have to be crossed for more rounds than there are."""
     return [
         PlanWarning(
             "never-trips",
-            f"{wire.rounds:,} rounds in a row are more than the {experiment.rounds:,} that there "
+            f"{wire.rounds:,} rounds in a row are more than the {rounds:,} that there "
             "are, so it never trips; take a smaller `for`",
             f"tripwire on {wire}",
         )
-        for wire in experiment.tripwires
-        if wire.rounds > experiment.rounds
+        for wire in tripwires
+        if wire.rounds > rounds
     ]
 
 
-def kl_warnings(experiment: Experiment, trials: Sequence[Trial]) -> list[PlanWarning]:
+def kl_warnings(
+    tripwires: Sequence[Tripwire], claims: Sequence[Claim], trials: Sequence[Trial]
+) -> list[PlanWarning]:
     """Tripwires and claims on a KL that TRL does not log, as there is no reference model."""
     without = [t.cell for t in trials if t.trainer != "external" and not t.grpo.get("beta")]
-    said = [(f"tripwire on {w}", w.when) for w in experiment.tripwires if w.metric == KL]
-    said += [(f"claim {c.id}", c.where) for c in experiment.claims if KL in c.metrics]
+    said = [(f"tripwire on {w}", w.when) for w in tripwires if w.metric == KL]
+    said += [(f"claim {c.id}", c.where) for c in claims if KL in c.metrics]
     text = f"{KL} is logged only where grpo.beta is above 0, and {{n}} it is 0; take another metric"
     counts = [(where, sum(matches(cell, match) for cell in without)) for where, match in said]
     return [
@@ -125,34 +158,33 @@ def kl_warnings(experiment: Experiment, trials: Sequence[Trial]) -> list[PlanWar
     ]
 
 
-def schedule_warnings(experiment: Experiment) -> list[PlanWarning]:
-    """Schedules whose first turn comes after the end."""
-    return [
-        PlanWarning(
-            "never-due",
-            f"every {schedule.every:,} rounds of {experiment.rounds:,} is the base model alone; "
-            "take a smaller `every`, or `at: [0, last]`",
-            f"schedule {name}",
-        )
-        for name, schedule in experiment.evaluate.schedules.items()
-        if schedule.every and schedule.every > experiment.rounds
-    ]
-
-
 def _judges(benchmark: str, metrics: Mapping[str, Metric]) -> bool:
     """Whether a final number is measured on a benchmark."""
     return any(benchmark in m.benchmarks and m.final is not None for m in metrics.values())
 
 
-def budget_warnings(budget: Budget, estimate: Mapping[str, float]) -> list[PlanWarning]:
-    """Limits that the estimate is above."""
-    return [
-        PlanWarning(
-            "over-budget",
-            f"{estimate[name]:,.0f} {HOURS[name]} are planned, {limit:,.10g} are in the budget; "
-            "cut the grid, the rounds or the seeds, or raise it",
-            f"budget {name}",
-        )
-        for name, limit in budget.stated.items()
-        if estimate.get(name, 0) > limit
-    ]
+def budget_warnings(
+    budget: Budget, estimate: Mapping[str, float], upper: Mapping[str, float]
+) -> list[PlanWarning]:
+    """Limits that the estimate, or the upper end of its range, is above."""
+    found: list[PlanWarning] = []
+    for name, limit in budget.stated.items():
+        mid = estimate.get(name, 0)
+        high = upper.get(name, mid)
+        if high <= limit:
+            continue
+        planned = f"{_figure(mid)} {HOURS[name]} are planned"
+        cut = "cut the grid, the rounds or the seeds, or raise it"
+        id_, text = "over-budget", f"{planned}, {limit:,.10g} are in the budget; {cut}"
+        if mid <= limit:
+            id_, text = (
+                "budget-at-risk",
+                f"{planned} and {limit:,.10g} are in the budget, but the estimate reaches up to "
+                f"{_figure(high)}; {cut}, or run a few trials first, whose pace narrows it",
+            )
+        found.append(PlanWarning(id_, text, f"budget {name}"))
+    return found
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -6,7 +6,7 @@ Looks once at trials that share cards, so ten thousand trials cost little more t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.catalog import BenchmarkCard, DataCard, ModelCard
@@ -14,6 +14,7 @@ from zoo.errors import listed
 from zoo.manifest.identity import UNPINNED
 from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.trial import Evaluation, Trial
+from zoo.manifest.warn_overlaps import Overlap, overlap_warnings
 from zoo.rewards.parameters import KINDS
 
 PROMPT_TOKENS = 1024
@@ -21,16 +22,28 @@ PROMPT_TOKENS = 1024
 context holds prompt and response, vllm_rollout.py:L90-91)."""
 
 
-def card_warnings(trials: Sequence[Trial]) -> list[PlanWarning]:
-    """All warnings about cards, settings and evaluation."""
+def card_warnings(
+    trials: Sequence[Trial],
+    overlaps: Sequence[Overlap] = (),
+    study: Sequence[Trial] | None = None,
+) -> list[PlanWarning]:
+    """All warnings about cards, settings and evaluation.
+
+    Args:
+        overlaps: of benchmarks with training data, found by content.
+        study: all trials of the study, of which `trials` are some; None = the same.
+    """
     groups, seeds = list(_groups(trials).values()), len({trial.seed for trial in trials})
+    whole = groups if study is None or study is trials else list(_groups(study).values())
     return [
         *_models(groups),
         *_seeds(groups, seeds),
         *_data(groups),
+        *overlap_warnings(trials, overlaps),
+        *_leaks(groups, overlaps),
         *_lengths(groups),
         *_reward_caps(groups),
-        *_boxes(groups, seeds),
+        *_boxes(groups, whole),
     ]
 
 
@@ -40,6 +53,8 @@ class _Group:
 
     first: Trial
     trials: int = 0
+    cells: set[int] = field(default_factory=set)
+    """Cells by identity: seeds of one share it."""
 
     @property
     def external(self) -> bool:
@@ -52,7 +67,10 @@ def _groups(trials: Sequence[Trial]) -> dict[Any, _Group]:
     for trial in trials:
         cards = (trial.model.name, trial.prompt.name, trial.reward.name, trial.data.name)
         key = (*cards, trial.trainer, trial.grpo.get("max_completion_length"))
-        groups.setdefault(key, _Group(trial)).trials += 1
+        if (group := groups.get(key)) is None:
+            group = groups[key] = _Group(trial)
+        group.trials += 1
+        group.cells.add(id(trial.cell))
     return groups
 
 
@@ -144,7 +162,7 @@ def _data(groups: list[_Group]) -> list[PlanWarning]:
         text = f"not known by content yet: {listed(names)}; run `zoo data fetch {' '.join(names)}`"
         where = f"{len(names)} benchmark{'s'[: len(names) != 1]}"
         found.append(PlanWarning("unpinned-benchmark", text, where))
-    return found + _leaks(groups)
+    return found
 
 
 def _unknown(card: DataCard | BenchmarkCard, digest: str) -> bool:
@@ -152,8 +170,10 @@ def _unknown(card: DataCard | BenchmarkCard, digest: str) -> bool:
     return digest == UNPINNED and card.pocket is None and card.local is None
 
 
-def _leaks(groups: list[_Group]) -> list[PlanWarning]:
-    """Benchmarks some of whose problems are trained on."""
+def _leaks(groups: list[_Group], overlaps: Sequence[Overlap]) -> list[PlanWarning]:
+    """Benchmarks some of whose problems are trained on, as their cards say; not where as many were
+    found by content."""
+    counted = {(o.data.name, o.benchmark.name): o.problems for o in overlaps}
     wrong: dict[tuple[str, str], list[_Group]] = {}
     benches = {id(g.first.evaluations): _overlapping(g.first.evaluations) for g in groups}
     for group in groups:
@@ -162,7 +182,7 @@ def _leaks(groups: list[_Group]) -> list[PlanWarning]:
         for card in benches[id(group.first.evaluations)]:
             said = {data.name} if data.name in card.overlaps else held & card.overlaps.keys()
             for name in sorted(said) if card.name not in data.filters.overlap else ():
-                if card.overlaps[name].problems:
+                if card.overlaps[name].problems > counted.get((data.name, card.name), 0):
                     wrong.setdefault((card.name, card.overlaps[name].how), []).append(group)
     return [
         PlanWarning(
@@ -264,13 +284,15 @@ def _too_long(what: str, same: list[_Group]) -> str:
     )
 
 
-def _boxes(groups: list[_Group], seeds: int) -> list[PlanWarning]:
-    """Rewards that need a box, trained with prompts that do not ask for one."""
+def _boxes(groups: list[_Group], study: list[_Group]) -> list[PlanWarning]:
+    """Rewards that need a box, trained with prompts that do not ask for one. The comparison may
+    be in any part of the study."""
     needing = [group for group in groups if group.first.reward.needs_box and not group.external]
     silent = [group for group in needing if not group.first.prompt.asks_for_box]
     if not silent:
         return []
-    asking = [group for group in needing if group.first.prompt.asks_for_box]
+    others = (g for g in study if g.first.reward.needs_box and not g.external)
+    asking = [group for group in others if group.first.prompt.asks_for_box]
     rewards, prompts = (
         list(dict.fromkeys(getattr(g.first, part).name for g in silent))
         for part in ("reward", "prompt")
@@ -282,7 +304,7 @@ def _boxes(groups: list[_Group], seeds: int) -> list[PlanWarning]:
         "ask for "
     )
     if {_but_prompt(g) for g in silent} & {_but_prompt(g) for g in asking}:
-        cells, all_ = (sum(g.trials for g in some) // seeds for some in (silent, needing))
+        cells, all_ = (sum(len(g.cells) for g in some) for some in (silent, needing))
         text += (
             f"({cells:,} of {all_:,} cells with such a reward; those under "
             f"{listed(g.first.prompt.name for g in asking)} are the comparison)"

@@ -21,6 +21,7 @@ from zoo.manifest.trial import Trial
 from zoo.manifest.verdicts import TrialOf, Unit, matched
 
 CARDS = ("model", "data", "reward", "prompt")
+MARGINS = ("equal_within", "not_worse_than")  # which nothing but seeds can make reachable
 CONTROLLED = "reward"  # the axis whose effects did not carry over to other families
 
 
@@ -33,7 +34,7 @@ def claim_warnings(
         made[power.claim.id].append(power.unit)
     resolved = TrialOf(trials)
     found = [warning for claim in claims for warning in _seeds(claim, powers)]
-    found += _unknown(powers)
+    found += [*_corrected(powers), *_unknown(powers)]
     beside = [_beside_axes(claim, made[claim.id], resolved) for claim in claims]
     for claim, axes in zip(claims, beside, strict=True):
         found += _confounds(claim, axes)
@@ -59,6 +60,40 @@ def _seeds(claim: Claim, powers: Sequence[Power]) -> list[PlanWarning]:
     if len(lacking) < len(own):
         where += f", {len(lacking)} of {len(own)} verdicts"
     return [PlanWarning("seeds-cannot-decide", f"{_shortfall(worst)}; {_remedy(worst)}", where)]
+
+
+def _corrected(powers: Sequence[Power]) -> list[PlanWarning]:
+    """Margins that the seeds reach by themselves, but not after the correction; claims alike in all
+    of it share a warning."""
+    worst: dict[str, Power] = {}
+    for power in powers:
+        if power.enough and not power.enough_corrected and power.claim.expect.word in MARGINS:
+            before = worst.get(power.claim.id)
+            if before is None or (power.corrected or 0) > (before.corrected or 0):
+                worst[power.claim.id] = power
+    told: dict[str, list[str]] = {}
+    for id_, power in worst.items():
+        told.setdefault(_beyond(power), []).append(id_)
+    return [PlanWarning("margin-out-of-reach", text, _claims(ids)) for text, ids in told.items()]
+
+
+def _above(found: float, power: Power) -> str:
+    """An effect beyond the margin, to as many digits as show it."""
+    text = amount(found, power.measure)
+    return text if float(text.split()[0]) > power.margin else f"{found:.2f} {power.measure}"
+
+
+def _beyond(power: Power) -> str:
+    expect, seeds, found = power.claim.expect, power.seeds, power.corrected
+    verb = "show" if expect.word == "equal_within" else "detect"
+    what = "equality within " if verb == "show" else ""
+    shown = what + (_above(found, power) if found is not None else "nothing")
+    enough = power.seeds_enough_corrected
+    remedy = f"take {seeds_of(enough)}, " if enough else "take "
+    return (
+        f"after the correction for {power.verdicts} verdicts {seeds_do(seeds, verb)} {shown} at "
+        f"best (80 % power), not `{expect}`; {remedy}fewer claims or a wider margin"
+    )
 
 
 def _unknown(powers: Sequence[Power]) -> list[PlanWarning]:

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.manifest.metric_name import EVAL
-from zoo.manifest.metrics import TRAIN_METRICS, final_rounds, last_k
+from zoo.manifest.metrics import TRAIN_METRICS, final_rounds, headline, last_k
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import outcome, record
@@ -118,25 +117,13 @@ def collect(experiment: Experiment, trials: Iterable[Trial], store: Store) -> Re
     """
     trials = tuple(trials)
     outcomes = tuple(outcome.load(trial, store) for trial in trials)
-    headline = _headline(trials)
+    compared = headline(trials)
     contrasts = {
         (found.trial.id, e.benchmark.name, e.decoding_name): _contrast(found, e, store)
         for found in outcomes
-        for e in headline
+        for e in compared
     }
-    return Results(experiment, store, outcomes, headline, contrasts)
-
-
-def _headline(trials: tuple[Trial, ...]) -> tuple[Evaluation, ...]:
-    """What is compared: the evaluations of `eval/...` that reach the horizon, those of the full
-    schedule first.
-    """
-    chosen: dict[tuple[str, str], Evaluation] = {}
-    for trial in trials:
-        for e in trial.evaluations:
-            if e.series == EVAL and trial.rounds in e.rounds:
-                chosen.setdefault((e.benchmark.name, e.decoding_name), e)
-    return tuple(sorted(chosen.values(), key=lambda e: "full" not in e.schedules))
+    return Results(experiment, store, outcomes, compared, contrasts)
 
 
 def _contrast(found: Outcome, evaluation: Evaluation, store: Store) -> Contrast:

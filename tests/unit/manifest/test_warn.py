@@ -12,6 +12,7 @@ from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import powers_of
 from zoo.manifest.warn import warnings
 from zoo.manifest.warn_cards import card_warnings
+from zoo.manifest.warn_overlaps import Overlap
 
 
 def warned(folder: Path, **said: Any) -> dict[str, PlanWarning]:
@@ -184,6 +185,22 @@ def test_a_plan_over_its_budget_is_told_by_how_much(tmp_path: Path) -> None:
     assert found.text.startswith("1,234 GPU-hours are planned, 134.5 are in the budget")
 
 
+def test_budget_below_the_upper_end_of_the_estimate_is_at_risk(tmp_path: Path) -> None:
+    made, trials = manifest(tmp_path, grid=POCKET, budget={"hours": 168, "disk_gib": 10})
+    estimate = {"hours": 140.2, "disk_gib": 9.0}
+
+    def at(high: float) -> list[PlanWarning]:
+        upper = {"hours": high, "disk_gib": 9.0}
+        return warnings(made.experiment, trials, estimate=estimate, upper=upper)
+
+    (found,) = at(280.5)
+    assert (found.id, found.where) == ("budget-at-risk", "budget hours")
+    assert found.text.startswith(
+        "140 hours are planned and 168 are in the budget, but the estimate reaches up to 280; cut"
+    )
+    assert at(168) == []
+
+
 def test_claims_are_warned_of_with_the_rest(tmp_path: Path) -> None:
     said = {"id": "a", "says": "It gains.", "kind": "gain", "metric": "eval/free/acc/t0"}
     made, trials = manifest(
@@ -222,6 +239,7 @@ def test_a_kl_that_is_not_logged_is_named(tmp_path: Path) -> None:
 def test_a_schedule_that_is_never_due_is_named(tmp_path: Path) -> None:
     watch = {"benchmarks": ["pocket-easy"], "every": 50}
     found = warned(tmp_path, grid=POCKET, rounds=49, evaluate={"watch": watch})
+    assert set(found) == {"never-due", "nothing-measured"}
     assert "every 50 rounds of 49 is the base model alone" in found["never-due"].text
     assert found["never-due"].where == "schedule watch"
     assert warned(tmp_path, grid=POCKET, rounds=50, evaluate={"watch": watch}) == {}
@@ -232,3 +250,20 @@ def test_a_tripwire_longer_than_the_study_is_named(tmp_path: Path) -> None:
     found = warned(tmp_path, grid=POCKET, rounds=7, tripwires=wires)
     assert "8 rounds in a row are more than the 7" in found["never-trips"].text
     assert warned(tmp_path, grid=POCKET, rounds=8, tripwires=wires) == {}
+
+
+def test_a_leak_that_its_card_declares_is_not_told_again_where_as_many_were_counted(
+    tmp_path: Path,
+) -> None:
+    evaluate = {"full": {"benchmarks": ["held"], "at": [0, "last"]}}
+    grid = {"model": ["pocket-llama"], "data": ["hard"]}
+    _, trials = manifest(tmp_path, grid=grid, evaluate=evaluate)
+    held = trials[0].evaluations[0].benchmark
+
+    def told(problems: int) -> list[str]:
+        found = card_warnings(trials, [Overlap(trials[0].data, held, problems, 500)])
+        return [w.id for w in found if w.id.startswith("leak")]
+
+    assert told(0) == ["leak"]  # the card knows of nine that are spelled differently
+    assert told(3) == ["leak-by-content", "leak"]
+    assert told(9) == ["leak-by-content"]

@@ -224,3 +224,23 @@ def test_ten_thousand_trials_are_looked_at_in_a_moment(tmp_path: Path) -> None:
     assert card_warnings(trials)
     assert warned(trials, *claims) == []
     assert time.perf_counter() - start < 5.0  # 0.2 s on an idle core
+
+
+def test_a_margin_that_only_the_correction_puts_out_of_reach_is_told_once(tmp_path: Path) -> None:
+    _, trials = manifest(tmp_path, grid=TWO)
+    said = "compare: {reward: [strict, right]}, for_each: [model], expect: "
+    claims = [
+        about(f"{{id: a, {said}{{equal_within: 5}}}}"),
+        about(f"{{id: b, {said}{{equal_within: 5}}}}"),
+        about(f"{{id: c, {said}{{not_worse_than: 4}}}}"),
+        about(f"{{id: d, {said}{{not_worse_than: 9}}}}"),
+    ]
+    equal, loss = warned(trials, *claims)
+    assert (equal.id, equal.where) == ("margin-out-of-reach", "claims a, b")
+    assert equal.text == (
+        "after the correction for 8 verdicts 3 seeds show equality within 5.6 points at best (80 % "
+        "power), not `equal_within: 5`; take 4 seeds, fewer claims or a wider margin"
+    )
+    assert (loss.id, loss.where) == ("margin-out-of-reach", "claim c")
+    assert "3 seeds detect 5.0 points at best (80 % power), not `not_worse_than: 4`" in loss.text
+    assert warned(trials, claims[0]) == warned(trials, claims[3]) == []

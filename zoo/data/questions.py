@@ -1,0 +1,122 @@
+"""Which problems of a benchmark a training set holds, found by content.
+
+Questions are compared as the `overlap` filter compares them (`problems.normalise`), by a 64-bit
+hash of each. The hashes of a set are kept in the run store's cache under the set's digest, so they
+stay valid wherever its files lie, and a plan compares two sets in milliseconds. Planning (`light`)
+reads no file for this: it takes the hashes of sets that it had to read for their digests, and those
+that `zoo data check`, `zoo data fetch` or `zoo sweep` left in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+
+from zoo.catalog import BenchmarkCard, DataCard, ProblemCard
+from zoo.data import problems
+from zoo.data.problems import Problem
+from zoo.errors import InputError
+from zoo.manifest.identity import UNPINNED
+from zoo.manifest.trial import ALL, Evaluation, Trial
+from zoo.manifest.warn_overlaps import Overlap
+
+Hashes = array  # of 64-bit numbers, one a problem, in the order of the set
+
+
+def hashes(loaded: Iterable[Problem]) -> Hashes:
+    """A 64-bit hash of each normalised question, in order."""
+    found = bytearray()
+    for problem in loaded:
+        text = problems.normalise(problem.question).encode("utf-8", "surrogatepass")
+        found += hashlib.blake2b(text, digest_size=8).digest()
+    return array("Q", bytes(found))
+
+
+class Questions:
+    """Hashes of the questions of sets, by the sets' digests.
+
+    `cache` is the run store's cache folder; `light`: read no files of problems.
+    """
+
+    def __init__(self, cache: Path | None = None, *, light: bool = False) -> None:
+        self.cache, self.light = cache, light
+        self._known: dict[str, Hashes] = {}
+        self._fresh: set[str] = set()
+
+    def keep(self, digest: str, loaded: list[Problem]) -> None:
+        """Remember a set that was read anyway."""
+        self._known[digest] = hashes(loaded)
+        self._fresh.add(digest)
+
+    def of(self, card: ProblemCard, digest: str) -> Hashes | None:
+        """Hashes of a card's questions, in order; None where the set is not on this machine, or
+        not cached and `light` forbids reading it."""
+        if digest == UNPINNED:
+            return None
+        if digest not in self._known:
+            if (cached := self._cached(digest)) is not None:
+                self._known[digest] = cached
+            elif self.light and card.pocket is None:
+                return None
+            else:
+                try:
+                    self.keep(digest, problems.load(card, self.cache))
+                except InputError:  # not fetched; whoever needs the set reports what is wrong
+                    return None
+        return self._known[digest]
+
+    def save(self) -> None:
+        """Write the hashes of sets that were read. Planning does not call this."""
+        for digest in self._fresh:
+            if file := self._file(digest):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                beside = file.with_suffix(f".{os.getpid()}.tmp")
+                beside.write_bytes(self._known[digest].tobytes())
+                beside.replace(file)
+        self._fresh.clear()
+
+    def _cached(self, digest: str) -> Hashes | None:
+        file = self._file(digest)
+        try:
+            return array("Q", file.read_bytes()) if file else None
+        except (OSError, ValueError):  # lost or cut off: it only costs reading the set again
+            return None
+
+    def _file(self, digest: str) -> Path | None:
+        return self.cache / "questions" / digest if self.cache else None
+
+
+def overlaps(trials: Iterable[Trial], questions: Questions) -> list[Overlap]:
+    """What the benchmarks of trials share with their training data, where both are known."""
+    widest: dict[tuple[str, str], tuple[Trial, Evaluation]] = {}
+    for trial in {(t.data.name, id(t.evaluations)): t for t in trials}.values():
+        for e in trial.evaluations:
+            pair = trial.data.name, e.benchmark.name
+            if pair not in widest or _problems(e) > _problems(widest[pair][1]):
+                widest[pair] = trial, e
+    trained: dict[str, set[int]] = {}
+    found: list[Overlap] = []
+    for trial, e in widest.values():
+        if _disjoint(trial.data, e.benchmark):
+            continue
+        train = questions.of(trial.data, trial.data_digest)
+        test = questions.of(e.benchmark, e.digest)
+        if train is None or test is None:
+            continue
+        held, measured = trained.setdefault(trial.data_digest, set(train)), test[: e.problems]
+        shared = sum(question in held for question in measured)
+        found.append(Overlap(trial.data, e.benchmark, shared, len(measured)))
+    return found
+
+
+def _problems(evaluation: Evaluation) -> int:
+    return evaluation.problems or ALL
+
+
+def _disjoint(data: DataCard, benchmark: BenchmarkCard) -> bool:
+    """Pocket problems of two splits, which share none by construction."""
+    one, two = data.pocket, benchmark.pocket
+    return one is not None and two is not None and one.split != two.split
