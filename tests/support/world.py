@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tests.support.model_folders import write_smallest_model
 from zoo.catalog import Card, Catalog
 from zoo.data import LocalResolver
 from zoo.evals.stages import sample_identity
@@ -59,11 +60,8 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.resolver = LocalResolver(folder / "cache")
-        for name in ("one", "two"):
-            model = folder / "models" / name
-            model.mkdir(parents=True)
-            (model / "config.json").write_text("{}")
-            (model / "model.safetensors").write_text(f"weights {name}")
+        for weights, name in enumerate(("one", "two"), start=1):
+            write_smallest_model(folder / "models" / name, weights)
         _jsonl(folder / "own.jsonl", ROWS)
         _jsonl(folder / "other.jsonl", ROWS[1:])
         _jsonl(folder / "held.jsonl", ROWS[4:])

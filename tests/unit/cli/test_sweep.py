@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import Told, files, zoo
+from tests.support.model_folders import write_model
 from zoo.pocket import problems as pocket
 
 PARAMS = {"right_boxed": 1.0, "right_plain": -1.0, "wrong_boxed": 0.0, "wrong_plain": 0.0}
@@ -66,6 +67,18 @@ def test_a_pinned_model_that_was_not_fetched_is_refused(folder: Path, refused: R
         "far: org/far at aaaaaaaaaaaa is not on this machine; `zoo models fetch far` (a model "
         f"without a card: hf:org/far@{'a' * 40})"
     )
+
+
+def test_sweep_with_a_missing_shard_is_refused_as_is_its_plan(
+    folder: Path, refused: Refused
+) -> None:
+    shard = write_model(folder / "m") / "model-00002-of-00002.safetensors"
+    shard.unlink()
+    card(folder, "models", "near", path="../../m", prompt="none", cap=64)
+    words = ("--set", "trainer=trl", "--set", "grid.model=near", "--set", "overrides=[]")
+    told = refused("tiny", *words)
+    assert told.error.startswith(f"{folder / 'm'}: weights missing: {shard.name}; copy")
+    assert zoo("plan", "tiny", *words).error == told.error
 
 
 def test_a_profile_that_only_plans_is_refused(refused: Refused) -> None:
