@@ -9,6 +9,7 @@ smaller set in silence. Nothing is downloaded: what was not fetched is an error 
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -119,7 +120,7 @@ def digest(problems: list[Problem]) -> str:
     hasher = hashlib.sha256()
     for problem in problems:
         for text in (problem.question, problem.answer):
-            hasher.update(" ".join(text.split()).encode("utf-8", "surrogatepass") + b"\0")
+            hasher.update(" ".join(text.split()).encode("utf-8") + b"\0")
     return hasher.hexdigest()[:16]
 
 
@@ -160,7 +161,7 @@ def _rows(card: ProblemCard, cache: Path | None) -> Iterator[Problem]:
                 expected = "a problem and its reference in every row"
                 hint = "`filters: {empty: true}` leaves such rows out, counted"
                 raise InputError(Fault(f"{path}:{row.line}", f"an empty {what}", expected, hint))
-            text = hashlib.sha256(row.problem.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            text = hashlib.sha256(row.problem.encode("utf-8")).hexdigest()[:12]
             yield Problem(f"{name}-{row.line}-{text}", row.problem, row.answer, row.level)
 
 
@@ -174,8 +175,9 @@ def _tables(card: ProblemCard, cache: Path | None) -> list[tuple[str, Path, Rows
     """Files of a card's own source: a name for ids, where each lies, and how it is read."""
     if card.local is not None:
         path = Path(card.local.path)
-        if not path.is_file():
-            raise InputError(Fault(str(path), "no such file", "a jsonl or parquet file"))
+        if not os.path.isfile(path):
+            found = "a folder" if os.path.isdir(path) else "no such file"
+            raise InputError(Fault(str(path), found, "a jsonl or parquet file"))
         return [(path.stem, path, card.local)]
     if card.hub is not None:
         found = places.hub_files(card.hub)
