@@ -74,13 +74,22 @@ class World:
         for rows in (ROWS, ROWS[1:]):
             _jsonl(folder / "cache" / "files" / f"{digest_of(rows)}.jsonl", rows)
 
+    def _placed(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A card whose path starts at the world's folder, wherever the card is written."""
+        changes: dict[str, Any] = {}
+        if isinstance(path := document.get("path"), str):
+            changes["path"] = str(self.folder / path)
+        if local := document.get("local"):
+            changes["local"] = local | {"path": str(self.folder / local["path"])}
+        return document | changes
+
     def ids(self, documents: Documents, folder: Path, made: Sequence[Card] = ()) -> Ids:
         """All ids, with the YAML files written into another folder (JSON is YAML). `made`: cards
         that no file holds."""
         for name, document in documents.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(document), encoding="utf-8")
+            path.write_text(json.dumps(self._placed(document)), encoding="utf-8")
         catalog = Catalog(folder / "cards", made=made)
         paths = (folder / "experiments").glob("*.yaml")
         trials = [t for path in paths for t in expand(load(path), catalog, self.resolver)]

@@ -48,6 +48,7 @@ class LocalSource(Rows):
     """Problems in a local jsonl or parquet file."""
 
     path: str
+    """Absolute, or relative to the folder of the card's file."""
 
 
 class HubSource(Rows):

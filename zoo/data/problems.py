@@ -177,7 +177,8 @@ def _tables(card: ProblemCard, cache: Path | None) -> list[tuple[str, Path, Rows
         path = Path(card.local.path)
         if not os.path.isfile(path):
             found = "a folder" if os.path.isdir(path) else "no such file"
-            raise InputError(Fault(str(path), found, "a jsonl or parquet file"))
+            hint = f"`local.path` of the card '{card.name}' starts at the card's own folder"
+            raise InputError(Fault(str(path), found, "a jsonl or parquet file", hint))
         return [(path.stem, path, card.local)]
     if card.hub is not None:
         found = places.hub_files(card.hub)

@@ -44,7 +44,8 @@ def model_folder(card: ModelCard) -> Path:
     folder = EMBEDDED / card.embedded if card.embedded else Path(str(card.path))
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         expected = "a Hugging Face folder with config.json and *.safetensors (no pickled weights)"
-        raise InputError(Fault(str(folder), f"no model '{card.name}' here", expected))
+        hint = "`path` in a card starts at the card's own folder" if card.path else ""
+        raise InputError(Fault(str(folder), f"no model '{card.name}' here", expected, hint))
     _must_be_whole(folder, "copy the model's folder again, whole")
     return folder
 

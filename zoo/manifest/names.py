@@ -7,6 +7,7 @@ sees all misspelt names at once.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -32,6 +33,7 @@ from zoo.manifest.schema import InlineData, InlineModel
 C = TypeVar("C", bound=Card)
 P = TypeVar("P", DataCard, BenchmarkCard)
 
+LOOKED = "looked beside the manifest and in the working folder"
 HUB = "hf:"
 HUB_PROMPT, HUB_CAP = "simple", 3072  # the study's prompt for weak models, its cap at 4K context
 
@@ -190,11 +192,11 @@ class Names:
     def _folder(self, ref: InlineModel, path: KeyPath) -> dict[str, Any] | None:
         """A local folder as fields of a card."""
         folder = self.manifest.find(ref.path)
-        if folder is not None and (folder / "config.json").is_file():
+        if folder is not None and os.path.isfile(folder / "config.json"):
             return {"path": str(folder)}
         found = f"no model folder at '{ref.path}'"
         expected = "a Hugging Face folder (config.json, safetensors, tokenizer)"
-        self.fault((*path, "path"), found, expected)
+        self.fault((*path, "path"), found, expected, "" if folder else LOOKED)
         return None
 
     def problems(self, kind: type[P], ref: str | InlineData, path: KeyPath) -> str:
@@ -204,8 +206,9 @@ class Names:
             return ref
         name = ref.name or slug(ref.path)
         file = self.manifest.find(ref.path)
-        if file is None or not file.is_file():
-            self.fault((*path, "path"), f"no file at '{ref.path}'", "a jsonl or parquet file")
+        if file is None or not os.path.isfile(file):
+            found = f"'{ref.path}' is a folder" if file else f"no file at '{ref.path}'"
+            self.fault((*path, "path"), found, "a jsonl or parquet file", "" if file else LOOKED)
             return name
         self.inline[kind, name] = ref.model_dump(mode="json")
         given = ref.model_dump(exclude={"name", "path", "columns", "gold"})

@@ -171,9 +171,15 @@ def test_what_was_not_fetched_says_how(cards: Path, empty_home: Path) -> None:
     assert str(caught.value) == told
 
 
-def test_a_local_file_that_is_not_there_is_named(cards: Path) -> None:
-    with pytest.raises(InputError, match=r"gone\.jsonl: no such file"):
+def test_a_local_file_that_is_not_there_is_named_by_the_path_that_was_tried(
+    cards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(cards)
+    (cards / "gone.jsonl").write_text('{"problem": "?", "answer": 1}')  # not beside the card
+    with pytest.raises(InputError) as caught:
         load(gone(cards))
+    assert str(caught.value).startswith(f"{cards / 'data' / 'gone.jsonl'}: no such file; expected")
+    assert "`local.path` of the card 'gone' starts at the card's own folder" in str(caught.value)
 
 
 def gone(cards: Path) -> DataCard:
