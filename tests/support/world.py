@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.model_folders import write_smallest_model
-from zoo.catalog import Card, Catalog
+from zoo.catalog import Card, Catalog, ProblemCard
 from zoo.data import LocalResolver
 from zoo.evals.stages import sample_identity
 from zoo.manifest import expand, identity, load
@@ -54,12 +54,19 @@ class Ids:
         return "none"
 
 
+class Unsized(LocalResolver):
+    """A resolver that counts nothing: the sets of a world are smaller than its rounds."""
+
+    def size(self, card: ProblemCard) -> int | None:
+        return None
+
+
 class World:
     """The files of a world other than YAML, laid into a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.resolver = LocalResolver(folder / "cache")
+        self.resolver = Unsized(folder / "cache")
         for weights, name in enumerate(("one", "two"), start=1):
             write_smallest_model(folder / "models" / name, weights)
         _jsonl(folder / "own.jsonl", ROWS)

@@ -142,6 +142,11 @@ class ProblemCard(Card):
         """Whether the rows themselves lie on another machine until they are fetched."""
         return self.hub is not None or self.git is not None
 
+    @property
+    def stated_size(self) -> int | None:
+        """How many problems there are at most, where the card says so."""
+        return self.kept or self.n or (self.pocket.n if self.pocket else None)
+
     def named(self) -> list[tuple[type[Card], str, tuple[str | int, ...]]]:
         """The cards that this one names: kind, name, and where it says so."""
         parts = self.built.parts if self.built else ()

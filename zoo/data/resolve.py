@@ -144,18 +144,36 @@ class LocalResolver:
         Raises:
             InputError: the rows are here and are not what the card says.
         """
+        return self._problems(card)[0]
+
+    def size(self, card: ProblemCard) -> int | None:
+        """How many problems the filters leave; at most what the card says, where they are not on
+        this machine or not read.
+
+        Raises:
+            InputError: as `problems`.
+        """
+        return self._problems(card)[1]
+
+    def _problems(self, card: ProblemCard) -> tuple[str, int | None]:
         if self.light and card.pocket is not None and card.digest is not None:
-            return card.digest  # making the problems anew would cost a plan half its time
+            # making the problems anew would cost a plan half its time
+            return card.digest, card.stated_size
         try:
             files = problems.files(card, self.cache)
         except NotFetched:
-            return card.digest or UNPINNED
+            return card.digest or UNPINNED, card.stated_size
         said = card.model_dump_json(exclude={"name", "about", "source", "license", "stand_in"})
         stamps = [_stamp(file) for file in files]
         key = _key(f"problems/{GENERATOR_VERSION}/{said}/{stamps}")
-        if key not in self._known and self.light and _bytes(files) > LIGHT_ROWS_BYTES:
-            return card.digest or UNPINNED
-        return self._remember(key, lambda: problems.digest(problems.load(card, self.cache)))
+        digest, _, size = self._known.get(key, "").partition(" ")
+        if not size.isdecimal():  # read by nobody, or before sizes were kept and rows were checked
+            if self.light and _bytes(files) > LIGHT_ROWS_BYTES:
+                return digest or card.digest or UNPINNED, card.stated_size
+            found = problems.load(card, self.cache)
+            digest, size = problems.digest(found), str(len(found))
+            self._known[key], self._fresh = f"{digest} {size}", True
+        return digest, int(size)
 
     def save(self) -> None:
         """Write what was added to the cache. Planning does not call this: it leaves nothing

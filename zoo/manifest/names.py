@@ -56,6 +56,10 @@ class Resolver(Protocol):
         """Digest of the normalised problems."""
         ...
 
+    def size(self, card: DataCard | BenchmarkCard) -> int | None:
+        """How many problems the filters leave, or at most leave; None where nobody knows."""
+        ...
+
 
 class Unpinned:
     """A resolver that looks at nothing."""
@@ -72,6 +76,10 @@ class Unpinned:
         """Always `unpinned`."""
         return identity.UNPINNED
 
+    def size(self, card: DataCard | BenchmarkCard) -> int | None:
+        """What the card says."""
+        return card.stated_size
+
 
 class Names:
     """The cards that one manifest uses, and the faults found so far."""
@@ -83,6 +91,7 @@ class Names:
         """How many faults were found here, also those that follow from others and are not told."""
         self._cards: dict[tuple[type[Card], str], Card] = {}
         self._digests: dict[tuple[str, str], str] = {}
+        self._sizes: dict[tuple[str, str], int | None] = {}
         self.inline: dict[tuple[type[Card], str], dict[str, Any]] = {}
         """What the manifest says of models and problems that it gives in place."""
 
@@ -226,6 +235,13 @@ class Names:
             resolve = self.resolver.model if isinstance(card, ModelCard) else self.resolver.problems
             self._digests[key] = resolve(card)  # type: ignore[arg-type]
         return self._digests[key]
+
+    def size(self, card: DataCard | BenchmarkCard) -> int | None:
+        """How many problems a set has at most, asked of the resolver once."""
+        key = (type(card).__name__, card.name)
+        if key not in self._sizes:
+            self._sizes[key] = self.resolver.size(card)
+        return self._sizes[key]
 
     def _free(self, kind: type[Card], name: str, path: KeyPath) -> bool:
         taken = name in self.catalog.names(kind) or (kind, name) in self._cards

@@ -59,7 +59,7 @@ def layers(folder: Path) -> Path:
         path = folder / f"cards/{name}.yaml"
         path.parent.mkdir(parents=True)
         path.write_text(text)
-    (folder / "mine.jsonl").write_text('{"problem": "1 + 1", "answer": "2"}\n')
+    (folder / "mine.jsonl").write_text('{"problem": "1 + 1", "answer": "2"}\n' * 4)
     write_smallest_model(folder / "folder")
     return folder
 

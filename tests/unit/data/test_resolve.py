@@ -179,6 +179,44 @@ def test_planning_reads_no_big_sets_of_problems_either(
     assert LocalResolver(cache, light=True).problems(other) == UNPINNED
 
 
+def test_size_is_what_the_filters_leave_and_is_kept_for_plans_that_read_nothing_big(
+    tmp_path: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, cache = of_file(rows, filters={"duplicates": True}), tmp_path / "cache"
+    rows.write_text('{"problem": "a", "answer": 1}\n' * 3)
+    monkeypatch.setattr(resolve, "LIGHT_ROWS_BYTES", 10)
+    assert LocalResolver(cache, light=True).size(card) is None
+    thorough = LocalResolver(cache)
+    assert thorough.size(card) == 1
+    thorough.save()
+    monkeypatch.setattr(resolve.problems, "load", None)  # nothing is read again
+    assert LocalResolver(cache, light=True).size(card) == 1
+
+
+def test_size_of_what_is_not_read_is_what_the_card_says(empty_home: Path) -> None:
+    far = {"schema": "data/1", "name": "far", "hub": {"repo": "org/far", "files": ["a.jsonl"]}}
+    assert LocalResolver().size(DataCard.model_validate(far)) is None
+    assert LocalResolver().size(DataCard.model_validate(far | {"n": 9})) == 9
+    assert LocalResolver().size(DataCard.model_validate(far | {"n": 9, "kept": 8})) == 8
+    assert LocalResolver(light=True).size(Catalog().get(DataCard, "pocket-easy")) == 2000
+
+
+def test_digest_kept_before_sizes_were_stands_for_plans_and_is_read_again_by_sweeps(
+    tmp_path: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, cache = of_file(rows), tmp_path / "cache"
+    first = LocalResolver(cache)
+    first.problems(card)
+    first.save()
+    file = cache / "digests.json"
+    old = {key: said.split()[0] for key, said in json.loads(file.read_text()).items()}
+    file.write_text(json.dumps(old))
+    monkeypatch.setattr(resolve, "LIGHT_ROWS_BYTES", 10)
+    assert LocalResolver(cache, light=True).problems(card) == digest(load(card))
+    assert LocalResolver(cache, light=True).size(card) is None
+    assert LocalResolver(cache).size(card) == 2
+
+
 def test_prose_on_a_card_does_not_make_its_digest_unknown(tmp_path: Path, rows: Path) -> None:
     resolver = LocalResolver(tmp_path / "cache")
     resolver.problems(of_file(rows))
