@@ -96,7 +96,8 @@ def disagreements(card: ProblemCard, problems: list[Problem], counts: Counts) ->
         said = f"{card.digest}, as the card says (`digest`)"
         faults.append(Fault(card.name, f"problems of the digest {found}", said, hint))
     if not problems:
-        faults.append(Fault(card.name, "no problems", "at least one"))
+        hint = f"read from {card.local.path}" if card.local else ""
+        faults.append(Fault(card.name, "no problems", "at least one", hint))
     return faults
 
 
@@ -159,7 +160,7 @@ def _rows(card: ProblemCard, cache: Path | None) -> Iterator[Problem]:
             if not card.filters.empty and not (row.problem.strip() and row.answer):
                 what = "problem" if row.answer else f"reference (gold: {how.gold})"
                 expected = "a problem and its reference in every row"
-                hint = "`filters: {empty: true}` leaves such rows out, counted"
+                hint = "`filters: {empty: true}` in a card leaves such rows out, counted"
                 raise InputError(Fault(f"{path}:{row.line}", f"an empty {what}", expected, hint))
             text = hashlib.sha256(row.problem.encode("utf-8")).hexdigest()[:12]
             yield Problem(f"{name}-{row.line}-{text}", row.problem, row.answer, row.level)

@@ -72,6 +72,9 @@ def _missing(row: dict[str, Any], column: str) -> Fault:
 def _wrong(row: dict[str, Any], key: str, column: str, value: Any) -> Fault | None:
     """Why a value cannot be the text of a column, without its place."""
     if isinstance(value, str):
+        if "\0" in value:
+            hint = "the text was damaged: repair the row or leave it out"
+            return Fault("", f"column '{column}' holds a NUL character", "text", hint)
         return None if value.isascii() else _half(column, value)
     if value is None or value != value:
         return None

@@ -121,6 +121,9 @@ def _parquet(path: Path, wanted: list[str]) -> Table:
         file = pyarrow.parquet.ParquetFile(path)
         names = file.schema_arrow.names
         tops = [name if name in names else name.split(".")[0] for name in wanted]
+        for name in set(tops):
+            if names.count(name) > 1:
+                raise InputError(Fault(str(path), f"the column '{name}' twice", "one of each name"))
         columns = list(dict.fromkeys(tops)) if set(tops) <= set(names) else None
         for batch in file.iter_batches(columns=columns):
             yield from enumerate(_plain(path, batch, before), start=before + 1)

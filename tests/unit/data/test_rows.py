@@ -89,6 +89,11 @@ NO_TEXT: dict[str, tuple[str, Any, str]] = {
     ),
     "infinite": ("answer", INF, "'answer' holds an infinite number; expected text or a number"),
     "level": ("level", {"id": 3}, "'level' holds an object"),
+    "nul": (
+        "answer",
+        "1\0 2",
+        "'answer' holds a NUL character; expected text; the text was damaged",
+    ),
 }
 
 

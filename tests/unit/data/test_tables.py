@@ -90,6 +90,17 @@ def test_parquet_text_that_is_not_utf8_is_refused_at_its_row(tmp_path: Path) -> 
     assert str(caught.value).startswith(f"{path}:2: cannot be read: 'utf-8' codec can't decode")
 
 
+def test_parquet_with_a_column_twice_is_refused(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    path, names = tmp_path / "a.parquet", ["problem", "answer", "answer"]
+    table = pyarrow.table([pyarrow.array([text]) for text in "abc"], names=names)
+    pyarrow.parquet.write_table(table, path)
+    with pytest.raises(InputError, match=r"a\.parquet: the column 'answer' twice"):
+        list(rows(path, ["problem", "answer"]))
+
+
 def test_parquet_by_name_only_is_refused_by_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="git-lfs pointer by its first bytes"):
         read(tmp_path / "a.parquet", b"version https://git-lfs.github.com/spec/v1\noid x\n")
