@@ -113,6 +113,11 @@ def plain(value: Any) -> str:
     return value if isinstance(value, str) else told(value)
 
 
+def printable(text: str) -> str:
+    """A text of a model or a file on one line, with nothing that a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"

@@ -69,3 +69,12 @@ def write_model(folder: Path, **config: Any) -> Path:
             (folder / name).write_bytes(body)
     (folder / "consolidated.safetensors").unlink()
     return folder
+
+
+def write_smallest_model(folder: Path, weights: int = 1) -> Path:
+    """The least that passes for a model folder: `weights` zeros, an empty configuration."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(safetensors(weights))
+    return folder

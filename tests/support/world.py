@@ -15,7 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog import Card, Catalog
+from tests.support.model_folders import write_smallest_model
+from zoo.catalog import Card, Catalog, ProblemCard
 from zoo.data import LocalResolver
 from zoo.evals.stages import sample_identity
 from zoo.manifest import expand, identity, load
@@ -53,17 +54,21 @@ class Ids:
         return "none"
 
 
+class Unsized(LocalResolver):
+    """A resolver that counts nothing: the sets of a world are smaller than its rounds."""
+
+    def size(self, card: ProblemCard) -> int | None:
+        return None
+
+
 class World:
     """The files of a world other than YAML, laid into a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.resolver = LocalResolver(folder / "cache")
-        for name in ("one", "two"):
-            model = folder / "models" / name
-            model.mkdir(parents=True)
-            (model / "config.json").write_text("{}")
-            (model / "model.safetensors").write_text(f"weights {name}")
+        self.resolver = Unsized(folder / "cache")
+        for weights, name in enumerate(("one", "two"), start=1):
+            write_smallest_model(folder / "models" / name, weights)
         _jsonl(folder / "own.jsonl", ROWS)
         _jsonl(folder / "other.jsonl", ROWS[1:])
         _jsonl(folder / "held.jsonl", ROWS[4:])
@@ -76,13 +81,22 @@ class World:
         for rows in (ROWS, ROWS[1:]):
             _jsonl(folder / "cache" / "files" / f"{digest_of(rows)}.jsonl", rows)
 
+    def _placed(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A card whose path starts at the world's folder, wherever the card is written."""
+        changes: dict[str, Any] = {}
+        if isinstance(path := document.get("path"), str):
+            changes["path"] = str(self.folder / path)
+        if local := document.get("local"):
+            changes["local"] = local | {"path": str(self.folder / local["path"])}
+        return document | changes
+
     def ids(self, documents: Documents, folder: Path, made: Sequence[Card] = ()) -> Ids:
         """All ids, with the YAML files written into another folder (JSON is YAML). `made`: cards
         that no file holds."""
         for name, document in documents.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(document), encoding="utf-8")
+            path.write_text(json.dumps(self._placed(document)), encoding="utf-8")
         catalog = Catalog(folder / "cards", made=made)
         paths = (folder / "experiments").glob("*.yaml")
         trials = [t for path in paths for t in expand(load(path), catalog, self.resolver)]

@@ -2,8 +2,8 @@
 which win.
 
 The file name is the card's name; a card that says another name is refused. Misspelt names get a
-suggestion. A card comes whole: the cards that it names are in it, and a relative path that lies
-beside its file is made absolute.
+suggestion. A card comes whole: the cards that it names are in it, and a relative path is made
+absolute from the folder of its file.
 """
 
 from __future__ import annotations
@@ -161,10 +161,10 @@ def noun(kind: type[Card]) -> str:
 
 
 def _placed(card: Card, folder: Path) -> dict[str, Any]:
-    """Changes to a card that names a file or folder beside its own file."""
-    if isinstance(card, ModelCard) and card.path and (folder / card.path).exists():
+    """Changes to a card that names a file or folder: its path, from the folder of the card."""
+    if isinstance(card, ModelCard) and card.path:
         return {"path": str((folder / card.path).resolve())}
     local = card.local if isinstance(card, ProblemCard) else None
-    if local and (folder / local.path).exists():
+    if local:
         return {"local": local.model_copy(update={"path": str((folder / local.path).resolve())})}
     return {}

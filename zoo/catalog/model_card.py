@@ -66,6 +66,7 @@ class ModelCard(Card):
     geometry: Geometry | None = None
     embedded: str | None = None
     path: str | None = None
+    """Absolute, or relative to the folder of the card's file."""
     repo: str | None = None
     revision: Annotated[str, Field(pattern=COMMIT)] | None = None
     """Full commit of `repo`; None = not pinned: plans show it, a sweep refuses it

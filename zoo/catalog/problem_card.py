@@ -48,6 +48,7 @@ class LocalSource(Rows):
     """Problems in a local jsonl or parquet file."""
 
     path: str
+    """Absolute, or relative to the folder of the card's file."""
 
 
 class HubSource(Rows):
@@ -140,6 +141,11 @@ class ProblemCard(Card):
     def remote(self) -> bool:
         """Whether the rows themselves lie on another machine until they are fetched."""
         return self.hub is not None or self.git is not None
+
+    @property
+    def stated_size(self) -> int | None:
+        """How many problems there are at most, where the card says so."""
+        return self.kept or self.n or (self.pocket.n if self.pocket else None)
 
     def named(self) -> list[tuple[type[Card], str, tuple[str | int, ...]]]:
         """The cards that this one names: kind, name, and where it says so."""

@@ -13,7 +13,7 @@ from zoo.catalog import BenchmarkCard, Card, Catalog, DataCard, ModelCard, Probl
 from zoo.cli.context import catalog_of
 from zoo.data import problems
 from zoo.data.places import NotFetched
-from zoo.errors import Fault, InputError, did_you_mean
+from zoo.errors import Fault, InputError, did_you_mean, printable
 from zoo.manifest.names import slug
 from zoo.track.store import Store
 
@@ -92,10 +92,10 @@ def _samples(card: ProblemCard) -> None:
         return
     click.echo("\n" + "\n".join(counted(found, counts)))
     for problem in found[:SAMPLES]:
-        text = " ".join(problem.question.split())
+        text = printable(" ".join(problem.question.split()))
         short = text if len(text) <= SAMPLE_CHARS else text[: SAMPLE_CHARS - 3] + "..."
-        level = f" (level {problem.level})" if problem.level else ""
-        click.echo(f"\n{problem.id}{level}\n  {short}\n  -> {problem.answer}")
+        level = f" (level {printable(problem.level)})" if problem.level else ""
+        click.echo(f"\n{problem.id}{level}\n  {short}\n  -> {printable(problem.answer)}")
 
 
 def counted(found: list[problems.Problem], counts: problems.Counts) -> list[str]:
@@ -106,6 +106,6 @@ def counted(found: list[problems.Problem], counts: problems.Counts) -> list[str]
     lines = [f"{name:<{width}}  {n:>8,}" for name, n in rows]
     levels = problems.by_level(found)
     if set(levels) != {""}:
-        told = (f"{level or 'none'}: {n:,}" for level, n in levels.items())
+        told = (f"{printable(level) or 'none'}: {n:,}" for level, n in levels.items())
         lines.append(f"{'levels':<{width}}  {', '.join(told)}")
     return lines

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zoo.cli.plan_costs import counted
-from zoo.errors import listed
+from zoo.errors import listed, printable
 from zoo.evals.regrade import Case, Compared
 from zoo.grading import GRADER_VERSION
 from zoo.rewards.replay import Replay
@@ -122,18 +122,13 @@ def _cases(compared: list[Compared]) -> list[Case]:
 
 def _case(case: Case) -> str:
     answer = "no answer" if case.prediction is None else f"answer {_short(case.prediction)}"
-    where = f"{case.benchmark} {_plain(case.id)}"
+    where = f"{case.benchmark} {printable(case.id)}"
     return f"{where}: reference {_short(case.gold)}, {answer}: {case.old} -> {case.new}"
 
 
 def _short(text: str) -> str:
-    text = _plain(text)
+    text = printable(text)
     return f"'{text}'" if len(text) <= LONGEST else f"'{text[: LONGEST - 3]}...'"
-
-
-def _plain(text: str) -> str:
-    """A model's text can hold anything, also words to the terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _rollouts(told: Told) -> Iterator[str]:

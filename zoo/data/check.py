@@ -6,16 +6,14 @@ imported from transformers. What the folder does not say is not held against the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.catalog import ModelCard
 from zoo.catalog.model_config import FIELDS, Config, context_of, ends_of, text_part, usual
-from zoo.data.resolve import missing_weights, read_json
-
-MAX_HEADER_BYTES = 100_000_000  # safetensors' own bound
+from zoo.data import weights
+from zoo.data.resolve import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +43,16 @@ def check_model(card: ModelCard, folder: Path) -> list[Finding]:
 
 
 def _weights(folder: Path) -> Iterator[Finding]:
-    if missing := missing_weights(folder):
+    if missing := weights.missing(folder):
         yield Finding(False, f"weights missing: {', '.join(missing[:5])}")
     files = sorted(folder.glob("*.safetensors"))
-    broken = [told for file in files if (told := _broken(file))]
+    broken = [f"{file.name} {wrong}" for file in files if (wrong := weights.broken(file))]
     yield from (Finding(False, told) for told in broken)
     if files and not missing and not broken:
         size = sum(file.stat().st_size for file in files)
         yield Finding(True, f"{len(files)} safetensors file(s), {size:,} bytes, whole")
     for pickled in sorted([*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")]):
         yield Finding(True, f"{pickled.name} is never read")
-
-
-def _broken(file: Path) -> str:
-    """What is wrong with a safetensors file, by its header and its length."""
-    try:
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(min(length, MAX_HEADER_BYTES)))
-        ends = [about["data_offsets"][1] for key, about in header.items() if key != "__metadata__"]
-        whole = 8 + length + max(ends, default=0)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        return f"{file.name} is not safetensors ({type(error).__name__})"
-    size = file.stat().st_size
-    return "" if size == whole else f"{file.name} has {size:,} bytes, its header asks for {whole:,}"
 
 
 def _tokenizer(folder: Path) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ smaller set in silence. Nothing is downloaded: what was not fetched is an error 
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -95,7 +96,8 @@ def disagreements(card: ProblemCard, problems: list[Problem], counts: Counts) ->
         said = f"{card.digest}, as the card says (`digest`)"
         faults.append(Fault(card.name, f"problems of the digest {found}", said, hint))
     if not problems:
-        faults.append(Fault(card.name, "no problems", "at least one"))
+        hint = f"read from {card.local.path}" if card.local else ""
+        faults.append(Fault(card.name, "no problems", "at least one", hint))
     return faults
 
 
@@ -119,7 +121,7 @@ def digest(problems: list[Problem]) -> str:
     hasher = hashlib.sha256()
     for problem in problems:
         for text in (problem.question, problem.answer):
-            hasher.update(" ".join(text.split()).encode("utf-8", "surrogatepass") + b"\0")
+            hasher.update(" ".join(text.split()).encode("utf-8") + b"\0")
     return hasher.hexdigest()[:16]
 
 
@@ -158,9 +160,9 @@ def _rows(card: ProblemCard, cache: Path | None) -> Iterator[Problem]:
             if not card.filters.empty and not (row.problem.strip() and row.answer):
                 what = "problem" if row.answer else f"reference (gold: {how.gold})"
                 expected = "a problem and its reference in every row"
-                hint = "`filters: {empty: true}` leaves such rows out, counted"
+                hint = "`filters: {empty: true}` in a card leaves such rows out, counted"
                 raise InputError(Fault(f"{path}:{row.line}", f"an empty {what}", expected, hint))
-            text = hashlib.sha256(row.problem.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            text = hashlib.sha256(row.problem.encode("utf-8")).hexdigest()[:12]
             yield Problem(f"{name}-{row.line}-{text}", row.problem, row.answer, row.level)
 
 
@@ -174,8 +176,10 @@ def _tables(card: ProblemCard, cache: Path | None) -> list[tuple[str, Path, Rows
     """Files of a card's own source: a name for ids, where each lies, and how it is read."""
     if card.local is not None:
         path = Path(card.local.path)
-        if not path.is_file():
-            raise InputError(Fault(str(path), "no such file", "a jsonl or parquet file"))
+        if not os.path.isfile(path):
+            found = "a folder" if os.path.isdir(path) else "no such file"
+            hint = f"`local.path` of the card '{card.name}' starts at the card's own folder"
+            raise InputError(Fault(str(path), found, "a jsonl or parquet file", hint))
         return [(path.stem, path, card.local)]
     if card.hub is not None:
         found = places.hub_files(card.hub)

@@ -17,7 +17,7 @@ from pathlib import Path
 from zoo.catalog import ProblemCard
 from zoo.data import problems
 from zoo.data.resolve import read_json
-from zoo.errors import Fault
+from zoo.errors import Fault, printable
 from zoo.manifest.identity import UNPINNED
 
 LIMIT = 0.05
@@ -35,7 +35,7 @@ class Unusable:
     why: str
 
     def __str__(self) -> str:
-        text = " ".join(self.gold.split())
+        text = printable(" ".join(self.gold.split()))
         short = text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 3] + "..."
         return f"{self.id}  '{short}': {self.why}"
 

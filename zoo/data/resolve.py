@@ -18,10 +18,10 @@ from typing import Any
 
 from zoo.catalog import ModelCard, ProblemCard
 from zoo.catalog.model_config import context_of, ends_of, geometry_of
-from zoo.data import places, problems
+from zoo.data import places, problems, weights
 from zoo.data.places import NotFetched
 from zoo.data.questions import Questions
-from zoo.errors import Fault, InputError
+from zoo.errors import Fault, InputError, listed
 from zoo.manifest.fit.memory import dense_parameters
 from zoo.manifest.identity import UNPINNED
 from zoo.pocket.problems import GENERATOR_VERSION
@@ -29,7 +29,8 @@ from zoo.pocket.problems import GENERATOR_VERSION
 EMBEDDED = Path(problems.pocket.__file__).parent / "models"
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 LIGHT_WEIGHTS_BYTES, LIGHT_ROWS_BYTES = 64 * 2**20, 4 * 2**20  # of one card: 0.2 s each
-INDEX = "model.safetensors.index.json"
+CONFIGS = ("config.json", "generation_config.json", "tokenizer_config.json")
+TOKENIZERS = ("tokenizer.json", "*.model", "vocab.*", "tekken.json", "*.tiktoken")
 
 
 def model_folder(card: ModelCard) -> Path:
@@ -37,14 +38,16 @@ def model_folder(card: ModelCard) -> Path:
 
     Raises:
         NotFetched: a hub model that was not fetched, or not wholly.
-        InputError: not pinned; or the folder is not there or holds no safetensors.
+        InputError: not pinned; or the folder is not there, or a file of it is missing or broken.
     """
     if card.repo:
         return _snapshot(card)
     folder = EMBEDDED / card.embedded if card.embedded else Path(str(card.path))
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         expected = "a Hugging Face folder with config.json and *.safetensors (no pickled weights)"
-        raise InputError(Fault(str(folder), f"no model '{card.name}' here", expected))
+        hint = "`path` in a card starts at the card's own folder" if card.path else ""
+        raise InputError(Fault(str(folder), f"no model '{card.name}' here", expected, hint))
+    _must_be_whole(folder, "copy the model's folder again, whole")
     return folder
 
 
@@ -59,22 +62,29 @@ def _snapshot(card: ModelCard) -> Path:
     )
     if folder is None or not (folder / "config.json").is_file():
         raise NotFetched(Fault(card.name, f"{where} is not on this machine", hint=hint))
-    if missing := missing_weights(folder):
+    if missing := weights.missing(folder):
         found = f"{where} is not all here: {', '.join(missing[:3])} missing"
         raise NotFetched(Fault(card.name, found, hint=hint))
+    _must_be_whole(folder, f"delete it and what it links to, then {hint}")
     return folder
 
 
-def missing_weights(folder: Path) -> list[str]:
-    """Files of weights that a folder lacks: what its index lists, else any safetensors at all."""
-    index = folder / INDEX
-    if not index.is_file():
-        return [] if any(folder.glob("*.safetensors")) else ["*.safetensors"]
-    try:
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return [f"a readable {INDEX}"]
-    return sorted(name for name in shards if not (folder / name).is_file())
+def _must_be_whole(folder: Path, hint: str) -> None:
+    """Raises InputError: files that loading would miss or trip over."""
+    names = weights.shards(folder) or ()
+    bad = {name: weights.broken(folder / name) for name in names if (folder / name).is_file()}
+    bad |= {n: "is not JSON" for n in CONFIGS if is_broken_json(folder / n)}
+    faults = [
+        Fault(str(folder / name), wrong, "a whole file", hint)
+        for name, wrong in bad.items()
+        if wrong
+    ]
+    if missing := weights.missing(folder):
+        faults.append(Fault(str(folder), f"weights missing: {listed(missing)}", hint=hint))
+    if not any(file.is_file() for pattern in TOKENIZERS for file in folder.glob(pattern)):
+        faults.append(Fault(str(folder), "no tokenizer", "tokenizer.json or tokenizer.model", hint))
+    if faults:
+        raise InputError(faults)
 
 
 class LocalResolver:
@@ -133,22 +143,35 @@ class LocalResolver:
         Raises:
             InputError: the rows are here and are not what the card says.
         """
+        return self._problems(card)[0]
+
+    def size(self, card: ProblemCard) -> int | None:
+        """How many problems the filters leave; at most what the card says, where they are not on
+        this machine or not read.
+
+        Raises:
+            InputError: as `problems`.
+        """
+        return self._problems(card)[1]
+
+    def _problems(self, card: ProblemCard) -> tuple[str, int | None]:
         if self.light and card.pocket is not None and card.digest is not None:
-            return card.digest  # making the problems anew would cost a plan half its time
+            # making the problems anew would cost a plan half its time
+            return card.digest, card.stated_size
         try:
             files = problems.files(card, self.cache)
         except NotFetched:
-            return card.digest or UNPINNED
+            return card.digest or UNPINNED, card.stated_size
         key = _rows_key(card, files)
-        if key not in self._known and self.light and _bytes(files) > LIGHT_ROWS_BYTES:
-            return card.digest or UNPINNED
-        return self._remember(key, lambda: self._read_problems(card))
-
-    def _read_problems(self, card: ProblemCard) -> str:
-        loaded = problems.load(card, self.cache)
-        found = problems.digest(loaded)
-        self.questions.keep(found, loaded)
-        return found
+        digest, _, size = self._known.get(key, "").partition(" ")
+        if not size.isdecimal():  # read by nobody, or before sizes were kept and rows were checked
+            if self.light and _bytes(files) > LIGHT_ROWS_BYTES:
+                return digest or card.digest or UNPINNED, card.stated_size
+            loaded = problems.load(card, self.cache)
+            digest, size = problems.digest(loaded), str(len(loaded))
+            self.questions.keep(digest, loaded)
+            self._known[key], self._fresh = f"{digest} {size}", True
+        return digest, int(size)
 
     def rows(self, card: ProblemCard) -> str:
         """A key that changes whenever the problems of a card may: its sources, their files, and its
@@ -187,9 +210,14 @@ def read_json(file: Path) -> dict[str, Any] | None:
     """A JSON object, or None where the file is not there or none."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def is_broken_json(file: Path) -> bool:
+    """Whether a file is there and is no JSON object."""
+    return file.is_file() and read_json(file) is None
 
 
 def _read(file: Path | None) -> dict[str, str]:
@@ -216,10 +244,20 @@ def _key(text: str) -> str:
 
 
 def _stamp(file: Path) -> str:
-    status = file.stat()
+    try:
+        status = file.stat()
+    except OSError as error:  # a link to a file that is not there
+        raise _unreadable(file, error) from error
     return json.dumps([status.st_size, status.st_mtime_ns, status.st_ino])
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: OSError) -> InputError:
+    return InputError(Fault(str(file), f"cannot be read: {error.strerror}", "a file that can be"))

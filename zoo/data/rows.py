@@ -1,24 +1,32 @@
 """Rows of jsonl and parquet files: problem, reference and level by a card's column map.
 
-Every row is yielded, also one without a problem or a reference; whether that is an error is the
-reader's business. Knows no source and no filter.
+Every row is yielded, also one without a problem or a reference (an empty text, null or NaN);
+whether that is an error is the reader's business. A value that is no text is refused at its row,
+never turned into text by its Python form: only numbers stand for themselves, and not as problems.
+Knows no source and no filter.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from zoo.catalog import Rows
-from zoo.errors import Fault, InputError, did_you_mean
+from zoo.data import tables
+from zoo.errors import Fault, InputError, did_you_mean, listed
 
 LAST_BOX = "last-box"
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_BOX = re.compile(r"\s+([^\s$.]+)")  # `\boxed 2`, as two solutions of MATH have it
 _MISSING = object()
+_NO_TEXT = {"role", "type", "name", "id"}  # what a chat message says beside its text
+_DEPTH, _NODES = 4, 1000  # how far a text is looked for in a value that is none
 
 
 class Row(NamedTuple):
@@ -34,18 +42,103 @@ def read(path: Path, how: Rows) -> Iterator[Row]:
     """The rows of a file, in its order.
 
     Raises:
-        InputError: the file cannot be read, or lacks a column.
+        InputError: the file cannot be read, lacks a column, or holds something else than text.
     """
-    columns = how.columns
-    wanted = [columns.problem, columns.answer, *([columns.level] if columns.level else [])]
-    for line, row in _parquet(path, wanted) if path.suffix == ".parquet" else _jsonl(path):
-        found = [_value(row, column) for column in wanted]
-        if _MISSING in found:
-            column = wanted[found.index(_MISSING)]
-            hint = did_you_mean(column, list(row)) or f"columns here: {', '.join(map(str, row))}"
-            raise InputError(Fault(f"{path}:{line}", f"no column '{column}'", hint=hint))
-        problem, answer, *level = ("" if value is None else str(value) for value in found)
-        yield Row(line, problem, gold(answer, how.gold), plain_level(*level))
+    said = how.columns.model_dump(exclude_none=True)
+    for line, row in tables.rows(path, list(said.values())):
+        found = {key: _value(row, column) for key, column in said.items()}
+        for key, value in found.items():
+            if value is _MISSING:
+                raise InputError(replace(_missing(row, said[key]), place=f"{path}:{line}"))
+        for key, value in found.items():
+            if wrong := _wrong(row, key, said[key], value):
+                raise InputError(replace(wrong, place=f"{path}:{line}"))
+        texts = {key: _text(value) for key, value in found.items()}
+        answer = gold(texts["answer"], how.gold)
+        yield Row(line, texts["problem"], answer, plain_level(texts.get("level", "")))
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or value != value else str(value)  # NaN is how tables say null
+
+
+def _missing(row: dict[str, Any], column: str) -> Fault:
+    """A column that is not there, without its place."""
+    names = [name for name in map(str, row) if name.isprintable()]
+    hint = did_you_mean(column, names) or f"columns here: {listed(names, 20)}"
+    return Fault("", f"no column '{column}'", hint=hint)
+
+
+def _wrong(row: dict[str, Any], key: str, column: str, value: Any) -> Fault | None:
+    """Why a value cannot be the text of a column, without its place."""
+    if isinstance(value, str):
+        if "\0" in value:
+            hint = "the text was damaged: repair the row or leave it out"
+            return Fault("", f"column '{column}' holds a NUL character", "text", hint)
+        return None if value.isascii() else _half(column, value)
+    if value is None or value != value:
+        return None
+    number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    if number and key != "problem" and not _infinite(value):
+        return None
+    expected = "text" if key == "problem" else "text or a number"
+    found = f"column '{column}' holds {_kind(value)}"
+    return Fault("", found, expected, _instead(row, key, column, value))
+
+
+def _half(column: str, text: str) -> Fault | None:
+    """Why a text cannot be written as UTF-8: JSON may hold one half of a pair (`\\ud83d`)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        found = f"column '{column}' holds {half} alone, half of a character, at {error.start + 1}"
+        hint = "the text was cut inside a character: repair the row or leave it out"
+        return Fault("", found, "text that UTF-8 can hold", hint)
+    return None
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float | Decimal):
+        return "an infinite number" if _infinite(value) else "a number"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    kinds = {dict: "an object", bytes: "bytes"}
+    return kinds.get(type(value), f"a value of the type {type(value).__name__}")
+
+
+def _infinite(value: Any) -> bool:
+    return isinstance(value, float) and math.isinf(value)
+
+
+def _instead(row: dict[str, Any], key: str, column: str, value: Any) -> str:
+    """What to do about a value that is no text: the columns inside it that are."""
+    if isinstance(value, bytes):
+        return "write the column as text (UTF-8)"
+    if not isinstance(value, dict | list):
+        return "is it the right column?" if key == "problem" else "write it as text"
+    inner = [path for path in islice(_texts(value, column), 20) if path.isprintable()]
+    inner = [path for path in inner if isinstance(_value(row, path), str)]
+    inner = [path for path in inner if path.rsplit(".", 1)[-1] not in _NO_TEXT] or inner
+    if isinstance(value, list) and key == "answer" and len(value) > 1:
+        return "write several answers as one text, such as '1, 2'"
+    if not inner:
+        return "is it the right column?"
+    what = "the first alone" if inner[0] == f"{column}.0" else "the text in it"
+    others = f" (others here: {listed(inner[1:], 4)})" if inner[1:] else ""
+    return f"`columns: {{{key}: {inner[0]}}}` reads {what}{others}"
+
+
+def _texts(value: Any, path: str, depth: int = _DEPTH) -> Iterator[str]:
+    """Dotted names of the texts inside a value."""
+    if isinstance(value, str):
+        yield path
+    elif depth and isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in islice(pairs, _NODES):
+            yield from _texts(inner, f"{path}.{key}", depth - 1)
 
 
 def gold(text: str, policy: str) -> str:
@@ -94,43 +187,3 @@ def _value(row: dict[str, Any], column: str) -> Any:
         else:
             return _MISSING
     return found
-
-
-def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    line = 0
-    try:
-        with path.open(encoding="utf-8") as stream:
-            for line, text in enumerate(stream, start=1):
-                if text.strip():
-                    row = json.loads(text)
-                    if not isinstance(row, dict):
-                        found = "not an object"
-                        raise InputError(Fault(f"{path}:{line}", found, "one JSON object a line"))
-                    yield line, row
-    except OSError as error:
-        found = f"cannot be read: {error.strerror}"
-        raise InputError(Fault(str(path), found, "a jsonl or parquet file")) from error
-    except ValueError as error:
-        raise InputError(
-            Fault(f"{path}:{line}", f"not JSON: {error}", "one JSON object a line")
-        ) from error
-
-
-def _parquet(path: Path, wanted: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows with the wanted columns; with all of them where one is missing, for the message."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        hint = "`pip install 'zoo[run]'`"
-        raise InputError(Fault(str(path), "reading parquet needs pyarrow", hint=hint)) from error
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-        names = file.schema_arrow.names
-        tops = [name if name in names else name.split(".")[0] for name in wanted]
-        columns = list(dict.fromkeys(tops)) if set(tops) <= set(names) else None
-        rows = file.read(columns=columns).to_pylist()
-    except (OSError, pyarrow.ArrowException) as error:
-        found = f"cannot be read: {str(error).splitlines()[0]}"
-        raise InputError(Fault(str(path), found, "a parquet file")) from error
-    yield from enumerate(rows, start=1)

@@ -132,6 +132,8 @@ class Expansion:
         if self.rehearse:
             replaced = rehearsal.identity(cell, resolved)
             resolved = rehearsal.settings(resolved, model)
+        if not external:
+            self._check_size(cell, data, resolved.batch.prompts)
         # what trains here starts at `model`, also where that is a checkpoint of another model
         start = names.start(model) if external else model
         said: dict[str, Any] = {
@@ -158,6 +160,16 @@ class Expansion:
             "rehearsal": self.rehearse,
         }
         return self._seeds(cell, said, more, resolved, replaced)
+
+    def _check_size(self, cell: Cell, data: DataCard, prompts: int) -> None:
+        """A round takes its problems without repeating one, so a set must fill it."""
+        names, size = self.names, self.names.size(data)
+        if size is None or size >= prompts:
+            return
+        path = self.settings.place(cell, "batch.prompts") or ("grid", "data")
+        found = f"'{data.name}' has {size:,} problem{'s'[: size != 1]}, for rounds of {prompts:,}"
+        hint = "lower `batch.prompts`, or take more problems (`zoo data check` counts the filters)"
+        names.fault(path, found, f"at least {prompts:,} after the filters", hint)
 
     def _seeds(
         self,

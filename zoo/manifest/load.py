@@ -7,6 +7,7 @@ see; they report them through `Manifest.fault`, so that every fault has file, li
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,7 @@ class Manifest:
         """A path that the manifest names: absolute, beside the manifest, or from the working
         directory."""
         for base in (self.path.parent, Path.cwd()):
-            if (base / path).exists():
+            if os.path.exists(base / path):  # False, also where the system refuses to look
                 return (base / path).resolve()
         return None
 

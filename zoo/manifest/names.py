@@ -7,6 +7,7 @@ sees all misspelt names at once.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -32,6 +33,7 @@ from zoo.manifest.schema import InlineData, InlineModel
 C = TypeVar("C", bound=Card)
 P = TypeVar("P", DataCard, BenchmarkCard)
 
+LOOKED = "looked beside the manifest and in the working folder"
 HUB = "hf:"
 HUB_PROMPT, HUB_CAP = "simple", 3072  # the study's prompt for weak models, its cap at 4K context
 
@@ -54,6 +56,10 @@ class Resolver(Protocol):
         """Digest of the normalised problems."""
         ...
 
+    def size(self, card: DataCard | BenchmarkCard) -> int | None:
+        """How many problems the filters leave, or at most leave; None where nobody knows."""
+        ...
+
 
 class Unpinned:
     """A resolver that looks at nothing."""
@@ -70,6 +76,10 @@ class Unpinned:
         """Always `unpinned`."""
         return identity.UNPINNED
 
+    def size(self, card: DataCard | BenchmarkCard) -> int | None:
+        """What the card says."""
+        return card.stated_size
+
 
 class Names:
     """The cards that one manifest uses, and the faults found so far."""
@@ -81,6 +91,7 @@ class Names:
         """How many faults were found here, also those that follow from others and are not told."""
         self._cards: dict[tuple[type[Card], str], Card] = {}
         self._digests: dict[tuple[str, str], str] = {}
+        self._sizes: dict[tuple[str, str], int | None] = {}
         self.inline: dict[tuple[type[Card], str], dict[str, Any]] = {}
         """What the manifest says of models and problems that it gives in place."""
 
@@ -190,11 +201,11 @@ class Names:
     def _folder(self, ref: InlineModel, path: KeyPath) -> dict[str, Any] | None:
         """A local folder as fields of a card."""
         folder = self.manifest.find(ref.path)
-        if folder is not None and (folder / "config.json").is_file():
+        if folder is not None and os.path.isfile(folder / "config.json"):
             return {"path": str(folder)}
         found = f"no model folder at '{ref.path}'"
         expected = "a Hugging Face folder (config.json, safetensors, tokenizer)"
-        self.fault((*path, "path"), found, expected)
+        self.fault((*path, "path"), found, expected, "" if folder else LOOKED)
         return None
 
     def problems(self, kind: type[P], ref: str | InlineData, path: KeyPath) -> str:
@@ -204,8 +215,9 @@ class Names:
             return ref
         name = ref.name or slug(ref.path)
         file = self.manifest.find(ref.path)
-        if file is None or not file.is_file():
-            self.fault((*path, "path"), f"no file at '{ref.path}'", "a jsonl or parquet file")
+        if file is None or not os.path.isfile(file):
+            found = f"'{ref.path}' is a folder" if file else f"no file at '{ref.path}'"
+            self.fault((*path, "path"), found, "a jsonl or parquet file", "" if file else LOOKED)
             return name
         self.inline[kind, name] = ref.model_dump(mode="json")
         given = ref.model_dump(exclude={"name", "path", "columns", "gold"})
@@ -223,6 +235,13 @@ class Names:
             resolve = self.resolver.model if isinstance(card, ModelCard) else self.resolver.problems
             self._digests[key] = resolve(card)  # type: ignore[arg-type]
         return self._digests[key]
+
+    def size(self, card: DataCard | BenchmarkCard) -> int | None:
+        """How many problems a set has at most, asked of the resolver once."""
+        key = (type(card).__name__, card.name)
+        if key not in self._sizes:
+            self._sizes[key] = self.resolver.size(card)
+        return self._sizes[key]
 
     def _free(self, kind: type[Card], name: str, path: KeyPath) -> bool:
         taken = name in self.catalog.names(kind) or (kind, name) in self._cards

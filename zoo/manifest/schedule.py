@@ -116,8 +116,8 @@ def _check(names: Names, experiment: Experiment, name: str, schedule: Schedule) 
 
 
 def _check_problems(names: Names, name: str, schedule: Schedule) -> None:
-    """A subset must be one of some benchmark, where the cards say how many problems these have."""
-    most = [_known_size(names.known(BenchmarkCard, _name(ref))) for ref in schedule.benchmarks]
+    """A subset must be one of some benchmark, where it is known how many problems these have."""
+    most = [names.size(names.known(BenchmarkCard, _name(ref))) for ref in schedule.benchmarks]
     sizes = [size for size in most if size is not None]
     if schedule.problems and len(sizes) == len(most) and schedule.problems > max(sizes):
         found = f"problems is {schedule.problems:,}"
@@ -128,11 +128,6 @@ def _check_problems(names: Names, name: str, schedule: Schedule) -> None:
 def _name(ref: str | InlineBenchmark) -> str:
     """What a benchmark of a schedule is known by."""
     return ref if isinstance(ref, str) else ref.name or slug(ref.path)
-
-
-def _known_size(card: BenchmarkCard) -> int | None:
-    """Problems of a benchmark, where its card says so."""
-    return card.kept or card.n or (card.pocket.n if card.pocket else None)
 
 
 def points(schedule: Schedule, horizon: int, watch: tuple[int, ...] = ()) -> tuple[int, ...]:

@@ -143,6 +143,12 @@ class Settings:
         if last:
             yield Layer("--set", {k: ("--set", k) for k in last}, last)
 
+    def place(self, cell: Cell, name: str) -> KeyPath | None:
+        """Where the manifest or the command line says a setting of a cell; None where only the
+        recipe does."""
+        places = [layer.at[name] for layer in self._changes(cell) if name in layer.at]
+        return places[-1] if places else None
+
     # -- resolving --------------------------------------------------------------------------------
 
     def resolve(self, cell: Cell, model: ModelCard, changes: dict[str, Any]) -> Resolved | None:

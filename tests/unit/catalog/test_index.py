@@ -176,17 +176,13 @@ def test_cards_that_a_card_names_must_be_there(tmp_path: Path, said: str, told: 
     assert told in str(caught.value)
 
 
-def test_a_path_beside_the_card_is_found_from_everywhere(tmp_path: Path) -> None:
+def test_a_relative_path_starts_at_the_folder_of_the_card(tmp_path: Path) -> None:
     text = "schema: data/1\nname: near\nlocal: {path: near.jsonl}\n"
     card(tmp_path, "data", "near", text)
     path = tmp_path / "data/near.jsonl"
     local = Catalog(tmp_path).get(DataCard, "near").local
     assert local
-    assert local.path == "near.jsonl"  # from the working folder, if it is there
-    path.write_text("")
-    local = Catalog(tmp_path).get(DataCard, "near").local
-    assert local
-    assert local.path == str(path)
+    assert local.path == str(path)  # there or not
     text = "schema: model/1\nname: own\npath: own\nprompt: none\ncap: 8\n"
     card(tmp_path, "models", "own", text)
     (tmp_path / "models/own").mkdir()

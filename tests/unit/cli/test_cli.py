@@ -82,7 +82,8 @@ def test_cards_are_listed_and_shown_and_the_users_own_are_among_them(tmp_path: P
     listed = zoo(tmp_path, "data", "list").stdout
     assert re.search(r"^mine  +Of my own\.$", listed, re.MULTILINE)
     assert listed.index("mine") < listed.index("benchmarks") < listed.index("math500")
-    assert "path: mine.jsonl" in zoo(tmp_path, "data", "show", "mine").stdout
+    path = tmp_path / "cards/data/mine.jsonl"
+    assert f"path: {path}" in zoo(tmp_path, "data", "show", "mine").stdout
     assert zoo(tmp_path, "models", "show", "pocket-qwen").returncode == 2
 
 

@@ -208,7 +208,7 @@ def test_a_stand_in_that_no_rehearsal_may_take_is_refused(
         (folder / "cards" / kind).mkdir(parents=True)
         text = f"schema: {form}/1\nname: mine\n{rest}\nstand_in: {stand_in}\n"
         (folder / "cards" / kind / "mine.yaml").write_text(text)
-    (folder / "mine.jsonl").write_text('{"problem": "1 + 1", "answer": "2"}\n')
+    (folder / "mine.jsonl").write_text('{"problem": "1 + 1", "answer": "2"}\n' * 2)
     sets = ("grid.model=mine", "grid.data=mine", "overrides=[]")
     plan = zoo("plan", "tiny", *rehearse, *[word for s in sets for word in ("--set", s)])
     assert "cards/models/mine.yaml:7:11: 'qwen2.5-7b' is none of zoo's pocket models" in plan.error

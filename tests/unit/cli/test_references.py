@@ -75,3 +75,19 @@ def test_data_check_tells_the_same(folder: Path, own: Callable[[int], None]) -> 
     told = zoo("data", "check", "mine")
     assert told.status == 1
     assert "wrong  is it the right answer column" in told.text
+
+
+def test_data_show_and_check_write_nothing_that_a_terminal_obeys(
+    folder: Path, own: Callable[[int], None]
+) -> None:
+    own(0)
+    row = {"problem": "1\x1b[31m + 0", "answer": "\x1b]0;own\x07 We add. It is what was asked."}
+    with (folder / "mine.jsonl").open("r+") as stream:
+        rest = stream.readlines()[1:]
+        stream.seek(0)
+        stream.writelines([json.dumps(row) + "\n", *rest])
+    for verb in ("show", "check"):
+        told = zoo("data", verb, "mine").text
+        assert "[31m" in told or "]0;own" in told
+        assert "\x1b" not in told
+        assert "\x07" not in told

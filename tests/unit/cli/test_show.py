@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import zoo
+from tests.support.model_folders import write_smallest_model
 
 LAYERS = """\
 schema: experiment/1
@@ -58,10 +59,8 @@ def layers(folder: Path) -> Path:
         path = folder / f"cards/{name}.yaml"
         path.parent.mkdir(parents=True)
         path.write_text(text)
-    (folder / "mine.jsonl").write_text('{"problem": "1 + 1", "answer": "2"}\n')
-    (folder / "folder").mkdir()
-    (folder / "folder/config.json").write_text("{}")
-    (folder / "folder/model.safetensors").write_text("")
+    (folder / "mine.jsonl").write_text('{"problem": "1 + 1", "answer": "2"}\n' * 4)
+    write_smallest_model(folder / "folder")
     return folder
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import Told, files, zoo
+from tests.support.model_folders import write_model
 from zoo.pocket import problems as pocket
 
 PARAMS = {"right_boxed": 1.0, "right_plain": -1.0, "wrong_boxed": 0.0, "wrong_plain": 0.0}
@@ -66,6 +67,58 @@ def test_a_pinned_model_that_was_not_fetched_is_refused(folder: Path, refused: R
         "far: org/far at aaaaaaaaaaaa is not on this machine; `zoo models fetch far` (a model "
         f"without a card: hf:org/far@{'a' * 40})"
     )
+
+
+def test_sweep_with_a_missing_shard_is_refused_as_is_its_plan(
+    folder: Path, refused: Refused
+) -> None:
+    shard = write_model(folder / "m") / "model-00002-of-00002.safetensors"
+    shard.unlink()
+    card(folder, "models", "near", path="../../m", prompt="none", cap=64)
+    words = ("--set", "trainer=trl", "--set", "grid.model=near", "--set", "overrides=[]")
+    told = refused("tiny", *words)
+    assert told.error.startswith(f"{folder / 'm'}: weights missing: {shard.name}; copy")
+    assert zoo("plan", "tiny", *words).error == told.error
+
+
+def write_rows(path: Path, count: int) -> None:
+    """Problems, the first of them twice."""
+    texts = ["0 + 1"] + [f"{n} + 1" for n in range(count - 1)]
+    said = [{"problem": text, "answer": str(int(text[0]) + 1)} for text in texts]
+    path.write_text("".join(json.dumps(row) + "\n" for row in said))
+
+
+def test_sweep_with_fewer_problems_than_a_round_is_refused_after_the_filters_as_is_its_plan(
+    folder: Path, refused: Refused
+) -> None:
+    write_rows(folder / "mine.jsonl", 4)
+    filters = {"duplicates": True}
+    card(folder, "data", "mine", local={"path": "../../mine.jsonl"}, filters=filters)
+    words = ("--set", "grid.data=mine", "--set", "batch.prompts=4")
+    told = refused("tiny", *words)
+    assert told.error.startswith("--set batch.prompts=4: 'mine' has 3 problems, for rounds of 4;")
+    assert "expected at least 4 after the filters; lower `batch.prompts`" in told.error
+    assert zoo("plan", "tiny", *words).error == told.error
+    assert zoo("plan", "tiny", "--set", "grid.data=mine", "--set", "batch.prompts=3").status == 0
+
+
+def test_a_set_that_is_too_small_for_the_recipe_is_refused_where_it_is_named(
+    folder: Path, refused: Refused
+) -> None:
+    write_rows(folder / "mine.jsonl", 15)
+    edit(folder / "experiments/tiny.yaml", "batch: {prompts: 2, num_generations: 4}\n", "")
+    edit(folder / "experiments/tiny.yaml", "[pocket-easy]\nrounds", "[{path: mine.jsonl}]\nrounds")
+    told = refused("tiny").error
+    assert "tiny.yaml:9:9: 'mine' has 15 problems, for rounds of 16; expected at least 16" in told
+
+
+def test_more_problems_than_a_benchmark_has_are_refused_where_only_its_file_says_how_many(
+    folder: Path, refused: Refused
+) -> None:
+    write_rows(folder / "experiments/own.jsonl", 3)
+    benchmarks = "evaluate.full.benchmarks=[{path: own.jsonl}]"
+    told = refused("tiny", "--set", benchmarks, "--set", "claims=[]")
+    assert "problems is 4; expected at most 3: no benchmark of this schedule has more" in told.error
 
 
 def test_a_profile_that_only_plans_is_refused(refused: Refused) -> None:

@@ -91,6 +91,29 @@ def test_an_empty_reference_is_an_error_unless_it_is_filtered(cards: Path) -> No
     assert "filters: {empty: true}" in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [None, float("nan"), " "])
+def test_null_or_nan_reference_is_an_empty_one(cards: Path, value: object) -> None:
+    rows = [{"problem": f"{n}?", "answer": "1", "level": 1} for n in range(3)]
+    write(cards / "data" / "mine.jsonl", [*rows, {"problem": "?", "answer": value, "level": 1}])
+    with pytest.raises(InputError, match=r"mine\.jsonl:4: an empty reference"):
+        load(data(cards))
+    assert load_counted(data(cards, "filters: {empty: true}"))[1].dropped == {"empty": 1}
+
+
+def test_a_byte_order_mark_moves_no_digest(cards: Path) -> None:
+    plain = load(data(cards, "filters: {empty: true}"))
+    file = cards / "data" / "mine.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert load(data(cards, "filters: {empty: true}")) == plain
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(cards: Path) -> None:
+    (cards / "data" / "mine.jsonl").unlink()
+    (cards / "data" / "mine.jsonl").mkdir()
+    with pytest.raises(InputError, match=r"mine\.jsonl: a folder; expected a jsonl or parquet"):
+        load(data(cards))
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -148,9 +171,15 @@ def test_what_was_not_fetched_says_how(cards: Path, empty_home: Path) -> None:
     assert str(caught.value) == told
 
 
-def test_a_local_file_that_is_not_there_is_named(cards: Path) -> None:
-    with pytest.raises(InputError, match=r"gone\.jsonl: no such file"):
+def test_a_local_file_that_is_not_there_is_named_by_the_path_that_was_tried(
+    cards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(cards)
+    (cards / "gone.jsonl").write_text('{"problem": "?", "answer": 1}')  # not beside the card
+    with pytest.raises(InputError) as caught:
         load(gone(cards))
+    assert str(caught.value).startswith(f"{cards / 'data' / 'gone.jsonl'}: no such file; expected")
+    assert "`local.path` of the card 'gone' starts at the card's own folder" in str(caught.value)
 
 
 def gone(cards: Path) -> DataCard:

@@ -30,7 +30,7 @@ def study(folder: Path, resolver: LocalResolver, data: Any, test: Any, **full: A
     """Trials that train on `data` and are measured on `test`."""
     grid = MANIFEST["grid"] | {"model": ["pocket-llama"], "data": data}
     evaluate = {"full": {"benchmarks": test, "at": [0, "last"]} | full}
-    said = MANIFEST | {"grid": grid, "evaluate": evaluate}
+    said = MANIFEST | {"grid": grid, "evaluate": evaluate, "batch": {"prompts": 2}}
     (folder / "study.yaml").write_text(yaml.safe_dump(said, sort_keys=False))
     return expand(load(folder / "study.yaml"), write_cards(folder), resolver)
 

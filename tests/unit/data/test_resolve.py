@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.model_folders import write_model
+from tests.support.model_folders import safetensors, write_model
 from zoo import manifest
 from zoo.catalog import Catalog, ComputeProfile, DataCard, Geometry, ModelCard
 from zoo.data import LocalResolver, model_folder, resolve
@@ -75,6 +75,71 @@ def test_pickled_weights_are_no_model(tmp_path: Path) -> None:
         model_folder(of_folder(folder))
 
 
+INDEX = "model.safetensors.index.json"
+FIRST, SECOND = (f"model-0000{n}-of-00002.safetensors" for n in (1, 2))
+BROKEN: dict[str, tuple[str, bytes | None, str]] = {
+    "shard-missing": (SECOND, None, f": weights missing: {SECOND}"),
+    "shard-empty": (FIRST, b"", f"/{FIRST}: is empty"),
+    "shard-cut-in-its-header": (FIRST, safetensors(9)[:20], f"/{FIRST}: is not safetensors"),
+    "shard-cut-in-its-data": (FIRST, safetensors(9)[:-4], f"/{FIRST}: has "),
+    "shard-nested": (FIRST, bytes([64, 13, 3, 0, 0, 0, 0, 0]) + b"[" * 200_000, "not safetensors"),
+    "shard-pointer": (FIRST, b"version https://git-lfs.github.com/spec/v1\n", "`git lfs pull`"),
+    "index-no-json": (INDEX, b"{", f": weights missing: a readable {INDEX}"),
+    "index-of-nothing": (INDEX, b'{"weight_map": {}}', f"a readable {INDEX}"),
+    "index-of-numbers": (INDEX, b'{"weight_map": {"w": 5}}', f"a readable {INDEX}"),
+    "index-elsewhere": (INDEX, b'{"weight_map": {"w": "../w.safetensors"}}', f"a readable {INDEX}"),
+    "config-no-json": ("config.json", b"{", "/config.json: is not JSON"),
+    "ends-no-json": ("generation_config.json", b"\xff", "/generation_config.json: is not JSON"),
+    "tokenizer-missing": ("tokenizer.json", None, ": no tokenizer; expected tokenizer.json or"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_model_folder_with_a_missing_or_broken_file_is_refused(tmp_path: Path, case: str) -> None:
+    name, body, told = BROKEN[case]
+    folder = write_model(tmp_path / "m")
+    (folder / name).unlink()
+    if body is not None:
+        (folder / name).write_bytes(body)
+    with pytest.raises(InputError) as caught:
+        model_folder(of_folder(folder))
+    assert str(folder) in str(caught.value)
+    assert told in str(caught.value)
+    assert "copy the model's folder again" in str(caught.value)
+
+
+def test_model_folder_reports_all_broken_files_at_once(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m")
+    for name in (FIRST, SECOND):
+        (folder / name).write_bytes(b"")
+    with pytest.raises(InputError) as caught:
+        model_folder(of_folder(folder))
+    assert [fault.found for fault in caught.value.faults] == ["is empty", "is empty"]
+
+
+def test_model_folder_ignores_weights_that_its_index_does_not_name(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m")
+    (folder / "consolidated.safetensors").write_bytes(b"")
+    assert model_folder(of_folder(folder)) == folder
+
+
+def test_snapshot_with_a_truncated_shard_is_refused_with_what_to_delete(empty_home: Path) -> None:
+    folder = write_model(empty_home / "hf/hub/models--org--far/snapshots" / COMMIT)
+    (folder / FIRST).write_bytes(safetensors(9)[:-4])
+    with pytest.raises(InputError) as caught:
+        model_folder(of_hub(COMMIT))
+    assert f"{folder / FIRST}: has " in str(caught.value)
+    assert "delete it and what it links to, then `zoo models fetch far`" in str(caught.value)
+
+
+def test_model_folder_with_a_dangling_link_is_refused_at_the_link(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m")
+    (folder / "added_tokens.json").symlink_to(tmp_path / "blob")
+    with pytest.raises(InputError) as caught:
+        LocalResolver().model(of_folder(folder))
+    assert f"{folder / 'added_tokens.json'}: cannot be read: No such file" in str(caught.value)
+
+
 def test_a_folder_is_known_by_content_not_by_path(tmp_path: Path) -> None:
     one, other = write_model(tmp_path / "one"), write_model(tmp_path / "other")
     resolver = LocalResolver()
@@ -112,6 +177,44 @@ def test_planning_reads_no_big_sets_of_problems_either(
     assert LocalResolver(cache, light=True).problems(card) == found
     other = of_file(rows, filters={"duplicates": True})  # another way to read the same file
     assert LocalResolver(cache, light=True).problems(other) == UNPINNED
+
+
+def test_size_is_what_the_filters_leave_and_is_kept_for_plans_that_read_nothing_big(
+    tmp_path: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, cache = of_file(rows, filters={"duplicates": True}), tmp_path / "cache"
+    rows.write_text('{"problem": "a", "answer": 1}\n' * 3)
+    monkeypatch.setattr(resolve, "LIGHT_ROWS_BYTES", 10)
+    assert LocalResolver(cache, light=True).size(card) is None
+    thorough = LocalResolver(cache)
+    assert thorough.size(card) == 1
+    thorough.save()
+    monkeypatch.setattr(resolve.problems, "load", None)  # nothing is read again
+    assert LocalResolver(cache, light=True).size(card) == 1
+
+
+def test_size_of_what_is_not_read_is_what_the_card_says(empty_home: Path) -> None:
+    far = {"schema": "data/1", "name": "far", "hub": {"repo": "org/far", "files": ["a.jsonl"]}}
+    assert LocalResolver().size(DataCard.model_validate(far)) is None
+    assert LocalResolver().size(DataCard.model_validate(far | {"n": 9})) == 9
+    assert LocalResolver().size(DataCard.model_validate(far | {"n": 9, "kept": 8})) == 8
+    assert LocalResolver(light=True).size(Catalog().get(DataCard, "pocket-easy")) == 2000
+
+
+def test_digest_kept_before_sizes_were_stands_for_plans_and_is_read_again_by_sweeps(
+    tmp_path: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, cache = of_file(rows), tmp_path / "cache"
+    first = LocalResolver(cache)
+    first.problems(card)
+    first.save()
+    file = cache / "digests.json"
+    old = {key: said.split()[0] for key, said in json.loads(file.read_text()).items()}
+    file.write_text(json.dumps(old))
+    monkeypatch.setattr(resolve, "LIGHT_ROWS_BYTES", 10)
+    assert LocalResolver(cache, light=True).problems(card) == digest(load(card))
+    assert LocalResolver(cache, light=True).size(card) is None
+    assert LocalResolver(cache).size(card) == 2
 
 
 def test_prose_on_a_card_does_not_make_its_digest_unknown(tmp_path: Path, rows: Path) -> None:

@@ -60,13 +60,110 @@ def test_empty_values_are_rows_with_empty_texts(tmp_path: Path) -> None:
     assert [(row.problem, row.answer) for row in read(path, Rows())] == [("", ""), (" x ", "0")]
 
 
+NAN, INF = float("nan"), float("inf")
+DEEP: Any = json.loads("[" * 300 + '"x"' + "]" * 300)
+NO_TEXT: dict[str, tuple[str, Any, str]] = {
+    "chat": (
+        "problem",
+        [{"role": "user", "content": "1+1?"}],
+        "{problem: problem.0.content}`",
+    ),
+    "chat-of-two": (
+        "problem",
+        [{"role": "system", "content": "Add."}, {"role": "user", "content": "1+1?"}],
+        "reads the text in it (others here: problem.1.content)",
+    ),
+    "object": (
+        "problem",
+        {"text": "1+1?"},
+        "an object; expected text; `columns: {problem:",
+    ),
+    "object-of-numbers": ("problem", {"a": 1}, "an object; expected text; is it the right column?"),
+    "number": ("problem", 7, "'problem' holds a number; expected text; is it the right column?"),
+    "true": ("answer", True, "holds true or false; expected text or a number; write it as text"),
+    "one-answer": ("answer", ["1"], "`columns: {answer: answer.0}` reads the first alone"),
+    "answers": (
+        "answer",
+        ["1", "2"],
+        "holds a list of 2; expected text or a number; write",
+    ),
+    "infinite": ("answer", INF, "'answer' holds an infinite number; expected text or a number"),
+    "level": ("level", {"id": 3}, "'level' holds an object"),
+    "nul": (
+        "answer",
+        "1\0 2",
+        "'answer' holds a NUL character; expected text; the text was damaged",
+    ),
+}
+
+
+@pytest.mark.parametrize("make", [jsonl, parquet])
+@pytest.mark.parametrize("case", NO_TEXT)
+def test_row_with_a_value_that_is_no_text_is_refused_with_what_to_do(
+    tmp_path: Path, case: str, make: Any
+) -> None:
+    key, value, told = NO_TEXT[case]
+    good = {"problem": "1+1?", "answer": "2", "level": "1"}
+    rows = [good | {key: value}] if make is parquet else [good, good | {key: value}]
+    path = make(tmp_path, *rows)
+    with pytest.raises(InputError) as caught:
+        list(read(path, Rows(columns=Columns(level="level"))))
+    assert str(caught.value).startswith(f"{path}:{len(rows)}: column '{key}' holds ")
+    assert told in str(caught.value)
+
+
+def test_hint_of_a_dotted_column_is_a_column_that_loads(tmp_path: Path) -> None:
+    path = jsonl(tmp_path, {"problem": [{"role": "user", "content": "1+1?"}], "answer": 2})
+    [row] = read(path, Rows(columns=Columns(problem="problem.0.content")))
+    assert row.problem == "1+1?"
+
+
+@pytest.mark.parametrize("value", [DEEP, {"a.b": {"c\x1b": "x", "\ud83d": "y"}}, [[]], []])
+def test_row_with_a_strange_value_is_refused_without_showing_it(tmp_path: Path, value: Any) -> None:
+    path = jsonl(tmp_path, {"problem": value, "answer": 1})
+    with pytest.raises(InputError) as caught:
+        list(read(path, Rows()))
+    assert str(caught.value).isprintable()
+    assert str(caught.value).endswith("is it the right column?")
+
+
+def test_row_with_bytes_is_refused(tmp_path: Path) -> None:
+    path = parquet(tmp_path, {"problem": b"1+1?", "answer": "2"})
+    with pytest.raises(InputError, match=r":1: column 'problem' holds bytes; .* as text \(UTF-8\)"):
+        list(read(path, Rows()))
+
+
+@pytest.mark.parametrize("value", [7, 7.5, -1, 10**400])
+def test_numbers_as_answers_stand_for_themselves(tmp_path: Path, value: float) -> None:
+    [row] = read(jsonl(tmp_path, {"problem": "?", "answer": value}), Rows())
+    assert row.answer == str(value)
+
+
+@pytest.mark.parametrize("make", [jsonl, parquet])
+@pytest.mark.parametrize("value", [None, NAN])
+def test_null_and_nan_are_empty_texts(tmp_path: Path, make: Any, value: Any) -> None:
+    path = make(tmp_path, {"problem": "1+1?", "answer": value, "level": value})
+    [row] = read(path, Rows(columns=Columns(level="level")))
+    assert row == (1, "1+1?", "", "")
+
+
+@pytest.mark.parametrize("key", ["problem", "answer", "level"])
+def test_row_with_half_a_character_is_refused_at_its_line(tmp_path: Path, key: str) -> None:
+    good = {"problem": "1+1?", "answer": "2", "level": "é \U0001f600"}
+    path = jsonl(tmp_path, good, good | {key: "ab\ud83d"})
+    with pytest.raises(InputError) as caught:
+        list(read(path, Rows(columns=Columns(level="level"))))
+    told = f"{path}:2: column '{key}' holds \\ud83d alone, half of a character, at 3; expected"
+    assert str(caught.value).startswith(told)
+
+
 @pytest.mark.parametrize(
     ("name", "bytes_", "told"),
     [
         ("a.jsonl", b"{", "a.jsonl:1: not JSON"),
         ("a.jsonl", b'{"problem": 1}\n[]\n', "a.jsonl:1: no column 'answer'"),
         ("a.jsonl", b"[]", "a.jsonl:1: not an object"),
-        ("a.jsonl", b"\xff\xfe", "not JSON"),
+        ("a.jsonl", b"\xff\xfe", "a.jsonl: UTF-16 by its first bytes"),
         ("a.parquet", b"no parquet", "a.parquet: cannot be read"),
     ],
 )

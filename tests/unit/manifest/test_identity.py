@@ -39,6 +39,9 @@ class Fixed(Unpinned):
     def problems(self, card: DataCard | BenchmarkCard) -> str:
         return f"problems-{card.name}"
 
+    def size(self, card: DataCard | BenchmarkCard) -> int | None:
+        return None  # one golden trial has fewer problems than a round takes
+
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 PINNED = json.loads((GOLDEN / "identity.json").read_text(encoding="utf-8"))

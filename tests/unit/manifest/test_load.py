@@ -162,7 +162,15 @@ def test_a_model_folder_that_is_not_there_is_refused(write: Write) -> None:
     )
     text = message(path)
     assert "no model folder at 'nowhere'; expected a Hugging Face folder" in text
-    assert "no file at 'no.jsonl'; expected a jsonl or parquet file" in text
+    assert "no file at 'no.jsonl'; expected a jsonl or parquet file; looked beside the" in text
+
+
+def test_a_folder_or_a_name_too_long_in_the_place_of_a_file_is_refused(write: Write) -> None:
+    grid = "{{model: pocket-llama, reward: correctness, data: {{path: {}}}}}"
+    assert "'.' is a folder; expected a jsonl or parquet file" in message(
+        write(grid=grid.format("."))
+    )
+    assert "no file at 'aaa" in message(write(grid=grid.format("a" * 5000)))
 
 
 def test_exclusions_that_match_nothing_are_faults(write: Write) -> None:

@@ -1,0 +1,65 @@
+"""Whether the weights of a model folder are all there, by the index, the headers and the lengths of
+its safetensors files.
+
+No weight is read: a header is a few kilobytes, so planning can ask. A folder is hostile input.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+INDEX = "model.safetensors.index.json"
+MAX_HEADER_BYTES = 100_000_000  # safetensors' own bound
+LFS_POINTER = b"version https://git-lfs"
+
+
+def shards(folder: Path) -> list[str] | None:
+    """Names of the weight files that loading reads: what the index lists, else every safetensors
+    file. None where the index cannot be read or names anything but files beside it.
+    """
+    index = folder / INDEX
+    if not index.is_file():
+        return sorted(file.name for file in folder.glob("*.safetensors") if file.is_file())
+    try:
+        names = set(json.loads(index.read_bytes())["weight_map"].values())
+        plain = all(name == Path(name).name and name.endswith(".safetensors") for name in names)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return sorted(names) if names and plain else None
+
+
+def missing(folder: Path) -> list[str]:
+    """Weight files that a folder lacks: those of its index, else any safetensors file at all."""
+    names = shards(folder)
+    if names is None:
+        return [f"a readable {INDEX}"]
+    return [name for name in names if not _is_file(folder / name)] if names else ["*.safetensors"]
+
+
+def broken(file: Path) -> str:
+    """What is wrong with a safetensors file, by its header and its length; empty if nothing."""
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            start = stream.read(8)
+            if start == LFS_POINTER[:8]:
+                return "is a git-lfs pointer, not the file itself (`git lfs pull`)"
+            length = int.from_bytes(start, "little")
+            header = json.loads(stream.read(min(length, MAX_HEADER_BYTES))) if size else {}
+        ends = [about["data_offsets"][1] for key, about in header.items() if key != "__metadata__"]
+        whole = 8 + length + max(ends, default=0)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        return f"is not safetensors ({type(error).__name__})"
+    if not size:
+        return "is empty"
+    return "" if size == whole else f"has {size:,} bytes, its header asks for {whole:,}"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
