@@ -28,7 +28,7 @@ from zoo.orchestrate.todo import look_at
 from zoo.track import journal, record
 from zoo.track.record import Record
 from zoo.track.stack import SIMULATED, provenance, stack
-from zoo.track.store import Store, claim, write_json
+from zoo.track.store import Store, claim, claimed, write_json
 
 POLL_S = 0.1
 PORTS = range(20_000, 32_000)  # below what the kernel hands out to outgoing connections
@@ -211,8 +211,7 @@ class Child:
 
 def _somebody_has(task: Task) -> bool:
     """Whether another process (of another sweep) is at this trial right now."""
-    with claim(task.folder, wait=False) as free:
-        return not free
+    return claimed(task.folder)
 
 
 def write_task(task: Task) -> Path:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,18 +93,21 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
+_FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
+
+
 @contextmanager
 def claim(folder: Path, *, wait: bool = True, poll_s: float = 0.2) -> Iterator[bool]:
     """Hold a stage folder's lock; without `wait`, yields False at once if another process has it.
 
-    The lock is an `flock`: it goes with the process, so no stale lock outlives a crash. Two claims
-    in one process exclude each other as well.
+    The lock belongs to the open file (`F_OFD_SETLK`): it goes with the process, so no stale lock
+    outlives a crash. Two claims in one process exclude each other as well.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+") as stream:
         while True:
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.fcntl(stream, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, *[0] * 4))
                 break
             except BlockingIOError:
                 if not wait:
@@ -111,3 +115,15 @@ def claim(folder: Path, *, wait: bool = True, poll_s: float = 0.2) -> Iterator[b
                     return
                 time.sleep(poll_s)
         yield True
+
+
+def claimed(folder: Path) -> bool:
+    """Whether somebody holds a stage folder's lock. Asks the kernel and takes nothing, so that it
+    gets in nobody's way and works where nothing can be written."""
+    try:
+        with (folder / ".lock").open("rb") as stream:
+            asked = struct.pack(_FLOCK, fcntl.F_WRLCK, *[0] * 4)
+            found = fcntl.fcntl(stream, fcntl.F_OFD_GETLK, asked)
+    except FileNotFoundError:
+        return False
+    return struct.unpack(_FLOCK, found)[0] != fcntl.F_UNLCK

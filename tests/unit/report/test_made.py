@@ -9,7 +9,7 @@ from typing import Any
 from made_up_sweep import make_sweep, write_trial
 
 from zoo.report.collect import collect, rows
-from zoo.report.made import evaluation_rows, number_rows
+from zoo.report.made import evaluation_rows, number_rows, provenance
 from zoo.report.render import html
 
 
@@ -76,3 +76,14 @@ def test_scores_from_before_there_were_audits_are_shown_without_them(tmp_path: P
     results = collect(sweep.experiment, sweep.trials, sweep.store)
     assert all(row[7] == "–" for row in evaluation_rows(results))
     assert "in a box –" not in html(results)
+
+
+def test_the_host_that_older_records_have_is_not_in_the_report(tmp_path: Path) -> None:
+    sweep = two_arms(tmp_path)
+    for path in sweep.store.root.glob("train/*/record.json"):
+        record = json.loads(path.read_text())
+        record["about"]["provenance"]["host"] = "node-17.example"
+        path.write_text(json.dumps(record))
+    results = collect(sweep.experiment, sweep.trials, sweep.store)
+    assert provenance(results) == [f"torch 2.13.0+cpu, commit {'0' * 40}"]
+    assert "node-17" not in html(results)
