@@ -65,7 +65,18 @@ class Store:
     @property
     def mlflow_uri(self) -> str:
         """The MLflow store beside the runs, unless `MLFLOW_TRACKING_URI` names another."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
+        return os.environ.get("MLFLOW_TRACKING_URI") or self.own_mlflow_uri
+
+    @property
+    def own_mlflow_uri(self) -> str:
+        """The MLflow store beside the runs, `mlflow.db`, as a URI of SQLAlchemy.
+
+        It decodes `%xx`, and `?` begins its options. MLflow makes the folders of what stands after
+        `sqlite:///` without decoding it; the name of the driver keeps it from that.
+        """
+        path = str(self.root / "mlflow.db")
+        quoted = path.translate({ord(c): f"%{ord(c):02X}" for c in "%?#"})
+        return f"sqlite:///{path}" if quoted == path else f"sqlite+pysqlite:///{quoted}"
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from zoo.track.mlflow_store import path_of
 from zoo.track.store import Store, claim, claimed, read_json, write_json, write_text
 
 HOLD = """
 import sys, time
 from pathlib import Path
+from zoo.track.mlflow_store import path_of
 from zoo.track.store import claim
 with claim(Path(sys.argv[1])):
     print("held", flush=True)
@@ -24,6 +26,7 @@ with claim(Path(sys.argv[1])):
 PROBE = """
 import sys
 from pathlib import Path
+from zoo.track.mlflow_store import path_of
 from zoo.track.store import claimed
 print(claimed(Path(sys.argv[1])))
 """
@@ -174,3 +177,20 @@ def test_mlflow_lies_beside_the_runs_unless_told_otherwise(
     assert Store(tmp_path).mlflow_uri == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
     assert Store(tmp_path).mlflow_uri == "http://localhost:5000"
+
+
+@pytest.mark.parametrize(
+    "name", ["a%20b", "what?", "what?uri=true", "c#", "a b", "100%", "é", "+&="]
+)
+def test_the_uri_of_mlflow_means_the_file_beside_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    store = Store(tmp_path / name)
+    assert path_of(store.mlflow_uri) == tmp_path / name / "mlflow.db"
+
+
+def test_only_the_uri_of_a_sqlite_store_has_a_file() -> None:
+    assert path_of("http://localhost:5000") is None
+    assert path_of("postgresql://me@host/db") is None
+    assert path_of("sqlite:///here.db?timeout=5") == Path("here.db")
