@@ -306,7 +306,7 @@ def _must_stand_in(trials: list[Trial], catalog: Catalog) -> None:
 
 def sweeps_root() -> Path:
     """The lab notebook: `./sweeps`, or where ZOO_SWEEPS points."""
-    return Path(os.environ.get(SWEEPS_VARIABLE) or "sweeps").resolve()
+    return Path(os.path.realpath(os.environ.get(SWEEPS_VARIABLE) or "sweeps"))
 
 
 def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> ComputeProfile:

@@ -16,6 +16,7 @@ import click
 
 from zoo.catalog import ComputeProfile
 from zoo.cli.context import Plan, Words, plan, profile_of, shown
+from zoo.cli.places import must_be_writable, started
 from zoo.cli.plan_claims import seal_notes
 from zoo.cli.plan_text import change_lines, grading_lines, summary
 from zoo.cli.ready import must_be_ready, must_not_have_drifted
@@ -48,6 +49,7 @@ def run(name: str, words: Words, how: How) -> int:
     sweep = _sweep(made, chosen)
     if not todo.left:
         return _nothing_to_do(made, sweep, todo, how)
+    must_be_writable(made)
     must_be_ready(made, todo, chosen, relock=how.relock)
     must_be_usable([item.trial for item in todo.left], made)
     click.echo(f"{made.name}: {summary(todo)}")
@@ -55,13 +57,14 @@ def run(name: str, words: Words, how: How) -> int:
         click.echo(line)
     made.resolver.save()
     kind = how.executor or ("local" if made.simulated else chosen.executor)
-    status = driver.run(
-        sweep,
-        lambda: _executor(kind, sweep, made),
-        display(sys.stdout),
-        mirror=None if how.bare else lambda: _mirror(made),
-        report=lambda: None if how.bare else report_or_excuse(made),
-    )
+    with started():
+        status = driver.run(
+            sweep,
+            lambda: _executor(kind, sweep, made),
+            display(sys.stdout),
+            mirror=None if how.bare else lambda: _mirror(made),
+            report=lambda: None if how.bare else report_or_excuse(made),
+        )
     _conclude(made, status, time.monotonic() - begun, how.bare)
     return status
 

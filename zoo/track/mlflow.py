@@ -342,6 +342,8 @@ def serve(store: Store, port: int, host: str = "127.0.0.1", name: str | None = N
     if file is not None and file.is_file():
         try:
             connect(store, uri)
+        except OSError:
+            raise  # of the run store's place
         except Exception as error:
             said = " ".join(str(error).split())[:300]
             raise StateError(

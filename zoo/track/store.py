@@ -19,7 +19,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ class Store:
     """Paths of one run store, by default `./runs` or where `ZOO_RUNS` points."""
 
     def __init__(self, root: Path | str | None = None) -> None:
-        self.root = Path(root or os.environ.get(ROOT_VARIABLE) or "runs").resolve()
+        self.root = Path(os.path.realpath(root or os.environ.get(ROOT_VARIABLE) or "runs"))
 
     def folder(self, stage: Stage, id_: str) -> Path:
         """Folder of a stage; not made by asking."""
@@ -83,12 +83,18 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a file so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with beside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        if durable:
-            os.fsync(stream.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            if durable:
+                os.fsync(stream.fileno())
+        beside.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say where
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def write_json(path: Path, data: Any, *, durable: bool = True) -> None:
