@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from zoo.catalog import ComputeProfile
-from zoo.cli.context import Plan, Words, plan, profile_of, shown
+from zoo.cli.context import Plan, Words, plan, profile_of, shown, visible_gpus
 from zoo.cli.places import must_be_writable, started
 from zoo.cli.plan_claims import seal_notes
 from zoo.cli.plan_text import change_lines, grading_lines, summary
@@ -50,13 +50,13 @@ def run(name: str, words: Words, how: How) -> int:
     if not todo.left:
         return _nothing_to_do(made, sweep, todo, how)
     must_be_writable(made)
-    must_be_ready(made, todo, chosen, relock=how.relock)
+    kind = how.executor or ("local" if made.simulated else chosen.executor)
+    must_be_ready(made, todo, chosen, relock=how.relock, executor=kind)
     must_be_usable([item.trial for item in todo.left], made)
     click.echo(f"{made.name}: {summary(todo)}")
     for line in [*change_lines(made.changes), *seal_notes(made)]:
         click.echo(line)
     made.resolver.save()
-    kind = how.executor or ("local" if made.simulated else chosen.executor)
     with started():
         status = driver.run(
             sweep,
@@ -130,14 +130,15 @@ def _executor(kind: str, sweep: driver.Sweep, made: Plan) -> Executor:
         from zoo.orchestrate.executor_ray import RayExecutor
 
         return RayExecutor(sweep.profile, made.store.sweep(made.name) / "ray")
-    from zoo.orchestrate.executor_local import LocalExecutor
+    from zoo.orchestrate.executor_local import LocalExecutor, gpu_shares
 
     # Simulated trials take milliseconds, unless they are asked to misbehave.
     if made.simulated and not os.environ.get("ZOO_SIMULATE"):
         from zoo.train.entry import run as in_process
 
         return LocalExecutor(1, in_process)
-    return LocalExecutor(sweep.profile.concurrency)
+    shares = gpu_shares(visible_gpus(sweep.profile), sweep.profile.gpus_per_trial)
+    return LocalExecutor(sweep.profile.concurrency, shares=shares)
 
 
 def _mirror(made: Plan) -> driver.Mirror:

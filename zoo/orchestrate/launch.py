@@ -43,6 +43,8 @@ class Task:
     runs: str
     """Root of the run store."""
     token: str
+    devices: str | None = None
+    """`CUDA_VISIBLE_DEVICES` of its process; None = as it is here, or as the profile says."""
 
     @property
     def store(self) -> Store:
@@ -238,6 +240,8 @@ def environment(task: Task) -> dict[str, str]:
         "ZOO_LAUNCHER_PIPE": "1",
         processes.TOKEN_VARIABLE: task.token,
     }
+    if task.devices is not None:
+        env["CUDA_VISIBLE_DEVICES"] = task.devices
     if (path := source_folder()) is not None:
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [path, env.get("PYTHONPATH")]))
     return env
