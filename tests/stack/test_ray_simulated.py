@@ -53,3 +53,18 @@ def test_a_sweep_ends_when_ray_dies_under_it(tmp_path: Path) -> None:
     assert "Ray died" in told
     assert "Traceback" not in told
     assert sweeps.left_running(tmp_path) == []
+
+
+def test_a_sweep_through_ray_runs_where_tmpdir_and_the_run_store_have_long_paths(
+    tmp_path: Path,
+) -> None:
+    write_manifest(tmp_path, models="pocket-llama", rewards="correctness", rounds=1)
+    temporary, runs = tmp_path / ("t" * 100), tmp_path.joinpath(*["r" * 100] * 4)
+    temporary.mkdir()
+    before = set(Path("/tmp").iterdir())
+    env = {"TMPDIR": str(temporary), "ZOO_RUNS": str(runs)}
+    told = sweeps.finish(tmp_path, "--executor", "ray", "--bare", **env)
+    assert "= 1 done" in told
+    assert [path for path in set(Path("/tmp").iterdir()) - before if path.name[:4] == "zoo-"] == []
+    assert not (runs / "sweeps/tiny/ray").exists()
+    assert list(temporary.iterdir()) == []

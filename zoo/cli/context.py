@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -305,7 +306,7 @@ def _must_stand_in(trials: list[Trial], catalog: Catalog) -> None:
 
 def sweeps_root() -> Path:
     """The lab notebook: `./sweeps`, or where ZOO_SWEEPS points."""
-    return Path(os.environ.get(SWEEPS_VARIABLE) or "sweeps").resolve()
+    return Path(os.path.realpath(os.environ.get(SWEEPS_VARIABLE) or "sweeps"))
 
 
 def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> ComputeProfile:
@@ -329,18 +330,30 @@ def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> C
 
 
 def count_gpus() -> int:
-    """GPUs that nvidia-smi lists, 0 without it; `CUDA_VISIBLE_DEVICES` narrows them."""
+    """GPUs that this process may use."""
+    return len(visible_gpus())
+
+
+def visible_gpus(profile: ComputeProfile | None = None) -> list[str]:
+    """GPUs that trials may use here, as `CUDA_VISIBLE_DEVICES` names them: what it says in the
+    profile or in the environment, else all that nvidia-smi lists; none without nvidia-smi."""
     if shutil.which("nvidia-smi") is None:
-        return 0
+        return []
     try:
         told = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
-        return 0
+        return []
+    if told.returncode != 0:
+        return []
     found = sum(line.startswith("GPU ") for line in told.stdout.splitlines())
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None or told.returncode != 0:
-        return found if told.returncode == 0 else 0
-    return min(found, len([v for v in visible.split(",") if v.strip() not in ("", "-1")]))
+    env = os.environ | (profile.env if profile else {})
+    if (visible := env.get("CUDA_VISIBLE_DEVICES")) is None:
+        return [str(number) for number in range(found)]
+
+    def is_there(name: str) -> bool:  # CUDA, too, stops reading at the first that is not
+        return int(name) < found if name.isdigit() else name not in ("", "-1")
+
+    return list(takewhile(is_there, map(str.strip, visible.split(","))))
 
 
 def shown(path: Path) -> str:

@@ -142,13 +142,14 @@ class _Work:
 
 
 @contextmanager
-def _ticking(given: Tick | None, stream: TextIO = sys.stderr) -> Iterator[Tick]:
+def _ticking(given: Tick | None, to: TextIO | None = None) -> Iterator[Tick]:
     """Says what is being graded: on a terminal in one line, redrawn in place; elsewhere a line now
     and then.
     """
     if given is not None:
         yield given
         return
+    stream = to or sys.stderr
     live = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     begun = last = time.monotonic()
 

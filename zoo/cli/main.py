@@ -296,6 +296,13 @@ def main() -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()
         status = 141
+    except OSError as error:
+        from zoo.cli.places import describe, exit_code
+
+        if (fault := describe(error)) is None:
+            raise
+        click.echo(f"zoo: {fault}", err=True)
+        status = exit_code(error)
     sys.exit(status or 0)
 
 

@@ -3,10 +3,11 @@ profile can run it. All faults at once, and nothing is started or written."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from zoo.catalog import ComputeProfile, ModelCard, ProblemCard
-from zoo.cli.context import Plan
+from zoo.cli.context import Plan, visible_gpus
 from zoo.data import problems
 from zoo.data.places import NotFetched
 from zoo.data.resolve import model_folder
@@ -16,8 +17,10 @@ from zoo.manifest.trial import Trial
 from zoo.orchestrate.todo import Todo
 
 
-def must_be_ready(made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bool) -> None:
-    """Refuse a sweep that cannot go well.
+def must_be_ready(
+    made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bool, executor: str = "ray"
+) -> None:
+    """Refuse a sweep that cannot go well. `executor`: who starts the trials.
 
     Raises:
         InputError: everything that is in the way.
@@ -28,6 +31,8 @@ def must_be_ready(made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bo
     faults += _models(real, made)
     faults += _problems(left, made)
     faults += _profile(real, profile)
+    if not profile.plans_only and (real or (left and executor == "ray")):
+        faults += _machine(profile, executor)
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
 
@@ -101,3 +106,21 @@ def _profile(trials: list[Trial], profile: ComputeProfile) -> Iterator[Fault]:
             found = f"needs {placed.where}"
             hint = "zoo runs trials of one GPU; leave it out with --only"
             yield Fault(f"model {trial.model.name}", found, "one GPU a trial", hint)
+
+
+def _machine(profile: ComputeProfile, executor: str) -> Iterator[Fault]:
+    """What each trial asks for and the profile or this machine never has: Ray would wait for it."""
+    place, gpus = f"--on {profile.name}", profile.gpus_per_trial
+    there = len(visible_gpus(profile)) if gpus else 0
+    if profile.gpus is not None and gpus > profile.gpus:
+        found = f"a trial needs {gpus:g} GPUs, and the profile has {profile.gpus} in all"
+        yield Fault(place, found, hint="correct gpus or gpus_per_trial in its card")
+    elif gpus > there:
+        found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, this machine has {there}"
+        hint = "choose another profile (`--on laptop` needs no GPU)"
+        yield Fault(place, found, hint=hint if not there else "choose another profile")
+    elif executor == "local" and gpus > 1 and not float(gpus).is_integer():
+        yield Fault(place, f"a trial needs {gpus:g} GPUs", "a whole number, or a part of one GPU")
+    if profile.cpus_per_trial > (cpus := len(os.sched_getaffinity(0))):
+        found = f"a trial needs {profile.cpus_per_trial:g} CPUs, this machine has {cpus}"
+        yield Fault(place, found, hint="choose another profile, or one of your own in ./cards")

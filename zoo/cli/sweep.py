@@ -15,7 +15,8 @@ from pathlib import Path
 import click
 
 from zoo.catalog import ComputeProfile
-from zoo.cli.context import Plan, Words, plan, profile_of, shown
+from zoo.cli.context import Plan, Words, plan, profile_of, shown, visible_gpus
+from zoo.cli.places import must_be_writable, started
 from zoo.cli.plan_claims import seal_notes
 from zoo.cli.plan_text import change_lines, standing_lines, summary
 from zoo.cli.prompts import measured
@@ -53,7 +54,9 @@ def run(name: str, words: Words, how: How) -> int:
     sweep = _sweep(made, chosen, how)
     if not todo.left:
         return _nothing_to_do(made, sweep, todo, how)
-    must_be_ready(made, todo, chosen, relock=how.relock)
+    must_be_writable(made)
+    kind = how.executor or ("local" if made.simulated else chosen.executor)
+    must_be_ready(made, todo, chosen, relock=how.relock, executor=kind)
     left = [item.trial for item in todo.left]
     sweep = replace(sweep, longest_prompts=measured(left, made))
     must_be_usable(left, made)
@@ -64,14 +67,14 @@ def run(name: str, words: Words, how: How) -> int:
     for warning in overlap_warnings(made.chosen, found):
         click.echo(f"! {warning}")
     made.resolver.save()
-    kind = how.executor or ("local" if made.simulated else chosen.executor)
-    status = driver.run(
-        sweep,
-        lambda: _executor(kind, sweep, made),
-        display(sys.stdout),
-        mirror=None if how.bare else lambda: _mirror(made),
-        report=lambda: None if how.bare else report_or_excuse(made),
-    )
+    with started():
+        status = driver.run(
+            sweep,
+            lambda: _executor(kind, sweep, made),
+            display(sys.stdout),
+            mirror=None if how.bare else lambda: _mirror(made),
+            report=lambda: None if how.bare else report_or_excuse(made),
+        )
     _conclude(made, status, time.monotonic() - begun, how.bare)
     return status
 
@@ -138,14 +141,15 @@ def _executor(kind: str, sweep: driver.Sweep, made: Plan) -> Executor:
         from zoo.orchestrate.executor_ray import RayExecutor
 
         return RayExecutor(sweep.profile, made.store.sweep(made.name) / "ray")
-    from zoo.orchestrate.executor_local import LocalExecutor
+    from zoo.orchestrate.executor_local import LocalExecutor, gpu_shares
 
     # Simulated trials take milliseconds, unless they are asked to misbehave.
     if made.simulated and not os.environ.get("ZOO_SIMULATE"):
         from zoo.train.entry import run as in_process
 
         return LocalExecutor(1, in_process)
-    return LocalExecutor(sweep.profile.concurrency)
+    shares = gpu_shares(visible_gpus(sweep.profile), sweep.profile.gpus_per_trial)
+    return LocalExecutor(sweep.profile.concurrency, shares=shares)
 
 
 def _mirror(made: Plan) -> driver.Mirror:

@@ -30,10 +30,11 @@ from zoo.orchestrate.launch import Task
 from zoo.orchestrate.progress import Display
 from zoo.orchestrate.todo import Todo, look
 from zoo.orchestrate.watch import Watch
-from zoo.track.store import Store, claim, read_json, write_json, write_text
+from zoo.track.store import Store, claim, claimed, read_json, write_json, write_text
 
 SYNC_S = 3.0
 MIRROR_PATIENCE_S = 60.0
+UNHARMED = "the run folders are not affected"
 
 
 class Mirror(Protocol):
@@ -161,8 +162,7 @@ def _execute(
             display.tick()
     finally:
         display.close()
-        for task in tasks:
-            processes.kill_launch(task.token)
+        processes.kill_launch(*(task.token for task in tasks))
     if not crash.empty():
         raise crash.get()
 
@@ -249,21 +249,18 @@ class _Mirroring:
                 mirror.sync()
             mirror.finish(*self.verdict)
             if mirror.problem:
-                self._tell(f"MLflow lags behind ({mirror.problem}); the runs are complete")
+                self._tell(f"MLflow lags behind ({mirror.problem}); {UNHARMED}")
         except Exception as error:
-            self._tell(f"no MLflow mirror ({type(error).__name__}: {error}); the runs are complete")
+            self._tell(f"no MLflow mirror ({type(error).__name__}: {error}); {UNHARMED}")
 
     def _tell(self, text: str) -> None:
         self.display.say(f"note: {text}")
 
 
 def holder(store: Store, name: str) -> dict[str, Any] | None:
-    """Who runs a sweep right now (pid, host, since), or None; leaves no folder behind."""
+    """Who runs a sweep right now (pid, host, since), or None; writes and locks nothing."""
     folder = store.sweep(name)
-    if not (folder / ".lock").exists():
-        return None
-    with claim(folder, wait=False) as free:
-        return None if free else read_json(folder / "driver.json")
+    return read_json(folder / "driver.json") if claimed(folder) else None
 
 
 @contextmanager

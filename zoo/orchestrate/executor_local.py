@@ -7,12 +7,14 @@ function that runs them is handed in, so that nothing here knows how to train.
 
 from __future__ import annotations
 
+import math
 import queue
 import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from zoo.orchestrate.executor import Event, Stop, Tell
@@ -23,13 +25,37 @@ InProcess = Callable[[Path], int]
 """Runs the trial of a `trial.json`; returns its exit status (0, 1, 130, 143)."""
 
 
+def gpu_shares(devices: Sequence[str], per_trial: float) -> list[str]:
+    """What each of the trials that run at once may see, as a `CUDA_VISIBLE_DEVICES`; so many trials
+    find room. A part of a GPU is shared by as many trials as it has such parts.
+
+    Args:
+        devices: GPUs, as numbers or UUIDs.
+        per_trial: GPUs a trial; 0 = trials use none, and nothing is assigned.
+    """
+    if per_trial <= 0:
+        return []
+    if per_trial < 1:
+        return [*devices] * int(1 / per_trial + 1e-9)
+    size = math.ceil(per_trial)
+    whole = len(devices) // size * size
+    return [",".join(devices[at : at + size]) for at in range(0, whole, size)]
+
+
 class LocalExecutor:
-    """`concurrency` trials at a time."""
+    """`concurrency` trials at a time; each sees a share of the GPUs, where there are `shares`, and
+    no more run at once than there are shares."""
 
     name = "local"
 
-    def __init__(self, concurrency: int = 1, in_process: InProcess | None = None) -> None:
-        self.concurrency, self.in_process = concurrency, in_process
+    def __init__(
+        self,
+        concurrency: int = 1,
+        in_process: InProcess | None = None,
+        shares: Sequence[str] = (),
+    ) -> None:
+        self.in_process = in_process
+        self.shares: list[str | None] = [*shares[:concurrency]] or [None] * concurrency
 
     def run(self, tasks: Sequence[Task], tell: Tell, stop: Stop) -> None:
         """Run all tasks in order; returns when none is running any more."""
@@ -37,18 +63,20 @@ class LocalExecutor:
         for task in tasks:
             waiting.put(task)
         threads = [
-            threading.Thread(target=self._work, args=(waiting, tell, stop), daemon=True)
-            for _ in range(min(self.concurrency, len(tasks)))
+            threading.Thread(target=self._work, args=(waiting, share, tell, stop), daemon=True)
+            for share in self.shares[: len(tasks)]
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def _work(self, waiting: queue.SimpleQueue[Task], tell: Tell, stop: Stop) -> None:
+    def _work(
+        self, waiting: queue.SimpleQueue[Task], share: str | None, tell: Tell, stop: Stop
+    ) -> None:
         with suppress(queue.Empty):
             while stop.grace() is None:
-                task = waiting.get_nowait()
+                task = replace(waiting.get_nowait(), devices=share)
                 tell(Event(task.trial.id))
                 tell(Event(task.trial.id, self._one(task, stop)))
 

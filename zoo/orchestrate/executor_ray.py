@@ -11,9 +11,12 @@ from __future__ import annotations
 import logging
 import math
 import os
+import secrets
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,8 @@ SETTINGS = {
 }
 OBJECT_STORE_BYTES = 100 * 1024**2  # nothing of size travels through Ray
 POLL_S = 0.2
+SOCKET_BYTES = 107  # the longest path of a Unix socket
+LONGEST_SOCKET = "/session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store"
 FAREWELL_S = 15.0  # how long Tune may take to end after its last trial did
 
 
@@ -65,19 +70,18 @@ class RayExecutor:
 
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir(parents=True)
-        logs: Path | None = None
+        home = make_home()
         try:
-            self._start(ray)
-            logs = Path(_node(ray).get_session_dir_path())
+            self._start(ray, home)
             _Run(self, tasks, tell, stop).go(ray)
         except StateError as error:
-            raise StateError(f"{error} (Ray's logs: {logs or '/tmp/ray'})") from error
+            raise StateError(f"{error} (Ray's logs: {home})") from error
         finally:
             ray.shutdown()
             shutil.rmtree(self.scratch, ignore_errors=True)
-        shutil.rmtree(logs, ignore_errors=True)  # nothing went wrong that they could explain
+        shutil.rmtree(home, ignore_errors=True)  # nothing went wrong that its logs could explain
 
-    def _start(self, ray: Any) -> None:
+    def _start(self, ray: Any, home: Path) -> None:
         cpus = math.ceil(self.profile.concurrency * self.profile.cpus_per_trial)
         try:
             ray.init(
@@ -89,12 +93,36 @@ class RayExecutor:
                 logging_level=logging.ERROR,
                 object_store_memory=OBJECT_STORE_BYTES,
                 configure_logging=True,
+                _temp_dir=str(home),
             )
         except Exception as error:
             raise StateError(
                 f"Ray does not start ({type(error).__name__}: {error}); `zoo doctor` says what is "
                 "missing, `--executor local` goes without Ray"
             ) from error
+
+
+def make_home() -> Path:
+    """A new folder for the files of one Ray: in Ray's or the system's folder for temporary files,
+    or in a common one where that path is too long for the sockets that Ray makes in it.
+
+    Raises:
+        StateError: there is no folder that can be written and has a short path.
+    """
+    bases = [os.environ.get("RAY_TMPDIR"), tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]
+    for base in filter(None, bases):
+        name = Path(base).resolve() / f"zoo-{secrets.token_hex(4)}"
+        if len(os.fsencode(name)) > SOCKET_BYTES - len(LONGEST_SOCKET):
+            continue
+        with suppress(OSError):
+            name.mkdir(mode=0o700)
+            return name
+    most = SOCKET_BYTES - len(LONGEST_SOCKET) - len("/zoo-01234567")
+    raise StateError(
+        f"Ray needs a folder that can be written, with a path of at most {most} bytes, for its "
+        f"sockets; there is none among {', '.join(filter(None, bases))}; set RAY_TMPDIR, or use "
+        "`--executor local`"
+    )
 
 
 @dataclass

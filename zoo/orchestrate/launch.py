@@ -32,7 +32,7 @@ from zoo.orchestrate.todo import look_at
 from zoo.track import journal, live, record
 from zoo.track.record import Record
 from zoo.track.stack import SIMULATED, provenance, stack
-from zoo.track.store import Store, claim, write_json
+from zoo.track.store import Store, claim, claimed, write_json
 
 POLL_S = 0.1
 MEASURING_FAILED = "training is done; measuring it failed"
@@ -52,6 +52,8 @@ class Task:
     """Train again what finished, as somebody asked."""
     longest_prompt: int | None = None
     """Tokens of the longest prompt that the trial sends; None = not measured."""
+    devices: str | None = None
+    """`CUDA_VISIBLE_DEVICES` of its process; None = as it is here, or as the profile says."""
 
     @property
     def store(self) -> Store:
@@ -245,8 +247,7 @@ def _outcome(found: Record | None, seconds: float = 0.0) -> Ended:
 
 def _somebody_has(task: Task) -> bool:
     """Whether another process (of another sweep) is at this trial right now."""
-    with claim(task.folder, wait=False) as free:
-        return not free
+    return claimed(task.folder)
 
 
 def write_task(task: Task) -> Path:
@@ -275,6 +276,8 @@ def environment(task: Task) -> dict[str, str]:
         "ZOO_LAUNCHER_PIPE": "1",
         processes.TOKEN_VARIABLE: task.token,
     }
+    if task.devices is not None:
+        env["CUDA_VISIBLE_DEVICES"] = task.devices
     if (path := source_folder()) is not None:
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [path, env.get("PYTHONPATH")]))
     return env

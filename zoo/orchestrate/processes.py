@@ -84,25 +84,25 @@ def runs(folder: Path) -> bool:
     return any(note.leader_alive for note in read_notes(folder).values())
 
 
-def of_launch(token: str) -> list[int]:
-    """All processes, still running, that carry a launch's token in their environment."""
-    wanted = f"{TOKEN_VARIABLE}={token}".encode()
+def of_launch(*tokens: str) -> list[int]:
+    """All processes, still running, that carry a token of these launches in their environment."""
+    wanted = {f"{TOKEN_VARIABLE}={token}".encode() for token in tokens}
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
-            carries = wanted in (entry / "environ").read_bytes().split(b"\0")
+            carries = not wanted.isdisjoint((entry / "environ").read_bytes().split(b"\0"))
             if carries and start_time(int(entry.name)) is not None:
                 found.append(int(entry.name))
     return sorted(found)
 
 
-def kill_launch(token: str, *, wait_s: float = 5.0) -> list[int]:
-    """SIGKILL every process of a launch, until none is left; returns those that were met."""
+def kill_launch(*tokens: str, wait_s: float = 5.0) -> list[int]:
+    """SIGKILL every process of these launches, until none is left; returns those that were met."""
     met: set[int] = set()
     end = time.monotonic() + wait_s
-    while (left := of_launch(token)) and time.monotonic() < end:
+    while (left := of_launch(*tokens)) and time.monotonic() < end:
         met.update(left)
         for pid in left:
             with contextlib.suppress(ProcessLookupError, PermissionError):

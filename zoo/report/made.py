@@ -135,9 +135,10 @@ def stacks(results: Results) -> list[str]:
 
 
 def provenance(results: Results) -> list[str]:
-    """Full versions and commits that the trials recorded."""
-    found = [o.record.about.get("provenance") for o in results.outcomes if o.record]
-    return list(dict.fromkeys(stack_words(p) for p in found if isinstance(p, dict)))
+    """Full versions and commits that the trials recorded; the host of older records is left out."""
+    recorded = [o.record.about.get("provenance") for o in results.outcomes if o.record]
+    found = [{k: p[k] for k in p if k != "host"} for p in recorded if isinstance(p, dict)]
+    return list(dict.fromkeys(stack_words(p) for p in found))
 
 
 def number_rows(results: Results) -> list[tuple[str, ...]]:

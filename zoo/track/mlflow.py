@@ -1,4 +1,5 @@
-"""The MLflow mirror of a sweep: one parent run, one child run a trial. The only importer of mlflow.
+"""The MLflow mirror of a sweep: one parent run, one child run a trial. Opening the store is
+`zoo.track.mlflow_store`.
 
 The run folders are the truth; this copies them, may be lost, and can be rebuilt from them at any
 time. One thread of one process calls it. The mirror's methods do not raise: MLflow being down or
@@ -15,7 +16,6 @@ restored.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -28,8 +28,9 @@ from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
 from zoo.track import mirrored, mlflow_server, outcome
 from zoo.track.mirrored import Point
+from zoo.track.mlflow_store import artifact_root, connect, path_of
 from zoo.track.outcome import Outcome
-from zoo.track.store import Store, claim
+from zoo.track.store import Store
 
 BATCH = 1000
 RETRY_S = 30.0
@@ -147,7 +148,7 @@ class Mirror:
         name, client = self.experiment.name, self._client
         found = client.get_experiment_by_name(name)
         if found is None:
-            local = self.uri.startswith("sqlite:")
+            local = path_of(self.uri) is not None
             place = artifact_root(self.store) / name if local else None
             id_ = client.create_experiment(name, artifact_location=place and place.as_uri())
         else:
@@ -331,38 +332,6 @@ def _hash(trial_id: str) -> str:
     return trial_id.rpartition("-")[2]
 
 
-def connect(store: Store, uri: str) -> Any:
-    """A client of an MLflow store; a sqlite file is made and migrated once, by whoever comes first.
-
-    The file is put into WAL mode, so that readers and writers do not block each other.
-    """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    from mlflow import MlflowClient
-
-    for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if not uri.startswith("sqlite:///"):
-        return MlflowClient(uri)
-    import sqlite3
-    from contextlib import closing
-
-    file = Path(uri.removeprefix("sqlite:///"))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with claim(artifact_root(store)):
-        with closing(sqlite3.connect(file, timeout=60)) as database:
-            database.execute("PRAGMA journal_mode=WAL")
-        client = MlflowClient(uri)
-        client.search_experiments(max_results=1)  # opens and migrates while nobody else does
-    return client
-
-
-def artifact_root(store: Store) -> Path:
-    """Where artifacts lie beside a sqlite store."""
-    return store.root / "mlartifacts"
-
-
 def serve(store: Store, port: int, host: str = "127.0.0.1", name: str | None = None) -> int:
     """Run the MLflow server on the run store until it is stopped; prints its address.
 
@@ -374,8 +343,21 @@ def serve(store: Store, port: int, host: str = "127.0.0.1", name: str | None = N
 
     Raises:
         InputError: nothing was recorded yet, or the port is taken.
+        StateError: MLflow cannot open the store.
     """
     uri = store.mlflow_uri
+    file = path_of(uri)
+    if file is not None and file.is_file():
+        try:
+            connect(store, uri)
+        except OSError:
+            raise  # of the run store's place
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            raise StateError(
+                f"MLflow cannot open {uri} ({type(error).__name__}: {said}); the run folders are "
+                "not affected: the file can be moved away, `zoo ui NAME` makes it anew from them"
+            ) from error
     return mlflow_server.run(
         uri,
         artifact_root(store).as_uri(),

@@ -14,17 +14,17 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from zoo.errors import InputError
+from zoo.track.mlflow_store import path_of
 
 
 def run(uri: str, artifacts: str, port: int, host: str, page: Callable[[], str]) -> int:
     """Serve until stopped; `page()` is the part of the address to print. See `mlflow.serve`."""
-    if not uri.startswith("sqlite:///"):
+    if (file := path_of(uri)) is None:
         print(f"The runs are kept by the MLflow server at {uri}")
         return 0
-    if not Path(uri.removeprefix("sqlite:///")).is_file():
+    if not file.is_file():
         raise InputError(f"{uri} does not exist: no sweep has been recorded yet; `zoo sweep` does")
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -39,12 +39,11 @@ def stack(env: dict[str, str] | None = None) -> dict[str, str]:
 
 @cache
 def provenance() -> dict[str, str]:
-    """Full versions, host and commit, for the record; nothing of it is hashed."""
+    """Full versions and commit, for the record; nothing of it is hashed, or names a machine."""
     names = (*PACKAGES, "accelerate", "peft", "ray", "mlflow", "zoo")
     return {
         **{name: package_version(name) for name in names},
         "python": platform.python_version(),
-        "host": platform.node(),
         "platform": sys.platform,
         "commit": _commit(),
     }

@@ -17,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import struct
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -32,7 +33,7 @@ class Store:
     """Paths of one run store, by default `./runs` or where `ZOO_RUNS` points."""
 
     def __init__(self, root: Path | str | None = None) -> None:
-        self.root = Path(root or os.environ.get(ROOT_VARIABLE) or "runs").resolve()
+        self.root = Path(os.path.realpath(root or os.environ.get(ROOT_VARIABLE) or "runs"))
 
     def folder(self, stage: Stage, id_: str) -> Path:
         """Folder of a stage; not made by asking."""
@@ -85,7 +86,18 @@ class Store:
     @property
     def mlflow_uri(self) -> str:
         """The MLflow store beside the runs, unless `MLFLOW_TRACKING_URI` names another."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
+        return os.environ.get("MLFLOW_TRACKING_URI") or self.own_mlflow_uri
+
+    @property
+    def own_mlflow_uri(self) -> str:
+        """The MLflow store beside the runs, `mlflow.db`, as a URI of SQLAlchemy.
+
+        It decodes `%xx`, and `?` begins its options. MLflow makes the folders of what stands after
+        `sqlite:///` without decoding it; the name of the driver keeps it from that.
+        """
+        path = str(self.root / "mlflow.db")
+        quoted = path.translate({ord(c): f"%{ord(c):02X}" for c in "%?#"})
+        return f"sqlite:///{path}" if quoted == path else f"sqlite+pysqlite:///{quoted}"
 
 
 def _preferred(root: Path, names: Sequence[str]) -> str | None:
@@ -117,12 +129,18 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a file so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with beside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        if durable:
-            os.fsync(stream.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            if durable:
+                os.fsync(stream.fileno())
+        beside.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say where
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def write_json(path: Path, data: Any, *, durable: bool = True) -> None:
@@ -138,18 +156,21 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
+_FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
+
+
 @contextmanager
 def claim(folder: Path, *, wait: bool = True, poll_s: float = 0.2) -> Iterator[bool]:
     """Hold a stage folder's lock; without `wait`, yields False at once if another process has it.
 
-    The lock is an `flock`: it goes with the process, so no stale lock outlives a crash. Two claims
-    in one process exclude each other as well.
+    The lock belongs to the open file (`F_OFD_SETLK`): it goes with the process, so no stale lock
+    outlives a crash. Two claims in one process exclude each other as well.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+") as stream:
         while True:
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.fcntl(stream, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, *[0] * 4))
                 break
             except BlockingIOError:
                 if not wait:
@@ -157,3 +178,15 @@ def claim(folder: Path, *, wait: bool = True, poll_s: float = 0.2) -> Iterator[b
                     return
                 time.sleep(poll_s)
         yield True
+
+
+def claimed(folder: Path) -> bool:
+    """Whether somebody holds a stage folder's lock. Asks the kernel and takes nothing, so that it
+    gets in nobody's way and works where nothing can be written."""
+    try:
+        with (folder / ".lock").open("rb") as stream:
+            asked = struct.pack(_FLOCK, fcntl.F_WRLCK, *[0] * 4)
+            found = fcntl.fcntl(stream, fcntl.F_OFD_GETLK, asked)
+    except FileNotFoundError:
+        return False
+    return struct.unpack(_FLOCK, found)[0] != fcntl.F_UNLCK

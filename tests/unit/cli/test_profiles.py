@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from zoo.catalog import Catalog
-from zoo.cli.context import count_gpus, profile_of
+from zoo.cli.context import count_gpus, profile_of, visible_gpus
 from zoo.errors import InputError
 
 
@@ -39,6 +39,33 @@ def test_visible_devices_narrow_the_gpus(gpus, monkeypatch: pytest.MonkeyPatch) 
     gpus(4)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
     assert count_gpus() == 2
+    assert visible_gpus() == ["2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ("", []),
+        ("-1", []),
+        ("1,7,2", ["1"]),
+        ("GPU-aa, GPU-bb", ["GPU-aa", "GPU-bb"]),
+        ("MIG-a,MIG-b,MIG-c,MIG-d,MIG-e", ["MIG-a", "MIG-b", "MIG-c", "MIG-d", "MIG-e"]),
+    ],
+)
+def test_visible_devices_are_read_as_cuda_does(
+    gpus, monkeypatch: pytest.MonkeyPatch, said: str, seen: list[str]
+) -> None:
+    gpus(4)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+    assert visible_gpus() == seen
+
+
+def test_visible_devices_of_a_profile_come_first(gpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(4)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    profile = profile_of(Catalog(), "gpu", None)
+    profile = profile.model_copy(update={"env": {"CUDA_VISIBLE_DEVICES": "2,3"}})
+    assert visible_gpus(profile) == ["2", "3"]
 
 
 def test_concurrency_and_profile_can_be_chosen(gpus) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.cli import Told, files, zoo
 from tests.support.model_folders import write_model
+from zoo.cli.context import count_gpus
 from zoo.pocket import problems as pocket
 
 PARAMS = {"right_boxed": 1.0, "right_plain": -1.0, "wrong_boxed": 0.0, "wrong_plain": 0.0}
@@ -139,6 +140,30 @@ def test_a_trial_that_is_wider_than_one_gpu_is_refused(refused: Refused) -> None
         "model qwen2.5-7b: needs 4 GPUs of one node; expected one GPU a trial; zoo runs trials of "
         "one GPU; leave it out with --only"
     ) in told.error
+
+
+def test_gpus_that_are_not_there_are_refused_and_not_waited_for(refused: Refused) -> None:
+    if count_gpus():
+        pytest.skip("this machine has a GPU")
+    why = (
+        "--on gpu: a trial needs 1 GPU, this machine has 0; choose another profile "
+        "(`--on laptop` needs no GPU)"
+    )
+    assert why in refused("tiny", "--on", "gpu", "--set", "trainer=trl").error
+    assert why in refused("tiny", "--on", "gpu", "--executor", "ray").error
+    assert zoo("sweep", "tiny", "--bare", "--on", "gpu").status == 0  # in this process
+    assert zoo("plan", "tiny", "--on", "gpu", "--set", "trainer=trl").status == 0
+
+
+def test_a_trial_that_asks_for_more_than_the_profile_or_the_machine_has_is_refused(
+    folder: Path, refused: Refused
+) -> None:
+    card(folder, "profiles", "wide", gpus=2, gpus_per_trial=4)
+    card(folder, "profiles", "many", cpus_per_trial=100_000)
+    told = refused("tiny", "--on", "wide", "--set", "trainer=trl")
+    assert "--on wide: a trial needs 4 GPUs, and the profile has 2 in all" in told.error
+    told = refused("tiny", "--on", "many", "--executor", "ray")
+    assert "--on many: a trial needs 100000 CPUs, this machine has " in told.error
 
 
 def test_a_wrong_manifest_starts_nothing(folder: Path, refused: Refused) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,16 +42,14 @@ def drive(
     made: simulated.Sweep, longest_prompts: dict[str, int] | None = None, **settings
 ) -> tuple[int, str]:
     out = io.StringIO()
-    sweep = driver.Sweep(
-        made.manifest,
-        made.trials,
-        made.store,
-        made.folder / "sweeps" / "tiny",
-        PROFILE,
-        longest_prompts=longest_prompts or {},
-    )
+    sweep = replace(sweep_of(made), longest_prompts=longest_prompts or {})
     status = driver.run(sweep, settings.pop("executor", _local), Lines(out), **settings)
     return status, out.getvalue()
+
+
+def sweep_of(made: simulated.Sweep) -> driver.Sweep:
+    folder = made.folder / "sweeps" / "tiny"
+    return driver.Sweep(made.manifest, made.trials, made.store, folder, PROFILE)
 
 
 def _local() -> LocalExecutor:
@@ -152,6 +152,27 @@ def test_a_broken_mirror_harms_nothing_and_is_told_once(tmp_path: Path) -> None:
     status, told = drive(simulated.make(tmp_path), mirror=Broken)
     assert status == 0
     assert told.count("no route to host") == 1
+    assert "the run folders are not affected" in told
+
+
+def test_a_sweep_can_start_while_others_ask_who_runs_it(tmp_path: Path) -> None:
+    made = simulated.make(tmp_path)
+    with claim(made.store.sweep("tiny")):
+        pass
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            driver.holder(made.store, "tiny")
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        for _ in range(100):
+            driver.freeze(sweep_of(made))  # claims the sweep, and refuses where it cannot
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_the_report_is_written_before_the_mirror_closes(tmp_path: Path) -> None:

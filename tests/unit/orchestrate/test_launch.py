@@ -140,6 +140,19 @@ def test_a_number_that_belongs_to_somebody_else_by_now_does_not_match() -> None:
     assert not later.leader_alive
 
 
+def test_the_processes_of_many_launches_are_killed_together() -> None:
+    tokens = [f"together-{os.getpid()}-{i}" for i in range(3)]
+    started = []
+    for token in tokens[:2]:
+        env = {**os.environ, processes.TOKEN_VARIABLE: token}
+        started.append(subprocess.Popen(["sleep", "60"], env=env))
+    while len(processes.of_launch(*tokens)) < 2:
+        time.sleep(0.01)
+    assert processes.of_launch() == []
+    assert processes.kill_launch(*tokens) == sorted(process.pid for process in started)
+    assert [process.wait(5) for process in started] == [-9, -9]
+
+
 def _wait_for_round(task: Task, round_: int) -> None:
     path, end = task.folder / "metrics.jsonl", time.monotonic() + 30
     while time.monotonic() < end:

@@ -9,7 +9,7 @@ from typing import Any
 from made_up_sweep import make_sweep, write_trial
 
 from zoo.report.collect import collect, rows
-from zoo.report.made import evaluation_rows, number_rows, seed_notes
+from zoo.report.made import evaluation_rows, number_rows, provenance, seed_notes
 from zoo.report.render import html
 
 
@@ -117,3 +117,14 @@ def test_one_trials_mean_over_two_seed_rules_has_a_footnote(tmp_path: Path) -> N
     path.write_text("".join(json.dumps(line) + "\n" for line in new))
     (note,) = seed_notes(collect(sweep.experiment, sweep.trials, sweep.store))
     assert "pocket-easy t1.0. " in note
+
+
+def test_the_host_that_older_records_have_is_not_in_the_report(tmp_path: Path) -> None:
+    sweep = two_arms(tmp_path)
+    for path in sweep.store.root.glob("train/*/record.json"):
+        record = json.loads(path.read_text())
+        record["about"]["provenance"]["host"] = "node-17.example"
+        path.write_text(json.dumps(record))
+    results = collect(sweep.experiment, sweep.trials, sweep.store)
+    assert provenance(results) == [f"torch 2.13.0+cpu, commit {'0' * 40}"]
+    assert "node-17" not in html(results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 
@@ -27,3 +28,8 @@ def test_telling_the_stack_imports_none_of_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_provenance_does_not_name_the_machine() -> None:
+    assert platform.node() not in stacks.provenance().values()
+    assert "host" not in stacks.provenance()

@@ -10,15 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from zoo.track.store import Store, claim, read_json, write_json, write_text
+from zoo.track.mlflow_store import path_of
+from zoo.track.store import Store, claim, claimed, read_json, write_json, write_text
 
 HOLD = """
 import sys, time
 from pathlib import Path
+from zoo.track.mlflow_store import path_of
 from zoo.track.store import claim
 with claim(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
+"""
+
+PROBE = """
+import sys
+from pathlib import Path
+from zoo.track.mlflow_store import path_of
+from zoo.track.store import claimed
+print(claimed(Path(sys.argv[1])))
 """
 
 
@@ -81,6 +91,48 @@ def test_another_process_holds_a_claim_until_it_dies(tmp_path: Path) -> None:
             assert got
 
 
+def test_a_probe_sees_a_claim_and_writes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "stage"
+    assert not claimed(folder)
+    assert not folder.exists()
+    with claim(folder):
+        assert claimed(folder)
+        command = [sys.executable, "-c", PROBE, str(folder)]
+        assert subprocess.run(command, capture_output=True, text=True).stdout == "True\n"
+    assert not claimed(folder)
+
+
+def test_a_probe_never_gets_in_the_way_of_a_claim(tmp_path: Path) -> None:
+    folder, stop = tmp_path / "stage", threading.Event()
+    with claim(folder):
+        pass
+
+    def probe() -> None:
+        while not stop.is_set():
+            claimed(folder)
+
+    thread = threading.Thread(target=probe)
+    thread.start()
+    got = []
+    for _ in range(3000):
+        with claim(folder, wait=False) as mine:
+            got.append(mine)
+    stop.set()
+    thread.join()
+    assert all(got)
+
+
+def test_a_claim_does_not_go_to_processes_that_are_started_under_it(tmp_path: Path) -> None:
+    with claim(tmp_path):
+        child = subprocess.Popen(["sleep", "60"])
+    try:
+        with claim(tmp_path, wait=False) as again:
+            assert again
+    finally:
+        child.kill()
+        child.wait()
+
+
 def test_whoever_waits_goes_on_when_the_claim_is_free(tmp_path: Path) -> None:
     order: list[str] = []
 
@@ -125,3 +177,20 @@ def test_mlflow_lies_beside_the_runs_unless_told_otherwise(
     assert Store(tmp_path).mlflow_uri == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
     assert Store(tmp_path).mlflow_uri == "http://localhost:5000"
+
+
+@pytest.mark.parametrize(
+    "name", ["a%20b", "what?", "what?uri=true", "c#", "a b", "100%", "é", "+&="]
+)
+def test_the_uri_of_mlflow_means_the_file_beside_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    store = Store(tmp_path / name)
+    assert path_of(store.mlflow_uri) == tmp_path / name / "mlflow.db"
+
+
+def test_only_the_uri_of_a_sqlite_store_has_a_file() -> None:
+    assert path_of("http://localhost:5000") is None
+    assert path_of("postgresql://me@host/db") is None
+    assert path_of("sqlite:///here.db?timeout=5") == Path("here.db")

@@ -1,0 +1,117 @@
+"""Places that cannot be used: read-only or full disks, files where folders should be.
+
+Turns the operating system's word for it into a message with the place and what to do, for every
+command; an `OSError` of any other kind is a bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zoo.cli.context import SWEEPS_VARIABLE, Plan, sweeps_root
+from zoo.errors import Fault, InputError, StateError
+from zoo.track.store import ROOT_VARIABLE, Store
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+UNUSABLE = {
+    *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
+    *(errno.ELOOP, errno.ENAMETOOLONG),
+}
+
+
+def describe(error: OSError) -> Fault | None:
+    """What to tell of a place that is full or cannot be used; None where the error is of another
+    kind. A write that fails does not say where."""
+    if error.errno in FULL:
+        place = _place(error) or "disk"
+        return Fault(place, f"cannot be written ({error.strerror})", hint=_hint(place, "make room"))
+    place = _place(error)
+    if error.errno not in UNUSABLE or not place:
+        return None
+    return Fault(place, f"cannot be used ({error.strerror})", hint=_hint(place, _way_out(error)))
+
+
+def exit_code(error: OSError) -> int:
+    """1 where a disk is full, 2 where the place is of no use from the start."""
+    return 1 if error.errno in FULL else 2
+
+
+def must_be_writable(made: Plan) -> None:
+    """Refuse to run where the run store or the sweep's folder cannot be written. Writes nothing.
+
+    Raises:
+        InputError: each of the places, and why.
+    """
+    faults = []
+    for folder in (made.store.root, made.folder):
+        try:
+            _look(folder)
+        except OSError as error:
+            if (fault := describe(error)) is None:
+                raise
+            faults.append(fault)
+    if faults:
+        raise InputError(faults)
+
+
+@contextmanager
+def started() -> Iterator[None]:
+    """What goes wrong with a place in here is no fault of the input any more: work had begun.
+
+    Raises:
+        StateError: a place became full or unusable.
+    """
+    try:
+        yield
+    except OSError as error:
+        if (fault := describe(error)) is None:
+            raise
+        raise StateError(f"{fault}; what is done is kept") from error
+
+
+def _look(folder: Path) -> None:
+    """Raise what making and writing the folder would raise."""
+    there = folder
+    while True:
+        try:
+            there.stat()
+            break
+        except FileNotFoundError:
+            there = there.parent
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+    if not os.access(there, os.W_OK | os.X_OK):
+        read_only = os.statvfs(there).f_flag & os.ST_RDONLY
+        number = errno.EROFS if read_only else errno.EACCES
+        raise OSError(number, os.strerror(number), str(there))
+
+
+def _place(error: OSError) -> str:
+    """The path that the error is about: what is in the way of a folder, and the folder of a file
+    that was written beside its place."""
+    name = error.filename2 or error.filename
+    if not isinstance(name, (str, bytes, os.PathLike)):
+        return ""
+    path = Path(os.fsdecode(name))
+    if error.errno == errno.ENOTDIR:
+        path = next(p for p in (path, *path.parents) if os.path.lexists(p))
+    return str(path.parent if path.suffix == ".tmp" else path)
+
+
+def _way_out(error: OSError) -> str:
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "allow writing"
+    return "choose a shorter path" if error.errno == errno.ENAMETOOLONG else "move it away"
+
+
+def _hint(place: str, way_out: str) -> str:
+    """What to do; with the variable that moves the place, where there is one."""
+    for variable, root in ((ROOT_VARIABLE, Store().root), (SWEEPS_VARIABLE, sweeps_root())):
+        path = Path(place)
+        if path.is_relative_to(root) or root.is_relative_to(path):
+            return f"{way_out}, or name another folder with {variable}"
+    return way_out
