@@ -108,8 +108,7 @@ def cost(outlook: Outlook) -> Iterator[str]:
     if foreign:
         yield "a measurement that dies goes on after the last evaluation that was done"
     else:
-        worst = f"{figure(found.worst_loss.mid)} {unit}"
-        yield f"a trial that dies starts again at round 0: at worst {worst} are lost"
+        yield from _loss(outlook)
     disk = f"disk {size(found.peak_bytes)} at the end ({size(found.disk.total)} runs)"
     fetch = sum(found.downloads.values())
     names = list(found.downloads)
@@ -124,6 +123,19 @@ def cost(outlook: Outlook) -> Iterator[str]:
         if name in outlook.estimate:
             spent = outlook.estimate[name]
             yield f"budget {name} {limit:,.10g}: {100 * spent / limit:.0f} % planned"
+
+
+def _loss(outlook: Outlook) -> Iterator[str]:
+    """What a crash can cost: of one trial, and of a node with all that runs there at once."""
+    found = outlook.cost
+    trials, node = found.node_loss
+    if not trials:
+        return
+    text = "a crash loses what was running, as trials start again at round 0: at most "
+    text += f"{figure(found.worst_loss.mid)} {found.unit} if one trial dies"
+    if trials > 1:
+        text += f", {figure(node.mid)} if the machine does with {trials} at once"
+    yield text
 
 
 def _if_it_fits(outlook: Outlook) -> str:

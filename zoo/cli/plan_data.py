@@ -46,9 +46,10 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
                 axis: {value: _hours(hours) for value, hours in arm.items()}
                 for axis, arm in cost.arms.items()
             },
-            "wall_hours": _hours(cost.wall_hours),
-            "usd": _hours(cost.usd),
+            "wall_hours": cost.wall_hours and _hours(cost.wall_hours),
+            "usd": cost.usd and _hours(cost.usd),
             "worst_loss": _hours(cost.worst_loss),
+            "node_loss": _hours(cost.node_loss[1]) | {"trials": cost.node_loss[0]},
             "disk_bytes": round(cost.peak_bytes),
             "download_bytes": {name: round(n) for name, n in cost.downloads.items()},
             "rounds": sum(trial.rounds for trial in outlook.left),
@@ -179,7 +180,5 @@ def explain(outlook: Outlook, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _hours(hours: Hours | None) -> dict[str, Any] | None:
-    if hours is None:
-        return None
+def _hours(hours: Hours) -> dict[str, Any]:
     return {"low": hours.low, "mid": hours.mid, "high": hours.high, "source": hours.source}
