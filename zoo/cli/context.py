@@ -33,6 +33,7 @@ from zoo.manifest.load import Manifest, read
 from zoo.manifest.lock import Comparison, Lock
 from zoo.manifest.seals import Word
 from zoo.manifest.trial import Trial
+from zoo.manifest.trial_names import short_names
 from zoo.orchestrate.todo import folders
 from zoo.track.store import Store, read_json
 
@@ -93,6 +94,11 @@ class Plan:
     def simulated(self) -> bool:
         """Whether no trial is real."""
         return all(trial.simulated for trial in self.trials)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Short names by id."""
+        return short_names(self.trials)
 
     @cached_property
     def _claim_rows(self) -> list[lock.Row]:

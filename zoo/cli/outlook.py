@@ -6,6 +6,7 @@ Computed once and handed to the writers (text, JSON, one trial). Light, and writ
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +19,7 @@ from zoo.manifest.fit import (
     Rate,
     SweepCost,
     TrialCost,
+    expected,
     fits_each,
     measured_rates,
     place,
@@ -42,6 +44,14 @@ class Outlook:
 
     made: Plan
     profile: ComputeProfile
+    named: bool = True
+    """Whether the command line named the profile (`--on`)."""
+
+    @property
+    def command(self) -> str:
+        """The command that runs what is left, with all that was said here."""
+        on = f" --on {shlex.quote(self.profile.name)}" if self.named else ""
+        return self.made.to("sweep") + on
 
     @property
     def experiment(self) -> Experiment:
@@ -88,6 +98,19 @@ class Outlook:
     def one_cost(self, trial: Trial) -> TrialCost:
         """What one trial costs from round 0."""
         return sweep_cost([trial], self.profile, self.rates).trials[0]
+
+    @cached_property
+    def lengths(self) -> dict[str, tuple[float, float]]:
+        """Model -> mean response tokens over training that are assumed, least and most of its arms
+        that are left to run."""
+        arms: dict[tuple[object, ...], Trial] = {}
+        for t in self.left:
+            if t.trainer == "trl" and not t.simulated:
+                arms.setdefault((t.model.name, t.reward.name, t.data.name, t.rounds, t.cap), t)
+        found: dict[str, list[float]] = {}
+        for t in arms.values():
+            found.setdefault(t.model.name, []).append(expected(t).mean(t.rounds))
+        return {model: (min(means), max(means)) for model, means in found.items()}
 
     def cards(self, trial: Trial) -> dict[str, Placement]:
         """How a trial fits each profile that names a kind of GPU."""

@@ -19,7 +19,7 @@ Row = tuple[str, Any, str]  # dotted name, value, where it came from
 def show(name: str, words: Words, trial: str, *, json_: bool) -> int:
     """Print a trial's values and origins."""
     made = plan(name, words)
-    chosen = one_trial(made.chosen, trial, "--trial", made.name)
+    chosen = one_trial(made.chosen, made.names, trial, "--trial", made.name)
     rows = resolved(made, chosen)
     if json_:
         told = {name: {"value": value, "from": origin} for name, value, origin in rows}

@@ -170,7 +170,8 @@ def _conclude(made: Plan, status: int, seconds: float, bare: bool) -> None:
     click.echo(f"\n{made.name}: {summary(todo)}  ({clock(seconds)})")
     for item in todo.items:
         if item.symbol == "!":
-            click.echo(f"! {item.trial.id}: {item.why} {first_line(item.message, item.failure)}")
+            reason = first_line(item.message, item.failure)
+            click.echo(f"! {made.names[item.trial.id]}: {item.why} {reason}")
             click.echo(f"  log: {shown(made.store.train(item.trial.id) / 'log.txt')}")
     if todo.left:
         word = "stopped" if status >= 128 else "not all done"

@@ -24,6 +24,7 @@ from zoo.track.record import Record
 from zoo.track.regraded import NOTHING, Standing
 from zoo.track.store import Store
 
+NEVER_RAN = "never ran"
 Symbol = Literal["+", "=", ">", "!", "~"]
 WORDS: dict[Symbol, str] = {
     "+": "new",
@@ -87,7 +88,7 @@ def look(trials: Iterable[Trial], store: Store, changes: Iterable[Change] = ()) 
     there = folders(store)  # asked once: most trials of a large plan have none
     found = []
     for trial in trials:
-        item = look_at(trial, store) if trial.id in there else Item(trial, "+", "never ran")
+        item = look_at(trial, store) if trial.id in there else Item(trial, "+", NEVER_RAN)
         change = moved.get(trial.id)
         if change and item.symbol == "+" and trial.id not in there and change.old_id in there:
             item = replace(item, symbol="~", why=f"stale: {change}")
@@ -138,7 +139,7 @@ def _look_at(trial: Trial, folder: Path, found: Record | None, index: list[dict[
 def _unrecorded(trial: Trial, folder: Path) -> Item:
     """A trial without a record: never started, or ended without a word (or running now)."""
     if not (folder / "trial.json").exists():
-        return Item(trial, "+", "never ran")
+        return Item(trial, "+", NEVER_RAN)
     rounds = journal.by_round(journal.read(folder / "metrics.jsonl"))
     if not rounds:
         return Item(trial, ">", "began, no round ended; starts again")

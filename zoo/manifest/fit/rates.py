@@ -45,9 +45,9 @@ MEMORY_BANDWIDTH = 3.35e12  # bytes a second, H100 SXM (its data sheet)
 DECODING = 0.5  # as in `BOUND`
 TENSOR_DOUBLING = 0.95  # of sampling, for each doubling of tensor parallelism; an assumption
 # Over several nodes. Checked on all times that the study published, in GPU-hours at its widths,
-# published / planned for 100 rounds: 7B on 16 GPUs 240 / 313, 14B on 16 240 / 558 (README:L140), 32B
-# on 64 2,304 / 1,311 (README:L140), 24B on 128 4,608 / 3,027 (I#69). The last two may have run to
-# round 155, where their curves end: 2,304 / 2,177, 4,608 / 5,842. The worst is off by 2.3.
+# published / planned for 100 rounds: 7B on 16 GPUs 240 / 313, 14B on 16 240 / 558, 32B on 64
+# 2,304 / 1,311 (README:L140), 24B on 128 4,608 / 3,027 (I#69). The last two may have run to round
+# 155, where their curves end: 2,304 / 2,177 and 4,608 / 5,842. The worst is off by 2.3.
 NODES_SPREAD = 2.5
 
 

@@ -41,8 +41,9 @@ def test_published_hours_lie_within_the_planned_interval(
     made = trial(name, rounds=rounds, batch=STUDY_BATCH)
     wide = gpus if width == "as published" else None
     found = trial_cost(made, profile(gpus), gpus=wide)
-    print(f"\n{name} {found.gpus} GPUs {rounds} rounds: {published:,} published, "
-          f"{found.train.mid:,.0f} ({found.train.low:,.0f} to {found.train.high:,.0f}) planned")  # fmt: skip
+    low, mid, high = found.train.low, found.train.mid, found.train.high
+    print(f"\n{name}, {found.gpus} GPUs, {rounds} rounds: {published:,} published, "
+          f"{mid:,.0f} ({low:,.0f} to {high:,.0f}) planned")  # fmt: skip
     assert found.train.low < published < found.train.high
 
 
