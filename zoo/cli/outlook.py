@@ -7,7 +7,7 @@ Computed once and handed to the writers (text, JSON, one trial). Light, and writ
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from zoo.catalog import ComputeProfile, ModelCard
@@ -47,11 +47,11 @@ class Outlook:
     named: bool = True
     """Whether the command line named the profile (`--on`)."""
 
-    @property
-    def command(self) -> str:
-        """The command that runs what is left, with all that was said here."""
+    def command(self, only: str = "") -> str:
+        """The command that runs what is left, with all that was said here; `only` these trials."""
+        more = f" --only {shlex.quote(only)}" if only else ""
         on = f" --on {shlex.quote(self.profile.name)}" if self.named else ""
-        return self.made.to("sweep") + on
+        return self.made.to("sweep") + more + on
 
     @property
     def experiment(self) -> Experiment:
@@ -139,7 +139,8 @@ class Outlook:
     @cached_property
     def warnings(self) -> list[PlanWarning]:
         """What to think about before paying."""
-        return warnings(self.experiment, self.made.trials, self.powers, self.estimate)
+        found = warnings(self.experiment, self.made.trials, self.powers, self.estimate)
+        return [replace(w, text=self.made.words.with_cards(w.text)) for w in found]
 
     @property
     def estimate(self) -> dict[str, float]:

@@ -32,6 +32,8 @@ WIDTH = 100  # columns of the text, or fewer where the terminal is narrower
 def show(name: str, words: Words, how: How) -> int:
     """Print the plan; returns 0, or 3 where `detailed_exitcode` is asked and there is work."""
     made = plan(name, words)
+    for line in made.remembered_note("plan"):
+        click.echo(line, err=how.json_)
     outlook = Outlook(made, profile_of(made.catalog, how.profile, None), how.profile is not None)
     if how.explain is not None:
         trial = one_trial(made.chosen, made.names, how.explain, "--explain", made.name)

@@ -62,6 +62,20 @@ def runs(outlook: Outlook) -> tuple[int, int]:
     return len(here) + simulated, sum(p.fits is None for p in here)
 
 
+def only(outlook: Outlook) -> str:
+    """What `--only` has to say so that a sweep takes what runs here and leaves the rest; empty
+    where all of it runs, or no model tells them apart."""
+    here: dict[str, set[bool]] = {}
+    for trial in outlook.left:
+        placed = outlook.placement(trial)
+        runs_here = trial.simulated or (placed.fits is not False and placed.driven)
+        here.setdefault(str(trial.cell["model"]), set()).add(runs_here)
+    fit = [model for model, found in here.items() if found == {True}]
+    if len(fit) == len(here) or any(len(found) > 1 for found in here.values()):
+        return ""
+    return f"model={','.join(fit)}"
+
+
 def cannot(outlook: Outlook) -> Iterator[str]:
     """What does not fit, what zoo does not drive, and why."""
     left = {trial.id for trial in outlook.left}

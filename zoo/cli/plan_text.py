@@ -199,8 +199,11 @@ def _next(outlook: Outlook) -> Iterator[str]:
         told = f"{runs - unsure:,} of {n:,} run on '{profile.name}'"
         yield told + (f"; whether {unsure:,} have the memory is not known" if unsure else "")
     if runs:
-        yield f"{profile.concurrency} at a time{', if they fit' * (unsure > 0)}; run them:"
-        yield f"  {outlook.command}"
+        only = plan_place.only(outlook)
+        apart = " (leave out by --only what does not run)" * (runs < n and not only)
+        fit = ", if they fit" * (unsure > 0)
+        yield f"{profile.concurrency} at a time{fit}; run them{apart}:"
+        yield f"  {outlook.command(only)}"
 
 
 def explain(outlook: Outlook, trial: Trial) -> Iterator[str]:

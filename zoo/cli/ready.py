@@ -4,6 +4,7 @@ profile can run it. All faults at once, and nothing is started or written."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from zoo.catalog import ComputeProfile, ModelCard, ProblemCard
 from zoo.cli.context import Plan
@@ -29,7 +30,8 @@ def must_be_ready(made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bo
     faults += _problems(left, made)
     faults += _profile(real, profile)
     if faults:
-        raise InputError(list(dict.fromkeys(faults)))
+        kept = [replace(fault, hint=made.words.with_cards(fault.hint)) for fault in faults]
+        raise InputError(list(dict.fromkeys(kept)))
 
 
 def must_not_have_drifted(made: Plan, *, relock: bool) -> None:
