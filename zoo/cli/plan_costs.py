@@ -78,7 +78,8 @@ def _loss(outlook: Outlook) -> Iterator[str]:
     text = "a crash loses what was running, as trials start again at round 0: at most "
     text += f"{figure(found.worst_loss.mid)} {found.unit} if one trial dies"
     if trials > 1:
-        text += f", {figure(node.mid)} if the machine does with {trials} at once"
+        where = "node" if found.unit == "GPU-hours" else "machine"
+        text += f", {figure(node.mid)} if a {where} dies with the {trials} that it runs at once"
     yield text
 
 

@@ -199,7 +199,7 @@ def _next(outlook: Outlook) -> Iterator[str]:
         told = f"{runs - unsure:,} of {n:,} run on '{profile.name}'"
         yield told + (f"; whether {unsure:,} have the memory is not known" if unsure else "")
     if runs:
-        only = plan_place.only(outlook)
+        only = plan_place.only(outlook) if runs < n else ""
         apart = " (leave out by --only what does not run)" * (runs < n and not only)
         fit = ", if they fit" * (unsure > 0)
         yield f"{profile.concurrency} at a time{fit}; run them{apart}:"
