@@ -98,7 +98,7 @@ def test_a_child_has_parent_axes_metrics_and_artifacts(sweep, tmp_path):
     found = runs(sweep)
     parent, child = found["sweep"], found[sweep.trials[1].id]
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
-    assert child.info.run_name == "pocket-llama · box-strict · pocket-easy · s0"
+    assert child.info.run_name == "pocket-llama.box-strict.pocket-easy"
     assert child.data.params["reward"] == "box-strict"
     assert child.data.tags["zoo.axis.reward"] == "box-strict"
     assert sorted(history(sweep, child, "train/reward")) == [1, 2, 3]

@@ -25,6 +25,11 @@ class Told:
         """Lines of the text."""
         return self.text.splitlines()
 
+    @property
+    def prose(self) -> str:
+        """The text without its line breaks and indents."""
+        return " ".join(self.text.split())
+
 
 def zoo(*words: str) -> Told:
     """Run `zoo WORDS` in the working folder, without a process of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
@@ -60,10 +61,16 @@ def _fits(value: Any, pattern: str) -> bool:
     return fnmatchcase(plain(value), pattern)
 
 
-def one_trial(trials: list[Trial], word: str, place: str, sweep: str) -> Trial:
-    """The trial that `word` means: its id, a part of it that fits only one, or its number in the
-    plan, from 0. `place`: where the word was said, such as `--trial`; `sweep`: whose
-    trials these are.
+def one_trial(
+    trials: list[Trial], names: Mapping[str, str], word: str, place: str, sweep: str
+) -> Trial:
+    """The trial that `word` means: its id or short name, a part of either that fits only one (words
+    beyond the first are whole, such as `prompt=boxed`), or its number in the plan, from 0.
+
+    Args:
+        names: short names by id.
+        place: where the word was said, such as `--trial`.
+        sweep: whose trials these are.
 
     Raises:
         InputError: none, or more than one.
@@ -73,11 +80,15 @@ def one_trial(trials: list[Trial], word: str, place: str, sweep: str) -> Trial:
             return trials[int(word)]
         hint = f"there are {len(trials)}, counted from 0"
         raise InputError(Fault(place, f"'{sweep}' has no trial {word}", hint=hint))
-    found = [t for t in trials if t.id == word] or [t for t in trials if word in t.id]
+
+    def fits(trial: Trial) -> bool:
+        return all(p in trial.id or p in names[trial.id].split() for p in word.split() or [word])
+
+    found = [t for t in trials if word in (t.id, names[t.id])] or [t for t in trials if fits(t)]
     if len(found) == 1:
         return found[0]
-    ids = [t.id for t in found or trials]
-    hint = f"it fits: {listed(ids, 12)}" if found else did_you_mean(word, ids)
-    hint = hint or f"there are: {listed(ids, 12)}"
+    known = [names[t.id] for t in found or trials]
+    hint = f"it fits: {listed(known, 12)}" if found else did_you_mean(word, known)
+    hint = hint or f"there are: {listed(known, 12)}"
     how = "more than one trial" if found else "no trial"
     raise InputError(Fault(place, f"'{word}' names {how} of '{sweep}'", hint=hint))

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from zoo.catalog import (
     BenchmarkCard,
@@ -26,6 +25,7 @@ from zoo.catalog import (
     RewardCard,
 )
 from zoo.cli.choice import chosen
+from zoo.cli.words import Words, last_start, last_words, with_remembered
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, closest, did_you_mean
 from zoo.manifest import lock, rehearsal, seals
@@ -34,28 +34,10 @@ from zoo.manifest.load import Manifest, read
 from zoo.manifest.lock import Comparison, Lock
 from zoo.manifest.seals import Word
 from zoo.manifest.trial import Trial
-from zoo.track.store import Store, read_json
+from zoo.manifest.trial_names import short_names
+from zoo.track.store import Store
 
 SWEEPS_VARIABLE = "ZOO_SWEEPS"
-
-
-@dataclass(frozen=True)
-class Words:
-    """What a command line says about which plan is meant."""
-
-    cards: tuple[str, ...] = ()
-    sets: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    rehearse: bool = False
-    rewards: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """The same words again, for a command that is suggested."""
-        said = ["--rehearse"] if self.rehearse else []
-        options = {"set": self.sets, "only": self.only, "cards": self.cards}
-        for option, values in (options | {"reward": self.rewards}).items():
-            said += [f"--{option} {shlex.quote(value)}" for value in values]
-        return "".join(f" {word}" for word in said)
 
 
 @dataclass(frozen=True)
@@ -74,6 +56,8 @@ class Plan:
     """The sweep's folder in the lab notebook."""
     lock: Lock | None
     changes: Comparison
+    remembered: Words
+    """Options of the last start that the command line did not say."""
 
     @property
     def name(self) -> str:
@@ -82,17 +66,35 @@ class Plan:
 
     def to(self, verb: str) -> str:
         """The command that does something to this plan: `zoo sweep experiments/a.yaml`."""
-        return f"zoo {verb} {shown(self.manifest.path)}{self.words}"
+        return f"zoo {verb} {shlex.quote(shown(self.manifest.path))}{self.words}"
 
     @property
-    def command(self) -> str:
-        """The command that runs what is left."""
-        return self.to("sweep")
+    def called(self) -> str:
+        """What `zoo ui` and others know the sweep by: its name, or its path where another manifest
+        has that name."""
+        try:
+            same = find(self.name, self.store).resolve() == self.manifest.path.resolve()
+        except InputError:
+            same = False
+        return self.name if same else shlex.quote(shown(self.manifest.path))
+
+    def remembered_note(self, verb: str) -> list[str]:
+        """A line on options of the last start that this command took over; none where none were."""
+        if self.remembered == Words():
+            return []
+        bare = f"zoo {verb} {shlex.quote(shown(self.manifest.path))}"
+        bare += " --rehearse" * self.words.rehearse
+        return [f"{self.name} as it last started:{self.remembered} (`{bare}` is without)"]
 
     @property
     def simulated(self) -> bool:
         """Whether no trial is real."""
         return all(trial.simulated for trial in self.trials)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Short names by id."""
+        return short_names(self.trials)
 
     @cached_property
     def _claim_rows(self) -> list[lock.Row]:
@@ -120,7 +122,7 @@ def plan(
         thorough: read big files that nobody read before, for their digests; else they are
             `unpinned`.
         started: mean the sweep as it last started: `--set`, `--cards` and `--reward` are those of
-            that start where `words` have none.
+            that start where `words` have none. So it is in any case where `name` is no path.
 
     Raises:
         InputError: no such manifest, or faults in it or in what it names.
@@ -129,12 +131,22 @@ def plan(
     words, store = words or Words(), Store()
     words = replace(words, rehearse=words.rehearse or _is_rehearsal(name))
     path = find(name, store)
-    words = _as_started(words, path, store) if started else words
-    manifest = read(path, words.sets)
-    catalog = catalog_of(words.cards, words.rewards)
+    said = words.rewards
+    remembered = Words() if _is_path(name) and not started else last_words(words, path, store)
+    words = replace(
+        words,
+        sets=words.sets or remembered.sets,
+        cards=words.cards or remembered.cards,
+        rewards=words.rewards or remembered.rewards,
+    )
     resolver = LocalResolver(store.cache, light=not thorough)
-    trials = expand(manifest, catalog, resolver)
-    _must_be_used(words.rewards, trials)
+    try:
+        manifest = read(path, words.sets)
+        catalog = catalog_of(words.cards, words.rewards)
+        trials = expand(manifest, catalog, resolver)
+    except InputError as error:
+        raise with_remembered(error, remembered, name) from error
+    _must_be_used(said, trials)
     if not started:  # a report of what ran needs no stand-in
         _must_stand_in(trials, catalog)
     if words.rehearse:  # what is rehearsed must be right as a whole, too
@@ -153,38 +165,8 @@ def plan(
         folder,
         locked,
         lock.compare(locked, trials),
+        remembered,
     )
-
-
-def _as_started(words: Words, path: Path, store: Store) -> Words:
-    """The words, with `--set`, `--cards` and `--reward` of the sweep's last start where there are
-    none."""
-    name = path.stem + (rehearsal.SUFFIX if words.rehearse else "")
-    told = _last_start(store, name)
-    if told is None or Path(told["manifest"]) != path.resolve():
-        return words
-    gone: list[Fault] = []
-
-    def last(said: tuple[str, ...], key: str, option: str, value: str) -> tuple[str, ...]:
-        before = () if said else tuple(told.get(key, ()))
-        for path in before:
-            if not Path(path).exists():
-                found = f"it started with {option} {path}, which is gone"
-                gone.append(Fault(f"sweep {name}", found, hint=f"give {option} {value} anew"))
-        return said or before
-
-    cards = last(words.cards, "cards", "--cards", "DIR")
-    rewards = last(words.rewards, "rewards", "--reward", "FILE.py")
-    if gone:
-        raise InputError(gone)
-    sets = words.sets or tuple(told.get("sets", ()))
-    return replace(words, sets=sets, cards=cards, rewards=rewards)
-
-
-def _last_start(store: Store, name: str) -> dict[str, Any] | None:
-    """What a sweep's driver wrote of its last start."""
-    plain = name not in (".", "..") and "\0" not in name
-    return read_json(store.sweep(name) / "driver.json") if plain else None
 
 
 def find(name: str, store: Store) -> Path:
@@ -199,7 +181,7 @@ def find(name: str, store: Store) -> Path:
     if (path := Path("experiments") / f"{bare}.yaml").is_file():
         return path
     for sweep in dict.fromkeys((name, bare, bare + rehearsal.SUFFIX)):
-        told = _last_start(store, sweep)
+        told = last_start(store, sweep)
         if told and Path(told["manifest"]).is_file():
             return Path(told["manifest"])
     known = sorted(

@@ -106,9 +106,8 @@ def as_text(machine: Machine, packages: dict[str, str | None], findings: list[Fi
     ]
     fails = sum(finding.level == "fail" for finding in findings)
     warns = sum(finding.level == "warn" for finding in findings)
-    verdict = (
-        "sweeps cannot run here yet" if fails else "ready: `zoo sweep experiments/pocket.yaml`"
-    )
+    first = "experiments/pocket.yaml" if Path("experiments/pocket.yaml").is_file() else "MANIFEST"
+    verdict = "sweeps cannot run here yet" if fails else f"ready: `zoo sweep {first}`"
     return "\n".join([*lines, f"{verdict} ({fails} to mend, {warns} to know)"])
 
 

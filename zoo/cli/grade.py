@@ -74,7 +74,7 @@ def run(name: str, words: Words, how: How, tick: Tick | None = None) -> int:
     ):
         if (page := report_or_excuse(made)) is not None:
             click.echo(f"report: {shown(page)}")
-        click.echo(f"MLflow: `zoo ui {made.name}` brings it up to date")
+        click.echo(f"MLflow: `zoo ui {made.called}` brings it up to date")
     return status
 
 

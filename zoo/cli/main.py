@@ -64,9 +64,10 @@ def which_plan(command: Callable[..., int]) -> Callable[..., int]:
 def cli() -> None:
     """Zero-RL studies from one YAML manifest: plan, sweep, compare.
 
-    MANIFEST and NAME are a file, or the name of one in ./experiments. NAME means its sweep as it
-    last started, with its --set, --cards and --reward; NAME.rehearsal is the rehearsal. Runs are
-    kept in ./runs (ZOO_RUNS moves it), reports in ./sweeps (ZOO_SWEEPS).
+    MANIFEST and NAME are a file, or the name of one in ./experiments. A name means its sweep as it
+    last started, with its --set, --cards and --reward (a line says so); for plan, show and sweep a
+    path means the file as it stands. NAME.rehearsal is the rehearsal. Runs are kept in ./runs
+    (ZOO_RUNS moves it), reports in ./sweeps (ZOO_SWEEPS).
     """
 
 
@@ -75,7 +76,7 @@ def cli() -> None:
 @click.option("--json", "json_", is_flag=True, help="For programs.")
 @click.option("--explain", metavar="ID", help="Why one trial runs, and what it is made of.")
 @click.option("--diff", is_flag=True, help="Only what changed since the sweep last started.")
-@click.option("--all", "all_", is_flag=True, help="A line for every trial, however many.")
+@click.option("--all", "all_", is_flag=True, help="A line for every trial, by name.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 where there is work.")
 @profile_option
 @which_plan
@@ -176,7 +177,7 @@ def status(name: str, words: Words, json_: bool) -> int:
 @click.option("-n", "lines", type=click.IntRange(min=1), help="Only the last so many lines.")
 @which_plan
 def logs(name: str, trial: str, words: Words, lines: int | None) -> int:
-    """Print the log of a TRIAL (its id, or a part of it that fits only one)."""
+    """Print the log of a TRIAL (its name or id, or a part that fits only one)."""
     from zoo.cli.status import logs as show
 
     return show(name, trial, words, lines)

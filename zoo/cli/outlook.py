@@ -6,7 +6,8 @@ Computed once and handed to the writers (text, JSON, one trial). Light, and writ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from zoo.catalog import ComputeProfile, ModelCard, RecipeCard
@@ -19,6 +20,7 @@ from zoo.manifest.fit import (
     Rate,
     SweepCost,
     TrialCost,
+    expected,
     fits_each,
     measured_rates,
     place,
@@ -44,6 +46,14 @@ class Outlook:
 
     made: Plan
     profile: ComputeProfile
+    named: bool = True
+    """Whether the command line named the profile (`--on`)."""
+
+    def command(self, only: str = "") -> str:
+        """The command that runs what is left, with all that was said here; `only` these trials."""
+        more = f" --only {shlex.quote(only)}" if only else ""
+        on = f" --on {shlex.quote(self.profile.name)}" if self.named else ""
+        return self.made.to("sweep") + more + on
 
     @property
     def experiment(self) -> Experiment:
@@ -91,6 +101,19 @@ class Outlook:
         """What one trial costs from round 0."""
         return sweep_cost([trial], self.profile, self.rates).trials[0]
 
+    @cached_property
+    def lengths(self) -> dict[str, tuple[float, float]]:
+        """Model -> mean response tokens over training that are assumed, least and most of its arms
+        that are left to run."""
+        arms: dict[tuple[object, ...], Trial] = {}
+        for t in self.left:
+            if t.trainer == "trl" and not t.simulated:
+                arms.setdefault((t.model.name, t.reward.name, t.data.name, t.rounds, t.cap), t)
+        found: dict[str, list[float]] = {}
+        for t in arms.values():
+            found.setdefault(t.model.name, []).append(expected(t).mean(t.rounds))
+        return {model: (min(means), max(means)) for model, means in found.items()}
+
     def cards(self, trial: Trial) -> dict[str, Placement]:
         """How a trial fits each profile that names a kind of GPU."""
         catalog = self.made.catalog
@@ -127,9 +150,8 @@ class Outlook:
             chosen=made.chosen,
         )
         recipe = partial(made.catalog.get, RecipeCard)
-        return found + override_warnings(
-            experiment, made.trials, recipe, made.manifest.last, made.chosen
-        )
+        found += override_warnings(experiment, made.trials, recipe, made.manifest.last, made.chosen)
+        return [replace(w, text=made.words.with_cards(w.text)) for w in found]
 
     @property
     def estimate(self) -> dict[str, float]:

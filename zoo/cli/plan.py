@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import dataclass
 
 import click
@@ -24,12 +26,17 @@ class How:
     profile: str | None = None
 
 
+WIDTH = 100  # columns of the text, or fewer where the terminal is narrower
+
+
 def show(name: str, words: Words, how: How) -> int:
     """Print the plan; returns 0, or 3 where `detailed_exitcode` is asked and there is work."""
     made = plan(name, words)
-    outlook = Outlook(made, profile_of(made.catalog, how.profile, None))
+    for line in made.remembered_note("plan"):
+        click.echo(line, err=how.json_)
+    outlook = Outlook(made, profile_of(made.catalog, how.profile, None), how.profile is not None)
     if how.explain is not None:
-        trial = one_trial(made.chosen, how.explain, "--explain", made.name)
+        trial = one_trial(made.chosen, made.names, how.explain, "--explain", made.name)
         lines = plan_text.explain(outlook, trial)
         text = as_json(plan_data.explain(outlook, trial)) if how.json_ else "\n".join(lines)
     elif how.json_:
@@ -37,6 +44,11 @@ def show(name: str, words: Words, how: How) -> int:
     elif how.diff:
         text = "\n".join(plan_text.diff(outlook))
     else:
-        text = "\n".join(plan_text.whole(outlook, every_trial=how.all_))
+        lines = plan_text.whole(outlook, every_trial=how.all_)
+        text = "\n".join(plan_text.wrapped(lines, _columns()))
     click.echo(text)
     return 3 if how.detailed_exitcode and outlook.todo.left else 0
+
+
+def _columns() -> int:
+    return min(WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from zoo.cli import prompts
@@ -24,7 +25,7 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
         "rehearsal": made.manifest.rehearse,
         "profile": outlook.profile.name,
         "counts": counts(outlook.todo),
-        "trials": trial_rows(outlook.todo),
+        "trials": trial_rows(outlook.todo, made.names),
         "grading": grading(outlook.todo),
         "changes": change_rows(made.changes),
         "claims": [
@@ -48,11 +49,15 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
                 axis: {value: _hours(hours) for value, hours in arm.items()}
                 for axis, arm in cost.arms.items()
             },
-            "wall_hours": _hours(cost.wall_hours),
-            "usd": _hours(cost.usd),
+            "wall_hours": cost.wall_hours and _hours(cost.wall_hours),
+            "usd": cost.usd and _hours(cost.usd),
             "worst_loss": _hours(cost.worst_loss),
+            "node_loss": _hours(cost.node_loss[1]) | {"trials": cost.node_loss[0]},
             "disk_bytes": round(cost.peak_bytes),
             "download_bytes": {name: round(n) for name, n in cost.downloads.items()},
+            "response_tokens": {
+                model: {"low": low, "high": high} for model, (low, high) in outlook.lengths.items()
+            },
             "rounds": sum(trial.rounds for trial in outlook.left),
             "completions": sum(t.rounds * t.batch.completions for t in outlook.left),
         },
@@ -78,15 +83,16 @@ def grading(todo: Todo) -> dict[str, Any]:
     }
 
 
-def trial_rows(todo: Todo) -> list[dict[str, Any]]:
-    """One row a trial, in the plan's order."""
-    return [_trial(item) for item in todo.items]
+def trial_rows(todo: Todo, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One row a trial, in the plan's order. `names`: short names by id."""
+    return [_trial(item, names) for item in todo.items]
 
 
-def _trial(item: Item) -> dict[str, Any]:
+def _trial(item: Item, names: Mapping[str, str]) -> dict[str, Any]:
     trial = item.trial
     return {
         "id": trial.id,
+        "name": names[trial.id],
         "cell": trial.cell,
         "seed": trial.seed,
         "symbol": item.symbol,
@@ -171,7 +177,7 @@ def explain(outlook: Outlook, trial: Trial) -> dict[str, Any]:
     (item,) = [item for item in outlook.todo.items if item.trial.id == trial.id]
     cost = outlook.one_cost(trial)
     changed = change_rows(outlook.made.changes)["changed"]
-    return _trial(item) | {
+    return _trial(item, outlook.made.names) | {
         "changed": next((row for row in changed if row["id"] == trial.id), None),
         "identity": trial.identity,
         "digest": identity.digest(trial.identity),
@@ -181,7 +187,5 @@ def explain(outlook: Outlook, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _hours(hours: Hours | None) -> dict[str, Any] | None:
-    if hours is None:
-        return None
+def _hours(hours: Hours) -> dict[str, Any]:
     return {"low": hours.low, "mid": hours.mid, "high": hours.high, "source": hours.source}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from zoo.catalog import ComputeProfile, ModelCard, ProblemCard
 from zoo.cli.context import Plan, visible_gpus
@@ -34,7 +35,8 @@ def must_be_ready(
     if not profile.plans_only and (real or (left and executor == "ray")):
         faults += _machine(profile, executor)
     if faults:
-        raise InputError(list(dict.fromkeys(faults)))
+        kept = [replace(fault, hint=made.words.with_cards(fault.hint)) for fault in faults]
+        raise InputError(list(dict.fromkeys(kept)))
 
 
 def must_not_have_drifted(made: Plan, *, relock: bool) -> None:

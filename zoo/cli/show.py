@@ -19,7 +19,9 @@ Row = tuple[str, Any, str]  # dotted name, value, where it came from
 def show(name: str, words: Words, trial: str, *, json_: bool) -> int:
     """Print a trial's values and origins."""
     made = plan(name, words)
-    chosen = one_trial(made.chosen, trial, "--trial", made.name)
+    for line in made.remembered_note("show"):
+        click.echo(line, err=json_)
+    chosen = one_trial(made.chosen, made.names, trial, "--trial", made.name)
     rows = resolved(made, chosen)
     if json_:
         told = {name: {"value": value, "from": origin} for name, value, origin in rows}

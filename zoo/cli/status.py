@@ -26,11 +26,12 @@ def show(name: str, words: Words, *, json_: bool) -> int:
         item.trial.id for item in todo.left if processes.runs(made.store.train(item.trial.id))
     }
     if json_:
-        data = {"name": made.name, "counts": counts(todo), "trials": trial_rows(todo)}
+        data = {"name": made.name, "counts": counts(todo), "trials": trial_rows(todo, made.names)}
         data |= {"grading": grading(todo)}
         click.echo(as_json(data | {"running": sorted(running), "driver": holder}))
         return 0
-    views = Watch([item.trial for item in todo.items], made.store, 1, running=True).views
+    trials = [item.trial for item in todo.items]
+    views = Watch(trials, made.store, 1, running=True, names=made.names).views
     width = max(len(view.name) for view in views.values())
     for item in todo.items:
         view = views[item.trial.id]
@@ -52,7 +53,7 @@ def show(name: str, words: Words, *, json_: bool) -> int:
 def logs(name: str, trial: str, words: Words, lines: int | None) -> int:
     """Print a trial's log."""
     made = plan(name, words, started=True)
-    found = one_trial(made.chosen, trial, "trial", made.name)
+    found = one_trial(made.chosen, made.names, trial, "trial", made.name)
     path = made.store.train(found.id) / "log.txt"
     if not path.is_file():
         raise InputError(Fault("trial", f"'{found.id}' has no log yet ({shown(path)})"))

@@ -7,6 +7,7 @@ Heavy imports happen only when there is something to run.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -44,11 +45,23 @@ class How:
     relock: bool = False
     retrain: bool = False
 
+    def __str__(self) -> str:
+        """The same words again, for a command that goes on; what was relocked is relocked."""
+        said = {
+            "--on": self.profile,
+            "--executor": self.executor,
+            "--concurrency": self.concurrency,
+        }
+        words = [f" {option} {shlex.quote(str(v))}" for option, v in said.items() if v is not None]
+        return "".join(words) + " --bare" * self.bare
+
 
 def run(name: str, words: Words, how: How) -> int:
     """Run what is left of a sweep; returns the exit status."""
     begun = time.monotonic()
     made = plan(name, words, thorough=True)
+    for line in made.remembered_note("sweep"):
+        click.echo(line)
     chosen = profile_of(made.catalog, how.profile, how.concurrency)
     todo = look(made.chosen, made.store, made.changes.changed, retrain=how.retrain)
     sweep = _sweep(made, chosen, how)
@@ -75,7 +88,7 @@ def run(name: str, words: Words, how: How) -> int:
             mirror=None if how.bare else lambda: _mirror(made),
             report=lambda: None if how.bare else report_or_excuse(made),
         )
-    _conclude(made, status, time.monotonic() - begun, how.bare)
+    _conclude(made, status, time.monotonic() - begun, how)
     return status
 
 
@@ -102,7 +115,7 @@ def _nothing_to_do(made: Plan, sweep: driver.Sweep, todo: Todo, how: How) -> int
     click.echo(f"{made.name}: nothing to do, all {len(todo.items)} trials are done")
     for line in [*change_lines(made.changes), *seal_notes(made)]:
         click.echo(line)
-    for line in standing_lines(todo, made):
+    for line in standing_lines(todo, made, f"{made.to('sweep')}{how}"):
         click.echo(line)
     if not how.bare:
         if not (made.folder / "report.html").is_file():
@@ -179,20 +192,21 @@ def report_or_excuse(made: Plan) -> Path | None:
         return None
 
 
-def _conclude(made: Plan, status: int, seconds: float, bare: bool) -> None:
+def _conclude(made: Plan, status: int, seconds: float, how: How) -> None:
     """What came of it, and where to look."""
     todo = look(made.chosen, made.store)
     click.echo(f"\n{made.name}: {summary(todo)}  ({clock(seconds)})")
     for item in todo.items:
         if item.symbol == "!":
-            click.echo(f"! {item.trial.id}: {item.why} {first_line(item.message, item.failure)}")
+            reason = first_line(item.message, item.failure)
+            click.echo(f"! {made.names[item.trial.id]}: {item.why} {reason}")
             click.echo(f"  log: {shown(made.store.train(item.trial.id) / 'log.txt')}")
     if todo.left:
         word = "stopped" if status >= 128 else "not all done"
-        click.echo(f"{word}; `{made.command}` does what is left")
-    for line in standing_lines(todo, made):
+        click.echo(f"{word}; `{made.to('sweep')}{how}` does what is left")
+    for line in standing_lines(todo, made, f"{made.to('sweep')}{how}"):
         click.echo(line)
-    if bare:
+    if how.bare:
         return
     if not todo.left:
         _print_table(made)
@@ -211,4 +225,4 @@ def _print_table(made: Plan) -> None:
 def _tell_where(made: Plan) -> None:
     if (page := made.folder / "report.html").is_file():
         click.echo(f"report: {shown(page)}")
-    click.echo(f"MLflow: `zoo ui {made.name}` serves {made.store.mlflow_uri}")
+    click.echo(f"MLflow: `zoo ui {made.called}` serves {made.store.mlflow_uri}")

@@ -16,7 +16,8 @@ from typing import Any
 from zoo.catalog import Batch, Card, DataCard, ModelCard, PromptCard, RecipeCard, RewardCard
 from zoo.catalog.cards import MAX_COUNT
 from zoo.catalog.strict_yaml import KeyPath
-from zoo.errors import plain, told
+from zoo.errors import did_you_mean, plain, told
+from zoo.manifest import foreign
 from zoo.manifest import grpo as trl
 from zoo.manifest.load import Manifest
 from zoo.manifest.names import Names
@@ -268,7 +269,9 @@ def setting(
         value = checked.value
     elif part == "batch" and field:
         if field not in batch:
-            names.unknown(axis_path or path, f"unknown key '{name}'", field, batch, key=True)
+            hint = foreign.answer(name) or did_you_mean(field, batch)
+            hint = hint or f"there are: {', '.join(batch)}"
+            names.fault(axis_path or path, f"unknown key '{name}'", hint=hint, key=True)
         elif value is None and field == "micro_batch":
             return None
         elif type(value) is not int or not 1 <= value <= MAX_COUNT:
@@ -283,8 +286,9 @@ def setting(
         known = [*CARD_AXES, *(f"batch.{n}" for n in batch)]
         near = [*known, *(f"grpo.{n}" for n in trl.defaults())]
         found = f"unknown axis '{name}'"
-        words = near if "." in name else known
-        names.unknown(axis_path or path, found, name, words, key=True)
+        hint = foreign.answer(name) or did_you_mean(name, near if "." in name else known)
+        hint = hint or f"there are: {', '.join(known)}, and grpo.NAME for a setting of TRL's"
+        names.fault(axis_path or path, found, hint=hint, key=True)
     return value
 
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from zoo.catalog import Batch
 from zoo.catalog.cards import FROM_CARD
 from zoo.errors import did_you_mean, told
+from zoo.manifest import foreign
 from zoo.manifest import trl_table as table
 from zoo.manifest.trl_table import RESULT_BEARING
 
@@ -85,7 +86,7 @@ def check(name: str, value: Any) -> Checked:
         hint = REFUSED[name]
         return Checked(value, f"'{name}' is not for a manifest", hint=hint, name_is_wrong=True)
     if name not in RESULT_BEARING:
-        hint = table.FOREIGN.get(name) or did_you_mean(name, sorted(RESULT_BEARING))
+        hint = foreign.answer(f"grpo.{name}") or did_you_mean(name, sorted(RESULT_BEARING))
         found = f"unknown GRPO setting '{name}'"
         return Checked(value, found, hint=hint or "names are TRL's", name_is_wrong=True)
     if value == FROM_CARD:

@@ -8,8 +8,9 @@ see; they report them through `Manifest.fault`, so that every fault has file, li
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from zoo.catalog import strict_yaml
 from zoo.catalog.strict_yaml import Document, KeyPath
 from zoo.catalog.validate import attempt
 from zoo.errors import Fault, InputError
-from zoo.manifest import sets
+from zoo.manifest import foreign, sets
 from zoo.manifest.schema import Experiment
 
 BESIDE = {(key,) for key in ("question", "prediction", "budget", "claims", "tripwires")}
@@ -90,6 +91,7 @@ def read(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
     document = strict_yaml.read(path)
     last = sets.apply(document, changes)
     experiment, faults, holes = attempt(Experiment, document)
+    faults = [_answered(fault) for fault in faults]
     if experiment is None:
         document, experiment = _mended(document, holes)
         holes += [(key,) for key in UNKNOWN if (key,) not in document.values]
@@ -101,6 +103,13 @@ def read(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
     return Manifest(
         experiment, document, path.resolve(), last, faults=tuple(faults), holes=tuple(holes)
     )
+
+
+def _answered(fault: Fault) -> Fault:
+    """With what zoo has instead, where an unknown key is a word of another trainer."""
+    unknown = re.fullmatch(r"unknown key '((?:batch\.)?\w+)'", fault.found)
+    answer = foreign.answer(unknown[1]) if unknown and "did you mean" not in fault.hint else ""
+    return replace(fault, hint=answer) if answer else fault
 
 
 # What stands for a missing part while the rest is looked at.

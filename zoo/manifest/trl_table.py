@@ -127,23 +127,6 @@ IDLE: dict[str, str] = _by_name(
 
 FROM_CARD_ALLOWED = ("beta", "max_completion_length")
 
-# Words of other trainers, and of other versions of TRL -> what to say.
-FOREIGN: dict[str, str] = {
-    "max_prompt_length": "prompts are never cut; a data card leaves out long ones (`filters`)",
-    "warmup_ratio": "say warmup_steps: a number below 1 is a share of all updates",
-    "lr": "say learning_rate",
-    "kl_coef": "say beta",
-    "kl_loss_coef": "say beta",
-    "clip_ratio": "say epsilon",
-    "clip_ratio_low": "say epsilon",
-    "clip_ratio_high": "say epsilon_high",
-    "entropy_coeff": "say entropy_coef",
-    "max_response_length": "say max_completion_length",
-    "group_size": "say it by `batch.num_generations`",
-    "train_batch_size": "say it by `batch.prompts`",
-    "ppo_epochs": "say num_iterations",
-}
-
 NOT_NULL = {
     "bf16": "null means true to TRL, unless fp16 is",  # base_config.py:__post_init__
     "max_completion_length": "a response without a limit never ends",

@@ -86,7 +86,7 @@ def _models(groups: list[_Group]) -> list[PlanWarning]:
     return [
         *_about(
             "unpinned-model",
-            "{count} not pinned; a sweep refuses {them} until: zoo models pin {words}",
+            "{count} not pinned; a sweep refuses {them} until `zoo models pin {words}`",
             groups,
             lambda card: not card.pinned,
         ),

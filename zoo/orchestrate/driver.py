@@ -24,6 +24,7 @@ from zoo.errors import StateError
 from zoo.manifest import lock
 from zoo.manifest.load import Manifest
 from zoo.manifest.trial import Trial
+from zoo.manifest.trial_names import short_names
 from zoo.orchestrate import processes
 from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
@@ -141,7 +142,8 @@ def _execute(
         )
         for item in todo.left
     ]
-    watch = Watch([task.trial for task in tasks], sweep.store, profile.concurrency)
+    names = short_names(sweep.planned or sweep.trials)
+    watch = Watch([task.trial for task in tasks], sweep.store, profile.concurrency, names=names)
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     stop, crash = Stop(), queue.SimpleQueue[BaseException]()
 

@@ -25,6 +25,7 @@ from zoo.track.record import Record
 from zoo.track.regraded import NOTHING, Standing
 from zoo.track.store import Store
 
+NEVER_RAN = "never ran"
 Symbol = Literal["+", "=", ">", "!", "~"]
 WORDS: dict[Symbol, str] = {
     "+": "new",
@@ -98,7 +99,7 @@ def look(
     found = []
     for trial in trials:
         ran, change = store.ran(trial.id), moved.get(trial.id)
-        item = look_at(trial, store) if ran else Item(trial, "+", "never ran")
+        item = look_at(trial, store) if ran else Item(trial, "+", NEVER_RAN)
         if change and not ran and store.ran(change.old_id):
             item = replace(item, symbol="~", why=f"stale: {change}")
         found.append(replace(item, retrain=retrain and item.stands))
@@ -158,7 +159,7 @@ def _again(found: Record) -> str:
 def _unrecorded(trial: Trial, folder: Path, found: Record | None) -> Item:
     """A trial whose last launch left no record: never started, or killed (or running now)."""
     if not live.was_launched(folder):
-        return Item(trial, "+", "never ran")
+        return Item(trial, "+", NEVER_RAN)
     rounds = live.read(folder, found).rounds
     if not rounds:
         return Item(trial, ">", "began, no round ended; starts again")

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import StateError
 from zoo.manifest.trial import Trial
+from zoo.manifest.trial_names import short_names
 from zoo.orchestrate.launch import Ended
 from zoo.track import live, record
 from zoo.track.journal import Tail
@@ -129,14 +130,21 @@ class Watch:
     """All trials that a sweep runs."""
 
     def __init__(
-        self, trials: Iterable[Trial], store: Store, concurrency: int, *, running: bool = False
+        self,
+        trials: Iterable[Trial],
+        store: Store,
+        concurrency: int,
+        *,
+        running: bool = False,
+        names: Mapping[str, str] | None = None,
     ) -> None:
-        """`running`: the trials run already, so what their journals hold counts."""
+        """`running`: the trials run already, so what their journals hold counts;
+        `names`: short names by id, where the plan has more trials than these."""
         trials = list(trials)
+        names = names or short_names(trials)
         self.concurrency = concurrency
         self.views = {
-            trial.id: View(trial, name, store, running=running)
-            for trial, name in zip(trials, short_names(trials), strict=True)
+            trial.id: View(trial, names[trial.id], store, running=running) for trial in trials
         }
         self.begun = time.monotonic()
 
@@ -161,18 +169,6 @@ class Watch:
                 left = view.left_s
                 work += max(0.0, mean - view.seconds) if left is None else left
         return work / max(1, min(self.concurrency, len(views)))
-
-
-def short_names(trials: list[Trial]) -> list[str]:
-    """Ids without their hash, and without the seed where all have the same; whole where that would
-    name two trials."""
-    short = [trial.id.rsplit("-", 1)[0] for trial in trials]
-    if len({trial.seed for trial in trials}) == 1:
-        short = [name.rsplit(".s", 1)[0] for name in short]
-    found = Counter(short)
-    return [
-        name if found[name] == 1 else trial.id for trial, name in zip(trials, short, strict=True)
-    ]
 
 
 def number(value: Any) -> float | None:

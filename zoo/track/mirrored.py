@@ -35,11 +35,6 @@ class Point:
     time_ms: int
 
 
-def run_name(trial: Trial) -> str:
-    """`pocket-llama · box-strict · pocket-easy · s0`."""
-    return " · ".join([*(str(value) for value in trial.cell.values()), f"s{trial.seed}"])
-
-
 def params(trial: Trial) -> dict[str, str]:
     """Axes first, then what the recipe resolved to; sent once, as MLflow never changes a param."""
     settings = {f"grpo.{name}": value for name, value in trial.grpo.items()}

@@ -26,6 +26,7 @@ from typing import Any
 from zoo.errors import StateError
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
+from zoo.manifest.trial_names import short_names
 from zoo.track import mirrored, mlflow_server, outcome
 from zoo.track.mirrored import Point
 from zoo.track.mlflow_store import artifact_root, connect, path_of
@@ -71,6 +72,7 @@ class Mirror:
     ) -> None:
         """`uri`: the MLflow store (default: the run store's); `report`: where it will lie."""
         self.store, self.experiment, self.trials = store, experiment, tuple(trials)
+        self._names = short_names(self.trials)
         self.uri = uri or store.mlflow_uri
         self.report = report or f"sweeps/{experiment.name}/report.html"
         self.problem: str | None = None
@@ -220,7 +222,7 @@ class Mirror:
         run = self._client.create_run(
             self._experiment_id,
             start_time=mirrored.started_ms(found) or None,
-            run_name=mirrored.run_name(found.trial),
+            run_name=self._names[found.trial.id],
             tags=tags,
         )
         id_ = run.info.run_id

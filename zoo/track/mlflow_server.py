@@ -25,7 +25,10 @@ def run(uri: str, artifacts: str, port: int, host: str, page: Callable[[], str])
         print(f"The runs are kept by the MLflow server at {uri}")
         return 0
     if not file.is_file():
-        raise InputError(f"{uri} does not exist: no sweep has been recorded yet; `zoo sweep` does")
+        raise InputError(
+            f"{uri} does not exist: no sweep has been recorded yet; `zoo sweep` does it without "
+            "--bare, and `zoo ui NAME` for one that ran"
+        )
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -58,7 +58,7 @@ def test_a_plan_shows_counts_reasons_and_evaluations(folder: Path) -> None:
     done = zoo(folder, "plan", "tiny.yaml")
     assert done.returncode == 0
     assert "4 cells x 1 seed = 4 trials" in done.stdout
-    assert done.stdout.count("never ran") == 4
+    assert "+ 4 to run: never ran" in done.stdout
     assert "pocket-easy (8 problems) under t1.0, t0 at rounds 0, 3" in done.stdout
     assert "SIMULATED" in done.stdout
 
@@ -66,7 +66,7 @@ def test_a_plan_shows_counts_reasons_and_evaluations(folder: Path) -> None:
 def test_a_plan_for_programs_has_the_agreed_keys(folder: Path) -> None:
     data = json.loads(zoo(folder, "plan", "--json", "tiny.yaml").stdout)
     assert {"counts", "trials", "claims", "warnings", "cost"} <= set(data)
-    assert {"id", "cell", "seed", "symbol", "why"} == set(data["trials"][0])
+    assert {"id", "name", "cell", "seed", "symbol", "why"} == set(data["trials"][0])
     assert data["counts"]["new"] == 4
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from tests.support.cli import files, zoo
 
-IDS = (
-    "pocket-qwen2.correctness.pocket-easy.s0-",
-    "pocket-qwen2.box-strict.pocket-easy.s0-",
-    "pocket-llama.correctness.pocket-easy.s0-",
-    "pocket-llama.box-strict.pocket-easy.s0-",
+NAMES = (
+    "pocket-qwen2.correctness.pocket-easy",
+    "pocket-qwen2.box-strict.pocket-easy",
+    "pocket-llama.correctness.pocket-easy",
+    "pocket-llama.box-strict.pocket-easy",
 )
 
 
@@ -24,9 +24,9 @@ def told(*words: str) -> dict[str, Any]:
 
 
 def listed(text: str, symbol: str = "+") -> list[str]:
-    """Ids of the trials that a plan lists under a symbol."""
+    """Names of the trials that a plan lists under a symbol."""
     found = (line.split() for line in text.splitlines() if line.startswith(f"{symbol} "))
-    return [words[1] for words in found if ".s" in words[1]]
+    return [words[1] for words in found if "pocket-" in words[1]]
 
 
 # -- the whole plan --------------------------------------------------------------------------------
@@ -41,11 +41,12 @@ def test_it_says_what_is_asked_what_runs_and_what_next_and_writes_nothing(folder
     assert "  override 1 where model=pocket-llama: grpo.beta = 0.01; 2 trials (it drifts)" in (
         plan.lines
     )
-    assert [id_.rsplit("-", 1)[0] + "-" for id_ in listed(plan.text)] == list(IDS)
+    assert "+ 4 to run: never ran (--all names them)" in plan.lines
     assert "  A strict box costs accuracy. (box)" in plan.lines
     assert any(line.startswith("  ! reward box-strict needs a box") for line in plan.lines)
     assert "+ 4 to run" in plan.lines
-    assert plan.lines[-1].endswith("run them: zoo sweep experiments/tiny.yaml")
+    assert plan.lines[-2].endswith(" at a time; run them:")
+    assert plan.lines[-1] == "  zoo sweep experiments/tiny.yaml"
     assert files(folder) == before
 
 
@@ -57,9 +58,9 @@ def test_it_names_the_series_of_other_sets_and_the_rounds_of_final_numbers(folde
         plan.lines
     )
     assert (
-        "  final      pocket-easy t1.0: mean of the last 2 evaluations: rounds 2, 3; pocket-easy "
+        "final pocket-easy t1.0: mean of the last 2 evaluations: rounds 2, 3; pocket-easy "
         "t0: round 3, the only evaluation of the last 2 asked for"
-    ) in plan.lines
+    ) in plan.prose
     other = zoo("plan", "tiny", "--set", watch.replace("4", "2"), "--set", "final=mean-last-2")
     assert (
         "  evaluate   watch: pocket-easy (2 problems) under t1.0 at rounds 0, 1, 2, 3, as watch/..."
@@ -82,13 +83,20 @@ def test_an_unknown_profile_is_told_at_the_option(folder: Path) -> None:
     assert error == "--on latop: unknown profile 'latop'; did you mean 'laptop'?"
 
 
-def test_above_forty_trials_they_are_grouped_and_all_lists_each(folder: Path) -> None:
-    seeds = f"seeds={list(range(11))}"
-    short, long = zoo("plan", "tiny", "--set", seeds), zoo("plan", "tiny", "--set", seeds, "--all")
-    assert "  (--all lists every trial)" in short.lines
-    assert any(line.startswith("+ 44 to run: never ran: ") for line in short.lines)
-    assert len(listed(long.text)) == 44
-    assert len(listed(zoo("plan", "tiny", "--set", "seeds=[0,1,2,3,4,5,6,7,8,9]").text)) == 40
+def test_trials_are_counted_by_reason_and_all_names_each(folder: Path) -> None:
+    sets = ("--set", "seeds=[0, 1]")
+    short, long = zoo("plan", "tiny", *sets), zoo("plan", "tiny", *sets, "--all")
+    assert "+ 8 to run: never ran (--all names them)" in short.lines
+    assert listed(short.text) == []
+    assert listed(long.text) == [f"{name}.s{seed}" for name in NAMES for seed in (0, 1)]
+
+
+def test_trials_that_something_happened_to_are_named(swept: Path) -> None:
+    for trial in (swept / "runs/train").glob("pocket-llama.*"):
+        (trial / "record.json").unlink()
+    told = " ".join(zoo("plan", "tiny").text.split())
+    assert "= 2 done: 3 rounds (--all names them) > 2 unfinished: no record" in told
+    assert f"; starts again: {NAMES[2]}, {NAMES[3]}" in told
 
 
 def test_the_plan_for_programs_has_all_parts(folder: Path) -> None:
@@ -103,7 +111,7 @@ def test_the_plan_for_programs_has_all_parts(folder: Path) -> None:
     assert plan["counts"] == counts | {"trials": 4, "to_run": 4}
     cell = {"model": "pocket-qwen2", "reward": "correctness", "data": "pocket-easy"}
     assert plan["trials"][0]["cell"] == cell
-    assert set(plan["trials"][0]) == {"id", "cell", "seed", "symbol", "why"}
+    assert set(plan["trials"][0]) == {"id", "name", "cell", "seed", "symbol", "why"}
     assert plan["changes"] == {"locked": False, "new": 0, "gone": [], "changed": []}
     assert [(c["id"], c["enough"]) for c in plan["claims"]] == [("box", False)]
     assert {w["id"] for w in plan["warnings"]} >= {"box-not-asked", "seeds-cannot-decide"}
@@ -118,7 +126,7 @@ def test_the_plan_for_programs_has_all_parts(folder: Path) -> None:
 
 
 def test_text_and_programs_agree(folder: Path) -> None:
-    assert listed(zoo("plan", "tiny").text) == [row["id"] for row in told("tiny")["trials"]]
+    assert listed(zoo("plan", "--all", "tiny").text) == [t["name"] for t in told("tiny")["trials"]]
 
 
 def test_what_the_command_line_sets_wins_and_is_said(folder: Path) -> None:
@@ -126,7 +134,8 @@ def test_what_the_command_line_sets_wins_and_is_said(folder: Path) -> None:
     plan = zoo("plan", *words)
     assert any(line.endswith("-> 0.1 (--set)") for line in plan.lines)
     assert {row["seed"] for row in told(*words)["trials"]} == {3}
-    assert not {row["id"] for row in told(*words)["trials"]} & {*listed(zoo("plan", "tiny").text)}
+    before = {row["id"] for row in told("tiny")["trials"]}
+    assert not {row["id"] for row in told(*words)["trials"]} & before
     assert "--set 'seeds=[3]'" in plan.lines[-1]
 
 
@@ -167,7 +176,7 @@ def test_an_override_that_the_command_line_beats_is_not_told_as_in_force(folder:
 def test_on_a_cpu_no_gpu_takes_part_in_the_batch(folder: Path) -> None:
     plan = zoo("plan", "tiny").text
     assert " completions an update" in plan
-    assert "GPU " not in plan.split("placement")[1].split("cost of")[0].replace("no GPU", "")
+    assert "GPU " not in plan.split("placement")[1].split("cost of")[0]
 
 
 def test_a_rehearsal_has_a_batch_of_its_own(folder: Path) -> None:
@@ -190,7 +199,8 @@ def test_a_rehearsal_is_planned_by_flag_and_by_name(folder: Path) -> None:
     assert plan.lines[0] == "tiny.rehearsal: Does anything happen?"
     assert any("REHEARSAL" in line for line in plan.lines)
     assert "4 cells x 1 seed = 4 trials of 2 rounds" in plan.text
-    assert all(id_.startswith("rehearsal.") for id_ in listed(plan.text))
+    long = zoo("plan", "--all", "tiny", "--rehearse")
+    assert len([line for line in long.lines if line.startswith("+ rehearsal.pocket-")]) == 4
     assert plan.text == zoo("plan", "tiny.rehearsal").text
     assert plan.lines[-1].endswith("zoo sweep experiments/tiny.yaml --rehearse")
     assert told("tiny.rehearsal")["rehearsal"] is True
@@ -231,8 +241,8 @@ def test_a_stand_in_that_no_rehearsal_may_take_is_refused(
 )
 def test_only_leaves_what_fits_every_pattern(folder: Path, only: list[str], left: set[int]) -> None:
     words = [word for text in only for word in ("--only", text)]
-    found = listed(zoo("plan", "tiny", *words).text)
-    assert {IDS.index(id_.rsplit("-", 1)[0] + "-") for id_ in found} == left
+    found = listed(zoo("plan", "--all", "tiny", *words).text)
+    assert {NAMES.index(name) for name in found} == left
 
 
 def test_only_by_seed_takes_one_of_several(folder: Path) -> None:
@@ -295,20 +305,27 @@ def test_all_wrong_patterns_are_told_at_once(folder: Path) -> None:
 # -- one trial -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", ["2", "llama.correctness", IDS[2]])
-def test_a_trial_is_explained_by_number_by_a_part_of_its_id_and_by_its_id(
+@pytest.mark.parametrize("word", ["2", "llama.correctness", NAMES[2]])
+def test_a_trial_is_explained_by_number_by_a_part_of_its_id_and_by_its_name(
     folder: Path, word: str
 ) -> None:
     plan = zoo("plan", "tiny", "--explain", word)
-    assert plan.lines[0].startswith(f"+ {IDS[2]}")
+    assert plan.lines[0].startswith(f"+ {NAMES[2]}")
     assert plan.lines[0].endswith(": never ran")
-    for start in ("folder: ", "placement: CPU", "cost: ", "the id is made of:", "  trainer: "):
+    for start in (
+        "folder: ",
+        "placement: CPU",
+        "cost: ",
+        "name: ",
+        "the id is made of:",
+        "  trainer: ",
+    ):
         assert any(line.startswith(start) for line in plan.lines), start
 
 
 def test_a_number_counts_what_only_leaves(folder: Path) -> None:
     plan = zoo("plan", "tiny", "--explain", "0", "--only", "model=*llama")
-    assert plan.lines[0].startswith(f"+ {IDS[2]}")
+    assert plan.lines[0].startswith(f"+ {NAMES[2]}")
 
 
 @pytest.mark.parametrize(

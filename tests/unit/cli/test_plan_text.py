@@ -71,17 +71,76 @@ def test_the_row_of_a_claim_for_programs_has_all_numbers() -> None:
 def test_on_a_cpu_nothing_is_said_to_fit_that_is_not_known_to() -> None:
     found = outlook("full_grid", profile="laptop")
     told = text(found).splitlines()
-    (row,) = (line for line in told if line.startswith("  qwen2.5-32b ") and "micro" in line)
-    assert row.endswith(" completions an update  memory not modelled")
-    assert any(line.startswith("  if all of it fits here, wall-clock at least ") for line in told)
-    assert told[-2] == "0 of 270 run on 'laptop'; whether 270 have the memory is not known"
-    assert told[-1].startswith("2 at a time on 'laptop', if they fit; run them: zoo sweep ")
+    (row,) = (line for line in told if line.startswith("  placement "))
+    assert row.endswith(" completions an update; memory not modelled")
+    assert any(line.endswith(" at least, if all of it fits here") for line in told)
+    assert told[-3] == "0 of 270 run on 'laptop'; whether 270 have the memory is not known"
+    assert told[-2] == "2 at a time, if they fit; run them:"
+    assert told[-1].startswith("  zoo sweep ")
     placed = plan_data.as_data(found)["placement"][0]["profiles"]["laptop"]
     assert (placed["fits"], placed["why"]) == (None, "memory not modelled")
 
 
 def test_a_pocket_model_fits_any_cpu() -> None:
     told = text(outlook("pocket", profile="laptop"))
-    assert "completions an update  fits\n" in told
+    assert "completions an update; fits\n" in told
     assert "not known" not in told
-    assert "  wall-clock at least " in told
+    assert " wall-clock hours at least\n" in told
+
+
+def test_a_plan_tells_what_runs_then_hours_then_what_cannot_then_warnings_then_claims() -> None:
+    told = text(outlook("full_grid"))
+    parts = (
+        "\nwhat runs\n",
+        "270 to run: never ran (--all names them)\n",
+        "\ncost of what is left on 'h100x8' (8 x H100 SXM)\n",
+        " GPU-hours; rates: H100 table\n",
+        " wall-clock hours at least, if all of it fitted here\n",
+        "\nwhat cannot run\n",
+        "! 27 trials of qwen2.5-32b: needs 16 GPUs, the profile has 8; ",
+        "several GPUs a trial are planned and not run yet\n",
+        "\nmemory in GiB a GPU, where it is tight\n",
+        "\nwarnings\n",
+        "\nclaims: ",
+        "\n54 of 270 run on 'h100x8'\n8 at a time; run them:\n  zoo sweep ",
+    )
+    at = [told.find(part) for part in parts]
+    assert -1 not in at
+    assert at == sorted(at)
+
+
+def test_memory_is_told_where_it_is_tight_and_for_a_trial_that_is_explained() -> None:
+    week = outlook("node_week")
+    assert "GiB a GPU" not in text(week)
+    explained = "\n".join(plan_text.explain(week, week.made.trials[0]))
+    assert "memory: peak 34.2 of 72.0 GiB a GPU: weights 1.8, " in explained
+    assert "also fits: 1 GPU on 'slurm'" in explained
+    rows = text(outlook("full_grid")).split("where it is tight\n")[1].split("\n\n")[0]
+    assert [row.split(",")[0].strip() for row in rows.splitlines()[1:-1]] == [
+        *("mistral-small-24b", "qwen2.5-32b")
+    ]
+
+
+def test_the_lengths_that_hours_rest_on_are_told() -> None:
+    told = text(outlook("full_grid"))
+    (line,) = (line for line in told.splitlines() if "assumed response tokens" in line)
+    assert "mistral-7b 4,145-4,341," in line  # the box rewards' arms are longer, up to the cap
+    assert "qwen2.5-7b 830-1,038," in line
+
+
+def test_a_crash_is_told_for_one_trial_and_for_the_node() -> None:
+    found = outlook("node_week")
+    (line,) = (line for line in text(found).splitlines() if "a crash loses" in line)
+    one, node = found.cost.worst_loss.mid, found.cost.node_loss[1].mid
+    assert f"at most {one:.2f} GPU-hours if one trial dies, {node:.1f} if a node dies" in line
+    assert line.endswith(" with the 8 that it runs at once")
+    assert node == pytest.approx(8 * one)
+
+
+def test_a_plan_has_no_line_beyond_100_columns_but_commands() -> None:
+    found = outlook("full_grid")
+    lines = list(plan_text.wrapped(plan_text.whole(found, every_trial=False), 100))
+    long = [line for line in lines if len(click.unstyle(line)) > 100]
+    assert all(line.strip().startswith(("`zoo ", "zoo ")) for line in long)
+    joined = " ".join(" ".join(map(str.strip, lines)).split())
+    assert joined == " ".join("\n".join(plan_text.whole(found, every_trial=False)).split())

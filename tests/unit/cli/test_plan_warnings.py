@@ -32,7 +32,7 @@ def test_overlap_of_own_files_is_in_the_plan_and_said_when_the_sweep_starts(fold
     )
     assert row["where"] == "4 trials"
     line = f"! {row['text']} [4 trials]"
-    assert f"  {line}" in zoo("plan", "tiny").lines
+    assert line in zoo("plan", "tiny").prose
     assert line in zoo("sweep", "tiny", "--bare").lines
 
 

@@ -126,7 +126,7 @@ def test_plan_shows_measured_prompts_from_cache(long: Path) -> None:
         "pocket-easy": 13,
         "test": 11,
     }
-    told = zoo("plan", "long", "--set", "grpo.max_completion_length=900").text
+    told = zoo("plan", "long", "--set", "grpo.max_completion_length=900").prose
     assert "so a sweep refuses it: mine (mine)" in told
 
 

@@ -33,10 +33,11 @@ def test_words_of_the_command_line_win(folder: Path) -> None:
     assert seeds("tiny", "--only", "seed=1") == [1] * 4
 
 
-def test_plan_and_sweep_mean_the_manifest_as_it_stands(folder: Path) -> None:
+def test_plan_and_sweep_by_path_mean_the_manifest_as_it_stands(folder: Path) -> None:
     zoo("sweep", "tiny", "--bare", *SETS)
-    assert "4 cells x 1 seed = 4 trials" in zoo("plan", "tiny").text
-    assert zoo("sweep", "tiny", "--bare").status == 0
+    assert "4 cells x 1 seed = 4 trials" in zoo("plan", "experiments/tiny.yaml").text
+    assert "4 cells x 2 seeds = 8 trials" in zoo("plan", "tiny").text
+    assert zoo("sweep", "experiments/tiny.yaml", "--bare").status == 0
     assert seeds("tiny") == [0] * 4
 
 
@@ -47,7 +48,7 @@ def test_folders_of_cards_are_remembered_and_missed_when_gone(folder: Path) -> N
     words = ("--cards", "more", "--set", "grid.reward=[box-strict, correctness, gold]")
     assert zoo("sweep", "tiny", "--bare", *words).status == 0
     assert len(seeds("tiny")) == 6
-    assert zoo("plan", "tiny").status == 0
+    assert zoo("plan", "experiments/tiny.yaml").status == 0
     (folder / "more").rename(folder / "moved")
     error = zoo("status", "tiny").error
     assert error.startswith(f"sweep tiny: it started with --cards {folder / 'more'}, which is gone")

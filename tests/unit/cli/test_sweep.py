@@ -288,7 +288,7 @@ def test_what_is_left_is_told_with_the_words_that_do_it(
     only = "id=*llama.box-strict*"
     told = zoo("sweep", "tiny.rehearsal", "--bare", "--set", "seeds=[1]", "--only", only)
     assert told.status == 1
-    words = f"zoo sweep experiments/tiny.yaml --rehearse --set 'seeds=[1]' --only '{only}'"
+    words = f"zoo sweep experiments/tiny.yaml --rehearse --set 'seeds=[1]' --only '{only}' --bare"
     assert f"not all done; `{words}` does what is left" in told.lines
 
 

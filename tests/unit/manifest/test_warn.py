@@ -37,7 +37,7 @@ def test_models_that_are_not_pinned_or_gated_are_named_with_the_remedy(tmp_path:
     assert set(found) == {"unpinned-model", "gated-model"}
     assert found["unpinned-model"].where == "3 trials"
     assert found["unpinned-model"].text == (
-        "1 model is not pinned; a sweep refuses it until: zoo models pin qwen"
+        "1 model is not pinned; a sweep refuses it until `zoo models pin qwen`"
     )
     assert found["gated-model"].text.startswith("gated on the hub: llama; accept the licence")
 
@@ -47,7 +47,7 @@ def test_a_model_of_the_hub_without_a_card_is_pinned_by_what_the_manifest_calls_
 ) -> None:
     found = warned(tmp_path, grid={"model": ["qwen", "hf:org/far"], "prompt": ["plain"]})
     assert found["unpinned-model"].text == (
-        "2 models are not pinned; a sweep refuses them until: zoo models pin qwen hf:org/far"
+        "2 models are not pinned; a sweep refuses them until `zoo models pin qwen hf:org/far`"
     )
 
 

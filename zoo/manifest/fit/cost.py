@@ -17,12 +17,14 @@ from zoo.manifest.fit.lengths import Lengths, expected, untrained
 from zoo.manifest.fit.place import Placement, place
 from zoo.manifest.fit.rates import (
     GUESSED_SPREAD,
+    NODES_SPREAD,
     SPREAD,
     Hours,
     Rate,
-    gang,
+    exchange_s,
     planned_rate,
     sampling_rate,
+    token_s,
     total,
     training_share,
 )
@@ -86,18 +88,23 @@ class TrialCost:
 
 
 def trial_cost(
-    trial: Trial, profile: ComputeProfile, rates: Mapping[str, Rate] | None = None
+    trial: Trial,
+    profile: ComputeProfile,
+    rates: Mapping[str, Rate] | None = None,
+    gpus: int | None = None,
 ) -> TrialCost:
     """Cost of one trial on a profile; a simulated one costs nothing worth a figure, and what was
     trained elsewhere is only evaluated.
 
     Args:
         rates: model card -> rate measured on this hardware; tables answer for the rest.
+        gpus: just so many a trial; None = the smallest number on which it fits.
     """
-    placement = place(trial, profile)
+    placement = place(trial, profile, gpus)
     if trial.simulated:
         return TrialCost(placement, Hours(), Hours(), Hours(), Hours(), Disk(), Disk())
-    speeds = _Speeds.of(trial, profile, placement.gpus, (rates or {}).get(trial.model.name))
+    rate = (rates or {}).get(trial.model.name)
+    speeds = _Speeds.of(trial, profile, placement, rate)
     lengths, trains = expected(trial), trial.trainer == "trl"
     trained = trial.rounds * trial.batch.completions * lengths.mean(trial.rounds) * trains
     tokens, rows = _sampled(trial, lengths)
@@ -105,7 +112,7 @@ def trial_cost(
     start = Hours(*(START_H if placement.gpus else CPU_START_H), "cold start")
     return TrialCost(
         placement=placement,
-        train=speeds.training(trained),
+        train=total([(speeds.training(trained), 1), (_company(trial, placement, rate), trains)]),
         evaluation=speeds.sampling(tokens),
         start=start.times(max(1, placement.gpus)),
         base=speeds.sampling(base_tokens),
@@ -117,6 +124,23 @@ def trial_cost(
         ),
         base_disk=Disk(samples=TOKEN_BYTES * base_tokens, scores=SCORE_BYTES * base_rows),
     )
+
+
+def _company(trial: Trial, placed: Placement, rate: Rate | None) -> Hours:
+    """Hours that several GPUs of a trial spend on each other: weights and gradients that go round,
+    and the wait for the longest response. None of it where the rate was measured so wide."""
+    gpus, parameters = placed.gpus, parameters_of(trial.model)
+    if gpus <= (rate.gpus if rate else 1):
+        return Hours()
+    passes = trial.batch.completions / placed.micro_batch * int(trial.grpo.get("num_iterations", 1))
+    exchanges = passes * exchange_s(parameters, placed.nodes)
+    waits = (gpus - 1) * trial.cap * token_s(parameters, placed.tensor_parallel)
+    hours = trial.rounds * (exchanges + waits) / 3600
+    return Hours.around(hours, _spread(placed), "H100 table")
+
+
+def _spread(placed: Placement) -> float:
+    return NODES_SPREAD if placed.nodes > 1 else SPREAD
 
 
 def parameters_of(model: ModelCard) -> float:
@@ -181,20 +205,21 @@ class _Speeds:
     sample_source: str
 
     @classmethod
-    def of(cls, trial: Trial, profile: ComputeProfile, gpus: int, rate: Rate | None) -> _Speeds:
+    def of(
+        cls, trial: Trial, profile: ComputeProfile, placed: Placement, rate: Rate | None
+    ) -> _Speeds:
         cpu = profile.device == "cpu"
         parameters = parameters_of(trial.model)
         speed = 1.0 if cpu or profile.gpu is None else profile.gpu.speed
-        each = gang(gpus) * 3600
         table = "CPU table" if cpu else "H100 table"
-        spread = SPREAD
+        spread = _spread(placed)
         if not trial.model.parameters and trial.model.geometry is None:
             table, spread = f"{table}, size not stated on the card", GUESSED_SPREAD
-        sample = sampling_rate(parameters, cpu) * speed * each
+        sample = sampling_rate(parameters, cpu, placed.tensor_parallel) * speed * 3600
         if rate is not None:
-            train = rate.tokens_per_s_per_gpu * each
+            train = rate.tokens_per_s_per_gpu * 3600
             return cls(train, sample, rate.spread, spread, rate.source, table)
-        train = planned_rate(parameters, cpu) * speed * each / work(trial)
+        train = planned_rate(parameters, cpu) * speed * 3600 / work(trial)
         return cls(train, sample, spread, spread, table, table)
 
     def training(self, tokens: float) -> Hours:

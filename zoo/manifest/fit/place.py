@@ -57,12 +57,17 @@ class Placement:
     why: str
 
     @property
+    def nodes(self) -> int:
+        """Nodes that a trial spans, 1 or more."""
+        return max(1, math.ceil(self.gpus / self.gpus_per_node))
+
+    @property
     def where(self) -> str:
         """`CPU`, `1 GPU`, `4 GPUs of one node` or `16 GPUs of 2 nodes`."""
         if self.gpus <= 1:
             return "1 GPU" if self.gpus else "CPU"
-        nodes = math.ceil(self.gpus / self.gpus_per_node)
-        return f"{self.gpus} GPUs of {'one node' if nodes == 1 else f'{nodes} nodes'}"
+        nodes = "one node" if self.nodes == 1 else f"{self.nodes} nodes"
+        return f"{self.gpus} GPUs of {nodes}"
 
     @property
     def driven(self) -> bool:

@@ -34,10 +34,25 @@ SPREAD = 2.0  # of a table rate, up and down
 MEASURED_SPREAD = 1.25  # ... of a rate from three records or more
 FEW_SPREAD = 1.5  # ... from one or two
 GUESSED_SPREAD = 10.0  # ... of a model whose card does not state its size
-# An assumption: each doubling of a trial's GPUs costs 5 %, for the longest response is waited for
-# and gradients are summed. (With responses of 28,000 tokens, 128 GPUs are 2 % faster than 64: verl,
-# fully_async_policy/README.md:376-383.)
-DOUBLING = 0.95
+# Several GPUs a trial. Every micro-batch moves the whole model in 16 bit once each for forward,
+# backward and gradients (ZeRO-3, FSDP), whatever the number of GPUs; bytes a second of one GPU.
+# TRL's forward passes of old policy and reference move it twice more. These are not counted: the
+# study ran them on 160 rows at once (LOG_PROB_MICRO_BATCH_SIZE of its script), and 5 exchanges plan
+# its 14B run at 693 GPU-hours of 240 and outside the interval (see NODES_SPREAD).
+EXCHANGES = 3
+WITHIN_NODE = 450e9  # NVLink of an H100 SXM, one way (its data sheet: 900 GB/s both ways)
+BETWEEN_NODES = 50e9  # 400 Gb/s of network a GPU (data sheet of the DGX H100)
+# All GPUs wait for the round's longest response, taken to reach the cap; each of its tokens is one
+# read of the weights at `DECODING` of the memory's bandwidth, split by tensor parallelism.
+MEMORY_BANDWIDTH = 3.35e12  # bytes a second, H100 SXM (its data sheet)
+DECODING = 0.5  # as in `BOUND`
+TENSOR_DOUBLING = 0.95  # of sampling, for each doubling of tensor parallelism; an assumption
+# Over several nodes. Checked on all times that the study published, in GPU-hours at its widths,
+# published / planned for 100 rounds: 7B on 16 GPUs 240 / 313, 14B on 16 240 / 558, 32B on 64
+# 2,304 / 1,311 (README:L140), 24B on 128 4,608 / 3,027 (I#69). The last two may have run to round
+# 155, where their curves end: 2,304 / 2,177 and 4,608 / 5,842. The worst is off by 2.3. The
+# spread was chosen on these same runs so that all lie inside; nothing else has tested it.
+NODES_SPREAD = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +92,14 @@ def total(terms: Iterable[tuple[Hours, float]]) -> Hours:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Response tokens a second of one GPU (or CPU process) in training, as if the trial had that
-    one alone; `n` trials stand behind it."""
+    """Response tokens a second of one GPU (or CPU process) in training; `n` trials stand behind
+    it."""
 
     tokens_per_s_per_gpu: float
     source: str
     n: int = 1
+    gpus: int = 1
+    """Most GPUs of a trial behind it; what these cost each other is in the rate."""
 
     @property
     def spread(self) -> float:
@@ -105,20 +122,29 @@ class Measured:
 def measured_rates(rows: Iterable[Measured], source: str = "measured here") -> dict[str, Rate]:
     """Rates by model out of trials that ran on one kind of hardware. The median, so that one trial
     on a busy machine does not count; rows without tokens or time are left out."""
-    found: defaultdict[str, list[float]] = defaultdict(list)
+    found: defaultdict[str, list[Measured]] = defaultdict(list)
     for row in rows:
         if row.tokens > 0 and row.seconds > 0:
-            gpus = max(1, row.gpus)
-            found[row.model].append(row.tokens / row.seconds / gpus / gang(gpus))
-    return {
-        model: Rate(_median(values), f"{source}, n={len(values)}", len(values))
-        for model, values in found.items()
-    }
+            found[row.model].append(row)
+    return {model: _rate(measured, source) for model, measured in found.items()}
 
 
-def gang(gpus: int) -> float:
-    """Efficiency of each of so many GPUs that train one model together."""
-    return DOUBLING ** math.log2(max(1, gpus))
+def _rate(rows: list[Measured], source: str) -> Rate:
+    values = [row.tokens / row.seconds / max(1, row.gpus) for row in rows]
+    gpus = max(1, *(row.gpus for row in rows))
+    return Rate(_median(values), f"{source}, n={len(rows)}", len(rows), gpus)
+
+
+def exchange_s(parameters: float, nodes: int) -> float:
+    """Seconds for which a micro-batch on one of several GPUs waits for weights and gradients of the
+    others."""
+    bandwidth = BETWEEN_NODES if nodes > 1 else WITHIN_NODE
+    return EXCHANGES * 2 * parameters / bandwidth
+
+
+def token_s(parameters: float, tensor_parallel: int) -> float:
+    """Seconds for the next token of one sequence, at least."""
+    return 2 * parameters / tensor_parallel / (DECODING * MEMORY_BANDWIDTH)
 
 
 def interpolate(points: Points, x: float) -> float:
@@ -136,11 +162,12 @@ def planned_rate(parameters: float, cpu: bool) -> float:
     return interpolate(CPU_PLANNED if cpu else PLANNED, parameters)
 
 
-def sampling_rate(parameters: float, cpu: bool) -> float:
+def sampling_rate(parameters: float, cpu: bool, tensor_parallel: int = 1) -> float:
     """Tokens a second where responses are only sampled: of one H100, or of one CPU core."""
-    return (
-        CPU_SAMPLING * planned_rate(parameters, cpu) if cpu else interpolate(SAMPLING, parameters)
-    )
+    if cpu:
+        return CPU_SAMPLING * planned_rate(parameters, cpu)
+    width = TENSOR_DOUBLING ** math.log2(tensor_parallel)
+    return interpolate(SAMPLING, parameters) * width
 
 
 def training_share(parameters: float) -> float:

@@ -43,6 +43,10 @@ class SweepCost:
     disk: Disk
     downloads: dict[str, float]
     """Model -> bytes that are still to be fetched."""
+    at_once: int
+    """Trials that the profile runs at a time."""
+    node_slots: int
+    """GPUs of a node, or processes of a CPU."""
 
     @property
     def hours(self) -> Hours:
@@ -57,7 +61,24 @@ class SweepCost:
     @property
     def worst_loss(self) -> Hours:
         """The most that one dying trial can cost; it starts again at round 0."""
-        return max((cost.hours for cost in self.trials), key=lambda h: h.mid, default=Hours())
+        return max((cost.hours for cost in self._here), key=lambda h: h.mid, default=Hours())
+
+    @property
+    def node_loss(self) -> tuple[int, Hours]:
+        """The most that a dying node can cost: how many trials run there at once, and their hours.
+        A trial over several nodes is lost whole."""
+        slots, taken, running = self.node_slots, 0, list[Hours]()
+        for cost in sorted(self._here, key=lambda cost: -cost.wall_hours):
+            width = min(max(1, cost.gpus), slots)
+            if taken + width <= slots and len(running) < self.at_once:
+                taken += width
+                running.append(cost.hours)
+        return len(running), total((hours, 1) for hours in running)
+
+    @property
+    def _here(self) -> list[TrialCost]:
+        """Costs of the trials that have room on the profile."""
+        return [cost for cost in self.trials if cost.placement.fits is not False]
 
 
 def sweep_cost(
@@ -129,6 +150,8 @@ class _Sums:
             usd=whole.times(gpu.usd_per_hour) if gpu and gpu.usd_per_hour is not None else None,
             disk=_disk(disks),
             downloads=self._downloads(fetched),
+            at_once=profile.concurrency,
+            node_slots=self._node_slots(),
             **parts,
         )
 
@@ -188,6 +211,12 @@ class _Sums:
         even = whole.times(1 / slots)
         trials = [cost.hours.times(1 / max(1, cost.gpus)) for cost in self.costs]
         return max([even, *trials], key=lambda hours: hours.mid)
+
+    def _node_slots(self) -> int:
+        profile = self.profile
+        if profile.device == "cpu":
+            return profile.concurrency
+        return min(profile.gpus_per_node, profile.gpus or profile.concurrency)
 
     def _downloads(self, fetched: Collection[str]) -> dict[str, float]:
         return {

@@ -98,6 +98,31 @@ def test_sources_of_rates_are_told_together() -> None:
     assert found.worst_loss == found.trials[1].hours
 
 
+def test_a_node_that_dies_costs_all_trials_that_run_on_it() -> None:
+    small, wide = trial("qwen2.5-0.5b"), trial("qwen2.5-7b")
+    full = profile(8, concurrency=8)
+    found = sweep_cost([small] * 20, full)
+    assert found.node_loss[0] == 8
+    assert found.node_loss[1].mid == pytest.approx(8 * found.worst_loss.mid)
+    assert sweep_cost([small] * 3, full).node_loss[0] == 3
+    assert sweep_cost([small] * 20, profile(64, concurrency=64)).node_loss[0] == 8
+    assert sweep_cost([wide] * 4, full).node_loss[0] == 2  # of 4 GPUs each
+    mixed = sweep_cost([small, wide] * 4, full)
+    assert mixed.node_loss[1].mid == pytest.approx(2 * mixed.worst_loss.mid)
+
+
+def test_a_trial_over_several_nodes_is_lost_whole() -> None:
+    found = sweep_cost([trial("qwen2.5-32b")] * 2, profile(64, concurrency=64))
+    assert found.trials[0].placement.nodes > 1
+    assert found.node_loss == (1, found.worst_loss)
+
+
+def test_what_does_not_fit_cannot_be_lost() -> None:
+    found = sweep_cost([trial("qwen2.5-32b"), trial("qwen2.5-0.5b")], profile(8, concurrency=8))
+    assert found.worst_loss == found.trials[1].hours
+    assert found.node_loss == (1, found.worst_loss)
+
+
 def test_what_the_kept_files_foreclose_is_said() -> None:
     told = forecloses([trial("qwen2.5-0.5b", measured=evaluations((0, 100)))])
     assert any("last round" in line for line in told)

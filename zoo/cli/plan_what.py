@@ -1,0 +1,193 @@
+"""What a plan asks, varies and measures, as text: axes, recipe, changes, overrides, evaluations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from zoo.catalog import RecipeCard
+from zoo.cli import prompts
+from zoo.cli.outlook import Outlook
+from zoo.cli.plan_costs import counted
+from zoo.cli.references import known
+from zoo.errors import listed, plain
+from zoo.manifest import grpo, identity, power
+from zoo.manifest.cells import matches
+from zoo.manifest.metric_name import EVAL
+from zoo.manifest.metrics import final_rounds, last_k
+from zoo.manifest.schema import Override
+from zoo.manifest.trial import Trial
+
+
+def asked(outlook: Outlook) -> Iterator[str]:
+    """What the study asks and predicts."""
+    experiment = outlook.experiment
+    yield f"{experiment.name}: {experiment.question}"
+    if experiment.prediction:
+        yield f"predicted: {experiment.prediction}"
+
+
+def what(outlook: Outlook) -> Iterator[str]:
+    """Axes, recipe and evaluations."""
+    experiment, trials = outlook.experiment, outlook.made.trials
+    if outlook.made.simulated:
+        yield "SIMULATED: numbers are made up, nothing is trained"
+    if outlook.made.manifest.rehearse:
+        yield "REHEARSAL: pocket stand-ins, two rounds; says nothing about the models named"
+    for axis in dict.fromkeys(axis for t in trials for axis in t.cell):
+        values = list(dict.fromkeys(plain(t.cell[axis]) for t in trials if axis in t.cell))
+        yield f"{axis:<10} {len(values)}: {listed(values, 14)}"
+    yield _counted(outlook)
+    for axes in [list(group.values) for group in experiment.zip]:
+        yield f"paired     {' with '.join(axes)}"
+    for batch, recipes in _batches(trials).items():
+        yield f"recipe     {', '.join(recipes)}: {batch}"
+    yield from (f"changed    {line}" for line in _changed(outlook))
+    yield from _overrides(outlook)
+    yield from (f"evaluate   {line}" for line in evaluations(trials))
+    yield f"final      {_final(outlook)}"
+    if told := [f"{name}: {found}" for name, found in known(outlook.made.chosen, outlook.made)]:
+        yield f"references {'; '.join(told)}"
+    if told := prompts.line(outlook.made.chosen, outlook.made):
+        yield f"prompts    {told}"
+    for wire in experiment.tripwires:
+        yield f"tripwire   {wire}: recorded and shown; no trial is marked or stopped by it yet"
+
+
+def _changed(outlook: Outlook) -> Iterator[str]:
+    """What the manifest and the command line change about the recipe for all cells."""
+    experiment, last = outlook.experiment, outlook.made.manifest.last
+    said = {f"grpo.{name}": value for name, value in experiment.grpo.items()}
+    said |= {f"batch.{name}": value for name, value in experiment.batch.items()} | last
+    card = outlook.made.catalog.get(RecipeCard, experiment.recipe)
+    usual = {f"grpo.{name}": value for name, value in (grpo.defaults() | card.grpo).items()}
+    usual |= {f"batch.{name}": value for name, value in card.batch.model_dump().items()}
+    if outlook.made.manifest.rehearse:  # which has a batch of its own
+        said = {name: value for name, value in said.items() if not name.startswith("batch.")}
+    for name, value in said.items():
+        before = f"{plain(usual[name])} -> " if name in usual else ""
+        if not before or identity.canonical(usual[name]) != identity.canonical(value):
+            yield f"{name} {before}{plain(value)}{' (--set)' if name in last else ''}"
+
+
+def _final(outlook: Outlook) -> str:
+    """How a trial's final number is formed, in rounds; the decodings where they differ in it."""
+    k, trial = last_k(outlook.experiment.final), outlook.made.trials[0]
+    if k == 1:
+        return f"round {trial.rounds}"
+    found: dict[tuple[int, ...], list[str]] = {}
+    for e in trial.evaluations:
+        rounds = final_rounds(e.rounds, trial.rounds, k)
+        if rounds and e.series == EVAL:
+            found.setdefault(rounds, []).append(f"{e.benchmark.name} {e.decoding_name}")
+    told = {rounds: _last_rounds(rounds, k) for rounds in found}
+    if len(found) == 1:
+        return next(iter(told.values()))
+    return "; ".join(f"{listed(found[rounds])}: {text}" for rounds, text in told.items())
+
+
+def _last_rounds(rounds: tuple[int, ...], k: int) -> str:
+    if len(rounds) == 1:
+        return f"round {rounds[0]}, the only evaluation of the last {k} asked for"
+    return f"mean of the last {len(rounds)} evaluations: rounds {', '.join(map(str, rounds))}"
+
+
+def _counted(outlook: Outlook) -> str:
+    experiment, trials = outlook.experiment, outlook.made.trials
+    cells = len({t.id.rsplit(".s", 1)[0] + repr(t.cell) for t in trials})
+    seeds, foreign = len(experiment.seeds), sum(t.trainer == "external" for t in trials)
+    text = f"{counted(cells, 'cell')} x {power.seeds_of(seeds)} = {counted(len(trials), 'trial')}"
+    text += f" of {counted(experiment.rounds, 'round')}"
+    measured = f"{counted(foreign, 'measurement')} of checkpoints trained elsewhere"
+    if foreign == len(trials):
+        text = measured + (f", {seeds} samplings of each" if seeds > 1 else "")
+    elif foreign:
+        text += f", {measured} among them"
+    notes = [f"{e.why} ({_said(e.match)})" for e in experiment.exclude]
+    text += f"; left out: {'; '.join(notes)}" if notes else ""
+    if len(outlook.made.chosen) < len(trials):
+        text += f"; --only keeps {len(outlook.made.chosen):,} of them"
+    added = [f"{_said(e.cell)}{f' ({e.why})' if e.why else ''}" for e in experiment.include]
+    text += f"; added: {'; '.join(added)}" if added else ""
+    return text
+
+
+def _batches(trials: list[Trial]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for trial in trials:
+        b = trial.batch
+        text = (
+            f"{b.prompts:,} prompts x {b.num_generations} = {b.completions:,} completions a round"
+        )
+        text += f", {b.updates} update{'s'[: b.updates > 1]} of {b.per_update:,}"
+        text += f", micro-batch pinned at {b.micro_batch}" if b.micro_batch else ""
+        if trial.trainer == "external":
+            text = "trained elsewhere, only measured here"
+        if trial.recipe not in found[text]:
+            found[text].append(trial.recipe)
+    return found
+
+
+def _said(match: dict[str, object]) -> str:
+    return ", ".join(f"{axis}={plain(value)}" for axis, value in match.items())
+
+
+def _overrides(outlook: Outlook) -> Iterator[str]:
+    """Each override, how many cells it meets, and what it does to the effective batch."""
+    last = outlook.made.manifest.last
+    for i, override in enumerate(outlook.experiment.overrides, start=1):
+        met = [t for t in outlook.made.trials if matches(t.cell, override.when)]
+        values = ", ".join(
+            f"{name} = {plain(value)}{' (but --set wins)' if name in last else ''}"
+            for name, value in override.set.items()
+        )
+        why = f" ({override.why})" if override.why else ""
+        where = f"override {i} where {_said(override.when)}"
+        yield f"{where}: {values}; {counted(len(met), 'trial')}{why}"
+        batch = any(name.startswith("batch.") for name in override.set)
+        if batch and not outlook.made.manifest.rehearse:
+            yield f"           {_effective(outlook, override, met)}"
+
+
+def _effective(outlook: Outlook, override: Override, met: list[Trial]) -> str:
+    if not met:
+        return "no trial"
+    others = [t for t in outlook.made.trials if not matches(t.cell, override.when)]
+    same_recipe = [t for t in others if t.recipe == met[0].recipe] or others
+    now = met[0].batch
+    text = f"{now.prompts:,} x {now.num_generations} / {now.updates} = {now.per_update:,}"
+    if not same_recipe:
+        return f"effective batch {text} completions an update in all of them"
+    usual = same_recipe[0].batch
+    if usual.per_update == now.per_update:
+        return f"effective batch unchanged: {text} completions an update, as elsewhere"
+    return f"effective batch CHANGED: {text} completions an update, {usual.per_update:,} elsewhere"
+
+
+def evaluations(trials: list[Trial]) -> list[str]:
+    """One line a set of benchmarks that are measured alike."""
+    found: dict[tuple[object, ...], dict[str, dict[str, int]]] = {}
+    for e in trials[0].evaluations:
+        benchmarks = found.setdefault((e.schedules, e.problems, e.rounds, e.series), {})
+        benchmarks.setdefault(e.benchmark.name, {})[e.decoding_name] = e.samples
+    lines = []
+    for (schedules, problems, rounds, series), benchmarks in found.items():
+        assert isinstance(rounds, tuple)
+        assert isinstance(schedules, tuple)
+        at = [*rounds[:3], "...", rounds[-1]] if len(rounds) > 6 else rounds
+        each = " each" if len(benchmarks) > 1 else ""
+        size = f"{problems} problems{each}" if problems else "all problems"
+        decodings = dict.fromkeys(name for samples in benchmarks.values() for name in samples)
+        lines.append(
+            f"{', '.join(schedules)}: {', '.join(map(_sampled, benchmarks.items()))} ({size}) "
+            f"under {', '.join(decodings)} at rounds {', '.join(map(str, at))}"
+            + ("" if series == EVAL else f", as {series}/...")
+        )
+    return lines or ["nothing"]
+
+
+def _sampled(measured: tuple[str, dict[str, int]]) -> str:
+    """`aime24 (32 responses a problem under t1.0)`, or the name alone."""
+    name, samples = measured
+    more = [f"{n} responses a problem under {decoding}" for decoding, n in samples.items() if n > 1]
+    return f"{name} ({', '.join(more)})" if more else name
