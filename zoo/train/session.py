@@ -113,11 +113,9 @@ class Session:
         self._announce()
 
     def _announce(self) -> None:
-        """Say which launch holds the folder, and what it was told to do."""
+        """Say which launch holds the folder."""
         said = {"token": self.job.token, "attempt": self.attempt, "lineage": self.lineage}
         write_json(self.folder / live.LAUNCH, said, durable=False)
-        told = self.job.path.read_text(encoding="utf-8")
-        write_text(self.folder / "trial.json", told, durable=self.durable)
 
     # -- before training --------------------------------------------------------------------------
 
@@ -132,7 +130,10 @@ class Session:
         return found if found is not None and found.finished() else None
 
     def begin(self) -> None:
-        """Open a new lineage at round 0. What earlier ones left stays where it is."""
+        """Open a new lineage at round 0. What earlier ones left stays where it is, but for
+        `trial.json`, which says what the newest was told."""
+        told = self.job.path.read_text(encoding="utf-8")
+        write_text(self.folder / "trial.json", told, durable=self.durable)
         self.lineage = self.bench.lineage = self._lineages + 1
         self._announce()
 
