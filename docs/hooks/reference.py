@@ -27,6 +27,7 @@ from zoo.catalog import (
 )
 from zoo.catalog.index import BY_CATALOG
 from zoo.cli import main as command_line
+from zoo.errors import plain, told
 from zoo.manifest import json_schema, metrics, trl_table
 from zoo.manifest.schema import Experiment
 from zoo.rewards.parameters import KINDS
@@ -330,12 +331,19 @@ def kind(part: Schema) -> str:
         return value(part["const"])
     if "enum" in part:
         return " or ".join(map(value, part["enum"]))
-    if "anyOf" in part:
-        options = part["anyOf"]
-        return " or ".join(dict.fromkeys(kind(o) for o in options))
+    if options := part.get("anyOf") or part.get("oneOf"):
+        return _either([kind(option) for option in options])
     types = part.get("type", "any")
     types = [types] if isinstance(types, str) else types
-    return " or ".join(_plain(name, part) for name in types)
+    return _either([_plain(name, part) for name in types])
+
+
+def _either(kinds: list[str]) -> str:
+    """Several kinds; all plain ones together are any value."""
+    if {"text", "true or false"} <= set(kinds):
+        plain_ones = ("text", "number", "whole number", "true or false", "null")
+        kinds = ["any value", *(one for one in kinds if one not in plain_ones)]
+    return " or ".join(dict.fromkeys(kinds))
 
 
 def _plain(name: str, part: Schema) -> str:
@@ -343,7 +351,9 @@ def _plain(name: str, part: Schema) -> str:
         inner = part.get("items")
         return f"list of {kind(inner)}" if inner else "list"
     if name == "object":
-        inner = part.get("additionalProperties")
+        inner = part.get("additionalProperties") or next(
+            iter(part.get("patternProperties", {}).values()), None
+        )
         return f"mapping to {kind(inner)}" if isinstance(inner, dict) else "mapping"
     words = {"string": "text", "null": "null", "boolean": "true or false", "any": "any value"}
     if name not in ("integer", "number"):
@@ -358,9 +368,9 @@ def _plain(name: str, part: Schema) -> str:
 
 def value(found: Any) -> str:
     """A value as YAML would say it, in code."""
-    words = {True: "true", False: "false", None: "null"}
-    known = found is None or isinstance(found, bool)
-    text = words[found] if known else f"{found:g}" if isinstance(found, float) else str(found)
+    text = f"{found:g}" if isinstance(found, float) else plain(found)
+    if isinstance(found, (dict, list)):
+        text = told(found, longest=200)
     return f"`{text}`" if text else "an empty text"
 
 
