@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from pydantic import BaseModel
 
 from zoo.catalog import (
@@ -46,71 +48,9 @@ CARDS: dict[str, tuple[type[Card], str, str]] = {
     "profiles": (ComputeProfile, "Compute profiles", "`cards/profiles/NAME.yaml`"),
 }
 
-MEASURES = {
-    "acc": "Share of correct responses among those that could be scored, under the benchmark's "
-    "own extraction rule.",
-    "acc_boxed": "The same where only the content of the last box counts as an answer.",
-    "box_ratio": "Share of responses with a complete `\\boxed{...}`.",
-    "mean_length": "Mean length of a response.",
-    "mean_terminated_length": "Mean length of the responses that ended before the limit.",
-    "clipped_ratio": "Share of responses that were cut at the limit.",
-    "audit_disagreement": "Share of audited answers on which stock math-verify disagrees.",
-}
-SAMPLED = {
-    "avgS": "`acc` over all S responses to each problem.",
-    "passK": "Chance that at least one of K responses is correct (unbiased estimate from S), for "
-    "K = 1, 2, 4, ... and S.",
-    "majS": "Share of problems whose most frequent answer is correct.",
-}
-TRAINING = {
-    "train/reward": "Mean reward of the round's completions.",
-    "train/reward_std": "Mean standard deviation of the reward within a group.",
-    "train/accuracy": "Share of correct completions among those scored.",
-    "train/box_ratio": "Share of completions with a complete box.",
-    "train/completions/mean_length": "Mean length of a completion.",
-    "train/completions/mean_terminated_length": "Mean length of completions that ended.",
-    "train/completions/clipped_ratio": "Share of completions cut at the limit.",
-    "train/frac_reward_zero_std": "Share of groups whose rewards are all equal: no gradient.",
-    "train/entropy": "Mean entropy of the policy per token.",
-    "train/kl": "Mean KL divergence from the base model; logged where `beta` is not 0.",
-    "train/loss": "Loss.",
-    "train/grad_norm": "Norm of the gradient before clipping.",
-    "train/sampling/sampling_logp_difference/mean": "Mean difference between the log-probabilities "
-    "of engine and trainer, in nats per token.",
-    "train/sampling/sampling_logp_difference/max": "The largest such difference.",
-    "train/num_tokens": "Tokens processed since the start.",
-    "train/grade/reward_faults": "Completions on which a reward function of your own failed.",
-}
-FILES = {
-    "trial.json": "What the trial is, fully resolved, and where it was run.",
-    "launch.json": "Which launch holds the folder: token, number, lineage.",
-    "metrics.jsonl": "A line a round: `attempt` (the launch), `lineage`, `round`, `time`, "
-    "`metrics`.",
-    "evals.jsonl": "A line an evaluation: benchmark, decoding, round, values, ids of samples and "
-    "scores.",
-    "log.txt": "What the trial's processes printed.",
-    "rollouts/": "Completions of each round with verdict and reward, in parquet; a later lineage "
-    "in `L2/`, `L3/`, ...",
-    "checkpoints/": "The weights after the last round; a later lineage in `L2/`, `L3/`, ...",
-    "launches/": "A folder a running launch; gone when it is over.",
-    "record.json": "The outcome, written last.",
-    "regraded.json": "What the last replay by a newer grader found.",
-    "sample.json": "What the responses are: their identity.",
-    "completions.parquet": "Responses: `id`, `prompt`, `gold`, `text`, `token_ids`, `finish`.",
-    "score.json": "What the verdicts are: their identity.",
-    "runs/sweeps/NAME/": "State of a sweep: who runs it, and the manifest as it last started.",
-    "runs/mlflow.db": "MLflow's copy of all numbers.",
-    "scores.parquet": "Verdicts in the order of the responses: `verdict`, `box_verdict`, "
-    "`prediction`, `boxed`, `by`.",
-}
-STATES = {
-    "done": "Training reached the last round.",
-    "stopped": "Training ended early for a reason that is a result, named in `stop_reason`. Not "
-    "run again.",
-    "failed": "The launch ended with an error, named in `failure_class`. The next sweep tries it "
-    "once more.",
-    "preempted": "The launch was interrupted. The next sweep starts it again.",
-}
+TEXTS: dict[str, dict[str, str]] = yaml.safe_load(
+    (Path(__file__).parent / "texts.yaml").read_text(encoding="utf-8")
+)
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -387,18 +327,20 @@ def metrics_page() -> str:
     text += "name of its schedule in front, such as `watch`. `<series>/avgN/...` is the plain mean "
     text += "over the N benchmarks of a schedule. See "
     text += "[evaluations](manifest.md#evaluate).\n\n"
-    rows = [_measure(name, f"eval/b/{name}/d", MEASURES[name]) for name in metrics.MEASURES]
+    rows = [
+        _measure(name, f"eval/b/{name}/d", TEXTS["measures"][name]) for name in metrics.MEASURES
+    ]
     text += table(("measure", "unit", "better", "meaning"), rows)
     text += "\nWith S > 1 responses a problem there are also:\n\n"
     rows = [
         _measure(name, f"eval/b/{name[:-1]}4/d", about, unit="points")
-        for name, about in SAMPLED.items()
+        for name, about in TEXTS["sampled"].items()
     ]
     text += table(("measure", "unit", "better", "meaning"), rows)
     text += "\n## Training\n\nOne value a round, under TRL's names with `train/` in front. These "
     text += "can be named by claims and tripwires; `metrics.jsonl` holds everything that TRL and "
     text += "the grader log.\n\n"
-    rows = [_measure(name, name, TRAINING[name]) for name in metrics.TRAIN_METRICS]
+    rows = [_measure(name, name, TEXTS["training"][name]) for name in metrics.TRAIN_METRICS]
     return text + table(("metric", "unit", "better", "meaning"), rows)
 
 
@@ -416,12 +358,12 @@ def run_files() -> str:
     inside = ",".join(re.findall(r"\{(.*?)\}", tree, re.DOTALL))
     names = [name.strip() for name in inside.replace("}", ",").split(",")]
     names += re.findall(r"runs/[\w./]+(?=[,\n]|\Z)", tree)
-    rows = ((f"`{name}`", FILES[name]) for name in dict.fromkeys(names))
+    rows = ((f"`{name}`", TEXTS["files"][name]) for name in dict.fromkeys(names))
     text += table(("file", "what it holds"), rows) + "\n"
     text += "## record.json\n\n" + paragraphs((record.__doc__ or "").strip()) + "\n\n"
     text += form(record.Record) + "\n### States\n\n"
     states = record.Record.model_fields["state"].annotation.__args__  # type: ignore[union-attr]
-    return text + table(("state", "meaning"), ((f"`{s}`", STATES[s]) for s in states))
+    return text + table(("state", "meaning"), ((f"`{s}`", TEXTS["states"][s]) for s in states))
 
 
 def _dedent(text: str) -> str:
