@@ -64,8 +64,9 @@ class Job:
     store: Store
     profile: ComputeProfile
     token: str
-    retrain: bool = False
-    """Train again what finished, where the weights that a measurement needs were not kept."""
+    retrain: int = 0
+    """The finished lineage that is to be trained again; 0 = none. Where another has taken its place
+    since, somebody else trained it."""
     longest_prompt: int | None = None
     """Tokens of the longest prompt, for the engine's size; None = not measured."""
 
@@ -82,7 +83,7 @@ class Job:
             Store(run["store"]),
             profile,
             run["token"],
-            retrain=run.get("retrain", False),
+            retrain=run.get("retrain", 0),
             longest_prompt=run.get("longest_prompt"),
         )
 
