@@ -63,7 +63,8 @@ def test_it_names_the_series_of_other_sets_and_the_rounds_of_final_numbers(folde
     ) in plan.prose
     other = zoo("plan", "tiny", "--set", watch.replace("4", "2"), "--set", "final=mean-last-2")
     assert (
-        "  evaluate   watch: pocket-easy (2 problems) under t1.0 at rounds 0, 1, 2, 3, as watch/..."
+        "  evaluate   watch: pocket-easy (2 problems) under t1.0 at rounds 0, 1, 2, 3, "
+        "named watch/..."
     ) in other.lines
     assert "  final      round 3, the only evaluation of the last 2 asked for" in other.lines
 
