@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from zoo.grader_version import GRADER_VERSION
 from zoo.manifest.lock import Change
 from zoo.manifest.trial import Trial
 from zoo.track import live, record, regraded
@@ -53,6 +54,8 @@ class Item:
     """Finished, and only training again would change what it is: reported, not run by itself."""
     retrain: bool = False
     """Whether it is to be trained again all the same, as somebody asked."""
+    reward: float | None = None
+    """Mean reward of the last round, where a trial is done and its record has it."""
 
     @property
     def runs(self) -> bool:
@@ -98,11 +101,13 @@ def look(
     store = Store(store.root)  # which folders there are is looked up now
     found = []
     for trial in trials:
-        ran, change = store.ran(trial.id), moved.get(trial.id)
-        item = look_at(trial, store) if ran else Item(trial, "+", NEVER_RAN)
-        if change and not ran and store.ran(change.old_id):
-            item = replace(item, symbol="~", why=f"stale: {change}")
-        found.append(replace(item, retrain=retrain and item.stands))
+        if store.ran(trial.id):
+            item = look_at(trial, store)
+            found.append(replace(item, retrain=True) if retrain and item.stands else item)
+        elif (change := moved.get(trial.id)) and store.ran(change.old_id):
+            found.append(Item(trial, "~", f"stale: {change}"))
+        else:
+            found.append(Item(trial, "+", NEVER_RAN))
     return Todo(tuple(found))
 
 
@@ -123,24 +128,25 @@ def look_at(trial: Trial, store: Store) -> Item:
 def _finished(trial: Trial, store: Store, folder: Path, found: Record) -> Item:
     """A trial whose training came to an outcome: what is still to measure, and what of what the
     manifest asks it cannot give."""
-    index = live.read(folder, found).evals
+    index = live.measured(folder, found)
     standing = regraded.standing(trial, folder, found, index)
     kept, lost = split_missing(trial, store, found, index)
     if kept:
         return Item(trial, "+", f"evaluation missing: {_named(kept)}", standing=standing)
     if standing.stale_from is not None:
-        why = f"rewards change from round {standing.stale_from} under grader {regraded.present()}"
+        why = f"rewards change from round {standing.stale_from} under grader {GRADER_VERSION}"
         return Item(trial, "~", why, standing=standing, stands=True)
+    reward = found.metrics.get("train/reward") if found.form > 1 else None
     if found.state == "stopped":
         why = f"stopped at round {found.round}/{trial.rounds} ({found.stop_reason})"
-        return Item(trial, "=", why, found.message, standing=standing)
+        return Item(trial, "=", why, found.message, standing=standing, reward=reward)
     if not found.done(trial.rounds):
         why = f"has {found.round} of {trial.rounds} rounds, {_again(found)}"
         return Item(trial, "~", why, standing=standing, stands=True)
     if lost:
         why = f"{_named(lost)}: weights not kept, {_again(found)}"
         return Item(trial, "~", why, standing=standing, stands=True)
-    return Item(trial, "=", f"{found.round} rounds", standing=standing)
+    return Item(trial, "=", f"{found.round} rounds", standing=standing, reward=reward)
 
 
 def _named(due: list[Due]) -> str:
