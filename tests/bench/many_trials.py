@@ -30,7 +30,7 @@ from zoo.orchestrate.launch import Task, write_task
 from zoo.track.store import Store
 from zoo.train.entry import run
 
-REPEATS = 7
+REPEATS = 5
 BARE = [sys.executable, "-c", "import pydantic, yaml"]
 ZOO = [sys.executable, "-m", "zoo.cli.main"]
 FLOOR = """\

@@ -89,12 +89,13 @@ class LocalExecutor:
     def _here(self, task: Task) -> Ended:
         assert self.in_process is not None
         clock = time.monotonic()
+        launch = task.launch  # asking for it lists the store
         try:
-            status = self.in_process(write_task(task))
+            status = self.in_process(write_task(task, launch))
         finally:
-            shutil.rmtree(task.launch, ignore_errors=True)
+            shutil.rmtree(launch, ignore_errors=True)
         seconds = time.monotonic() - clock
-        found = record.read(task.folder)
+        found = record.read(launch.parents[1])
         if found is None:
             return Ended("failed", "error", f"exit status {status} without a record", seconds)
         if status and found.finished():

@@ -111,6 +111,16 @@ def look(
     return Todo(tuple(found))
 
 
+def look_again(before: Todo, store: Store, *, retrain: bool = False) -> Todo:
+    """As `look`, at what was left alone: what is done stays done.
+
+    Raises:
+        StateError: a record or journal that cannot be read.
+    """
+    items = iter(look([item.trial for item in before.left], store, retrain=retrain).items)
+    return Todo(tuple(next(items) if item.runs else item for item in before.items))
+
+
 def look_at(trial: Trial, store: Store) -> Item:
     """Where one trial stands."""
     folder = store.train(trial.id)
