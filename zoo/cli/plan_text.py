@@ -15,12 +15,12 @@ from zoo.cli.context import Plan
 from zoo.cli.outlook import Outlook
 from zoo.cli.plan_costs import cost, counted, hours
 from zoo.errors import listed
+from zoo.grader_version import GRADER_VERSION
 from zoo.manifest import identity, lock
 from zoo.manifest.fit import forecloses
 from zoo.manifest.lock import Comparison, Kind
 from zoo.manifest.trial import Trial
 from zoo.orchestrate.todo import AGAIN, NEVER_RAN, Todo
-from zoo.track import regraded
 
 COLOURS = {"+": "green", "~": "yellow", "=": None, ">": "yellow", "!": "red"}
 WORDS = {"+": "to run", "~": "stale", "=": "done", ">": "unfinished", "!": "failed"}
@@ -134,7 +134,7 @@ def standing_lines(todo: Todo, made: Plan, sweep: str | None = None) -> Iterator
         are = "evaluation is" if len(scores) == 1 else "evaluations are"
         yield (
             f"note: {len(scores):,} {are} by another grader; `{command}` grades them again by "
-            f"grader {regraded.present()}, without sampling"
+            f"grader {GRADER_VERSION}, without sampling"
         )
     if n := sum(standing.replay for standing in standings):
         were = counted(n, "trial") + (" was" if n == 1 else " were")
@@ -147,7 +147,7 @@ def standing_lines(todo: Todo, made: Plan, sweep: str | None = None) -> Iterator
     if stale := [item.trial.id for item in stands if item.standing.stale_from is not None]:
         yield (
             f"note: rewards of {counted(len(stale), 'finished trial')} change under grader "
-            f"{regraded.present()}; they stand as they were trained: {listed(stale, 2)}"
+            f"{GRADER_VERSION}; they stand as they were trained: {listed(stale, 2)}"
         )
     if again := [item for item in stands if item.standing.stale_from is None]:
         need = "needs" if len(again) == 1 else "need"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 
 import click
 
 from zoo.cli.choice import one_trial
-from zoo.cli.context import Words, as_json, plan, shown
+from zoo.cli.context import Plan, Words, as_json, plan, shown
 from zoo.cli.plan_data import counts, grading, trial_rows
 from zoo.cli.plan_text import standing_lines, summary
 from zoo.errors import Fault, InputError
 from zoo.orchestrate import driver, processes
-from zoo.orchestrate.todo import look
+from zoo.orchestrate.todo import Todo, look
 from zoo.orchestrate.watch import Watch
 
 
@@ -29,17 +30,7 @@ def show(name: str, words: Words, *, json_: bool) -> int:
         data |= {"grading": grading(todo)}
         click.echo(as_json(data | {"running": sorted(running), "driver": holder}))
         return 0
-    trials = [item.trial for item in todo.items]
-    views = Watch(trials, made.store, 1, running=True, names=made.names).views
-    width = max(len(view.name) for view in views.values())
-    for item in todo.items:
-        view = views[item.trial.id]
-        view.update()
-        rounds = f"round {max(0, view.round)}/{item.trial.rounds}"
-        why = f"running, {rounds}" if item.trial.id in running else item.why
-        reward = "" if view.reward is None else f"  reward {view.reward:.2f}"
-        symbol = "*" if item.trial.id in running else item.symbol
-        click.echo(f"{symbol} {view.name:<{width}}  {why}{reward}")
+    click.echo("\n".join(_lines(todo, made, running)))
     said = replace(made.words, rehearse=False)  # the name says that
     click.echo(f"\n{made.name}{said}: {summary(todo)}")
     for line in standing_lines(todo, made):
@@ -47,6 +38,23 @@ def show(name: str, words: Words, *, json_: bool) -> int:
     if holder:
         click.echo(f"run by process {holder['pid']} on {holder['host']} since {holder['since']}")
     return 0
+
+
+def _lines(todo: Todo, made: Plan, running: set[str]) -> Iterator[str]:
+    """One line a trial. What a record does not tell is read from the trial's journal."""
+    names = made.names
+    unsaid = [item.trial for item in todo.items if item.reward is None]
+    views = Watch(unsaid, made.store, 1, running=True, names=names).views
+    width = max(len(names[item.trial.id]) for item in todo.items)
+    for item in todo.items:
+        trial, symbol, why, reward = item.trial, item.symbol, item.why, item.reward
+        if view := views.get(trial.id):
+            view.update()
+            reward = view.reward
+            if trial.id in running:
+                symbol, why = "*", f"running, round {max(0, view.round)}/{trial.rounds}"
+        told = "" if reward is None else f"  reward {reward:.2f}"
+        yield f"{symbol} {names[trial.id]:<{width}}  {why}{told}"
 
 
 def logs(name: str, trial: str, words: Words, lines: int | None) -> int:

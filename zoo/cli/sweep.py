@@ -82,15 +82,16 @@ def run(name: str, words: Words, how: How) -> int:
         click.echo(f"! {warning}")
     with started():
         made.resolver.save()
-        status = driver.run(
+        ran = driver.run(
             sweep,
+            todo,
             lambda: _executor(kind, sweep, made),
             display(sys.stdout),
             mirror=None if how.bare else lambda: _mirror(made),
             report=lambda: None if how.bare else report_or_excuse(made),
         )
-    _conclude(made, status, time.monotonic() - begun, how)
-    return status
+    _conclude(made, ran, time.monotonic() - begun, how)
+    return ran.status
 
 
 def _sweep(made: Plan, profile: ComputeProfile, how: How) -> driver.Sweep:
@@ -195,9 +196,9 @@ def report_or_excuse(made: Plan) -> Path | None:
         return None
 
 
-def _conclude(made: Plan, status: int, seconds: float, how: How) -> None:
+def _conclude(made: Plan, ran: driver.Ran, seconds: float, how: How) -> None:
     """What came of it, and where to look."""
-    todo = look(made.chosen, made.store)
+    todo = ran.todo
     click.echo(f"\n{made.name}: {summary(todo)}  ({clock(seconds)})")
     if how.retrain and (n := sum(item.stands for item in todo.items)):
         click.echo(f"{counted(n, 'trial')} not trained again; what was there stands")
@@ -207,7 +208,7 @@ def _conclude(made: Plan, status: int, seconds: float, how: How) -> None:
             click.echo(f"! {made.names[item.trial.id]}: {item.why} {reason}")
             click.echo(f"  log: {shown(made.store.train(item.trial.id) / 'log.txt')}")
     if todo.left:
-        word = "stopped" if status >= 128 else "not all done"
+        word = "stopped" if ran.status >= 128 else "not all done"
         click.echo(f"{word}; `{made.to('sweep')}{how}` does what is left")
     for line in standing_lines(todo, made, f"{made.to('sweep')}{how}"):
         click.echo(line)

@@ -37,14 +37,16 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> dict[str, list
     return _table(path, columns).to_pydict()
 
 
-def read_lengths(path: Path) -> list[int]:
-    """Tokens of each response of a file; the ids themselves stay out of Python.
+def read_responses(path: Path, columns: list[str]) -> dict[str, list[Any]]:
+    """Columns of a file of responses, and the tokens of each response as `length`; the token ids
+    themselves stay out of Python.
 
     Raises:
         StateError: as `read_parquet`.
     """
-    chunks = _table(path, ["token_ids"])["token_ids"].chunks
-    return [n for chunk in chunks for n in chunk.value_lengths().to_pylist()]
+    table = _table(path, [*columns, "token_ids"])
+    lengths = [n for c in table["token_ids"].chunks for n in c.value_lengths().to_pylist()]
+    return table.select(columns).to_pydict() | {"length": lengths}
 
 
 def _table(path: Path, columns: list[str] | None) -> Any:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from zoo.errors import StateError
-from zoo.evals.parquet import read_lengths, read_parquet
+from zoo.evals.parquet import read_responses
 from zoo.evals.stages import Graders
 from zoo.grading import Verdict
 from zoo.manifest.trial import Trial
@@ -55,8 +55,8 @@ def read(path: Path, round_: int, seed: int) -> list[RolloutGroup]:
     Raises:
         StateError: the file is gone, cannot be read, or holds no rollout.
     """
-    rows = read_parquet(path, COLUMNS)
-    columns = [*(rows[name] for name in COLUMNS), read_lengths(path)]
+    rows = read_responses(path, COLUMNS)
+    columns = [rows[name] for name in (*COLUMNS, "length")]
     try:
         rollouts = [
             (group, Rollout(str(gold), text, Verdict(verdict), reward, length, finish))

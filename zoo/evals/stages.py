@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from zoo.catalog import BenchmarkCard
 from zoo.data import Problem, load, render
 from zoo.evals.metrics import measures, repeated
-from zoo.evals.parquet import read_lengths, read_parquet, write_parquet
+from zoo.evals.parquet import read_parquet, read_responses, write_parquet
 from zoo.evals.second import Auditor, audit_rows, audit_values, box_verdicts
 from zoo.grading import GRADER_VERSION, Grader, Item, Result
 from zoo.manifest import identity
@@ -158,11 +158,8 @@ class Bench:
         Raises:
             StateError: the samples are gone or cannot be read.
         """
-        return self.grader(policy).grade(self._items(sample_id)).results
-
-    def _items(self, sample_id: str) -> list[Item]:
         rows = read_parquet(self.store.completions(sample_id), ["gold", "text"])
-        return [Item(gold, text) for gold, text in zip(rows["gold"], rows["text"], strict=True)]
+        return self.grader(policy).grade(_items(rows)).results
 
     def _sample(
         self,
@@ -216,11 +213,11 @@ class Bench:
         round_: int,
     ) -> Record:
         started, clock = time.time(), time.monotonic()
-        policy, path = payload["extract"], self.store.completions(sample_id)
-        items = self._items(sample_id)
-        results = self.grader(policy).grade(items).results
+        path, columns = self.store.completions(sample_id), ["id", "gold", "text", "finish"]
+        rows = read_responses(path, columns)  # as they are stored, not as they were sampled
+        items = _items(rows)
+        results = self.grader(payload["extract"]).grade(items).results
         in_box = box_verdicts(items, results, lambda: self.grader("boxed"))
-        rows = read_parquet(path, ["id", "finish"])
         table = {
             "id": rows["id"],
             "verdict": [str(r.verdict.value) for r in results],
@@ -230,11 +227,11 @@ class Bench:
             "by": [r.by for r in results],
         }
         verdicts = [r.verdict for r in results]
-        values = measures(verdicts, table["boxed"], read_lengths(path), rows["finish"], in_box)
+        values = measures(verdicts, table["boxed"], rows["length"], rows["finish"], in_box)
         values |= repeated(verdicts, table["prediction"], each)
         audited = None if self.trial.simulated else self.grader.audit(results, _seed(payload))
         values |= audit_values(audited)
-        about = {"samples": sample_id, "extract": policy, "grader": GRADER_VERSION}
+        about = {"samples": sample_id, "extract": payload["extract"], "grader": GRADER_VERSION}
         write_json(
             folder / "score.json", {"identity": payload, "about": about}, durable=self.durable
         )
@@ -277,6 +274,10 @@ class Bench:
         if card.name not in self._problems:
             self._problems[card.name] = load(card, self.store.cache)
         return self._problems[card.name]
+
+
+def _items(rows: dict[str, list[Any]]) -> list[Item]:
+    return [Item(gold, text) for gold, text in zip(rows["gold"], rows["text"], strict=True)]
 
 
 def sample_identity(

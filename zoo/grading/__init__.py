@@ -8,10 +8,11 @@ worker processes alone.
 It knows verdicts, not rewards: what a verdict is worth is `zoo.rewards`.
 """
 
+from zoo.grader_version import GRADER_VERSION
 from zoo.grading.boxes import has_box
 from zoo.grading.extract import POLICIES, extract
 from zoo.grading.fast import agree
-from zoo.grading.grader import GRADER_VERSION, Grader
+from zoo.grading.grader import Grader
 from zoo.grading.verdict import Graded, Item, Result, Verdict
 
 __all__ = [

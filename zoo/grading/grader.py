@@ -2,8 +2,7 @@
 workers.
 
 One result an item, in order, whatever happens. The same grader serves training and evaluation; the
-policy of extraction is its argument, and `GRADER_VERSION` names the behaviour of everything in this
-package: it is bumped whenever any verdict could change.
+policy of extraction is its argument.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from zoo.grader_version import GRADER_VERSION
 from zoo.grading.boxes import has_box
 from zoo.grading.extract import MAX_TEXT_CHARS, STOPS, before_stop, policy_named
 from zoo.grading.fast import settle
 from zoo.grading.pool import Limits, Pool
 from zoo.grading.verdict import Graded, Item, Result, Verdict
 
-GRADER_VERSION = "3"
 _ALLOWED = re.compile(r"[\w\s\\{}()\[\]+\-*/^=<>|.,:;!?'%$&°]*", re.ASCII)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo import json_text
 from zoo.errors import Fault, InputError
 from zoo.manifest import edits, identity, seals
 from zoo.manifest.claims import Claim
@@ -87,7 +88,7 @@ def read(folder: Path) -> Lock | None:
     """
     path = folder / NAME
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [json_text.parse(line) for line in path.read_bytes().splitlines()]
         trials = tuple(row for row in rows if "id" in row)
         claims = tuple(row for row in rows if "id" not in row)
         for row in trials:

@@ -29,7 +29,7 @@ from zoo.orchestrate import processes
 from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
 from zoo.orchestrate.progress import Display
-from zoo.orchestrate.todo import Todo, look
+from zoo.orchestrate.todo import Todo, look_again
 from zoo.orchestrate.watch import Watch
 from zoo.track.store import Store, claim, claimed, read_json, write_json, write_text
 
@@ -78,49 +78,60 @@ class Sweep:
         return self.manifest.experiment.name
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one invocation came to."""
+
+    status: int
+    """0 = all trials are done, 1 = some are not, 130 or 143 = stopped by a signal."""
+    todo: Todo
+    """Where its trials stand now."""
+
+
 def run(
     sweep: Sweep,
+    todo: Todo,
     executor: Callable[[], Executor],
     display: Display,
     *,
     mirror: Callable[[], Mirror] | None = None,
     report: Callable[[], Path | None] = lambda: None,
-) -> int:
+) -> Ran:
     """Run what is left of a sweep; its lock is written also where nothing is.
 
     Args:
+        todo: where its trials stood a moment ago (`look`); what was left is looked at again once
+            the sweep is ours.
         executor, mirror: made only when something is to be run.
         report: writes the report; called after the last trial and before the mirror closes.
-
-    Returns:
-        0 = all trials are done, 1 = some are not, 130 or 143 = stopped by a signal.
 
     Raises:
         StateError: another driver runs this sweep; a record or journal cannot be read.
     """
-    if not look(sweep.trials, sweep.store, retrain=sweep.retrain).left:
+    if not todo.left:
         freeze(sweep)
-        return 0
+        return Ran(0, todo)
     with _driver_lock(sweep), Signals() as signals:
         for trial in sweep.trials:
             processes.reap(sweep.store.train(trial.id))
-        todo = look(sweep.trials, sweep.store, retrain=sweep.retrain)
+        todo = look_again(todo, sweep.store, retrain=sweep.retrain)
         _freeze(sweep)
         mirroring = _Mirroring(mirror, display) if mirror else None
         verdict, written = False, None
         try:
             _execute(sweep, todo, executor(), display, signals)
-            verdict = _verdict(sweep, signals)
+            todo = look_again(todo, sweep.store, retrain=sweep.retrain)
+            verdict = _verdict(todo, signals)
             written = report()
         finally:
             if mirroring:
                 mirroring.close(verdict, written, signals)
-        return 128 + (signals.number or 0) if verdict is None else int(not verdict)
+        return Ran(128 + (signals.number or 0) if verdict is None else int(not verdict), todo)
 
 
-def _verdict(sweep: Sweep, signals: Signals) -> bool | None:
+def _verdict(todo: Todo, signals: Signals) -> bool | None:
     """True = all done, False = not all, None = a signal stopped it before."""
-    if not look(sweep.trials, sweep.store, retrain=sweep.retrain).left:
+    if not todo.left:
         return True
     return None if signals.number else False
 

@@ -91,14 +91,15 @@ class LocalExecutor:
     def _here(self, task: Task) -> Ended:
         assert self.in_process is not None
         clock = time.monotonic()
-        path = write_task(task)
-        processes.Note.of(task.token, os.getpid()).write(task.launch)
+        launch = task.launch  # asking for it lists the store
+        path = write_task(task, launch)
+        processes.Note.of(task.token, os.getpid()).write(launch)
         try:
             status = self.in_process(path)
         finally:
-            shutil.rmtree(task.launch, ignore_errors=True)
+            shutil.rmtree(launch, ignore_errors=True)
         seconds = time.monotonic() - clock
-        found = record.read(task.folder)
+        found = record.read(launch.parents[1])
         if found is None:
             return Ended("failed", "error", f"exit status {status} without a record", seconds)
         if status and found.finished():

@@ -252,8 +252,9 @@ def _somebody_has(task: Task) -> bool:
     return claimed(task.folder)
 
 
-def write_task(task: Task) -> Path:
-    """Write the `trial.json` that tells the process everything; returns its path."""
+def write_task(task: Task, launch: Path | None = None) -> Path:
+    """Write the `trial.json` that tells the process everything; returns its path. `launch`: the
+    folder of the launch, where it is known."""
     run_ = {
         "store": str(task.store.root),
         "profile": task.profile.model_dump(mode="json", by_alias=True),
@@ -261,7 +262,7 @@ def write_task(task: Task) -> Path:
         "retrain": _finished_lineage(task) if task.retrain else 0,
         "longest_prompt": task.longest_prompt,
     }
-    path = task.launch / "trial.json"
+    path = (launch or task.launch) / "trial.json"
     data = {"trial": task.trial.model_dump(mode="json", by_alias=True), "run": run_}
     write_json(path, data, durable=not task.trial.simulated)
     return path

@@ -74,10 +74,14 @@ class Note:
 def read_notes(folder: Path) -> dict[Path, Note]:
     """The notes of a trial's launches, by their folders; those that cannot be read are left out."""
     found: dict[Path, Note] = {}
-    for path in (folder / LAUNCHES).glob(f"*/{NOTE}"):
+    try:
+        launches = os.listdir(f"{folder}/{LAUNCHES}")
+    except OSError:
+        return found
+    for launch in (folder / LAUNCHES / name for name in launches):
         with contextlib.suppress(ValueError, TypeError, OSError):
-            if (data := read_json(path)) is not None:
-                found[path.parent] = Note(**data)
+            if (data := read_json(launch / NOTE)) is not None:
+                found[launch] = Note(**data)
     return found
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from zoo.grader_version import GRADER_VERSION
 from zoo.manifest.lock import Change
 from zoo.manifest.trial import Trial
 from zoo.track import live, record, regraded
@@ -58,6 +59,8 @@ class Item:
     """Training ended early for a reason that is an outcome."""
     due: tuple[Due, ...] = ()
     """What a sweep would measure of it from kept weights, without training."""
+    reward: float | None = None
+    """Mean reward of the last round, where a trial is done and its record has it."""
 
     @property
     def stands(self) -> bool:
@@ -113,12 +116,24 @@ def look(
     store = Store(store.root)  # which folders there are is looked up now
     found = []
     for trial in trials:
-        ran, change = store.ran(trial.id), moved.get(trial.id)
-        item = look_at(trial, store) if ran else Item(trial, "+", NEVER_RAN)
-        if change and not ran and store.ran(change.old_id):
-            item = replace(item, symbol="~", why=f"stale: {change}")
-        found.append(replace(item, retrain=retrain and item.again))
+        if store.ran(trial.id):
+            item = look_at(trial, store)
+            found.append(replace(item, retrain=True) if retrain and item.again else item)
+        elif (change := moved.get(trial.id)) and store.ran(change.old_id):
+            found.append(Item(trial, "~", f"stale: {change}"))
+        else:
+            found.append(Item(trial, "+", NEVER_RAN))
     return Todo(tuple(found))
+
+
+def look_again(before: Todo, store: Store, *, retrain: bool = False) -> Todo:
+    """As `look`, at what was left alone: what is done stays done.
+
+    Raises:
+        StateError: a record or journal that cannot be read.
+    """
+    items = iter(look([item.trial for item in before.left], store, retrain=retrain).items)
+    return Todo(tuple(next(items) if item.runs else item for item in before.items))
 
 
 def look_at(trial: Trial, store: Store) -> Item:
@@ -138,7 +153,7 @@ def look_at(trial: Trial, store: Store) -> Item:
 def _finished(trial: Trial, store: Store, folder: Path, found: Record) -> Item:
     """A trial whose training came to an outcome: what is still to measure, and what of what the
     manifest asks it cannot give."""
-    index = live.read(folder, found).evals
+    index = live.measured(folder, found)
     standing = regraded.standing(trial, folder, found, index)
     kept, lost = split_missing(trial, store, found, index)
     short = found.state == "done" and not found.done(trial.rounds)
@@ -147,11 +162,13 @@ def _finished(trial: Trial, store: Store, folder: Path, found: Record) -> Item:
         why = f"evaluation missing: {_named(kept)}"
         return Item(trial, "+", why, standing=standing, again=again, due=tuple(kept))
     if standing.stale_from is not None:
-        why = f"rewards change from round {standing.stale_from} under grader {regraded.present()}"
+        why = f"rewards change from round {standing.stale_from} under grader {GRADER_VERSION}"
         return Item(trial, "~", why, standing=standing, again=True)
+    reward = found.metrics.get("train/reward") if found.form > 1 else None
     if found.state == "stopped":
         why = f"stopped at round {found.round}/{trial.rounds} ({found.stop_reason})"
-        return Item(trial, "=", why, found.message, standing=standing, stopped=True)
+        item = Item(trial, "=", why, found.message, standing=standing, stopped=True)
+        return replace(item, reward=reward)
     if short:
         have = f"has {found.round} of {trial.rounds} rounds and no optimiser to go on"
         why = f"{have}, {_again(found)}"
@@ -159,7 +176,7 @@ def _finished(trial: Trial, store: Store, folder: Path, found: Record) -> Item:
     if lost:
         why = f"{_named(lost)}: weights not kept, {_again(found)}"
         return Item(trial, "~", why, standing=standing, again=True)
-    return Item(trial, "=", f"{found.round} rounds", standing=standing)
+    return Item(trial, "=", f"{found.round} rounds", standing=standing, reward=reward)
 
 
 def _named(due: list[Due]) -> str:

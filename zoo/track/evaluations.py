@@ -24,12 +24,22 @@ def missing_evaluations(trial: Trial, index: Iterable[dict[str, Any]]) -> list[D
     """Evaluations of a trial, with their round, that its index (`evals.jsonl` rows) does not
     have."""
     known = {(row.get("key"), row["round"]) for row in index}
-    return [
-        (e, round_)
-        for e in trial.evaluations
-        for round_ in e.rounds
-        if (e.key, round_) not in known
-    ]
+    return [due for place, due in _places(trial.evaluations) if place not in known]
+
+
+_last: tuple[tuple[Evaluation, ...], list[tuple[tuple[str, int], Due]]] = ((), [])
+
+
+def _places(evaluations: tuple[Evaluation, ...]) -> list[tuple[tuple[str, int], Due]]:
+    """Key and round of everything that is due, with what it is. Kept for the evaluations that were
+    asked for last: the trials of a plan share them, and every key takes a hash."""
+    global _last
+    found = _last  # one look: another thread may put another there
+    if found[0] is not evaluations:
+        keys = [(e.key, e) for e in evaluations]
+        found = evaluations, [((key, at), (e, at)) for key, e in keys for at in e.rounds]
+        _last = found
+    return found[1]
 
 
 def split_missing(

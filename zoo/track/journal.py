@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo import json_text
 from zoo.errors import StateError
+from zoo.track.store import read_bytes
 
 
 def append(path: Path, row: dict[str, Any]) -> None:
@@ -27,13 +29,14 @@ def truncate_torn_tail(path: Path) -> None:
         path.write_bytes(raw[: raw.rfind(b"\n") + 1])
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read(path: Path | str) -> list[dict[str, Any]]:
     """All whole lines of a journal; none where there is no file.
 
     Raises:
         StateError: a broken line, with its number.
     """
-    return list(Tail(path))
+    raw = read_bytes(path) or b""
+    return list(_rows(path, raw[: raw.rfind(b"\n") + 1], 0))
 
 
 class Tail:
@@ -52,11 +55,15 @@ class Tail:
             return
         whole = raw[: raw.rfind(b"\n") + 1]
         self.offset += len(whole)
-        for text in whole.splitlines():
-            self.line += 1
-            try:
-                yield json.loads(text)
-            except ValueError as error:
-                raise StateError(
-                    f"{self.path}:{self.line}: not JSON ({error}); move the folder away"
-                ) from error
+        before, self.line = self.line, self.line + whole.count(b"\n")
+        yield from _rows(self.path, whole, before)
+
+
+def _rows(path: Path | str, whole: bytes, before: int) -> Iterator[dict[str, Any]]:
+    """The rows of whole lines; `before`: how many there are above them."""
+    for number, text in enumerate(whole.splitlines(), before + 1):
+        try:
+            yield json_text.parse(text)
+        except ValueError as error:
+            said = f"{path}:{number}: not JSON ({error}); move the folder away"
+            raise StateError(said) from error

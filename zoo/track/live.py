@@ -47,8 +47,33 @@ def read(folder: Path, found: Record | None) -> Live:
     Raises:
         StateError: a journal that cannot be read.
     """
-    rows, evals = journal.read(folder / "metrics.jsonl"), journal.read(folder / "evals.jsonl")
+    rows, evals = (journal.read(f"{folder}/{name}.jsonl") for name in ("metrics", "evals"))
     return of_rows(rows, evals, found)
+
+
+def measured(folder: Path, found: Record) -> tuple[Row, ...]:
+    """The live rows of `evals.jsonl` of training that came to an outcome, as `read` gives them.
+    `metrics.jsonl` is read only where they do not tell by themselves that all of them count.
+
+    Raises:
+        StateError: a journal that cannot be read.
+    """
+    evals = journal.read(f"{folder}/evals.jsonl")
+    if _of_recorded_launch(evals, found):
+        return tuple(evals)
+    return of_rows(journal.read(f"{folder}/metrics.jsonl"), evals, found).evals
+
+
+def _of_recorded_launch(evals: list[Row], found: Record) -> bool:
+    """Whether all of them are of the base model or of the recorded lineage, one at least of its
+    end, and by the recorded launch or a later one: after it, nothing trained that lineage on."""
+    lineage, attempt, end = found.lineage, found.attempt, False
+    for row in evals:
+        if row["round"] != 0:
+            if lineage_of(row) != lineage or row["attempt"] < attempt:
+                return False
+            end = end or row["round"] >= found.round
+    return end and found.finished()
 
 
 def of_rows(rows: list[Row], evals: list[Row], found: Record | None) -> Live:
@@ -77,7 +102,7 @@ def superseded(folder: Path, found: Record) -> bool:
     """Whether a launch began after the one that left an unfinished record, and left none."""
     if found.finished():
         return False
-    rows = journal.read(folder / "metrics.jsonl")
+    rows = journal.read(f"{folder}/metrics.jsonl")
     launches = [row["attempt"] for row in rows] + [latest_launch(folder).get("attempt", 0)]
     return max(launches) > found.attempt
 

@@ -100,7 +100,7 @@ def read(folder: Path) -> Record | None:
     Raises:
         StateError: a record that cannot be read; nothing is guessed from it.
     """
-    path = folder / "record.json"
+    path = f"{folder}/record.json"
     try:
         data = read_json(path)
         if isinstance(data, dict) and isinstance(form := data.get("form"), int) and form > FORM:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import StateError
+from zoo.grader_version import GRADER_VERSION
 from zoo.manifest.trial import Trial
 from zoo.track.record import Record
 from zoo.track.store import read_json, write_json
@@ -40,13 +41,6 @@ class Standing:
 NOTHING = Standing()
 
 
-def present() -> str:
-    """Version of the present grader. Imported late: a plan of what never ran asks for none."""
-    from zoo.grading import GRADER_VERSION
-
-    return GRADER_VERSION
-
-
 def standing(
     trial: Trial, folder: Path, found: Record | None, index: Iterable[dict[str, Any]]
 ) -> Standing:
@@ -55,14 +49,16 @@ def standing(
     Raises:
         StateError: what the last replay left cannot be read.
     """
-    scores = frozenset(row["scores"] for row in last_rows(index) if not is_present(row))
+    index, scores = list(index), frozenset[str]()
+    if any(row.get("grader", FIRST) != GRADER_VERSION for row in index):
+        scores = frozenset(row["scores"] for row in last_rows(index) if not is_present(row))
     if found is None or not found.finished() or trial.trainer == "external":
         return Standing(scores)
     replayed = present_replay(folder, found)
     whole = replayed is not None and replayed.round >= to_replay(trial, found)
     return Standing(
         scores=scores,
-        replay=not whole and found.about.get("grader", FIRST) != present(),
+        replay=not whole and found.about.get("grader", FIRST) != GRADER_VERSION,
         stale_from=replayed.first_changed_round if replayed else None,
     )
 
@@ -79,7 +75,7 @@ def place(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def is_present(row: dict[str, Any]) -> bool:
     """Whether the present grader made the scores of an index line."""
-    return row.get("grader", FIRST) == present()
+    return row.get("grader", FIRST) == GRADER_VERSION
 
 
 def to_replay(trial: Trial, found: Record) -> int:
@@ -94,15 +90,16 @@ def present_replay(folder: Path, record: Record) -> Replay | None:
     Raises:
         StateError: a file that cannot be read.
     """
-    from zoo.rewards.replay import Replay
-
-    path = folder / NAME
+    path = f"{folder}/{NAME}"
     try:
-        data = read_json(path)
-        replayed = None if data is None else Replay(**data)
+        if (data := read_json(path)) is None:
+            return None
+        from zoo.rewards.replay import Replay
+
+        replayed = Replay(**data)
     except (ValueError, TypeError) as error:
         raise StateError(f"{path} cannot be read ({error}); remove it to replay again") from error
-    if replayed is None or replayed.grader != present():
+    if replayed.grader != GRADER_VERSION:
         return None
     one = record.form == 1  # there, rollouts of one lineage were kept
     return replayed if one or replayed.lineage == record.lineage else None

@@ -25,6 +25,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo import json_text
+
 Stage = Literal["train", "samples", "scores"]
 ROOT_VARIABLE = "ZOO_RUNS"
 
@@ -42,18 +44,22 @@ class Store:
     def train(self, trial_id: str) -> Path:
         """Folder of a trial's training: that of its hash where there is one, whatever its slug."""
         names = self._born.get(trial_id.rpartition("-")[2], ())
-        return self.root / "train" / (_preferred(self.root / "train", names) or trial_id)
+        return self._trains / (_preferred(self._trains, names) or trial_id)
 
     def ran(self, trial_id: str) -> bool:
         """Whether a trial had a folder when this store was first asked for one."""
         return trial_id.rpartition("-")[2] in self._born
 
     @cached_property
+    def _trains(self) -> Path:
+        return self.root / "train"
+
+    @cached_property
     def _born(self) -> dict[str, list[str]]:
         """Hash -> names of the folders that were born with it."""
         found: dict[str, list[str]] = {}
         with suppress(FileNotFoundError):
-            for name in os.listdir(self.root / "train"):
+            for name in os.listdir(self._trains):
                 found.setdefault(name.rpartition("-")[2], []).append(name)
         return found
 
@@ -148,10 +154,17 @@ def write_json(path: Path, data: Any, *, durable: bool = True) -> None:
     write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n", durable=durable)
 
 
-def read_json(path: Path) -> Any | None:
+def read_json(path: Path | str) -> Any | None:
     """The JSON value of a file, or None where there is no such file."""
+    raw = read_bytes(path)
+    return None if raw is None else json_text.parse(raw)
+
+
+def read_bytes(path: Path | str) -> bytes | None:
+    """A whole file, or None where there is no such file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb", buffering=0) as stream:
+            return stream.read()
     except FileNotFoundError:
         return None
 

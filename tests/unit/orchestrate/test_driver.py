@@ -46,8 +46,10 @@ def drive(
     out = io.StringIO()
     again = settings.pop("retrain", False)
     sweep = replace(sweep_of(made), longest_prompts=longest_prompts or {}, retrain=again)
-    status = driver.run(sweep, settings.pop("executor", _local), Lines(out), **settings)
-    return status, out.getvalue()
+    todo = look(sweep.trials, sweep.store, retrain=sweep.retrain)
+    ran = driver.run(sweep, todo, settings.pop("executor", _local), Lines(out), **settings)
+    assert ran.todo.counts == look(sweep.trials, sweep.store).counts
+    return ran.status, out.getvalue()
 
 
 def sweep_of(made: simulated.Sweep) -> driver.Sweep:

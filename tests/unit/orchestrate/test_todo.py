@@ -8,7 +8,7 @@ import pytest
 from tests.support import simulated
 from zoo.errors import StateError
 from zoo.orchestrate.launch import write_task
-from zoo.orchestrate.todo import look, look_at
+from zoo.orchestrate.todo import look, look_again, look_at
 from zoo.rewards.replay import Replay
 from zoo.track import record, regraded
 from zoo.train.entry import run
@@ -170,3 +170,24 @@ def test_a_simulated_record_says_so(sweep: simulated.Sweep) -> None:
     assert found.simulated
     assert found.stack == {"simulated": "1"}
     assert json.loads((task.folder / "trial.json").read_text())["trial"]["trainer"] == "simulated"
+
+
+def test_a_done_trial_says_its_last_reward_from_its_record(sweep: simulated.Sweep) -> None:
+    task = sweep.tasks()[0]
+    run(write_task(task))
+    last = json.loads((task.folder / "metrics.jsonl").read_text().splitlines()[-1])
+    (task.folder / "metrics.jsonl").unlink()
+    assert look_at(sweep.trials[0], sweep.store).reward == last["metrics"]["train/reward"]
+
+
+def test_looking_again_is_at_what_was_left(tmp_path: Path) -> None:
+    made = simulated.make(tmp_path, models="pocket-qwen2", seeds="0, 1")
+    first, second, third, _ = made.tasks()
+    run(write_task(first))
+    before = look(made.trials, made.store)
+    for task in (second, third):
+        run(write_task(task))
+    (first.folder / "record.json").write_text("broken")  # it was done, and is not looked at
+    after = look_again(before, made.store)
+    assert [item.symbol for item in after.items] == ["=", "=", "=", "+"]
+    assert [item.trial for item in after.items] == made.trials

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from zoo.track import live
+from zoo.errors import StateError
+from zoo.track import journal, live
 from zoo.track.record import Record
 
 Row = dict[str, Any]
@@ -94,3 +96,55 @@ def test_live_rows_of_nothing_are_none() -> None:
 @pytest.mark.parametrize(("lineage", "folder"), [(0, ""), (1, ""), (2, "L2"), (13, "L13")])
 def test_branch_of_a_record_is_the_folder_of_its_lineage(lineage: int, folder: str) -> None:
     assert recorded("done", 1, form=2, lineage=lineage).branch == folder
+
+
+def kept(folder: Path, rows: list[Row], evals: list[Row]) -> Path:
+    for name, found in (("metrics", rows), ("evals", evals)):
+        (folder / f"{name}.jsonl").write_text("")
+        for line in found:
+            journal.append(folder / f"{name}.jsonl", line)
+    return folder
+
+
+FIRST = [row(1, 1, r) for r in range(3)]
+MEASURED = [evaluated(1, 1, 0, "base"), evaluated(1, 1, 2, "end")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "evals", "record"),
+    [
+        (FIRST, MEASURED, recorded("done", 2, form=2, lineage=1)),
+        (FIRST, [*MEASURED, evaluated(3, 1, 2, "later")], recorded("done", 2, form=2, lineage=1)),
+        (FIRST, [], recorded("done", 2, form=2, lineage=1)),
+        (FIRST, MEASURED[:1], recorded("stopped", 2, form=2, lineage=1)),
+        (  # training again: what was measured of the first policy is not of the second
+            [*FIRST, *(row(2, 2, r) for r in range(3))],
+            [*MEASURED, evaluated(2, 2, 2, "again")],
+            recorded("done", 2, form=2, lineage=2, attempt=2),
+        ),
+        (  # a later launch went on from round 1
+            [*FIRST[:2], row(2, 1, 1), row(2, 1, 2)],
+            [evaluated(1, 1, 1, "dead"), evaluated(2, 1, 1, "live"), evaluated(2, 1, 2, "end")],
+            recorded("done", 2, form=2, lineage=1, attempt=2),
+        ),
+        (
+            [row(1, None, 0), row(2, None, 0), row(2, None, 1)],
+            [evaluated(1, None, 1, "dead"), evaluated(2, None, 1, "live")],
+            recorded("done", 1, attempt=2),
+        ),
+    ],
+)
+def test_measurements_of_finished_training_are_those_of_the_whole_reading(
+    tmp_path: Path, rows: list[Row], evals: list[Row], record: Record
+) -> None:
+    folder = kept(tmp_path, rows, evals)
+    assert live.measured(folder, record) == live.read(folder, record).evals
+
+
+def test_measurements_that_tell_by_themselves_need_no_other_journal(tmp_path: Path) -> None:
+    folder = kept(tmp_path, FIRST, MEASURED)
+    (folder / "metrics.jsonl").write_text("broken\n")
+    record = recorded("done", 2, form=2, lineage=1)
+    assert list(live.measured(folder, record)) == MEASURED
+    with pytest.raises(StateError, match=r"metrics.jsonl:1: not JSON"):
+        live.measured(folder, recorded("done", 2, form=2, lineage=2))

@@ -1,0 +1,162 @@
+"""What bookkeeping costs where many trials are recorded: `zoo status` over 10,000 done trials, the
+end of a sweep over as many (from the last file of its last trial to the exit of the process, the
+report aside), and a `zoo sweep` that finds all of 270 trials done.
+
+Makes its store itself: one real simulated trial a manifest, its files copied under the ids and
+identities of the others. Every command is a cold process with a warm page cache, alternated with
+`python -c "import pydantic, yaml"`; the best of some runs (the machine may be busy). The last line
+is one JSON object: seconds, and ratios to the bare import. `floor_10000` is what the files alone
+cost: opening and reading `record.json` and `evals.jsonl` of every trial, and nothing made of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from zoo.catalog import Catalog, ComputeProfile
+from zoo.data import LocalResolver
+from zoo.manifest.expand import expand
+from zoo.manifest.load import read
+from zoo.manifest.trial import Trial
+from zoo.orchestrate.launch import Task, write_task
+from zoo.track.store import Store
+from zoo.train.entry import run
+
+REPEATS = 5
+BARE = [sys.executable, "-c", "import pydantic, yaml"]
+ZOO = [sys.executable, "-m", "zoo.cli.main"]
+FLOOR = """\
+import os, sys
+for name in os.listdir(sys.argv[1]):
+    for file in ("record.json", "evals.jsonl"):
+        number = os.open(f"{sys.argv[1]}/{name}/{file}", os.O_RDONLY)
+        os.read(number, 1 << 20)
+        os.close(number)
+"""
+MANIFEST = """\
+schema: experiment/1
+name: {name}
+question: What does bookkeeping cost?
+recipe: pocket
+trainer: simulated
+batch: {{prompts: 2, num_generations: 4}}
+grid:
+{grid}
+seeds: [{seeds}]
+rounds: 20
+evaluate:
+  watch: {{benchmarks: [pocket-easy], problems: 8, every: 5, decodings: [t1.0]}}
+  full: {{benchmarks: [pocket-easy, pocket-hard], problems: 16, at: [0, last]}}
+"""
+LARGE = """\
+  model: [pocket-qwen2, pocket-llama]
+  reward: [correctness, box-graded, box-strict, random, format-only]
+  data: [pocket-easy, pocket-hard]
+  grpo.beta: [0, 1e-4, 1e-3, 1e-2, 1e-1]"""
+SMALL = """\
+  model: [pocket-qwen2, pocket-llama, pocket-mistral]
+  reward: [correctness, box-graded, box-strict]
+  data: [pocket-easy, pocket-medium, pocket-hard]"""
+
+
+def recorded(path: Path, root: Path) -> list[Trial]:
+    """Fill a run store with all trials of a manifest, each finished."""
+    trials = expand(read(path), Catalog(), LocalResolver())
+    profile = ComputeProfile(form="profile/1", name="laptop", executor="local")
+    donor = Task(trials[0], profile, str(root), secrets.token_hex(8))
+    assert run(write_task(donor)) == 0
+    shutil.rmtree(donor.folder / "launches")
+    files = {file.name: file.read_text() for file in donor.folder.iterdir() if file.is_file()}
+    record = json.loads(files.pop("record.json"))
+    born = trials[0].id
+    slug, _, mark = born.rpartition("-")
+    for trial in trials[1:]:
+        folder = root / "train" / trial.id
+        (folder / "checkpoints" / "round-0020").mkdir(parents=True)
+        (folder / "checkpoints" / "round-0020" / "SIMULATED").touch()
+        own, _, hash_ = trial.id.rpartition("-")
+        for name, text in files.items():
+            text = text.replace(born, trial.id).replace(slug, own).replace(mark, hash_)
+            (folder / name).write_text(text)
+        record |= {"id": trial.id, "identity": trial.identity}
+        record["about"] |= {"cell": trial.cell, "seed": trial.seed}
+        (folder / "record.json").write_text(json.dumps(record, indent=1) + "\n")
+    return trials
+
+
+def seconds(command: list[str], folder: Path) -> float:
+    """Wall time of one process; it must succeed."""
+    begun = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    if command[-2:-1] == ["status"]:
+        assert "= 10,000 done" in done.stdout, done.stdout[-500:]
+    return time.perf_counter() - begun
+
+
+def end_seconds(manifest: Path, trial: Trial, root: Path) -> float:
+    """Time from the last file that the last trial of a sweep writes to the sweep's exit."""
+    folder = Store(root).train(trial.id)
+    shutil.rmtree(folder)
+    command = [*ZOO, "sweep", manifest.name, "--bare"]
+    subprocess.run(command, cwd=manifest.parent, check=True, stdout=subprocess.DEVNULL)
+    return time.time() - (folder / "phase").stat().st_mtime
+
+
+def main() -> None:
+    """Print a table and the JSON line."""
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        large, small = folder / "large.yaml", folder / "small.yaml"
+        numbers = ", ".join(map(str, range(100)))
+        large.write_text(MANIFEST.format(name="large", grid=LARGE, seeds=numbers))
+        numbers = ", ".join(map(str, range(10)))
+        small.write_text(MANIFEST.format(name="small", grid=SMALL, seeds=numbers))
+        os.environ["ZOO_SWEEPS"] = str(folder / "sweeps")
+        # as an installed package runs: its modules are compiled, in a place of their own
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+        stores = {path: folder / f"runs-{path.stem}" for path in (large, small)}
+        trials = recorded(large, stores[large])
+        recorded(small, stores[small])
+        for path in (large, small):  # as a sweep leaves it: locked, with a report
+            os.environ["ZOO_RUNS"] = str(stores[path])
+            bare = ["--bare"] * (path == large)
+            seconds([*ZOO, "sweep", path.name, *bare], folder)
+
+        def end() -> float:
+            return end_seconds(large, trials[-1], stores[large])
+
+        cases = {
+            "floor_10000": (
+                large,
+                lambda: seconds(
+                    [sys.executable, "-c", FLOOR, str(stores[large] / "train")], folder
+                ),
+            ),
+            "status_10000": (large, lambda: seconds([*ZOO, "status", large.name], folder)),
+            "end_10000": (large, end),
+            "noop_270": (small, lambda: seconds([*ZOO, "sweep", small.name], folder)),
+        }
+        for name, (path, measure) in cases.items():
+            os.environ["ZOO_RUNS"] = str(stores[path])
+            ours, bare = [], []
+            for _ in range(REPEATS):
+                bare.append(seconds(BARE, folder))
+                ours.append(measure())
+            best, least = min(ours), min(bare)
+            figures |= {f"{name}_s": best, f"{name}_bare_s": least, f"ratio_{name}": best / least}
+            print(f"{name:<13} {best:.3f} s, {best / least:.1f} x the bare import ({least:.3f} s)")
+    print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
+
+
+if __name__ == "__main__":
+    main()
