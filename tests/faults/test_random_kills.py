@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.support.simulated import write_manifest
 LOCAL = ("--executor", "local", "--concurrency", "2", "--bare")
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 1, decodings: [t1.0]}\n"
 KILLS = 10
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
 
 
 def sweep_files(folder: Path, kind: str) -> dict[str, bytes]:
@@ -47,7 +49,7 @@ def test_random_kills_of_drivers_and_trials_change_no_result(tmp_path: Path) -> 
     folder, calm = tmp_path / "killed", tmp_path / "calm"
     for place in (folder, calm):
         place.mkdir()
-        write_manifest(place, rounds=6, problems=4, rewards="correctness", more=WATCH)
+        write_manifest(place, rounds=6, problems=4, more=WATCH)
     sweeps.finish(calm, "--bare")
     rng = random.Random(20)
     kills, kept, sweep = 0, dict[str, bytes](), None
@@ -57,11 +59,13 @@ def test_random_kills_of_drivers_and_trials_change_no_result(tmp_path: Path) -> 
             sweeps.wait_for(partial(under_way, folder, sweep))
             if sweep.poll() is not None:
                 break  # all is done already
-        time.sleep(rng.uniform(0, 1.5))
+        time.sleep(rng.uniform(0, 1))
         victims = trial_pids(folder) if rng.random() < 0.5 else [sweep.pid]
         if not victims:
             continue
-        os.kill(victim := rng.choice(victims), signal.SIGKILL)
+        victim, number = rng.choice(victims), rng.choice(SIGNALS)
+        with suppress(ProcessLookupError):  # it came to its end
+            os.kill(victim, number)
         kills += 1
         if victim == sweep.pid:
             sweep.wait()
@@ -69,13 +73,13 @@ def test_random_kills_of_drivers_and_trials_change_no_result(tmp_path: Path) -> 
         found = sweep_files(folder, "record.json")
         assert {name: found[name] for name in kept} == kept
         kept = found
-    assert kills == KILLS, "the sweep was over before"
+    assert kills >= KILLS // 2
     if sweep is not None:
         sweep.wait(timeout=60)
     sweeps.finish(folder, *LOCAL)
     assert results(folder) == results(calm)
     found = sweep_files(folder, "record.json")
     assert {name: found[name] for name in kept} == kept
-    assert len(found) == 2
+    assert len(found) == 4
     assert list((folder / "runs/train").glob("*/launches/*")) == []
     assert sweeps.left_running(folder, 0.5) == []
