@@ -216,7 +216,10 @@ def _next(outlook: Outlook) -> Iterator[str]:
     runs, unsure = plan_place.runs(outlook)
     if runs < n or unsure:
         told = f"{runs - unsure:,} of {n:,} run on '{profile.name}'"
-        yield told + (f"; whether {unsure:,} have the memory is not known" if unsure else "")
+        if unsure == n:
+            yield f"whether they have the memory on '{profile.name}' is not known"
+        else:
+            yield told + (f"; whether {unsure:,} have the memory is not known" if unsure else "")
     if runs:
         only = plan_place.only(outlook) if runs < n else ""
         apart = " (leave out by --only what does not run)" * (runs < n and not only)

@@ -80,8 +80,8 @@ def run(name: str, words: Words, how: How) -> int:
     found = overlaps(made.chosen, made.resolver.questions)
     for warning in overlap_warnings(made.chosen, found):
         click.echo(f"! {warning}")
-    made.resolver.save()
     with started():
+        made.resolver.save()
         status = driver.run(
             sweep,
             lambda: _executor(kind, sweep, made),

@@ -153,7 +153,8 @@ def _finished(trial: Trial, store: Store, folder: Path, found: Record) -> Item:
         why = f"stopped at round {found.round}/{trial.rounds} ({found.stop_reason})"
         return Item(trial, "=", why, found.message, standing=standing, stopped=True)
     if short:
-        why = f"has {found.round} of {trial.rounds} rounds, {_again(found)}"
+        have = f"has {found.round} of {trial.rounds} rounds and no optimiser to go on"
+        why = f"{have}, {_again(found)}"
         return Item(trial, "~", why, standing=standing, again=True)
     if lost:
         why = f"{_named(lost)}: weights not kept, {_again(found)}"

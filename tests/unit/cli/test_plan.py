@@ -68,7 +68,8 @@ def test_it_names_the_series_of_other_sets_and_the_rounds_of_final_numbers(folde
     ) in plan.prose
     other = zoo("plan", "tiny", "--set", watch.replace("4", "2"), "--set", "final=mean-last-2")
     assert (
-        "  evaluate   watch: pocket-easy (2 problems) under t1.0 at rounds 0, 1, 2, 3, as watch/..."
+        "  evaluate   watch: pocket-easy (2 problems) under t1.0 at rounds 0, 1, 2, 3, "
+        "named watch/..."
     ) in other.lines
     assert "  final      round 3, the only evaluation of the last 2 asked for" in other.lines
 
@@ -235,7 +236,10 @@ def test_trials_that_need_training_again_are_one_line_and_no_work(folder: Path) 
     ]
     found = zoo("plan", "tiny", *sets, "--detailed-exitcode")
     assert found.status == 0
-    assert "~ 4 stale: has 3 of 5 rounds, needs training again: pocket-qwen2" in found.prose
+    assert (
+        "~ 4 stale: has 3 of 5 rounds and no optimiser to go on, needs training again: pocket-qwen2"
+        in found.prose
+    )
 
 
 def test_a_rehearsal_is_planned_by_flag_and_by_name(folder: Path) -> None:

@@ -77,7 +77,7 @@ def test_longer_horizon_of_finished_trial_needs_training_again_and_runs_only_if_
     longer = sweep.trials[0].model_copy(update={"rounds": 9})
     item = look_at(longer, sweep.store)
     assert (item.symbol, item.stands, item.runs) == ("~", True, False)
-    assert item.why.startswith("has 3 of 9 rounds, needs training again: ")
+    assert item.why.startswith("has 3 of 9 rounds and no optimiser to go on, needs training again")
     assert look([longer], sweep.store).left == []
     assert [i.retrain for i in look([longer], sweep.store, retrain=True).left] == [True]
 
@@ -111,7 +111,7 @@ def test_hours_of_training_again_are_readable(
     told = {"seconds": seconds, "about": found.about | {"gpus": gpus}}
     record.write(task.folder, found.model_copy(update=told))
     item = look_at(sweep.trials[0].model_copy(update={"rounds": 9}), sweep.store)
-    assert item.why == f"has 3 of 9 rounds, needs training again: {said}"
+    assert item.why == f"has 3 of 9 rounds and no optimiser to go on, needs training again: {said}"
 
 
 def test_an_unreadable_record_stops_the_plan_and_says_which_file(sweep: simulated.Sweep) -> None:
