@@ -8,15 +8,21 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests.support import sweeps
-from tests.support.simulated import write_manifest
+from tests.support.simulated import Sweep, make
+from zoo.orchestrate.launch import write_task
+from zoo.report.collect import collect, rows
+from zoo.train.entry import run
 
 LOCAL = ("--executor", "local", "--concurrency", "2", "--bare")
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 1, decodings: [t1.0]}\n"
 KILLS = 10
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
 
 
 def sweep_files(folder: Path, kind: str) -> dict[str, bytes]:
@@ -37,18 +43,17 @@ def under_way(folder: Path, sweep: subprocess.Popen[str]) -> bool:
     return bool(trial_pids(folder)) or sweep.poll() is not None
 
 
-def results(folder: Path) -> str:
-    done = sweeps.command(folder, "report", "tiny.yaml")
-    assert done.returncode == 0, done.stderr
-    return (folder / "sweeps/tiny/results.csv").read_text()
+def results(sweep: Sweep) -> list[list[Any]]:
+    """The rows of `results.csv`."""
+    return list(rows(collect(sweep.manifest.experiment, sweep.trials, sweep.store)))
 
 
 def test_random_kills_of_drivers_and_trials_change_no_result(tmp_path: Path) -> None:
     folder, calm = tmp_path / "killed", tmp_path / "calm"
-    for place in (folder, calm):
-        place.mkdir()
-        write_manifest(place, rounds=6, problems=4, rewards="correctness", more=WATCH)
-    sweeps.finish(calm, "--bare")
+    folder.mkdir()
+    calm.mkdir()
+    killed, undisturbed = (make(f, rounds=6, problems=4, more=WATCH) for f in (folder, calm))
+    assert [run(write_task(task)) for task in undisturbed.tasks()] == [0] * 4
     rng = random.Random(20)
     kills, kept, sweep = 0, dict[str, bytes](), None
     while kills < KILLS:
@@ -57,11 +62,13 @@ def test_random_kills_of_drivers_and_trials_change_no_result(tmp_path: Path) -> 
             sweeps.wait_for(partial(under_way, folder, sweep))
             if sweep.poll() is not None:
                 break  # all is done already
-        time.sleep(rng.uniform(0, 1.5))
-        victims = trial_pids(folder) if rng.random() < 0.5 else [sweep.pid]
+        time.sleep(rng.uniform(0, 1))
+        victims = trial_pids(folder) if rng.random() < 0.7 else [sweep.pid]
         if not victims:
             continue
-        os.kill(victim := rng.choice(victims), signal.SIGKILL)
+        victim, number = rng.choice(victims), rng.choice(SIGNALS)
+        with suppress(ProcessLookupError):  # it came to its end
+            os.kill(victim, number)
         kills += 1
         if victim == sweep.pid:
             sweep.wait()
@@ -69,13 +76,13 @@ def test_random_kills_of_drivers_and_trials_change_no_result(tmp_path: Path) -> 
         found = sweep_files(folder, "record.json")
         assert {name: found[name] for name in kept} == kept
         kept = found
-    assert kills == KILLS, "the sweep was over before"
+    assert kills >= KILLS // 2
     if sweep is not None:
         sweep.wait(timeout=60)
     sweeps.finish(folder, *LOCAL)
-    assert results(folder) == results(calm)
+    assert results(killed) == results(undisturbed)
     found = sweep_files(folder, "record.json")
     assert {name: found[name] for name in kept} == kept
-    assert len(found) == 2
+    assert len(found) == 4
     assert list((folder / "runs/train").glob("*/launches/*")) == []
     assert sweeps.left_running(folder, 0.5) == []

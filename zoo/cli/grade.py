@@ -127,7 +127,8 @@ class _Work:
             state = found.state if found else "unfinished"
             told.left_out[state] += 1
             return
-        if trial.trainer == "external":  # it was trained elsewhere and kept no rollouts
+        rounds = regraded.to_replay(trial, found)
+        if trial.trainer == "external" or rounds == 0:  # there are no rollouts
             return
         standing = regraded.standing(trial, folder, found, ())
         replay: Replay | None = regraded.present_replay(folder, found)
@@ -137,7 +138,7 @@ class _Work:
             for replay in replay_trial(store, trial, found, graders, anew=self.how.all_):
                 self.tick(f"{trial.id}: rollouts, round {replay.round}/{trial.rounds}")
             told.replayed_now += 1
-        if replay is not None and replay.round >= regraded.to_replay(trial, found):
+        if replay is not None and replay.round >= rounds:
             told.replays[trial.id] = replay
 
 

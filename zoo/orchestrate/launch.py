@@ -161,7 +161,8 @@ class Child:
         if not again and not look_at(self.task.trial, self.task.store).runs:
             return Ended(found.state, seconds=seconds)
         if interrupted:
-            return Ended("preempted", "interrupted", "", seconds)
+            what = "training again" if again else "measuring what is trained"
+            return Ended("preempted", "interrupted", what, seconds)
         what = RETRAINING_FAILED if again else MEASURING_FAILED
         message = f"{what}\n{self._log_tail()}".rstrip()
         return Ended("failed", "error", message, seconds)

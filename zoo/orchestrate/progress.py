@@ -216,7 +216,7 @@ def ending(view: View) -> str:
         return told if view.reward is None else f"{told}, reward {view.reward:.2f}"
     where = f"round {max(0, view.round)}/{view.trial.rounds}"
     if ended.state == "preempted":
-        return f"interrupted at {where}"
+        return f"interrupted {ended.message or f'at {where}'}"
     if ended.state == "stopped":
         return f"stopped at {where}: {first_line(ended.message, None)}"
     reason = first_line(ended.message, ended.failure_class)

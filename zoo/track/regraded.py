@@ -55,7 +55,8 @@ def standing(
     if found is None or not found.finished() or trial.trainer == "external":
         return Standing(scores)
     replayed = present_replay(folder, found)
-    whole = replayed is not None and replayed.round >= to_replay(trial, found)
+    rounds = to_replay(trial, found)
+    whole = rounds == 0 or (replayed is not None and replayed.round >= rounds)
     return Standing(
         scores=scores,
         replay=not whole and found.about.get("grader", FIRST) != GRADER_VERSION,

@@ -255,7 +255,9 @@ class Session:
         self, state: records.State, failure_class: str | None, message: str, reason: str | None
     ) -> None:
         before = self.finished()
-        if before is not None and state not in records.OUTCOMES:
+        if before is not None and (
+            state not in records.OUTCOMES or before.lineage == self.lineage
+        ):  # the latter: a signal came just after it was written
             return
         if before is not None:
             records.set_aside(self.folder, before)

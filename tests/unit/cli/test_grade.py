@@ -250,6 +250,17 @@ def test_only_finished_trials_are_replayed(folder: Path, monkeypatch: pytest.Mon
     assert "  left out, as only finished trials count: 1 failed, 2 never ran" in told.lines
 
 
+def test_stopped_trials_are_replayed_up_to_the_round_that_they_reached(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_SIMULATE", "diverge:1@box-strict,diverge:3@correctness")
+    assert zoo("sweep", "tiny", "--bare").status == 0
+    told = zoo("grade", "tiny", "--all")
+    assert told.status == 0
+    assert "rollouts: 2 trials replayed, 0 of 32 rewards change: 2 runs adopted" in told.lines
+    assert zoo("status", "tiny").lines[-1] == "tiny: = 4 done (4 stopped)"
+
+
 def test_a_trial_that_somebody_works_on_is_left_alone(old: Store) -> None:
     trial = trials(old)[0]
     with claim(old.train(trial)):

@@ -110,6 +110,24 @@ def test_a_stopped_trial_is_preempted_whether_it_listens_or_not(
     assert processes.of_launch(task.token) == []
 
 
+def test_training_again_that_is_interrupted_says_so_and_leaves_the_record(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert launch.run(task, never).state == "done"
+    kept = (task.folder / "record.json").read_bytes()
+    monkeypatch.setenv("ZOO_SIMULATE", "hang:2")
+    longer = task.trial.model_copy(update={"rounds": 5})
+    again = replace(task, trial=longer, token="again", retrain=True)
+    stop, found = Stop(), []
+    thread = threading.Thread(target=lambda: found.append(launch.run(again, stop.grace)))
+    thread.start()
+    _wait_for_round(task, 5)  # four lines of the first lineage, two of the second
+    stop.set(10.0)
+    thread.join(20)
+    assert [(e.state, e.message) for e in found] == [("preempted", "training again")]
+    assert (task.folder / "record.json").read_bytes() == kept
+
+
 def test_a_trial_that_another_process_holds_is_waited_for(task: Task) -> None:
     stop, found = Stop(), []
     with claim(task.folder):

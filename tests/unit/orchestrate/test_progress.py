@@ -12,7 +12,7 @@ from tests.support import simulated
 from zoo.orchestrate.executor import Event
 from zoo.orchestrate.launch import Ended, write_task
 from zoo.orchestrate.processes import Note
-from zoo.orchestrate.progress import Lines, Live, clock, display, picture
+from zoo.orchestrate.progress import Lines, Live, clock, display, ending, picture
 from zoo.orchestrate.watch import Watch
 from zoo.track import journal
 from zoo.track.store import write_json
@@ -112,6 +112,19 @@ def test_an_earlier_attempt_is_not_shown_as_this_one(tmp_path: Path) -> None:
     again.begin()
     again.update()
     assert again.round == -1
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [("", "interrupted at round 0/3"), ("training again", "interrupted training again")],
+)
+def test_an_interrupted_launch_says_what_it_was_doing(
+    tmp_path: Path, message: str, said: str
+) -> None:
+    made = simulated.make(tmp_path, models="pocket-llama", rewards="correctness")
+    (view,) = Watch(made.trials, made.store, 1).views.values()
+    view.finish(Ended("preempted", "interrupted", message))
+    assert ending(view) == said
 
 
 @pytest.mark.parametrize(("token", "round_"), [("here", 1), ("before", -1)])

@@ -55,6 +55,15 @@ def test_a_trial_of_another_grader_is_to_be_replayed_until_it_was_to_its_end(
     assert look(sweep, grader=OLDER) == Standing(stale_from=2)
 
 
+def test_a_trial_that_stopped_in_its_first_round_has_nothing_to_replay(
+    sweep: simulated.Sweep,
+) -> None:
+    (trial,) = sweep.trials
+    about = {"grader": OLDER}
+    found = Record(id=trial.id, stage="train", state="stopped", round=0, about=about)
+    assert regraded.standing(trial, sweep.store.train(trial.id), found, []) == Standing()
+
+
 def test_what_a_third_grader_found_does_not_count(sweep: simulated.Sweep) -> None:
     folder = sweep.store.train(sweep.trials[0].id)
     regraded.write(folder, Replay(grader="third", round=3, first_changed_round=1))

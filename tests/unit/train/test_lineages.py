@@ -212,6 +212,7 @@ def test_signal_while_a_record_is_written_does_not_undo_it(
     found = recorded(task)
     assert (found.state, found.round) == ("done", 3)
     assert store.checkpoint(trial.id, 3).is_dir()
+    assert not (task.folder / "record.L1.json").exists()  # nothing was there before it
 
 
 def test_finished_trial_started_again_leaves_every_file_as_it_is(tmp_path: Path) -> None:
