@@ -80,9 +80,9 @@ def last_start(store: Store, name: str) -> dict[str, Any] | None:
         return None
     file = store.sweep(name) / "driver.json"
     try:
-        told = read_json(file)
+        told: Any = read_json(file)
     except ValueError:
-        told = False
+        told = "no JSON"
     if told is None or _is_start(told):
         return told
     raise StateError(

@@ -3,8 +3,8 @@
 Questions are compared by a 64-bit hash of each, as the `overlap` filter compares them
 (`problems.normalise`), but without letter case and characters that nobody sees. The hashes of a set
 are kept in the run store's cache under the set's digest, so they stay valid wherever its files lie,
-and a plan compares two sets in milliseconds. Planning (`light`) reads no file for this: it takes the
-hashes of sets that it had to read for their digests, and those that `zoo data check`, `zoo data
+and a plan compares two sets in milliseconds. Planning (`light`) reads no file for this: it takes
+the hashes of sets that it had to read for their digests, and those that `zoo data check`, `zoo data
 fetch` or `zoo sweep` left in the cache.
 """
 
