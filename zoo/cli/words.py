@@ -80,12 +80,10 @@ def last_start(store: Store, name: str) -> dict[str, Any] | None:
         return None
     file = store.sweep(name) / "driver.json"
     try:
-        told = read_json(file)
+        told: Any = read_json(file)
     except ValueError:
-        told = False
-    if told is None:
-        return None
-    if told and _is_start(told):
+        told = "no JSON"
+    if told is None or _is_start(told):
         return told
     raise StateError(
         f"{file}: is not what a sweep writes when it starts; move it away (options of the last "

@@ -171,6 +171,9 @@ def test_an_executor_that_zoo_does_not_have_yet_is_refused(folder: Path, refused
     told = refused("tiny", "--on", "queue", "--set", "trainer=trl")
     assert "--on queue: zoo does not submit jobs yet (executor: slurm)" in told.error
     assert "`--executor local` inside an allocation" in told.error
+    card(folder, "profiles", "far", executor="ray", address="127.0.0.1:9")
+    told = refused("tiny", "--on", "far", "--executor", "ray")
+    assert "--on far: zoo does not join a running Ray cluster yet (address: " in told.error
 
 
 def test_a_wrong_manifest_starts_nothing(folder: Path, refused: Refused) -> None:
