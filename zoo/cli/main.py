@@ -223,8 +223,8 @@ def doctor(json_: bool) -> int:
 
 
 def _cards_group(kind: str, what: str) -> None:
-    """Add `zoo KIND list|show|fetch|check`, and `zoo models pin`."""
-    group = click.Group(kind, help=f"The {what} that manifests may name.")
+    """Add `zoo KIND list|show`; `fetch|check` where cards stand for files; `zoo models pin`."""
+    group = click.Group(kind, help=f"Cards of {what}.")
     names_argument = click.argument("names", nargs=-1, required=True, metavar="NAME...")
 
     @group.command("list", help=f"Names of all {what}.")
@@ -241,6 +241,10 @@ def _cards_group(kind: str, what: str) -> None:
         from zoo.cli.cards import show as show_card
 
         return show_card(kind, name, cards)
+
+    cli.add_command(group)
+    if kind not in ("models", "data"):
+        return
 
     @group.command(help="Bring what the cards need onto this machine, whole and at its commit.")
     @names_argument
@@ -269,11 +273,16 @@ def _cards_group(kind: str, what: str) -> None:
 
             return pin_cards(names, cards, revision)
 
-    cli.add_command(group)
 
-
-_cards_group("models", "base models")
-_cards_group("data", "training sets and benchmarks")
+for _kind, _what in {
+    "models": "base models",
+    "data": "training sets and benchmarks",
+    "rewards": "rewards",
+    "recipes": "recipes",
+    "prompts": "prompts",
+    "profiles": "compute profiles",
+}.items():
+    _cards_group(_kind, _what)
 
 
 def main() -> NoReturn:
