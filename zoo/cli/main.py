@@ -72,6 +72,28 @@ def cli() -> None:
 
 
 @cli.command()
+@click.argument("name")
+@click.option("--model", metavar="A,B", help="Model cards, folders, or hf:org/name@commit.")
+@click.option("--data", metavar="A,B", help="Data cards, or jsonl and parquet files.")
+@click.option("--reward", metavar="A,B", help="Reward cards, or FILE.py of your own.")
+@click.option("--recipe", help="Recipe card. [default: fits the models]")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    help="Length of training. [default: 20 of pocket, else 100]",
+)
+@cards_option
+def init(name: str, **options: Any) -> int:
+    """Write a commented manifest experiments/NAME.yaml to start from.
+
+    On a terminal it asks for model, data and reward where these are not given. Overwrites nothing.
+    """
+    from zoo.cli.init import Options, run
+
+    return run(name, Options(**options))
+
+
+@cli.command()
 @click.argument("manifest")
 @click.option("--json", "json_", is_flag=True, help="For programs.")
 @click.option("--explain", metavar="ID", help="Why one trial runs, and what it is made of.")
