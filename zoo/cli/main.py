@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from zoo import __version__
+
 if TYPE_CHECKING:
     from zoo.cli.context import Words
 
@@ -60,7 +62,7 @@ def which_plan(command: Callable[..., int]) -> Callable[..., int]:
 
 
 @click.group(context_settings=CONTEXT)
-@click.version_option(package_name="zoo", message="zoo %(version)s")
+@click.version_option(__version__, message="zoo %(version)s")
 def cli() -> None:
     """Zero-RL studies from one YAML manifest: plan, sweep, compare.
 
