@@ -28,7 +28,7 @@ INSTALL := $(PIP) install --no-compile $(shell test -t 2 || echo --quiet --quiet
 BENCH ?= $(wildcard tests/bench/*.py)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup demo test unit check stack faults gpu bench pocket lock-check gpu-check clean
+.PHONY: help setup demo test unit check docs stack faults gpu bench pocket lock-check gpu-check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -81,6 +81,10 @@ check: setup ## format, lint, types, layers, fast tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/unit
 
+docs: setup ## the documentation as pages, in site/ (links are checked)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "docs: site/index.html"
+
 stack: setup ## tests on real Ray, TRL, vLLM and MLflow
 	@$(BIN)/python -m pytest tests/stack
 
@@ -104,5 +108,5 @@ gpu-check: setup ## does pip find versions for the gpu extra? (minutes, more tha
 	@ZOO_GPU_CHECK=1 $(BIN)/python -m pytest tests/stack/test_install.py -k gpu
 
 clean: ## remove the environment and caches; runs/ and sweeps/ stay
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find zoo tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -31,6 +31,7 @@ class Fault:
             text += f"; expected {self.expected}"
         if self.hint:
             text += f"; {self.hint}"
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)  # names of files
         return text + (f"\n{self.source}" if self.source else "")
 
 

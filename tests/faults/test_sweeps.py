@@ -59,8 +59,8 @@ def test_a_trial_that_is_killed_is_recorded_and_the_others_go_on(folder: Path) -
     sweep = sweeps.start(folder, *LOCAL, ZOO_SIMULATE="hang:3@pocket-llama.correctness")
     victim = folder / "runs/train"
     sweeps.wait_for(lambda: len(records(folder)) == 3)
-    note = json.loads(next(victim.glob("pocket-llama.correctness*/process.json")).read_text())
-    os.kill(note["pid"], signal.SIGKILL)
+    (note,) = victim.glob("pocket-llama.correctness*/launches/*/process.json")
+    os.kill(json.loads(note.read_text())["pid"], signal.SIGKILL)
     assert sweep.wait(timeout=60) == 1
     failed = [record for record in records(folder).values() if record["state"] == "failed"]
     assert [(r["failure_class"], r["round"]) for r in failed] == [("killed", 2)]

@@ -1,8 +1,26 @@
-"""Makes `made_up_sweep` importable."""
+"""Makes `made_up_sweep` importable; an MLflow store to copy."""
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated store; making one takes seconds, copying it does not."""
+    from zoo.track.mlflow import connect
+    from zoo.track.store import Store
+
+    store = Store(tmp_path_factory.mktemp("empty"))
+    connect(store, store.own_mlflow_uri)
+    file = store.root / "mlflow.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return file

@@ -15,17 +15,6 @@ from zoo.track.outcome import values_of
 from zoo.track.store import Store, write_json
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory):
-    """A migrated store; making one takes seconds, copying it does not."""
-    store = Store(tmp_path_factory.mktemp("empty"))
-    connect(store, store.mlflow_uri)
-    file = store.root / "mlflow.db"
-    with closing(sqlite3.connect(file)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return file
-
-
 @pytest.fixture
 def sweep(tmp_path, empty_database, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -186,7 +186,7 @@ def test_ui_serves_a_run_store_in_an_unusual_place(tmp_path: Path) -> None:
         with urllib.request.urlopen(request) as answer:
             runs_found = json.load(answer)["runs"]
         assert runs_found
-        run_id = next(r["info"]["run_id"] for r in runs_found if "s0" in r["info"]["run_name"])
+        (run_id,) = [run["info"]["run_id"] for run in runs_found]
         artifact = f"{address}/get-artifact?path=trial.json&run_id={run_id}"
         with urllib.request.urlopen(artifact) as answer:
             assert "pocket-llama" in answer.read().decode()

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
 from tests.support.sweeps import real
 from tests.support.trials import finish, manifest, start, trials_of
@@ -81,10 +82,16 @@ def own_manifest(top: Path) -> Path:
     return manifest(
         top,
         "own",
-        model=f"[{{path: {EMBEDDED / 'pocket-llama'}, prompt: none, cap: 32, name: my-model}}]",
+        model=f"[{{path: {EMBEDDED / 'pocket-llama'}, prompt: none, cap: 32, name: my-model, "
+        f"stop_ids: [{end_of_sentence()}]}}]",
         data=f"[{{path: {top / 'mine.jsonl'}, columns: {{problem: q, answer: a}}, gold: gsm8k}}]",
-        evaluate="{}",
+        evaluate="{full: {benchmarks: [pocket-easy], problems: 16, at: [0, last]}}",
     )
+
+
+def end_of_sentence() -> int:
+    """A token of text that ends a response of the model of this file's own."""
+    return Tokenizer.from_file(str(EMBEDDED / "pocket-llama/tokenizer.json")).token_to_id(".")
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
@@ -184,6 +191,21 @@ def test_a_model_folder_and_a_data_file_need_no_card(runs: Runs) -> None:
     assert max(len(ids) for ids in rollouts["token_ids"]) <= 32
 
 
+def test_stop_token_with_text_is_part_of_what_is_graded_in_training_and_evaluation(
+    runs: Runs,
+) -> None:
+    tokenizer = Tokenizer.from_file(str(EMBEDDED / "pocket-llama/tokenizer.json"))
+    samples = {row["samples"] for row in journal.read(runs.own / "evals.jsonl")}
+    files = [runs.later.completions(name) for name in samples]
+    for path in [*sorted((runs.own / "rollouts").glob("*.parquet")), *files]:
+        rows = pq.read_table(path, columns=["text", "token_ids", "finish"]).to_pylist()
+        stopped = [row for row in rows if row["token_ids"][-1] == end_of_sentence()]
+        assert stopped, path
+        assert {row["finish"] for row in stopped} == {"stop"}
+        assert all(row["text"].endswith(".") for row in stopped)
+        assert all(row["text"] == tokenizer.decode(row["token_ids"]) for row in rows)
+
+
 def test_a_sweep_leaves_a_report_results_and_finished_mlflow_runs(runs: Runs) -> None:
     from mlflow import MlflowClient
 
@@ -191,7 +213,9 @@ def test_a_sweep_leaves_a_report_results_and_finished_mlflow_runs(runs: Runs) ->
     assert "Does the path hold?" in page
     assert len((runs.notebook / "plan.lock.jsonl").read_text().splitlines()) == 2
     header = (runs.notebook / "results.csv").read_text().splitlines()[0].split(",")
-    assert header == ["trial", "model", "reward", "data", "seed", "round", "metric", "value", "n"]
+    assert header == [
+        *("trial", "model", "reward", "data", "seed", "round", "metric", "value", "n", "role")
+    ]
     client = MlflowClient(runs.store.mlflow_uri)
     experiment = client.get_experiment_by_name("pair")
     assert experiment is not None

@@ -44,16 +44,21 @@ def finish(folder: Path, *words: str, **env: str) -> str:
     return told
 
 
-def real(folder: Path, *words: str, **env: str) -> str:
-    """Run `zoo sweep WORDS --on laptop` in `folder` to its good end; returns what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "zoo.cli.main", "sweep", *words, "--on", "laptop"],
+def command(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run `zoo WORDS` in `folder` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "zoo.cli.main", *words],
         cwd=folder,
         env=environment(folder, **env),
         capture_output=True,
         text=True,
         timeout=400,
     )
+
+
+def real(folder: Path, *words: str, **env: str) -> str:
+    """Run `zoo sweep WORDS --on laptop` in `folder` to its good end; returns what it printed."""
+    done = command(folder, "sweep", *words, "--on", "laptop", **env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -37,3 +37,8 @@ def test_faults_come_file_by_file_and_line_by_line() -> None:
 )
 def test_a_value_is_told_as_a_manifest_would_say_it(value: object, text: str) -> None:
     assert told(value) == text
+
+
+def test_a_fault_is_one_line_whatever_its_file_is_called() -> None:
+    told = str(Fault("/a\n/b\x1b[31m.jsonl:1", "no \ud83d row"))
+    assert told == r"/a\n/b\x1b[31m.jsonl:1: no \ud83d row"

@@ -59,8 +59,11 @@ class Card(BaseModel):
     )
 
     name: str = Field(pattern=NAME)
+    """The file's name without its ending."""
     about: str = ""
+    """What it is, in a sentence; lists show it."""
     source: str = ""
+    """Where its values come from: a paper, a file of a repository, a measurement."""
 
 
 class RewardCode(Part):

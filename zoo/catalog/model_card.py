@@ -61,23 +61,30 @@ class ModelCard(Card):
 
     form: Literal["model/1"] = Field(alias="schema")
     family: str = ""
+    """Such as `qwen2.5-math`; the plan warns of claims that rest on models of one family."""
     parameters: Annotated[int, Field(ge=0)] = 0
     """Number of parameters; 0 = not stated."""
     geometry: Geometry | None = None
+    """Shape of its layers; None = read from its `config.json` where that is here."""
     embedded: str | None = None
+    """A folder of the package; only the pocket models have one."""
     path: str | None = None
     """Absolute, or relative to the folder of the card's file."""
     repo: str | None = None
+    """`org/name` on the hub."""
     revision: Annotated[str, Field(pattern=COMMIT)] | None = None
     """Full commit of `repo`; None = not pinned: plans show it, a sweep refuses it
     (`zoo models pin`)."""
     gated: bool = False
     """Whether the hub asks for an accepted licence and a token."""
     license: str = ""
+    """Licence of the weights."""
     trust_remote_code: bool = False
+    """Whether Python code of the repository may run; needs `repo` and `revision`."""
     base: str | None = None
     """Card of the base model that this checkpoint was trained from."""
     trained: Trained | None = None
+    """Who trained a checkpoint, and how."""
     context: Count | None = None
     """Longest sequence that the model was made for, in tokens; None = not stated."""
     prompt: str
@@ -91,6 +98,7 @@ class ModelCard(Card):
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """KL coefficient, for recipes that say `beta: from-card`."""
     response: ResponseLength | None = None
+    """Lengths of responses, for the cost model."""
     origin: dict[
         Literal["prompt", "stop_ids", "eos_ids", "cap", "beta", "context", "geometry", "response"],
         Annotated[str, Field(pattern=r"^(paper|code|issue|measured|config|memory|choice)\b")],

@@ -45,7 +45,10 @@ def geometry_of(config: Config) -> Geometry | None:
     tied = text.get("tie_word_embeddings", config.get("tie_word_embeddings"))
     if tied is None:
         tied = str(text.get("model_type", "")).startswith(TIED_FAMILIES)
-    return Geometry.model_validate(sizes | {"tied": bool(tied)})
+    try:
+        return Geometry.model_validate(sizes | {"tied": bool(tied)})
+    except ValueError:  # sizes beyond any model
+        return None
 
 
 def usual(field: str, config: Config) -> int | None:

@@ -110,11 +110,17 @@ class ProblemCard(Card):
     """A set of problems, from exactly one source."""
 
     pocket: PocketSource | None = None
+    """Problems that zoo makes."""
     local: LocalSource | None = None
+    """A local file."""
     hub: HubSource | None = None
+    """A data set of the hub."""
     git: GitSource | None = None
+    """A file of a public GitHub repository."""
     built: BuiltSource | None = None
+    """Rows of other data cards."""
     filters: Filters = Filters()
+    """What is left out."""
     n: Count | None = None
     """Number of rows that the source must have; None = whatever it has."""
     kept: Count | None = None
@@ -123,6 +129,7 @@ class ProblemCard(Card):
     """Digest of the normalised problems, where somebody measured it: planning knows the set by it
     before anything is fetched, and another set is refused."""
     license: str = ""
+    """Licence of the problems."""
     stand_in: str | None = None
     """The pocket set that takes its place in a rehearsal."""
     uses: tuple[DataCard | BenchmarkCard | PromptCard, ...] = ()

@@ -6,17 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from zoo.catalog.cards import Card, Part
+from zoo.catalog.cards import MAX_COUNT, Card, Count, Part
 
 
 class Gpu(Part):
     """One kind of GPU."""
 
     name: str
-    memory_gib: Annotated[float, Field(gt=0)]
-    speed: Annotated[float, Field(gt=0)] = 1.0
+    memory_gib: Annotated[float, Field(gt=0, le=1e6)]
+    speed: Annotated[float, Field(ge=1e-3, le=1e3)] = 1.0
     """Tokens a second beside an H100 SXM, for the cost model."""
-    usd_per_hour: Annotated[float, Field(ge=0)] | None = None
+    usd_per_hour: Annotated[float, Field(ge=0, le=1e6)] | None = None
     """Price; None = costs are told in GPU-hours alone."""
     usd_source: str = ""
 
@@ -37,16 +37,16 @@ class ComputeProfile(Card):
     plans_only: str = ""
     """Why this profile can be planned for and not yet run on; empty = it runs."""
     gpu: Gpu | None = None
-    gpus: Annotated[int, Field(ge=0)] | None = None
+    gpus: Annotated[int, Field(ge=0, le=MAX_COUNT)] | None = None
     """All GPUs together; None = those of this machine."""
-    gpus_per_node: Annotated[int, Field(ge=1)] = 8
-    concurrency: Annotated[int, Field(ge=1)] = 1
-    cpus_per_trial: Annotated[float, Field(ge=0)] = 1
-    gpus_per_trial: Annotated[float, Field(ge=0)] = 0
-    micro_batch: Annotated[int, Field(ge=1)] = 16
+    gpus_per_node: Count = 8
+    concurrency: Count = 1
+    cpus_per_trial: Annotated[float, Field(ge=0, le=MAX_COUNT)] = 1
+    gpus_per_trial: Annotated[float, Field(ge=0, le=MAX_COUNT)] = 0
+    micro_batch: Count = 16
     gradient_checkpointing: bool = False
     engine_dtype: Literal["float32", "bfloat16", "auto"] = "float32"
     """Precision of vLLM's weights; the trainer's are float32."""
     vllm_gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.3
     vllm_enable_sleep_mode: bool = False
-    env: dict[str, str] = {}
+    env: dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}

@@ -79,12 +79,24 @@ class Plan:
         return self.name if same else shlex.quote(shown(self.manifest.path))
 
     def remembered_note(self, verb: str) -> list[str]:
-        """A line on options of the last start that this command took over; none where none were."""
+        """A line on options of the last start that this command took over, or on another manifest
+        of that name; none where there is nothing to tell."""
         if self.remembered == Words():
-            return []
+            return self._namesake()
         bare = f"zoo {verb} {shlex.quote(shown(self.manifest.path))}"
         bare += " --rehearse" * self.words.rehearse
         return [f"{self.name} as it last started:{self.remembered} (`{bare}` is without)"]
+
+    def _namesake(self) -> list[str]:
+        """A line on another manifest of the same name that last started in the same folder."""
+        told, path = last_start(self.store, self.name), self.manifest.path.resolve()
+        other = Path(told["manifest"]) if told and self.lock else path
+        if other == path or not other.is_file():
+            return []
+        return [
+            f"note: {self.name} last started from {shown(other)}, another manifest of that name; "
+            f"both write {shown(self.folder)}, so rename one"
+        ]
 
     @property
     def simulated(self) -> bool:

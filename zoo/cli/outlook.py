@@ -33,7 +33,7 @@ from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
 from zoo.manifest.warn import warnings
 from zoo.manifest.warn_overrides import override_warnings
-from zoo.orchestrate.todo import Todo, look
+from zoo.orchestrate.todo import Item, Todo, look
 from zoo.track import pace
 from zoo.track.spread import spreads
 
@@ -75,7 +75,7 @@ class Outlook:
         """Of what is left to run."""
         models = {model.name: model for t in self.left for model in (t.model, t.start)}
         fetched = [name for name, card in models.items() if is_here(card)]
-        return sweep_cost(self.left, self.profile, self.rates, fetched)
+        return sweep_cost(map(_to_pay, self.todo.left), self.profile, self.rates, fetched)
 
     @cached_property
     def rates(self) -> dict[str, Rate]:
@@ -175,6 +175,16 @@ class Outlook:
         if cost.wall_hours is not None:
             found["hours"] = (cost.wall_hours.mid, cost.wall_hours.high)
         return found
+
+
+def _to_pay(item: Item) -> Trial:
+    """The trial as it is to be paid for: where it is trained already, only what is due is measured,
+    as of a checkpoint from elsewhere."""
+    if item.trains:
+        return item.trial
+    rounds = [(e, tuple(at for due, at in item.due if due is e)) for e in item.trial.evaluations]
+    due = tuple(e.model_copy(update={"rounds": at}) for e, at in rounds if at)
+    return item.trial.model_copy(update={"trainer": "external", "evaluations": due})
 
 
 def is_here(card: ModelCard) -> bool:

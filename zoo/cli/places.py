@@ -29,6 +29,8 @@ def describe(error: OSError) -> Fault | None:
     if error.errno in FULL:
         place = _place(error) or "disk"
         return Fault(place, f"cannot be written ({error.strerror})", hint=_hint(place, "make room"))
+    if error.errno == errno.ENOENT and not _has_working_folder():
+        return Fault("working folder", "it is gone", "one that is there", "`cd` to it")
     place = _place(error)
     if error.errno not in UNUSABLE or not place:
         return None
@@ -88,6 +90,14 @@ def _look(folder: Path) -> None:
         read_only = os.statvfs(there).f_flag & os.ST_RDONLY
         number = errno.EROFS if read_only else errno.EACCES
         raise OSError(number, os.strerror(number), str(there))
+
+
+def _has_working_folder() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _place(error: OSError) -> str:

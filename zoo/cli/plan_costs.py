@@ -18,8 +18,8 @@ def cost(outlook: Outlook) -> Iterator[str]:
         if name in outlook.estimate:
             spent = outlook.estimate[name]
             most = outlook.upper[name]
-            reach = f", up to {100 * most / limit:.0f} %" if most > spent else ""
-            yield f"budget {name} {limit:,.10g}: {100 * spent / limit:.0f} % planned{reach}"
+            reach = f", up to {_share(most, limit)}" if most > spent else ""
+            yield f"budget {name} {limit:,.10g}: {_share(spent, limit)} planned{reach}"
     if outlook.lengths:
         yield f"assumed response tokens, mean over training: {', '.join(_lengths(outlook))}"
     found, gpu = outlook.cost, outlook.profile.gpu
@@ -105,6 +105,11 @@ def figure(value: float) -> str:
         digits = 10 ** (len(str(int(value))) - 3)
         return f"{round(value / digits) * digits:,}"
     return f"{value:.3g}"
+
+
+def _share(part: float, whole: float) -> str:
+    """`84 %`; far over the whole, how many times as much it is."""
+    return f"{100 * part / whole:.0f} %" if part < 10 * whole else f"{figure(part / whole)} times"
 
 
 def size(n: float) -> str:

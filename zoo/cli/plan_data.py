@@ -19,6 +19,7 @@ from zoo.orchestrate.todo import Item, Todo
 def as_data(outlook: Outlook) -> dict[str, Any]:
     """The whole plan. Hours are GPU-hours, or CPU-hours where the profile has no GPU (`unit`)."""
     made, cost = outlook.made, outlook.cost
+    trained = [item.trial for item in outlook.todo.left if item.trains]
     return {
         "name": made.name,
         "simulated": made.simulated,
@@ -58,8 +59,8 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
             "response_tokens": {
                 model: {"low": low, "high": high} for model, (low, high) in outlook.lengths.items()
             },
-            "rounds": sum(trial.rounds for trial in outlook.left),
-            "completions": sum(t.rounds * t.batch.completions for t in outlook.left),
+            "rounds": sum(t.rounds for t in trained),
+            "completions": sum(t.rounds * t.batch.completions for t in trained),
         },
     }
 

@@ -19,7 +19,7 @@ from zoo.manifest import identity, lock
 from zoo.manifest.fit import forecloses
 from zoo.manifest.lock import Comparison, Kind
 from zoo.manifest.trial import Trial
-from zoo.orchestrate.todo import NEVER_RAN, Todo
+from zoo.orchestrate.todo import AGAIN, NEVER_RAN, Todo
 from zoo.track import regraded
 
 COLOURS = {"+": "green", "~": "yellow", "=": None, ">": "yellow", "!": "red"}
@@ -92,6 +92,8 @@ def trial_lines(todo: Todo, names: Mapping[str, str], *, every_trial: bool) -> I
     groups: dict[tuple[str, str], list[str]] = {}
     for item in todo.items:
         why = item.why if item.symbol in "~!" else item.why.split(" at ")[0]
+        head, again, _ = why.partition(AGAIN)  # hours differ from trial to trial
+        why = head + again
         groups.setdefault((item.symbol, why), []).append(names[item.trial.id])
     for (symbol, why), found in groups.items():
         usual = symbol == "=" or why == NEVER_RAN
@@ -188,7 +190,11 @@ def diff(outlook: Outlook) -> Iterator[str]:
 def summary(todo: Todo) -> str:
     """Counts in words: `+ 4 to run  = 8 done`."""
     symbols = Counter(item.symbol for item in todo.items)
-    told = [f"{s} {symbols[s]:,} {word}" for s, word in WORDS.items() if symbols[s]]
+    stopped = sum(item.stopped for item in todo.items if item.symbol == "=")
+    more = {"=": f" ({stopped:,} stopped)"} if stopped else {}
+    told = [
+        f"{s} {symbols[s]:,} {word}{more.get(s, '')}" for s, word in WORDS.items() if symbols[s]
+    ]
     return "  ".join(told)
 
 
@@ -210,7 +216,10 @@ def _next(outlook: Outlook) -> Iterator[str]:
     runs, unsure = plan_place.runs(outlook)
     if runs < n or unsure:
         told = f"{runs - unsure:,} of {n:,} run on '{profile.name}'"
-        yield told + (f"; whether {unsure:,} have the memory is not known" if unsure else "")
+        if unsure == n:
+            yield f"whether they have the memory on '{profile.name}' is not known"
+        else:
+            yield told + (f"; whether {unsure:,} have the memory is not known" if unsure else "")
     if runs:
         only = plan_place.only(outlook) if runs < n else ""
         apart = " (leave out by --only what does not run)" * (runs < n and not only)

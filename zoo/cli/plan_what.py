@@ -181,7 +181,7 @@ def evaluations(trials: list[Trial]) -> list[str]:
         lines.append(
             f"{', '.join(schedules)}: {', '.join(map(_sampled, benchmarks.items()))} ({size}) "
             f"under {', '.join(decodings)} at rounds {', '.join(map(str, at))}"
-            + ("" if series == EVAL else f", as {series}/...")
+            + ("" if series == EVAL else f", named {series}/...")
         )
     return lines or ["nothing"]
 

@@ -56,6 +56,7 @@ def measured(trials: Iterable[Trial], made: Plan) -> dict[str, int]:
     groups, found = _groups(trials), dict[str, int]()
     faults: list[Fault] = []
     bounds: dict[str, int] = {}
+    no_room: dict[tuple[str, str, int, int], int] = {}
     for i, same in enumerate(groups):
         if time.monotonic() - begun > LONG_S:
             click.echo(f"measuring prompts: {same[0].model.name} ({i + 1} of {len(groups)})")
@@ -63,10 +64,14 @@ def measured(trials: Iterable[Trial], made: Plan) -> dict[str, int]:
         for use, prompt in longest:
             if not prompt.exact:
                 bounds[use.model.name] = max(prompt.tokens, bounds.get(use.model.name, 0))
-            elif context := _overrun(use, prompt):
+            elif (context := _overrun(use, prompt)) and context > use.cap:
                 faults.append(_fault(use, prompt, context, lengths, made))
+            elif context:  # of all its sets, what the longest prompt leaves is told
+                key = (use.model.name, use.cap_key, use.cap, context)
+                no_room[key] = max(prompt.tokens, no_room.get(key, 0))
         tokens = max((prompt.tokens for _, prompt in longest), default=0)
         found |= dict.fromkeys((trial.id for trial in same), tokens)
+    faults += [_no_room(*key, tokens) for key, tokens in no_room.items()]
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
     lengths.save()
@@ -98,6 +103,7 @@ def uses(trial: Trial) -> Iterator[Use]:
     for model in {m.name: m for m in (trial.model, trial.start)}.values():
         for e in trial.evaluations:
             cap, key = e.decoding.max_tokens, f"max_tokens of decoding {e.decoding_name}"
+            key = key if cap else "grpo.max_completion_length"
             yield Use(model, e.benchmark, trial.prompt, e.problems, cap or trial.cap, key)
 
 
@@ -151,6 +157,14 @@ def _groups(trials: Iterable[Trial]) -> list[list[Trial]]:
     return list(groups.values())
 
 
+def _no_room(model: str, cap_key: str, cap: int, context: int, tokens: int) -> Fault:
+    """A limit on responses that fills a model's context alone; `tokens`: its longest prompt."""
+    found = f"responses of {cap:,} tokens leave no room for a prompt in its context of {context:,}"
+    hint = f"{cap_key} of {context - tokens:,} leaves room for the longest prompt"
+    expected = "room for a prompt and its response"
+    return Fault(f"model {model}", found, expected, hint if tokens < context else "")
+
+
 def _fault(use: Use, found: Longest, context: int, lengths: PromptLengths, made: Plan) -> Fault:
     """A set whose longest prompt leaves too little room for a response, and what would help."""
     limit = context - use.cap
@@ -162,8 +176,8 @@ def _fault(use: Use, found: Longest, context: int, lengths: PromptLengths, made:
     hints = []
     if told := _filter_hint(use, limit, lengths, made):
         hints.append(told)
-    if found.tokens < context:
-        hints.append(f"{use.cap_key} of {context - found.tokens:,} leaves room for it")
+    if (room := context - found.tokens) * 4 >= use.cap:  # less is no response worth training on
+        hints.append(f"{use.cap_key} of {room:,} leaves room for it")
     return Fault(use.card.name, wrong, f"at most {limit:,} tokens a prompt", "; or ".join(hints))
 
 

@@ -32,7 +32,10 @@ def must_be_ready(
     faults += _models(real, made)
     faults += _problems(left, made)
     faults += _profile(real, profile)
-    if not profile.plans_only and (real or (left and executor == "ray")):
+    if executor == "slurm" and not profile.plans_only:
+        place, hint = f"--on {profile.name}", "`--executor local` inside an allocation"
+        faults.append(Fault(place, "zoo does not submit jobs yet (executor: slurm)", hint=hint))
+    elif not profile.plans_only and (real or (left and executor == "ray")):
         faults += _machine(profile, executor)
     if faults:
         kept = [replace(fault, hint=made.words.with_cards(fault.hint)) for fault in faults]
@@ -115,7 +118,8 @@ def _machine(profile: ComputeProfile, executor: str) -> Iterator[Fault]:
     place, gpus = f"--on {profile.name}", profile.gpus_per_trial
     there = len(visible_gpus(profile)) if gpus else 0
     if profile.gpus is not None and gpus > profile.gpus:
-        found = f"a trial needs {gpus:g} GPUs, and the profile has {profile.gpus} in all"
+        found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, and the profile has "
+        found += f"{profile.gpus} in all"
         yield Fault(place, found, hint="correct gpus or gpus_per_trial in its card")
     elif gpus > there:
         found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, this machine has {there}"

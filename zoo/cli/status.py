@@ -22,9 +22,8 @@ def show(name: str, words: Words, *, json_: bool) -> int:
     made = plan(name, words, started=True)
     todo = look(made.chosen, made.store, made.changes.changed)
     holder = driver.holder(made.store, made.name)
-    running = {
-        item.trial.id for item in todo.left if processes.runs(made.store.train(item.trial.id))
-    }
+    unfinished = [item.trial.id for item in todo.items if item.runs or item.again]
+    running = {id_ for id_ in unfinished if processes.running(made.store.train(id_))}
     if json_:
         data = {"name": made.name, "counts": counts(todo), "trials": trial_rows(todo, made.names)}
         data |= {"grading": grading(todo)}

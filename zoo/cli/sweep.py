@@ -19,6 +19,7 @@ from zoo.catalog import ComputeProfile
 from zoo.cli.context import Plan, Words, plan, profile_of, shown, visible_gpus
 from zoo.cli.places import must_be_writable, started
 from zoo.cli.plan_claims import seal_notes
+from zoo.cli.plan_costs import counted
 from zoo.cli.plan_text import change_lines, standing_lines, summary
 from zoo.cli.prompts import measured
 from zoo.cli.ready import must_be_ready, must_not_have_drifted
@@ -79,8 +80,8 @@ def run(name: str, words: Words, how: How) -> int:
     found = overlaps(made.chosen, made.resolver.questions)
     for warning in overlap_warnings(made.chosen, found):
         click.echo(f"! {warning}")
-    made.resolver.save()
     with started():
+        made.resolver.save()
         status = driver.run(
             sweep,
             lambda: _executor(kind, sweep, made),
@@ -112,7 +113,9 @@ def _nothing_to_do(made: Plan, sweep: driver.Sweep, todo: Todo, how: How) -> int
     must_not_have_drifted(made, relock=how.relock)
     made.resolver.save()
     driver.freeze(sweep)
-    click.echo(f"{made.name}: nothing to do, all {len(todo.items)} trials are done")
+    some = any(item.stands for item in todo.items)
+    told = f": {summary(todo)}" if some else f", all {len(todo.items)} trials are done"
+    click.echo(f"{made.name}: nothing to do{told}")
     for line in [*change_lines(made.changes), *seal_notes(made)]:
         click.echo(line)
     for line in standing_lines(todo, made, f"{made.to('sweep')}{how}"):
@@ -196,6 +199,8 @@ def _conclude(made: Plan, status: int, seconds: float, how: How) -> None:
     """What came of it, and where to look."""
     todo = look(made.chosen, made.store)
     click.echo(f"\n{made.name}: {summary(todo)}  ({clock(seconds)})")
+    if how.retrain and (n := sum(item.stands for item in todo.items)):
+        click.echo(f"{counted(n, 'trial')} not trained again; what was there stands")
     for item in todo.items:
         if item.symbol == "!":
             reason = first_line(item.message, item.failure)

@@ -6,9 +6,9 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-from zoo.errors import Fault, InputError
+from zoo.errors import Fault, InputError, StateError
 from zoo.manifest import rehearsal
 from zoo.track.store import Store, read_json
 
@@ -71,6 +71,29 @@ def with_remembered(error: InputError, remembered: Words, name: str) -> InputErr
 
 
 def last_start(store: Store, name: str) -> dict[str, Any] | None:
-    """What a sweep's driver wrote of its last start."""
-    plain = name not in (".", "..") and "\0" not in name
-    return read_json(store.sweep(name) / "driver.json") if plain else None
+    """What a sweep's driver wrote of its last start.
+
+    Raises:
+        StateError: it cannot be read, so the options of that start are not known.
+    """
+    if name in (".", "..") or "\0" in name:
+        return None
+    file = store.sweep(name) / "driver.json"
+    try:
+        told = read_json(file)
+    except ValueError:
+        told = False
+    if told is None or _is_start(told):
+        return told
+    raise StateError(
+        f"{file}: is not what a sweep writes when it starts; move it away (options of the last "
+        "start are forgotten then, finished trials are kept)"
+    )
+
+
+def _is_start(told: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether this is the form of what a driver writes."""
+    if not isinstance(told, dict) or not isinstance(told.get("manifest"), str):
+        return False
+    lists = [told.get(key, []) for key in ("sets", "cards", "rewards")]
+    return all(isinstance(f, list) and all(isinstance(v, str) for v in f) for f in lists)

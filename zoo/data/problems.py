@@ -97,7 +97,10 @@ def disagreements(card: ProblemCard, problems: list[Problem], counts: Counts) ->
         faults.append(Fault(card.name, f"problems of the digest {found}", said, hint))
     if not problems:
         hint = f"read from {card.local.path}" if card.local else ""
-        faults.append(Fault(card.name, "no problems", "at least one", hint))
+        left_out = ", ".join(f"{name} {n:,}" for name, n in counts.dropped.items() if n)
+        found = f"no problems: of {counts.read:,} rows its filters leave out all ({left_out})"
+        found = found if counts.read else "no problems"
+        faults.append(Fault(card.name, found, "at least one", hint))
     return faults
 
 

@@ -1,16 +1,18 @@
 """Which problems of a benchmark a training set holds, found by content.
 
-Questions are compared as the `overlap` filter compares them (`problems.normalise`), by a 64-bit
-hash of each. The hashes of a set are kept in the run store's cache under the set's digest, so they
-stay valid wherever its files lie, and a plan compares two sets in milliseconds. Planning (`light`)
-reads no file for this: it takes the hashes of sets that it had to read for their digests, and those
-that `zoo data check`, `zoo data fetch` or `zoo sweep` left in the cache.
+Questions are compared by a 64-bit hash of each, as the `overlap` filter compares them
+(`problems.normalise`), but without letter case and characters that nobody sees. The hashes of a set
+are kept in the run store's cache under the set's digest, so they stay valid wherever its files lie,
+and a plan compares two sets in milliseconds. Planning (`light`) reads no file for this: it takes
+the hashes of sets that it had to read for their digests, and those that `zoo data check`, `zoo data
+fetch` or `zoo sweep` left in the cache.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,12 +29,21 @@ Hashes = array  # of 64-bit numbers, one a problem, in the order of the set
 
 
 def hashes(loaded: Iterable[Problem]) -> Hashes:
-    """A 64-bit hash of each normalised question, in order."""
+    """A 64-bit hash of each question as `alike` has it, in order."""
     found = bytearray()
     for problem in loaded:
-        text = problems.normalise(problem.question).encode("utf-8", "surrogatepass")
+        text = alike(problem.question).encode("utf-8", "surrogatepass")
         found += hashlib.blake2b(text, digest_size=8).digest()
     return array("Q", bytes(found))
+
+
+def alike(question: str) -> str:
+    """The text by which a question that is measured counts as one that is trained on: case and
+    invisible characters (zero-width spaces, soft hyphens) make no other question."""
+    seen = question
+    if not question.isascii():
+        seen = "".join(c for c in question if unicodedata.category(c) != "Cf")
+    return problems.normalise(problems.normalise(seen).casefold())
 
 
 class Questions:
@@ -86,7 +97,7 @@ class Questions:
             return None
 
     def _file(self, digest: str) -> Path | None:
-        return self.cache / "questions" / digest if self.cache else None
+        return self.cache / "questions" / f"{digest}.alike" if self.cache else None
 
 
 def overlaps(trials: Iterable[Trial], questions: Questions) -> list[Overlap]:

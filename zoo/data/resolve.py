@@ -30,6 +30,7 @@ EMBEDDED = Path(problems.pocket.__file__).parent / "models"
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 LIGHT_WEIGHTS_BYTES, LIGHT_ROWS_BYTES = 64 * 2**20, 4 * 2**20  # of one card: 0.2 s each
 CONFIGS = ("config.json", "generation_config.json", "tokenizer_config.json")
+PICKLED = ("*.bin", "*.pt", "*.pth")
 TOKENIZERS = ("tokenizer.json", "*.model", "vocab.*", "tekken.json", "*.tiktoken")
 
 
@@ -43,10 +44,17 @@ def model_folder(card: ModelCard) -> Path:
     if card.repo:
         return _snapshot(card)
     folder = EMBEDDED / card.embedded if card.embedded else Path(str(card.path))
-    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
-        expected = "a Hugging Face folder with config.json and *.safetensors (no pickled weights)"
+    if not (folder / "config.json").is_file():
+        expected = "a Hugging Face folder with config.json and *.safetensors"
         hint = "`path` in a card starts at the card's own folder" if card.path else ""
         raise InputError(Fault(str(folder), f"no model '{card.name}' here", expected, hint))
+    if not any(folder.glob("*.safetensors")):
+        pickled = any(any(folder.glob(pattern)) for pattern in PICKLED)
+        found = "only pickled weights, which are never read" if pickled else "no weights"
+        expected, hint = "model.safetensors, or several with their index", ""
+        if pickled:
+            hint = "load it with transformers once and `save_pretrained` it to another folder"
+        raise InputError(Fault(str(folder), found, expected, hint))
     _must_be_whole(folder, "copy the model's folder again, whole")
     return folder
 
@@ -73,14 +81,18 @@ def _must_be_whole(folder: Path, hint: str) -> None:
     """Raises InputError: files that loading would miss or trip over."""
     names = weights.shards(folder) or ()
     bad = {name: weights.broken(folder / name) for name in names if (folder / name).is_file()}
-    bad |= {n: "is not JSON" for n in CONFIGS if is_broken_json(folder / n)}
+    bad |= {n: "is not JSON (an object)" for n in CONFIGS if is_broken_json(folder / n)}
+    texts = {file.name for pattern in (*CONFIGS, *TOKENIZERS) for file in folder.glob(pattern)}
+    bad |= {n: weights.POINTER for n in sorted(texts) if weights.is_pointer(folder / n)}
     faults = [
         Fault(str(folder / name), wrong, "a whole file", hint)
         for name, wrong in bad.items()
         if wrong
     ]
     if missing := weights.missing(folder):
-        faults.append(Fault(str(folder), f"weights missing: {listed(missing)}", hint=hint))
+        lora = "; it is an adapter (PEFT): merge it into its base model first"
+        why = lora if (folder / "adapter_config.json").is_file() else ""
+        faults.append(Fault(str(folder), f"weights missing: {listed(missing)}{why}", hint=hint))
     if not any(file.is_file() for pattern in TOKENIZERS for file in folder.glob(pattern)):
         faults.append(Fault(str(folder), "no tokenizer", "tokenizer.json or tokenizer.model", hint))
     if faults:

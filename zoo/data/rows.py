@@ -65,6 +65,9 @@ def _text(value: Any) -> str:
 def _missing(row: dict[str, Any], column: str) -> Fault:
     """A column that is not there, without its place."""
     names = [name for name in map(str, row) if name.isprintable()]
+    top = column.split(".")[0]
+    if top != column and isinstance(row.get(top), dict | list):  # only what is inside is misspelt
+        names = [name for name in islice(_texts(row[top], top), 20) if name.isprintable()]
     hint = did_you_mean(column, names) or f"columns here: {listed(names, 20)}"
     return Fault("", f"no column '{column}'", hint=hint)
 
@@ -120,8 +123,9 @@ def _instead(row: dict[str, Any], key: str, column: str, value: Any) -> str:
     if not isinstance(value, dict | list):
         return "is it the right column?" if key == "problem" else "write it as text"
     inner = [path for path in islice(_texts(value, column), 20) if path.isprintable()]
-    inner = [path for path in inner if isinstance(_value(row, path), str)]
+    inner = [path for path in inner if _wrong(row, key, path, _value(row, path)) is None]
     inner = [path for path in inner if path.rsplit(".", 1)[-1] not in _NO_TEXT] or inner
+    inner.sort(key=lambda path: _role(row, path) != "user")  # a chat's question, not its system
     if isinstance(value, list) and key == "answer" and len(value) > 1:
         return "write several answers as one text, such as '1, 2'"
     if not inner:
@@ -131,9 +135,14 @@ def _instead(row: dict[str, Any], key: str, column: str, value: Any) -> str:
     return f"`columns: {{{key}: {inner[0]}}}` reads {what}{others}"
 
 
+def _role(row: dict[str, Any], path: str) -> Any:
+    """Who speaks in the chat message that a dotted name goes into."""
+    return _value(row, path.rsplit(".", 1)[0] + ".role")
+
+
 def _texts(value: Any, path: str, depth: int = _DEPTH) -> Iterator[str]:
-    """Dotted names of the texts inside a value."""
-    if isinstance(value, str):
+    """Dotted names of the texts and numbers inside a value."""
+    if isinstance(value, str | int | float | Decimal):
         yield path
     elif depth and isinstance(value, dict | list):
         pairs = value.items() if isinstance(value, dict) else enumerate(value)

@@ -130,7 +130,16 @@ def _parquet(path: Path, wanted: list[str]) -> Table:
             before += batch.num_rows
     except (OSError, pyarrow.ArrowException) as error:
         found = f"cannot be read: {(str(error).splitlines() or ['?'])[0]}"
-        raise InputError(_known(path) or Fault(str(path), found, PARQUET)) from error
+        broken = Fault(str(path), found, PARQUET, "cut short or damaged: copy it again")
+        raise InputError((not _is_parquet(path) and _known(path)) or broken) from error
+
+
+def _is_parquet(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) == b"PAR1"
+    except OSError:
+        return True  # unreadable: nothing is known of its bytes
 
 
 def _plain(path: Path, batch: Any, before: int) -> list[dict[str, Any]]:

@@ -9,18 +9,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from zoo.errors import printable
+
 INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
 MAX_HEADER_BYTES = 100_000_000  # safetensors' own bound
 LFS_POINTER = b"version https://git-lfs"
+POINTER = "is a git-lfs pointer, not the file itself (`git lfs pull`)"
 
 
 def shards(folder: Path) -> list[str] | None:
-    """Names of the weight files that loading reads: what the index lists, else every safetensors
-    file. None where the index cannot be read or names anything but files beside it.
+    """Names of the weight files that loading reads: what the index lists, else the one file that
+    needs none. None where the index cannot be read or names anything but files beside it.
     """
     index = folder / INDEX
     if not index.is_file():
-        return sorted(file.name for file in folder.glob("*.safetensors") if file.is_file())
+        return [SINGLE]
     try:
         names = set(json.loads(index.read_bytes())["weight_map"].values())
         plain = all(name == Path(name).name and name.endswith(".safetensors") for name in names)
@@ -30,11 +34,11 @@ def shards(folder: Path) -> list[str] | None:
 
 
 def missing(folder: Path) -> list[str]:
-    """Weight files that a folder lacks: those of its index, else any safetensors file at all."""
+    """Weight files that a folder lacks."""
     names = shards(folder)
     if names is None:
-        return [f"a readable {INDEX}"]
-    return [name for name in names if not _is_file(folder / name)] if names else ["*.safetensors"]
+        return [f"a readable {INDEX} that names files beside it"]
+    return [printable(name) for name in names if not _is_file(folder / name)]
 
 
 def broken(file: Path) -> str:
@@ -44,7 +48,7 @@ def broken(file: Path) -> str:
         with file.open("rb") as stream:
             start = stream.read(8)
             if start == LFS_POINTER[:8]:
-                return "is a git-lfs pointer, not the file itself (`git lfs pull`)"
+                return POINTER
             length = int.from_bytes(start, "little")
             header = json.loads(stream.read(min(length, MAX_HEADER_BYTES))) if size else {}
         ends = [about["data_offsets"][1] for key, about in header.items() if key != "__metadata__"]
@@ -56,6 +60,15 @@ def broken(file: Path) -> str:
     if not size:
         return "is empty"
     return "" if size == whole else f"has {size:,} bytes, its header asks for {whole:,}"
+
+
+def is_pointer(file: Path) -> bool:
+    """Whether a file is there and stands for one that git-lfs did not bring."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(LFS_POINTER)) == LFS_POINTER
+    except OSError:
+        return False
 
 
 def _is_file(path: Path) -> bool:

@@ -59,10 +59,7 @@ def text(catalog: Catalog) -> str:
 
 def schema(catalog: Catalog) -> Schema:
     """The JSON Schema of a manifest, with the names of a catalog's cards to choose from."""
-    made = Experiment.model_json_schema()
-    for model in models_of(Experiment):
-        _describe(model, made if model is Experiment else made["$defs"].get(model.__name__, {}))
-    made = _tidy(made)
+    made = described(Experiment)
     parts, top = made.pop("$defs"), made["properties"]
     for kind, card in CARDS.items():
         names = {"enum": catalog.names(card)}
@@ -78,6 +75,15 @@ def schema(catalog: Catalog) -> Schema:
     top["seeds"]["uniqueItems"] = True
     about = {"$schema": DRAFT, "title": "Manifest of a zero-RL study (zoo)"}
     return about | made | {"$defs": dict(sorted(parts.items()))}
+
+
+def described(top: type[BaseModel]) -> Schema:
+    """The JSON Schema of a model, each field with the text under it in the source."""
+    made = top.model_json_schema()
+    parts = made.get("$defs", {})  # also the top where it is inside itself
+    for model in models_of(top):
+        _describe(model, parts.get(model.__name__, made if model is top else {}))
+    return _tidy(made)
 
 
 def models_of(top: type[BaseModel]) -> list[type[BaseModel]]:
@@ -140,9 +146,7 @@ def _tidy(node: Any) -> Any:
 def _settings() -> dict[str, Schema]:
     """Dotted name -> schema of one value."""
     found = {f"grpo.{name}": _setting(name) for name in sorted(trl_table.RESULT_BEARING)}
-    batch = Batch.model_json_schema()
-    _describe(Batch, batch)
-    fields = _tidy(batch)["properties"]
+    fields = described(Batch)["properties"]
     return found | {f"batch.{name}": field for name, field in fields.items()}
 
 

@@ -216,7 +216,8 @@ class Names:
         name = ref.name or slug(ref.path)
         file = self.manifest.find(ref.path)
         if file is None or not os.path.isfile(file):
-            found = f"'{ref.path}' is a folder" if file else f"no file at '{ref.path}'"
+            what = "a folder" if file and os.path.isdir(file) else "no regular file"
+            found = f"'{ref.path}' is {what}" if file else f"no file at '{ref.path}'"
             self.fault((*path, "path"), found, "a jsonl or parquet file", "" if file else LOOKED)
             return name
         self.inline[kind, name] = ref.model_dump(mode="json")

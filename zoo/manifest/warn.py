@@ -173,14 +173,16 @@ def budget_warnings(
         high = upper.get(name, mid)
         if high <= limit:
             continue
-        planned = f"{_figure(mid)} {HOURS[name]} are planned"
-        cut = "cut the grid, the rounds or the seeds, or raise it"
-        id_, text = "over-budget", f"{planned}, {limit:,.10g} are in the budget; {cut}"
+        id_, text = (
+            "over-budget",
+            f"{_figure(mid)} {HOURS[name]} are planned, {limit:,.10g} are in the budget; cut the "
+            "grid, the rounds or the seeds, or raise it",
+        )
         if mid <= limit:
             id_, text = (
                 "budget-at-risk",
-                f"{planned} and {limit:,.10g} are in the budget, but the estimate reaches up to "
-                f"{_figure(high)}; {cut}, or run a few trials first, whose pace narrows it",
+                f"may take up to {_figure(high)} of {limit:,.10g} {HOURS[name]}; a few trials "
+                "first narrow that",
             )
         found.append(PlanWarning(id_, text, f"budget {name}"))
     return found

@@ -277,7 +277,11 @@ def _other_cap(reward: str, cap: int, same: list[_Group]) -> str:
 def _too_long(what: str, same: list[_Group]) -> str:
     model = same[0].first.model
     context = model.context or 0
-    room = max(context - PROMPT_TOKENS, 0)
+    if (room := context - PROMPT_TOKENS) < 1:
+        return (
+            f"the context of {model.name} ({context:,}) is short for {what} beside a prompt; a "
+            "sweep measures the prompts and refuses those that do not fit"
+        )
     return (
         f"{what} and {PROMPT_TOKENS:,} tokens of prompt are over the context of {model.name} "
         f"({context:,}); set it to {room:,} at most"

@@ -39,7 +39,8 @@ def _text(overlap: Overlap) -> str:
     return (
         f"{shared:,} of the {overlap.of:,} problems of {_place(card)} {are} in the training data "
         f"{_place(overlap.data)}, so accuracy on {them} measures memory; take {them} out of the "
-        f"training data, as `filters: {{overlap: [{card.name}]}}` of a data card does"
+        f"training data, as `filters: {{overlap: [{card.name}]}}` of a data card does, except "
+        "where letter case differs"
     )
 
 

@@ -128,7 +128,7 @@ def run(
 
 def _verdict(sweep: Sweep, signals: Signals) -> bool | None:
     """True = all done, False = not all, None = a signal stopped it before."""
-    if not look(sweep.trials, sweep.store).left:
+    if not look(sweep.trials, sweep.store, retrain=sweep.retrain).left:
         return True
     return None if signals.number else False
 

@@ -8,6 +8,7 @@ function that runs them is handed in, so that nothing here knows how to train.
 from __future__ import annotations
 
 import math
+import os
 import queue
 import shutil
 import threading
@@ -17,8 +18,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from zoo.orchestrate import processes
 from zoo.orchestrate.executor import Event, Stop, Tell
-from zoo.orchestrate.launch import MEASURING_FAILED, Ended, Task, run, write_task
+from zoo.orchestrate.launch import MEASURING_FAILED, RETRAINING_FAILED, Ended, Task, run, write_task
 from zoo.track import record
 
 InProcess = Callable[[Path], int]
@@ -89,8 +91,10 @@ class LocalExecutor:
     def _here(self, task: Task) -> Ended:
         assert self.in_process is not None
         clock = time.monotonic()
+        path = write_task(task)
+        processes.Note.of(task.token, os.getpid()).write(task.launch)
         try:
-            status = self.in_process(write_task(task))
+            status = self.in_process(path)
         finally:
             shutil.rmtree(task.launch, ignore_errors=True)
         seconds = time.monotonic() - clock
@@ -98,5 +102,8 @@ class LocalExecutor:
         if found is None:
             return Ended("failed", "error", f"exit status {status} without a record", seconds)
         if status and found.finished():
-            return Ended("failed", "error", MEASURING_FAILED, seconds)
+            again = task.retrain and found.about.get("token") != task.token
+            return Ended(
+                "failed", "error", RETRAINING_FAILED if again else MEASURING_FAILED, seconds
+            )
         return Ended(found.state, found.failure_class, found.message, seconds)

@@ -36,6 +36,7 @@ from zoo.track.store import Store, claim, claimed, write_json
 
 POLL_S = 0.1
 MEASURING_FAILED = "training is done; measuring it failed"
+RETRAINING_FAILED = "training again failed; what was there stands"
 PORTS = range(20_000, 32_000)  # below what the kernel hands out to outgoing connections
 
 
@@ -92,7 +93,8 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> En
         time.sleep(POLL_S)
     if grace() is not None:
         return Ended("preempted", "interrupted")
-    if not task.retrain and not look_at(task.trial, task.store).runs:
+    item = look_at(task.trial, task.store)
+    if not item.runs and not (task.retrain and item.again):
         return _outcome(record.read(task.folder))  # by another sweep, while we waited
     child = Child(task)
     try:
@@ -160,7 +162,7 @@ class Child:
             return Ended(found.state, seconds=seconds)
         if interrupted:
             return Ended("preempted", "interrupted", "", seconds)
-        what = "training again failed; what was there stands" if again else MEASURING_FAILED
+        what = RETRAINING_FAILED if again else MEASURING_FAILED
         message = f"{what}\n{self._log_tail()}".rstrip()
         return Ended("failed", "error", message, seconds)
 
@@ -256,13 +258,19 @@ def write_task(task: Task) -> Path:
         "store": str(task.store.root),
         "profile": task.profile.model_dump(mode="json", by_alias=True),
         "token": task.token,
-        "retrain": task.retrain,
+        "retrain": _finished_lineage(task) if task.retrain else 0,
         "longest_prompt": task.longest_prompt,
     }
     path = task.launch / "trial.json"
     data = {"trial": task.trial.model_dump(mode="json", by_alias=True), "run": run_}
     write_json(path, data, durable=not task.trial.simulated)
     return path
+
+
+def _finished_lineage(task: Task) -> int:
+    """The lineage that stands now, which is to be trained again; 0 = none does."""
+    found = record.read(task.folder)
+    return found.lineage if found is not None and found.finished() else 0
 
 
 def environment(task: Task) -> dict[str, str]:

@@ -20,6 +20,8 @@ from zoo.track.store import read_json, write_json
 TOKEN_VARIABLE = "ZOO_LAUNCH"
 LAUNCHES = "launches"
 NOTE = "process.json"
+NO_NOTE_S = 600.0
+"""A launch folder without a note that is so old is of a launcher that died before it wrote one."""
 
 
 def start_time(pid: int) -> int | None:
@@ -79,9 +81,9 @@ def read_notes(folder: Path) -> dict[Path, Note]:
     return found
 
 
-def runs(folder: Path) -> bool:
-    """Whether a process works on a trial, or waits to."""
-    return any(note.leader_alive for note in read_notes(folder).values())
+def running(folder: Path) -> set[str]:
+    """Tokens of the launches whose process works on a trial, or waits to."""
+    return {note.token for note in read_notes(folder).values() if note.leader_alive}
 
 
 def of_launch(*tokens: str) -> list[int]:
@@ -128,4 +130,9 @@ def reap(folder: Path, *, patience_s: float = 1.0) -> list[int]:
                 time.sleep(0.05)
             killed += kill_launch(note.token)
         shutil.rmtree(launch, ignore_errors=True)
+    for launch in (folder / LAUNCHES).glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            age = time.time() - launch.stat().st_mtime
+            if age > NO_NOTE_S and not (launch / NOTE).exists():
+                shutil.rmtree(launch, ignore_errors=True)
     return killed

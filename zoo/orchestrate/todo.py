@@ -26,6 +26,7 @@ from zoo.track.regraded import NOTHING, Standing
 from zoo.track.store import Store
 
 NEVER_RAN = "never ran"
+AGAIN = "needs training again"
 Symbol = Literal["+", "=", ">", "!", "~"]
 WORDS: dict[Symbol, str] = {
     "+": "new",
@@ -49,15 +50,29 @@ class Item:
     """Its failure class."""
     standing: Standing = NOTHING
     """Where it stands against the current grader."""
-    stands: bool = False
-    """Finished, and only training again would change what it is: reported, not run by itself."""
+    again: bool = False
+    """Finished, and only training again would bring all that is asked of it."""
     retrain: bool = False
-    """Whether it is to be trained again all the same, as somebody asked."""
+    """Whether it is to be trained again, as somebody asked."""
+    stopped: bool = False
+    """Training ended early for a reason that is an outcome."""
+    due: tuple[Due, ...] = ()
+    """What a sweep would measure of it from kept weights, without training."""
+
+    @property
+    def stands(self) -> bool:
+        """Whether nothing is left to do but training again: reported, not run by itself."""
+        return self.again and self.symbol == "~"
 
     @property
     def runs(self) -> bool:
         """Whether a sweep would run the trial."""
         return self.retrain or (self.symbol != "=" and not self.stands)
+
+    @property
+    def trains(self) -> bool:
+        """Whether a sweep would train it, and not only measure it."""
+        return self.retrain or (self.runs and not self.due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +117,7 @@ def look(
         item = look_at(trial, store) if ran else Item(trial, "+", NEVER_RAN)
         if change and not ran and store.ran(change.old_id):
             item = replace(item, symbol="~", why=f"stale: {change}")
-        found.append(replace(item, retrain=retrain and item.stands))
+        found.append(replace(item, retrain=retrain and item.again))
     return Todo(tuple(found))
 
 
@@ -126,20 +141,24 @@ def _finished(trial: Trial, store: Store, folder: Path, found: Record) -> Item:
     index = live.read(folder, found).evals
     standing = regraded.standing(trial, folder, found, index)
     kept, lost = split_missing(trial, store, found, index)
+    short = found.state == "done" and not found.done(trial.rounds)
+    again = standing.stale_from is not None or short or bool(lost)
     if kept:
-        return Item(trial, "+", f"evaluation missing: {_named(kept)}", standing=standing)
+        why = f"evaluation missing: {_named(kept)}"
+        return Item(trial, "+", why, standing=standing, again=again, due=tuple(kept))
     if standing.stale_from is not None:
         why = f"rewards change from round {standing.stale_from} under grader {regraded.present()}"
-        return Item(trial, "~", why, standing=standing, stands=True)
+        return Item(trial, "~", why, standing=standing, again=True)
     if found.state == "stopped":
         why = f"stopped at round {found.round}/{trial.rounds} ({found.stop_reason})"
-        return Item(trial, "=", why, found.message, standing=standing)
-    if not found.done(trial.rounds):
-        why = f"has {found.round} of {trial.rounds} rounds, {_again(found)}"
-        return Item(trial, "~", why, standing=standing, stands=True)
+        return Item(trial, "=", why, found.message, standing=standing, stopped=True)
+    if short:
+        have = f"has {found.round} of {trial.rounds} rounds and no optimiser to go on"
+        why = f"{have}, {_again(found)}"
+        return Item(trial, "~", why, standing=standing, again=True)
     if lost:
         why = f"{_named(lost)}: weights not kept, {_again(found)}"
-        return Item(trial, "~", why, standing=standing, stands=True)
+        return Item(trial, "~", why, standing=standing, again=True)
     return Item(trial, "=", f"{found.round} rounds", standing=standing)
 
 
@@ -152,8 +171,9 @@ def _named(due: list[Due]) -> str:
 def _again(found: Record) -> str:
     """What training again would cost, from what it took before."""
     gpus, hours = found.about.get("gpus"), found.seconds / 3600
-    cost = f"{gpus * hours:,.2g} GPU-hours" if gpus else f"{hours:,.2g} hours"
-    return f"needs training again: {cost}"
+    cost = hours * (gpus or 1)
+    number = f"{cost:,.0f}" if cost >= 10 else f"{cost:.2g}" if cost >= 0.01 else "under 0.01"
+    return f"{AGAIN}: {number} {'GPU-' if gpus else ''}hours"
 
 
 def _unrecorded(trial: Trial, folder: Path, found: Record | None) -> Item:

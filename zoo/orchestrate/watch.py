@@ -15,6 +15,7 @@ from typing import Any
 from zoo.errors import StateError
 from zoo.manifest.trial import Trial
 from zoo.manifest.trial_names import short_names
+from zoo.orchestrate import processes
 from zoo.orchestrate.launch import Ended
 from zoo.track import live, record
 from zoo.track.journal import Tail
@@ -49,6 +50,8 @@ class View:
         """The trial ended."""
         self.update()
         self.ended = ended
+        if self.round < 0 and ended.state in record.OUTCOMES:  # it measured, and trained nothing
+            self.round = self._recorded_round()
 
     def update(self) -> bool:
         """Read what is new; returns whether a round ended."""
@@ -61,7 +64,19 @@ class View:
         self.round, self.metrics = row["round"], row["metrics"]
         self._times = [*self._times[-WINDOW:], row["time"]]
 
+    def _recorded_round(self) -> int:
+        try:
+            found = record.read(self.folder)
+        except StateError:
+            return -1
+        return found.round if found is not None else -1
+
     def _live(self, rows: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+        """Rows of the launch that runs; where none does, those that count."""
+        if tokens := processes.running(self.folder):
+            latest = live.latest_launch(self.folder)
+            lineage = latest.get("lineage", 0) if latest.get("token") in tokens else 0
+            return [row for row in rows if live.lineage_of(row) == lineage]
         try:
             return live.of_rows(rows, [], record.read(self.folder)).rounds.values()
         except StateError:

@@ -1,8 +1,9 @@
 """Which rows of a trial's journals count: the one reading of launches and lineages for everybody.
 
 A *launch* is a process that worked on a trial (`attempt` in a row: its number). A *lineage* is a
-policy: training that began at round 0, gone on with by one launch or several. Live are round 0 and
-the rows of one lineage: the recorded one where the trial finished, else the newest. Where a later
+policy: training that began at round 0, gone on with by one launch or several. Live are the rows of
+one lineage: the recorded one where the trial finished, else the newest; and what others measured of
+the base model, where it did not. Where a later
 launch went on from an earlier round, what the dead one wrote beyond it is superseded; of several
 rows of a round the last counts. Rows without `lineage` are of form 1 (zoo 0.1.0), where every
 launch began again. Reads journals alone.
@@ -115,14 +116,22 @@ def live_rounds(rows: list[Row], lineage: int) -> dict[int, Row]:
 
 
 def _live_evals(evals: list[Row], lineage: int, rounds: dict[int, Row]) -> list[Row]:
-    """Measurements of the base model, and those of the policy that the live rounds are of."""
+    """Measurements of the policy that the live rounds are of, and of the base model: those that its
+    own lineage made, and where it made none those of others."""
     newest_launch = max((row["attempt"] for row in rounds.values()), default=0)
+    own = {_measurement(row) for row in evals if lineage_of(row) == lineage}
 
     def lives(row: Row) -> bool:
         if row["round"] == 0:
-            return True
+            return lineage_of(row) == lineage or _measurement(row) not in own
         trained = rounds.get(row["round"])
         by = trained["attempt"] if trained else newest_launch
         return lineage_of(row) == lineage and row["attempt"] >= by
 
     return [row for row in evals if lives(row)]
+
+
+def _measurement(row: Row) -> tuple[Any, ...]:
+    """What tells the measurements of a trial apart."""
+    names = ("round", "benchmark", "decoding", "problems", "each", "key")
+    return tuple(row.get(name) for name in names)

@@ -64,8 +64,9 @@ class Job:
     store: Store
     profile: ComputeProfile
     token: str
-    retrain: bool = False
-    """Train again what finished, where the weights that a measurement needs were not kept."""
+    retrain: int = 0
+    """The finished lineage that is to be trained again; 0 = none. Where another has taken its place
+    since, somebody else trained it."""
     longest_prompt: int | None = None
     """Tokens of the longest prompt, for the engine's size; None = not measured."""
 
@@ -82,7 +83,7 @@ class Job:
             Store(run["store"]),
             profile,
             run["token"],
-            retrain=run.get("retrain", False),
+            retrain=run.get("retrain", 0),
             longest_prompt=run.get("longest_prompt"),
         )
 
@@ -113,11 +114,9 @@ class Session:
         self._announce()
 
     def _announce(self) -> None:
-        """Say which launch holds the folder, and what it was told to do."""
+        """Say which launch holds the folder."""
         said = {"token": self.job.token, "attempt": self.attempt, "lineage": self.lineage}
         write_json(self.folder / live.LAUNCH, said, durable=False)
-        told = self.job.path.read_text(encoding="utf-8")
-        write_text(self.folder / "trial.json", told, durable=self.durable)
 
     # -- before training --------------------------------------------------------------------------
 
@@ -132,7 +131,10 @@ class Session:
         return found if found is not None and found.finished() else None
 
     def begin(self) -> None:
-        """Open a new lineage at round 0. What earlier ones left stays where it is."""
+        """Open a new lineage at round 0. What earlier ones left stays where it is, but for
+        `trial.json`, which says what the newest was told."""
+        told = self.job.path.read_text(encoding="utf-8")
+        write_text(self.folder / "trial.json", told, durable=self.durable)
         self.lineage = self.bench.lineage = self._lineages + 1
         self._announce()
 

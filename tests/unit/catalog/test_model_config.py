@@ -84,3 +84,7 @@ def test_ends_are_those_of_both_files() -> None:
     assert ends_of({"eos_token_id": 2}, {"eos_token_id": [2, 7]}) == (2, 7)
     assert ends_of({"eos_token_id": None}, {}) == ()
     assert context_of({"max_position_embeddings": None}) is None
+
+
+def test_sizes_beyond_any_model_are_no_geometry() -> None:
+    assert geometry_of(config("any", 10**30, 64, 4, None, 128, 100)) is None

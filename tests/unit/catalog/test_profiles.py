@@ -44,3 +44,17 @@ def test_a_cpu_profile_keeps_compilation_off_and_one_thread(name: str) -> None:
     env = CARDS[name].env
     assert (env["TORCH_COMPILE_DISABLE"], env["OMP_NUM_THREADS"]) == ("1", "1")
     assert env["CUDA_VISIBLE_DEVICES"] == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *({"env": {"A=B": "c"}}, {"env": {"": "c"}}, {"cpus_per_trial": float("inf")}),
+        {"gpu": {"name": "X", "memory_gib": 1e308}},
+        {"gpu": {"name": "X", "memory_gib": 80, "usd_per_hour": float("inf")}},
+        {"concurrency": 10**20},
+    ],
+)
+def test_profile_with_values_beyond_any_machine_is_refused(said: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="1 validation error"):
+        ComputeProfile.model_validate({"schema": "profile/1", "name": "own"} | said)

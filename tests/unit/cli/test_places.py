@@ -124,3 +124,18 @@ def test_errors_of_other_kinds_are_not_explained_away() -> None:
     assert describe(FileNotFoundError(2, "No such file", "/gone")) is None
     assert describe(ConnectionRefusedError(111, "Connection refused")) is None
     assert describe(PermissionError(1, "Operation not permitted")) is None  # of kill(2), say
+
+
+@pytest.mark.parametrize("words", ["plan {}", "sweep {} --bare"])
+def test_a_working_folder_that_is_gone_is_told_in_one_line(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, error = run(words.format(folder / "experiments/tiny.yaml"))
+    assert (code, error) == (
+        2,
+        "zoo: working folder: it is gone; expected one that is there; `cd` to it\n",
+    )

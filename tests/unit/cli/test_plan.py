@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support.cli import files, zoo
+from zoo.cli.context import Words, plan
+from zoo.track import record
+from zoo.track.record import Record
 
 NAMES = (
     "pocket-qwen2.correctness.pocket-easy",
@@ -16,6 +19,8 @@ NAMES = (
     "pocket-llama.correctness.pocket-easy",
     "pocket-llama.box-strict.pocket-easy",
 )
+
+REAL = ("trainer=trl",)
 
 
 def told(*words: str) -> dict[str, Any]:
@@ -63,7 +68,8 @@ def test_it_names_the_series_of_other_sets_and_the_rounds_of_final_numbers(folde
     ) in plan.prose
     other = zoo("plan", "tiny", "--set", watch.replace("4", "2"), "--set", "final=mean-last-2")
     assert (
-        "  evaluate   watch: pocket-easy (2 problems) under t1.0 at rounds 0, 1, 2, 3, as watch/..."
+        "  evaluate   watch: pocket-easy (2 problems) under t1.0 at rounds 0, 1, 2, 3, "
+        "named watch/..."
     ) in other.lines
     assert "  final      round 3, the only evaluation of the last 2 asked for" in other.lines
 
@@ -192,6 +198,48 @@ def test_the_detailed_exit_status_says_whether_there_is_work(folder: Path) -> No
     assert zoo("plan", "tiny", "--detailed-exitcode", "--only", "model=*llama").status == 0
     assert zoo("plan", "tiny", "--detailed-exitcode").status == 3
     assert zoo("plan", "tiny", "--detailed-exitcode", "--json").status == 3
+
+
+def trained(rounds: int = 3) -> None:
+    """Records of real trials of `tiny`, as if they had been trained; nothing was measured yet."""
+    made = plan("tiny", Words(sets=REAL))
+    for trial in made.trials:
+        folder = made.store.train(trial.id)
+        found = Record(
+            form=2, id=trial.id, stage="train", state="done", round=rounds, seconds=72_000
+        )
+        record.write(folder, found)
+        (folder / "checkpoints/round-0003").mkdir(parents=True)
+        (folder / "checkpoints/round-0003/config.json").write_text("{}")
+
+
+def test_trained_trials_that_lack_an_evaluation_cost_no_training(folder: Path) -> None:
+    sets = [word for said in REAL for word in ("--set", said)]
+    whole = told("tiny", *sets)["cost"]
+    trained()
+    left = told("tiny", *sets)
+    assert {t["why"].split(" at ")[0] for t in left["trials"]} == {
+        "evaluation missing: pocket-easy/t1.0"
+    }
+    assert (whole["training"]["mid"] > 0, left["cost"]["training"]["mid"]) == (True, 0)
+    assert left["cost"]["evaluation"] == whole["evaluation"]
+    assert left["cost"]["base_models"] == whole["base_models"]
+    assert (whole["rounds"], left["cost"]["rounds"]) == (12, 0)
+
+
+def test_trials_that_need_training_again_are_one_line_and_no_work(folder: Path) -> None:
+    trained()
+    for at, path in enumerate(sorted((folder / "runs/train").glob("*/record.json"))):
+        path.write_text(path.read_text().replace("72000.0", f"{1000 + 3600 * at}"))
+    sets = [
+        word for said in (*REAL, "rounds=5", "evaluate={}", "claims=[]") for word in ("--set", said)
+    ]
+    found = zoo("plan", "tiny", *sets, "--detailed-exitcode")
+    assert found.status == 0
+    assert (
+        "~ 4 stale: has 3 of 5 rounds and no optimiser to go on, needs training again: pocket-qwen2"
+        in found.prose
+    )
 
 
 def test_a_rehearsal_is_planned_by_flag_and_by_name(folder: Path) -> None:

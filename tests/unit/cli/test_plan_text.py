@@ -74,7 +74,7 @@ def test_on_a_cpu_nothing_is_said_to_fit_that_is_not_known_to() -> None:
     (row,) = (line for line in told if line.startswith("  placement "))
     assert row.endswith(" completions an update; memory not modelled")
     assert any(line.endswith(" at least, if all of it fits here") for line in told)
-    assert told[-3] == "0 of 270 run on 'laptop'; whether 270 have the memory is not known"
+    assert told[-3] == "whether they have the memory on 'laptop' is not known"
     assert told[-2] == "2 at a time, if they fit; run them:"
     assert told[-1].startswith("  zoo sweep ")
     placed = plan_data.as_data(found)["placement"][0]["profiles"]["laptop"]

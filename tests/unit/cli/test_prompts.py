@@ -186,3 +186,12 @@ def test_checkpoint_trained_elsewhere_is_measured_with_its_base(long: Path) -> N
     model = f"grid.model=[{{path: {long}/model, name: mine, prompt: pocket, cap: 64, base: old}}]"
     with pytest.raises(InputError, match=r"base/tokenizer\.json"):
         measured("trainer=external", model)
+
+
+def test_a_cap_as_long_as_the_context_is_one_fault(long: Path) -> None:
+    error = refused(long, "grpo.max_completion_length=4000").error
+    assert error == (
+        "model mine: responses of 4,000 tokens leave no room for a prompt in its context of 2,048; "
+        "expected room for a prompt and its response; grpo.max_completion_length of 840 leaves "
+        "room for the longest prompt"
+    )

@@ -116,3 +116,24 @@ def test_a_name_of_nothing_is_one_clear_error(
     assert status.status == 2
     assert len(status.error.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("told", ["[]", "{", '{"manifest": 5}', '{"manifest": "/x", "sets": [1]}'])
+def test_a_start_that_cannot_be_read_is_one_clear_error(folder: Path, told: str) -> None:
+    zoo("sweep", "tiny", "--bare")
+    file = folder / "runs/sweeps/tiny/driver.json"
+    file.write_text(told)
+    for verb in ("plan", "sweep", "status"):
+        found = zoo(verb, "tiny")
+        assert found.status == 1
+        assert found.error.startswith(f"{file}: is not what a sweep writes when it starts; move it")
+
+
+def test_a_namesake_that_started_in_the_same_folder_is_told(folder: Path) -> None:
+    zoo("sweep", "tiny", "--bare")
+    (folder / "two").mkdir()
+    (folder / "two/tiny.yaml").write_text((folder / "experiments/tiny.yaml").read_text())
+    told = "last started from experiments/tiny.yaml, another manifest of that name; both write"
+    assert told in zoo("plan", "two/tiny.yaml").prose
+    assert told in zoo("sweep", "two/tiny.yaml", "--bare").prose
+    assert told not in zoo("plan", "tiny").prose

@@ -166,6 +166,13 @@ def test_a_trial_that_asks_for_more_than_the_profile_or_the_machine_has_is_refus
     assert "--on many: a trial needs 100000 CPUs, this machine has " in told.error
 
 
+def test_an_executor_that_zoo_does_not_have_yet_is_refused(folder: Path, refused: Refused) -> None:
+    card(folder, "profiles", "queue", executor="slurm")
+    told = refused("tiny", "--on", "queue", "--set", "trainer=trl")
+    assert "--on queue: zoo does not submit jobs yet (executor: slurm)" in told.error
+    assert "`--executor local` inside an allocation" in told.error
+
+
 def test_a_wrong_manifest_starts_nothing(folder: Path, refused: Refused) -> None:
     path = folder / "experiments/tiny.yaml"
     path.write_text(path.read_text().replace("box-strict, correctness", "box-strct, correctness"))

@@ -59,7 +59,7 @@ def test_overlap_of_own_files_is_counted_and_told(tmp_path: Path, resolver: Loca
     assert leak.text == (
         "106 of the 300 problems of test.jsonl are in the training data train.jsonl, so accuracy "
         "on them measures memory; take them out of the training data, as `filters: {overlap: "
-        "[test]}` of a data card does"
+        "[test]}` of a data card does, except where letter case differs"
     )
 
 
@@ -136,3 +136,15 @@ def test_a_plan_counts_nothing_for_a_set_that_was_not_fetched(
 def test_hashes_take_text_that_is_no_unicode() -> None:
     torn = problems.Problem("1", "half of a pair: \ud800", "1")
     assert len(hashes([torn, torn])) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["WHAT IS {} + 1?", "what\u200b is {} + 1?", "Wh\u00adat is {} + 1?"]
+)
+def test_overlap_ignores_letter_case_and_invisible_characters(
+    tmp_path: Path, resolver: LocalResolver, text: str
+) -> None:
+    data = rows(tmp_path / "train.jsonl", range(9), text)
+    test = rows(tmp_path / "test.jsonl", range(5))
+    trials = study(tmp_path, resolver, [data], [test])
+    assert found(trials, resolver) == [("train", "test", 5, 5)]

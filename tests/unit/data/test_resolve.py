@@ -71,7 +71,19 @@ def test_pickled_weights_are_no_model(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "m")
     for file in folder.glob("*.safetensors"):
         file.rename(file.with_suffix(".bin"))
-    with pytest.raises(InputError, match="no pickled weights"):
+    with pytest.raises(
+        InputError, match="only pickled weights, which are never read; expected mod"
+    ):
+        model_folder(of_folder(folder))
+
+
+def test_an_adapter_alone_is_no_model(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m")
+    for file in folder.glob("model*"):
+        file.unlink()
+    (folder / "adapter_model.safetensors").write_bytes(safetensors(9))
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"weights missing: model.safetensors; it is an adapter"):
         model_folder(of_folder(folder))
 
 
@@ -90,6 +102,9 @@ BROKEN: dict[str, tuple[str, bytes | None, str]] = {
     "index-elsewhere": (INDEX, b'{"weight_map": {"w": "../w.safetensors"}}', f"a readable {INDEX}"),
     "config-no-json": ("config.json", b"{", "/config.json: is not JSON"),
     "ends-no-json": ("generation_config.json", b"\xff", "/generation_config.json: is not JSON"),
+    "config-pointer": ("config.json", b"version https://git-lfs.github.com", "`git lfs pull`"),
+    "tokenizer-pointer": ("tokenizer.json", b"version https://git-lfs.github.com", "git-lfs poin"),
+    "index-with-control": (INDEX, b'{"weight_map": {"w": "x\\u0007.safetensors"}}', "x .safete"),
     "tokenizer-missing": ("tokenizer.json", None, ": no tokenizer; expected tokenizer.json or"),
 }
 

@@ -55,6 +55,12 @@ def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path, mak
         list(read(path, Rows(columns=Columns(problem="qestion"))))
 
 
+def test_a_missing_part_of_a_column_is_named_with_the_parts_that_are_there(tmp_path: Path) -> None:
+    path = jsonl(tmp_path, {"problem": "1+1?", "answer": {"ground_truth": "2", "style": "rule"}})
+    with pytest.raises(InputError, match=r"no column 'answer.truth'; did you mean 'answer.ground_"):
+        list(read(path, Rows(columns=Columns(answer="answer.truth"))))
+
+
 def test_empty_values_are_rows_with_empty_texts(tmp_path: Path) -> None:
     path = jsonl(tmp_path, {"problem": None, "answer": "  "}, {"problem": " x ", "answer": 0})
     assert [(row.problem, row.answer) for row in read(path, Rows())] == [("", ""), (" x ", "0")]
@@ -71,8 +77,10 @@ NO_TEXT: dict[str, tuple[str, Any, str]] = {
     "chat-of-two": (
         "problem",
         [{"role": "system", "content": "Add."}, {"role": "user", "content": "1+1?"}],
-        "reads the text in it (others here: problem.1.content)",
+        "problem.1.content}` reads the text in it (others here: problem.0.content)",
     ),
+    "numbers-in-a-list": ("answer", [7], "`columns: {answer: answer.0}` reads the first alone"),
+    "map": ("answer", {"value": 7, "unit": "m"}, "`columns: {answer: answer.value}` reads the"),
     "object": (
         "problem",
         {"text": "1+1?"},

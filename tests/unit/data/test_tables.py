@@ -90,6 +90,21 @@ def test_parquet_text_that_is_not_utf8_is_refused_at_its_row(tmp_path: Path) -> 
     assert str(caught.value).startswith(f"{path}:2: cannot be read: 'utf-8' codec can't decode")
 
 
+@pytest.mark.parametrize("keep", [slice(0, -200), slice(0, 8)])
+def test_parquet_that_was_cut_is_not_told_to_be_parquet(tmp_path: Path, keep: slice) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    path = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"problem": ["?"] * 99, "answer": ["1"] * 99}), path)
+    path.write_bytes(path.read_bytes()[keep])
+    with pytest.raises(InputError) as caught:
+        list(rows(path, ["problem", "answer"]))
+    assert ": cannot be read: " in str(caught.value)
+    assert "cut short or damaged: copy it again" in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
 def test_parquet_with_a_column_twice_is_refused(tmp_path: Path) -> None:
     import pyarrow
     import pyarrow.parquet

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,10 @@ from zoo.errors import StateError
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.orchestrate.launch import write_task
+from zoo.orchestrate.processes import Note, boot_id
 from zoo.orchestrate.progress import Lines
 from zoo.orchestrate.todo import look
-from zoo.track.store import claim
+from zoo.track.store import claim, write_json
 from zoo.train.entry import run as in_process
 from zoo.train.session import Job
 
@@ -42,7 +44,8 @@ def drive(
     made: simulated.Sweep, longest_prompts: dict[str, int] | None = None, **settings
 ) -> tuple[int, str]:
     out = io.StringIO()
-    sweep = replace(sweep_of(made), longest_prompts=longest_prompts or {})
+    again = settings.pop("retrain", False)
+    sweep = replace(sweep_of(made), longest_prompts=longest_prompts or {}, retrain=again)
     status = driver.run(sweep, settings.pop("executor", _local), Lines(out), **settings)
     return status, out.getvalue()
 
@@ -125,6 +128,46 @@ def test_one_failure_changes_no_other_trial_and_is_tried_again_once(
     status, told = drive(made)
     assert status == 0
     assert told.count("started") == 1
+
+
+def test_retraining_that_fails_is_told_by_the_status_of_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"models": "pocket-llama", "rewards": "correctness"}
+    drive(simulated.make(tmp_path, **named))
+    longer = simulated.make(tmp_path, rounds=5, **named)
+    assert drive(longer) == (0, "")  # runs only if asked
+    monkeypatch.setenv("ZOO_SIMULATE", "fail:2")
+    status, told = drive(longer, retrain=True)
+    assert (status, "FAILED [error] training again failed; what was there stands" in told) == (
+        1,
+        True,
+    )
+    monkeypatch.delenv("ZOO_SIMULATE")
+    assert drive(longer, retrain=True)[0] == 0
+    assert drive(longer, retrain=True) == (0, "")
+
+
+def test_a_stopped_trial_that_is_measured_later_ends_at_the_round_that_it_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"models": "pocket-llama", "rewards": "correctness"}
+    monkeypatch.setenv("ZOO_SIMULATE", "diverge:3")
+    assert drive(simulated.make(tmp_path, **named))[0] == 0
+    _, told = drive(simulated.make(tmp_path, problems=9, **named))
+    assert "stopped at round 2/3: round 3, update 1 of 1: loss is nan" in told
+
+
+def test_launch_folders_of_dead_drivers_are_cleared_away(tmp_path: Path) -> None:
+    made = simulated.make(tmp_path, models="pocket-llama", rewards="correctness")
+    (task,) = made.tasks()
+    bare, noted, fresh = (task.folder / "launches" / name for name in ("bare", "noted", "fresh"))
+    for folder in (bare, noted, fresh):
+        write_json(folder / "trial.json", {})
+    Note("noted", boot_id(), 2**22 + 1, 1, 2**22 + 1, 1).write(noted)
+    os.utime(bare, (1, 1))
+    assert drive(made)[0] == 0
+    assert list((task.folder / "launches").iterdir()) == [fresh]
 
 
 def test_a_model_that_is_added_runs_alone(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,12 @@ import pytest
 from tests.support import simulated
 from zoo.orchestrate.executor import Event
 from zoo.orchestrate.launch import Ended, write_task
+from zoo.orchestrate.processes import Note
 from zoo.orchestrate.progress import Lines, Live, clock, display, picture
 from zoo.orchestrate.watch import Watch
 from zoo.track import journal
+from zoo.track.store import write_json
+from zoo.train.entry import run
 
 
 def half_way(tmp_path: Path, **settings) -> tuple[simulated.Sweep, Watch]:
@@ -107,3 +112,23 @@ def test_an_earlier_attempt_is_not_shown_as_this_one(tmp_path: Path) -> None:
     again.begin()
     again.update()
     assert again.round == -1
+
+
+@pytest.mark.parametrize(("token", "round_"), [("here", 1), ("before", -1)])
+def test_a_running_launch_shows_its_own_rounds_and_not_those_of_the_policy_before(
+    tmp_path: Path, token: str, round_: int
+) -> None:
+    made = simulated.make(tmp_path, models="pocket-llama", rewards="correctness")
+    (task,) = made.tasks()
+    assert run(write_task(task)) == 0
+    for at in (0, 1):
+        row = {"attempt": 2, "lineage": 2, "round": at, "time": 1.0, "metrics": {}}
+        journal.append(task.folder / "metrics.jsonl", row)
+    write_json(task.folder / "launch.json", {"token": token, "attempt": 2, "lineage": 2})
+    folder = task.folder / "launches" / "here"
+    Note.of("here", os.getpid()).write(folder)
+    (view,) = Watch(made.trials, made.store, 1, running=True).views.values()
+    assert view.round == round_
+    shutil.rmtree(folder)
+    (view,) = Watch(made.trials, made.store, 1, running=True).views.values()
+    assert view.round == 3

@@ -77,9 +77,41 @@ def test_longer_horizon_of_finished_trial_needs_training_again_and_runs_only_if_
     longer = sweep.trials[0].model_copy(update={"rounds": 9})
     item = look_at(longer, sweep.store)
     assert (item.symbol, item.stands, item.runs) == ("~", True, False)
-    assert item.why.startswith("has 3 of 9 rounds, needs training again: ")
+    assert item.why.startswith("has 3 of 9 rounds and no optimiser to go on, needs training again")
     assert look([longer], sweep.store).left == []
     assert [i.retrain for i in look([longer], sweep.store, retrain=True).left] == [True]
+
+
+def test_a_finished_trial_that_lacks_more_than_its_weights_can_give_is_trained_again_at_once(
+    tmp_path: Path,
+) -> None:
+    named = {"models": "pocket-qwen2", "rewards": "correctness"}
+    before = simulated.make(tmp_path, **named)
+    run(write_task(before.tasks()[0]))
+    watch = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 1, decodings: [t1.0]}\n"
+    after = simulated.make(tmp_path, more=watch, **named)
+    (item,) = look(after.trials, after.store).items
+    assert (item.symbol, item.runs, item.stands) == ("+", True, False)
+    assert [round_ for _, round_ in item.due] == [0, 3]
+    (item,) = look(after.trials, after.store, retrain=True).left
+    assert item.retrain
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gpus", "said"),
+    [(4e-2, 0, "under 0.01 hours"), (4000, 0, "1.1 hours"), (360_000, 16, "1,600 GPU-hours")],
+)
+def test_hours_of_training_again_are_readable(
+    sweep: simulated.Sweep, seconds: float, gpus: int, said: str
+) -> None:
+    task = sweep.tasks()[0]
+    run(write_task(task))
+    found = record.read(task.folder)
+    assert found is not None
+    told = {"seconds": seconds, "about": found.about | {"gpus": gpus}}
+    record.write(task.folder, found.model_copy(update=told))
+    item = look_at(sweep.trials[0].model_copy(update={"rounds": 9}), sweep.store)
+    assert item.why == f"has 3 of 9 rounds and no optimiser to go on, needs training again: {said}"
 
 
 def test_an_unreadable_record_stops_the_plan_and_says_which_file(sweep: simulated.Sweep) -> None:

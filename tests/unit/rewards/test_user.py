@@ -68,9 +68,10 @@ def test_a_file_is_a_card_with_the_digest_of_its_source(write: Write) -> None:
     assert other.digest != card.code.digest
 
 
-def test_the_example_of_the_readme_is_a_reward(write: Write) -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    (example,) = (text for text in re.findall(r"```python\n(.*?)```", readme, re.DOTALL))
+def test_the_example_of_the_documentation_is_a_reward(write: Write) -> None:
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "reward.md"
+    text = page.read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert load_user_reward(write(example)).card.params == {"bonus": 0.1, "tokens": 64}
 
 

@@ -17,6 +17,8 @@ from zoo.track.store import Store
 ARCHIVE = Path(__file__).parents[2] / "golden" / "store-v1.tar.gz"
 REGRADED = "pocket-llama.correctness.pocket-easy.s0-86241306e2"
 SECOND = "pocket-llama.correctness.pocket-hard.s0-d387778b56"
+FINISHED = ("record.json", "trial.json", "metrics.jsonl", "regraded.json")
+"""Files of a finished trial that no later measurement touches."""
 FAILED = "pocket-llama.format-only.pocket-hard.s0-e495c49297"
 
 
@@ -115,10 +117,10 @@ def test_golden_store_goes_on_and_keeps_what_is_there(old: Store) -> None:
 
 
 def test_golden_store_later_evaluation_is_measured_and_keeps_the_record(old: Store) -> None:
-    record_before = (old.train(REGRADED) / "record.json").read_bytes()
+    before = {name: (old.train(REGRADED) / name).read_bytes() for name in FINISHED}
     more = ("--set", "evaluate.full.benchmarks=[pocket-easy, pocket-hard]", "--only")
     assert zoo("sweep", "store_v1", "--bare", *more, "reward=correctness").status == 0
-    assert (old.train(REGRADED) / "record.json").read_bytes() == record_before
+    assert {name: (old.train(REGRADED) / name).read_bytes() for name in FINISHED} == before
     rows = live.read(old.train(REGRADED), record.read(old.train(REGRADED))).evals
     new = [row for row in rows if row["benchmark"] == "pocket-hard"]
     assert {(row["round"], row["lineage"], row["attempt"]) for row in new} == {(0, 1, 2), (2, 1, 2)}

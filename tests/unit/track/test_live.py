@@ -39,7 +39,7 @@ def test_live_rows_of_an_interrupted_lineage_do_not_count_once_another_began() -
     evals = [evaluated(1, 1, 0), evaluated(1, 1, 1, "dead"), evaluated(2, 2, 0)]
     found = live.of_rows(rows, evals, recorded("failed", 1, form=2, lineage=1))
     assert (found.lineage, values(found), found.reached) == (2, {0: 0.3}, 0)
-    assert [row["samples"] for row in found.evals] == ["s", "s"]  # the base model's alone
+    assert [row["samples"] for row in found.evals] == ["s"]  # the base model's alone
 
 
 def test_live_rows_of_a_finished_trial_are_of_its_record_while_another_lineage_trains() -> None:
@@ -51,6 +51,14 @@ def test_live_rows_of_a_finished_trial_are_of_its_record_while_another_lineage_t
     found = live.of_rows(rows, evals, recorded("done", 1, form=2, lineage=2, attempt=2))
     assert values(found) == {0: 0.3, 1: 0.4}
     assert [row["samples"] for row in found.evals] == ["second"]
+
+
+def test_live_rows_of_the_base_model_are_of_their_own_lineage_where_it_has_them() -> None:
+    rows = [row(1, 1, 0), row(1, 1, 1), row(2, 2, 0)]
+    evals = [evaluated(1, 1, 0, "first"), evaluated(1, 1, 1, "trained")]
+    evals += [evaluated(2, 2, 0, "other stack"), evaluated(2, 2, 0, "new") | {"benchmark": "more"}]
+    found = live.of_rows(rows, evals, recorded("done", 1, form=2, lineage=1))
+    assert [row["samples"] for row in found.evals] == ["first", "trained", "new"]
 
 
 def test_live_rows_that_a_dead_launch_wrote_beyond_its_checkpoint_are_superseded() -> None:

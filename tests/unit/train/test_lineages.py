@@ -12,6 +12,7 @@ from tests.support import simulated
 from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
 from zoo.manifest.trial import Trial
+from zoo.orchestrate import launch
 from zoo.orchestrate.launch import Task, write_task
 from zoo.orchestrate.todo import look_at
 from zoo.track import journal, live, record
@@ -114,6 +115,20 @@ def test_retrain_opens_a_lineage_and_keeps_the_finished_one(tmp_path: Path) -> N
     after = files(task.folder, "rollouts", "checkpoints")
     assert {name: after[name] for name in kept} == kept
     assert look_at(longer.trial, store).symbol == "="
+
+
+def test_retrain_is_not_done_again_by_whoever_waited_for_it(tmp_path: Path) -> None:
+    task, trial, _ = make(tmp_path)
+    assert run(write_task(task)) == 0
+    longer = replace(task, trial=trial.model_copy(update={"rounds": 5}), retrain=True)
+    waiting = write_task(replace(longer, token="waiting"))  # of another sweep, at the same time
+    assert run(write_task(longer)) == 0
+    lines = (task.folder / "metrics.jsonl").read_bytes()
+    assert run(waiting) == 0
+    assert (task.folder / "metrics.jsonl").read_bytes() == lines
+    assert recorded(task).lineage == 2
+    launched = launch.run(replace(longer, token="late"), lambda: None)
+    assert (launched.state, (task.folder / "metrics.jsonl").read_bytes()) == ("done", lines)
 
 
 @pytest.mark.parametrize("how", ["fail:2", "diverge:2"])

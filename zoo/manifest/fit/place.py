@@ -183,7 +183,7 @@ class _Search:
             peak = self._peak(gpus, engine)
             if peak <= self.usable:
                 return self._placement(gpus, engine, short, enough=True)
-            short = f"{_gpus(gpus)} too few: {peak:.1f} of {self.usable:.1f} GiB on each"
+            short = f"{_gpus(gpus)} too few: {peak:.1f} GiB on each, {self.usable:.1f} usable"
         return self._placement(last, self._engine(last), short, enough=False)
 
     def _uneven(self, gpus: int) -> str:
