@@ -48,6 +48,12 @@ def test_nothing_heavy_is_imported_and_nothing_is_written(tmp_path: Path, words:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own.py", "tiny.yaml"]
 
 
+def test_init_and_lists_of_cards_import_nothing_heavy(tmp_path: Path) -> None:
+    chosen = ["--model", "pocket-qwen2", "--data", "pocket-easy", "--reward", "correctness"]
+    assert "zoo plan experiments/new.yaml" in light(tmp_path, ["init", "new", *chosen])
+    assert "cosine" in light(tmp_path, ["rewards", "list"])
+
+
 def test_plan_reads_measured_prompts_without_a_tokenizer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

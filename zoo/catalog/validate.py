@@ -187,6 +187,7 @@ def _fields_at(model: type[BaseModel], path: KeyPath) -> set[str]:
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The pydantic models that a type annotation names, at any depth."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [found for part in get_args(annotation) for found in models_in(part)]

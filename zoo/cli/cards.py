@@ -1,5 +1,5 @@
-"""`zoo models|data list` and `show`: which cards there are, what one says, and of problems that are
-on this machine a few.
+"""`zoo KIND list` and `show`, KIND being models, data, rewards, recipes, prompts or profiles: which
+cards there are, what one says, and of problems that are on this machine a few.
 
 `zoo data` knows training sets and benchmarks; a name that is both means both.
 """
@@ -9,31 +9,70 @@ from __future__ import annotations
 import click
 import yaml
 
-from zoo.catalog import BenchmarkCard, Card, Catalog, DataCard, ModelCard, ProblemCard
+from zoo.catalog import (
+    BenchmarkCard,
+    Card,
+    Catalog,
+    ComputeProfile,
+    DataCard,
+    ModelCard,
+    ProblemCard,
+    PromptCard,
+    RecipeCard,
+    RewardCard,
+)
 from zoo.cli.context import catalog_of
 from zoo.data import problems
 from zoo.data.places import NotFetched
 from zoo.errors import Fault, InputError, did_you_mean, printable
 from zoo.manifest.names import slug
+from zoo.rewards.user import installed, installed_names
 from zoo.track.store import Store
 
 KINDS: dict[str, tuple[type[Card], ...]] = {
     "models": (ModelCard,),
     "data": (DataCard, BenchmarkCard),
+    "rewards": (RewardCard,),
+    "recipes": (RecipeCard,),
+    "prompts": (PromptCard,),
+    "profiles": (ComputeProfile,),
 }
 SAMPLES, SAMPLE_CHARS = 3, 300
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines (prompts) as they stand."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """A text; in block style where it has line breaks."""
+        return self.represent_scalar("tag:yaml.org,2002:str", data, "|" if "\n" in data else None)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def list_(kind: str, cards: tuple[str, ...]) -> int:
     """One line a card: its name and what it is; benchmarks after the training sets."""
     catalog = catalog_of(cards)
-    width = max((len(name) for of in KINDS[kind] for name in catalog.names(of)), default=0)
-    for of in KINDS[kind]:
+    names = {of: known(catalog, of) for of in KINDS[kind]}
+    width = max((len(name) for found in names.values() for name in found), default=0)
+    for of, found in names.items():
         if of is BenchmarkCard:
             click.echo("\nbenchmarks")
-        for name in catalog.names(of):
-            click.echo(f"{name:<{width}}  {catalog.get(of, name).about}".rstrip())
+        for name in found:
+            click.echo(f"{name:<{width}}  {_card(catalog, of, name).about}".rstrip())
     return 0
+
+
+def known(catalog: Catalog, of: type[Card]) -> list[str]:
+    """Names of all cards of a kind; of rewards also those that installed packages bring."""
+    return catalog.names(of) + (installed_names() if of is RewardCard else [])
+
+
+def _card(catalog: Catalog, of: type[Card], name: str) -> Card:
+    if of is RewardCard and name not in catalog.names(of) and (found := installed(name)):
+        return found.card
+    return catalog.get(of, name)
 
 
 def show(kind: str, name: str, cards: tuple[str, ...]) -> int:
@@ -42,7 +81,9 @@ def show(kind: str, name: str, cards: tuple[str, ...]) -> int:
     for i, card in enumerate(named(catalog, kind, name)):
         said = card.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"uses"})
         head = {"schema": said.pop("schema"), "name": said.pop("name")}
-        text = yaml.safe_dump(head | said, sort_keys=False, allow_unicode=True, width=100)
+        text = yaml.dump(
+            head | said, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
+        )
         click.echo(("---\n" if i else "") + text, nl=False)
         if isinstance(card, ProblemCard):
             _samples(card)
@@ -58,12 +99,13 @@ def named(catalog: Catalog, kind: str, name: str) -> list[Card]:
     """
     if kind == "models" and name.startswith("hf:"):
         return [_hub_model(name)]
-    kinds = [of for of in KINDS[kind] if name in catalog.names(of)]
+    names = {of: known(catalog, of) for of in KINDS[kind]}
+    kinds = [of for of in KINDS[kind] if name in names[of]]
     if not kinds:
-        known = sorted({name for of in KINDS[kind] for name in catalog.names(of)})
-        hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+        there = sorted(set().union(*names.values()))
+        hint = did_you_mean(name, there) or f"there are: {', '.join(there)}"
         raise InputError(Fault(kind, f"unknown {kind.removesuffix('s')} '{name}'", hint=hint))
-    return [catalog.get(of, name) for of in kinds]
+    return [_card(catalog, of, name) for of in kinds]
 
 
 def _hub_model(ref: str) -> ModelCard:

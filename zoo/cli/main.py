@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from zoo import __version__
+
 if TYPE_CHECKING:
     from zoo.cli.context import Words
 
@@ -61,7 +63,7 @@ def which_plan(command: Callable[..., int]) -> Callable[..., int]:
 
 
 @click.group(context_settings=CONTEXT)
-@click.version_option(package_name="zoo", message="zoo %(version)s")
+@click.version_option(__version__, message="zoo %(version)s")
 def cli() -> None:
     """Zero-RL studies from one YAML manifest: plan, sweep, compare.
 
@@ -70,6 +72,28 @@ def cli() -> None:
     path means the file as it stands. NAME.rehearsal is the rehearsal. Runs are kept in ./runs
     (ZOO_RUNS moves it), reports in ./sweeps (ZOO_SWEEPS).
     """
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--model", metavar="A,B", help="Model cards, folders, or hf:org/name@commit.")
+@click.option("--data", metavar="A,B", help="Data cards, or jsonl and parquet files.")
+@click.option("--reward", metavar="A,B", help="Reward cards, or FILE.py of your own.")
+@click.option("--recipe", help="Recipe card. [default: fits the models]")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    help="Length of training. [default: 20 of pocket, else 100]",
+)
+@cards_option
+def init(name: str, **options: Any) -> int:
+    """Write a commented manifest experiments/NAME.yaml to start from.
+
+    On a terminal it asks for model, data and reward where these are not given. Overwrites nothing.
+    """
+    from zoo.cli.init import Options, run
+
+    return run(name, Options(**options))
 
 
 @cli.command()
@@ -224,8 +248,8 @@ def doctor(json_: bool) -> int:
 
 
 def _cards_group(kind: str, what: str) -> None:
-    """Add `zoo KIND list|show|fetch|check`, and `zoo models pin`."""
-    group = click.Group(kind, help=f"The {what} that manifests may name.")
+    """Add `zoo KIND list|show`; `fetch|check` where cards stand for files; `zoo models pin`."""
+    group = click.Group(kind, help=f"Cards of {what}.")
     names_argument = click.argument("names", nargs=-1, required=True, metavar="NAME...")
 
     @group.command("list", help=f"Names of all {what}.")
@@ -242,6 +266,10 @@ def _cards_group(kind: str, what: str) -> None:
         from zoo.cli.cards import show as show_card
 
         return show_card(kind, name, cards)
+
+    cli.add_command(group)
+    if kind not in ("models", "data"):
+        return
 
     @group.command(help="Bring what the cards need onto this machine, whole and at its commit.")
     @names_argument
@@ -270,11 +298,16 @@ def _cards_group(kind: str, what: str) -> None:
 
             return pin_cards(names, cards, revision)
 
-    cli.add_command(group)
 
-
-_cards_group("models", "base models")
-_cards_group("data", "training sets and benchmarks")
+for _kind, _what in {
+    "models": "base models",
+    "data": "training sets and benchmarks",
+    "rewards": "rewards",
+    "recipes": "recipes",
+    "prompts": "prompts",
+    "profiles": "compute profiles",
+}.items():
+    _cards_group(_kind, _what)
 
 
 def main() -> NoReturn:

@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from zoo.errors import Fault, InputError, StateError
 from zoo.manifest import rehearsal
@@ -91,7 +91,7 @@ def last_start(store: Store, name: str) -> dict[str, Any] | None:
     )
 
 
-def _is_start(told: Any) -> bool:
+def _is_start(told: Any) -> TypeGuard[dict[str, Any]]:
     """Whether this is the form of what a driver writes."""
     if not isinstance(told, dict) or not isinstance(told.get("manifest"), str):
         return False

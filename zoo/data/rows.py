@@ -90,7 +90,7 @@ def _wrong(row: dict[str, Any], key: str, column: str, value: Any) -> Fault | No
 
 
 def _half(column: str, text: str) -> Fault | None:
-    """Why a text cannot be written as UTF-8: JSON may hold one half of a pair (`\\ud83d`)."""
+    r"""Why a text cannot be written as UTF-8: JSON may hold one half of a pair (`\ud83d`)."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

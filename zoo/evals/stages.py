@@ -50,7 +50,9 @@ class Sampler(Protocol):
         decoding: Decoding,
         max_tokens: int,
         seed: int,
-    ) -> list[Generation]: ...
+    ) -> list[Generation]:
+        """N responses of at most `max_tokens` tokens."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,8 +108,8 @@ def _boxes_between(text: str, start: int, end: int) -> list[Box]:
 
 
 def last_answer(text: str) -> str | None:
-    """What the last box says, joined with the boxes that stand beside it; None without a complete
-    box. What is boxed twice counts once, unless each has a name: `x=\\boxed{1}` and `y=\\boxed{1}`.
+    r"""What the last box says, joined with the boxes that stand beside it; None without a complete
+    box. What is boxed twice counts once, unless each has a name: `x=\boxed{1}` and `y=\boxed{1}`.
     """
     boxes = find_boxes(text)
     if not boxes:

@@ -1,4 +1,4 @@
-"""Whether two forms say the same: True, False, or None where only symbolic algebra can tell.
+r"""Whether two forms say the same: True, False, or None where only symbolic algebra can tell.
 
 The rules are those of a strict marker with the reference in hand. Order does not matter in a bare
 list or a set and does in a tuple; a set is no tuple; brackets of intervals count; a name before an
@@ -10,7 +10,7 @@ What could be judged otherwise: a formula with a variable that cancels is its va
 a description before an equals sign is not checked (`x^2 = 5` gives 5); `7:30` and `14:60` are the
 same ratio unless one says a.m., p.m. or seconds; `c_1` is `C_1`; an element told twice counts once;
 an equation solved for another variable (`x = (y-3)/2` for `y = 2x+3`) is another answer; two
-numbers in `[]` are an interval and no list; `log` is decadic beside `\\log_{10}`; `8,25` is 8.25
+numbers in `[]` are an interval and no list; `log` is decadic beside `\log_{10}`; `8,25` is 8.25
 beside it; a bare list answers a point or an open interval; `2x > 6` is `x > 3`.
 """
 

@@ -307,7 +307,7 @@ def _last_told(text: str) -> str | None:
 
 
 def _bare_formula(text: str) -> str | None:
-    r"""The last word of the text, where it is LaTeX without delimiters: `is \frac{1}{2}.`"""
+    r"""The last word of the text, where it is LaTeX without delimiters: `is \frac{1}{2}`."""
     last = text[-_CLAUSE_CHARS:].split()[-1:]
     bare = last[0].rstrip(".,;*") if last else ""
     return bare if _COMMAND.search(bare) and "$" not in bare and bare[-1:] not in ")]" else None

@@ -60,7 +60,7 @@ _TOKEN = re.compile(r"/|\(|\)|[^\W\d_]+|\^?\{?\s*-?\s*\d\s*\}?|[$'\"]|\S")
 
 
 def gather(text: str) -> str:
-    """`text` with the typeset units behind its last number as one `\\text{...}`."""
+    r"""`text` with the typeset units behind its last number as one `\text{...}`."""
     match = None
     if "\\" in text and _SET.search(text):
         match = _TAIL.search(text, max(0, len(text) - _REACH))

@@ -337,7 +337,7 @@ def _ratio(tokens: list[Token], kinds: set[str]) -> Form | None:
 
 
 def _numeral(tokens: list[Token]) -> Form | None:
-    """Digits with a base as subscript: `4210_7`, `(4210)_{7}`, `101_{\text{two}}`, `2A_{16}`."""
+    r"""Digits with a base as subscript: `4210_7`, `(4210)_{7}`, `101_{\text{two}}`, `2A_{16}`."""
     sign = "-" if tokens[0][0] == "-" else ""
     tokens = tokens[len(sign) :]
     kinds = [kind for kind, _ in tokens]

@@ -245,7 +245,7 @@ def _trim(text: str) -> str:
 
 
 def _unwrap(text: str) -> str:
-    """Without math delimiters and boxes around the whole; a currency `$` stays as `\\$`."""
+    r"""Without math delimiters and boxes around the whole; a currency `$` stays as `\$`."""
     for _ in range(6):
         before = text
         for start, end in _DELIMITERS:

@@ -90,7 +90,7 @@ def says_more(words: str) -> bool:
 
 
 def denies(words: str) -> bool:
-    """Whether words take back what they name: `\\text{not } x`."""
+    r"""Whether words take back what they name: `\text{not } x`."""
     return not _DENIALS.isdisjoint(_WORD.findall(words.lower()))
 
 

@@ -34,6 +34,7 @@ class Verdict(StrEnum):
 
     @property
     def correct(self) -> bool:
+        """Whether the answer is right."""
         return self is Verdict.CORRECT
 
 

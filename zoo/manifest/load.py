@@ -87,8 +87,15 @@ def read(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
     Raises:
         InputError: the file cannot be read, is not YAML, or nothing of it can be used.
     """
-    path = Path(path)
-    document = strict_yaml.read(path)
+    return manifest_of(strict_yaml.read(path), Path(path), changes)
+
+
+def manifest_of(document: Document, path: Path, changes: Iterable[str] = ()) -> Manifest:
+    """As `read`, of a document that need not be at `path` yet.
+
+    Raises:
+        InputError: nothing of it can be used.
+    """
     last = sets.apply(document, changes)
     experiment, faults, holes = attempt(Experiment, document)
     faults = [_answered(fault) for fault in faults]

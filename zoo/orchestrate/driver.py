@@ -43,9 +43,17 @@ class Mirror(Protocol):
 
     problem: str | None
 
-    def begin(self) -> bool: ...
-    def sync(self) -> bool: ...
-    def finish(self, sweep_ok: bool | None, report: Path | None = None) -> bool: ...
+    def begin(self) -> bool:
+        """Make the pages of the sweep ready; False where that failed, as below."""
+        ...
+
+    def sync(self) -> bool:
+        """Send what is new in the journals."""
+        ...
+
+    def finish(self, sweep_ok: bool | None, report: Path | None = None) -> bool:
+        """Send the rest and the final statuses; `sweep_ok` is None where it was interrupted."""
+        ...
 
 
 @dataclass(frozen=True)

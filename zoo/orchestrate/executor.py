@@ -49,4 +49,6 @@ class Executor(Protocol):
 
     name: str
 
-    def run(self, tasks: Sequence[Task], tell: Tell, stop: Stop) -> None: ...
+    def run(self, tasks: Sequence[Task], tell: Tell, stop: Stop) -> None:
+        """Run tasks, and tell of each start and end as it comes."""
+        ...

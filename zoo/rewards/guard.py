@@ -71,6 +71,7 @@ class Guard:
 
     @property
     def fault_share(self) -> float:
+        """Samples that the function could not score, of all."""
         return self.faults / self.samples if self.samples else 0.0
 
     def _count(self, group: str, size: int, error: BaseException) -> None:

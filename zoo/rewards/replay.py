@@ -57,6 +57,7 @@ class Replay:
 
     @property
     def adopted(self) -> bool:
+        """Whether no reward changes, so that the run stands."""
         return self.first_changed_round is None
 
     def __str__(self) -> str:

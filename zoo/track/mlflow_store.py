@@ -110,7 +110,8 @@ def _let_go(uri: str) -> None:
     """Close MLflow's connections, which would go on with a file that was renamed."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    if (engine := SqlAlchemyStore._engine_map.get(uri)) is not None:
+    engines = SqlAlchemyStore._engine_map  # pyright: ignore[reportPrivateUsage]
+    if (engine := engines.get(uri)) is not None:
         engine.dispose()
 
 
