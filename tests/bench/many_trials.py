@@ -1,6 +1,6 @@
 """What bookkeeping costs where many trials are recorded: `zoo status` over 10,000 done trials, the
-end of a sweep over as many (from the last file of its last trial to the exit of the process, the
-report aside), and a `zoo sweep` that finds all of 270 trials done.
+end of a sweep over as many, of which one was left to run (from the last file of that trial to the
+exit of the process, the report aside), and a `zoo sweep` that finds all of 270 trials done.
 
 Makes its store itself: one real simulated trial a manifest, its files copied under the ids and
 identities of the others. Every command is a cold process with a warm page cache, alternated with

@@ -316,8 +316,8 @@ def main() -> NoReturn:
 
     # Looking for plugins, pydantic reads what every installed package says of itself; zoo has none.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # Large plans are trees of some million objects that live to the end; looking for cycles in them
-    # again and again takes a fifth of the time.
+    # A large plan is some million objects that live to the end; looking for cycles among them again
+    # and again took a fifth of the time of making it.
     gc.set_threshold(200_000, 20, 20)
     try:
         status = cli.main(standalone_mode=False)
