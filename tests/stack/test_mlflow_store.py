@@ -26,17 +26,6 @@ from zoo.track.mlflow_store import connect
 from zoo.track.store import Store
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of an empty store; making one takes seconds, copying it does not."""
-    store = Store(tmp_path_factory.mktemp("empty"))
-    connect(store, store.own_mlflow_uri)
-    file = store.root / "mlflow.db"
-    with closing(sqlite3.connect(file)) as made:
-        made.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return file
-
-
 def garbage(file: Path) -> None:
     file.write_bytes(b"no database at all\n" * 1000)
 
@@ -71,7 +60,7 @@ DAMAGES = (garbage, torn, holed, half_made, half_migrated)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_store_is_set_aside_and_made_anew_from_the_run_folders(
     tmp_path: Path,
-    database: Path,
+    empty_database: Path,
     damage: Callable[[Path], None],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -88,7 +77,7 @@ def test_damaged_store_is_set_aside_and_made_anew_from_the_run_folders(
     )
     sweep.run()
     file = sweep.store.root / "mlflow.db"
-    shutil.copy(database, file)
+    shutil.copy(empty_database, file)
     damage(file)
     mirror = Mirror(sweep.store, sweep.experiment, sweep.trials)
     assert mirror.finish(True), mirror.problem
@@ -103,9 +92,9 @@ def test_damaged_store_is_set_aside_and_made_anew_from_the_run_folders(
     assert not file.with_name("mlflow.db.broken-2").exists()
 
 
-def test_store_of_a_newer_mlflow_is_left_alone(tmp_path: Path, database: Path) -> None:
+def test_store_of_a_newer_mlflow_is_left_alone(tmp_path: Path, empty_database: Path) -> None:
     store = Store(tmp_path)
-    file = Path(shutil.copy(database, tmp_path / "mlflow.db"))
+    file = Path(shutil.copy(empty_database, tmp_path / "mlflow.db"))
     with closing(sqlite3.connect(file)) as made, made:
         made.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
     with pytest.raises(Exception, match="out-of-date"):
@@ -124,10 +113,10 @@ def test_store_of_the_user_is_never_set_aside(tmp_path: Path) -> None:
 
 
 def test_damaged_store_is_put_back_where_no_new_one_can_be_made(
-    tmp_path: Path, database: Path
+    tmp_path: Path, empty_database: Path
 ) -> None:
     with tmpfs(tmp_path / "small", "size=3m") as folder:
-        file = Path(shutil.copy(database, folder / "mlflow.db"))
+        file = Path(shutil.copy(empty_database, folder / "mlflow.db"))
         half_made(file)
         space = os.statvfs(folder)
         (folder / "rest").write_bytes(b"x" * (space.f_bavail * space.f_frsize - 200_000))

@@ -65,14 +65,13 @@ def measured(folder: Path, found: Record) -> tuple[Row, ...]:
 
 
 def _of_recorded_launch(evals: list[Row], found: Record) -> bool:
-    """Whether all of them are of the base model or of the recorded lineage, one at least of its
-    end, and by the recorded launch or a later one: after it, nothing trained that lineage on."""
+    """Whether all of them are of the recorded lineage, one at least of its end, and by the recorded
+    launch or a later one: after it, nothing trained that lineage on."""
     lineage, attempt, end = found.lineage, found.attempt, False
     for row in evals:
-        if row["round"] != 0:
-            if lineage_of(row) != lineage or row["attempt"] < attempt:
-                return False
-            end = end or row["round"] >= found.round
+        if lineage_of(row) != lineage or row["attempt"] < attempt:
+            return False
+        end = end or row["round"] >= found.round
     return end and found.finished()
 
 

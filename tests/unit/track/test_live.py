@@ -122,6 +122,11 @@ MEASURED = [evaluated(1, 1, 0, "base"), evaluated(1, 1, 2, "end")]
             [*MEASURED, evaluated(2, 2, 2, "again")],
             recorded("done", 2, form=2, lineage=2, attempt=2),
         ),
+        (  # training again failed after it had measured the base model once more
+            [*FIRST, row(2, 2, 0)],
+            [*MEASURED, evaluated(2, 2, 0, "again")],
+            recorded("done", 2, form=2, lineage=1),
+        ),
         (  # a later launch went on from round 1
             [*FIRST[:2], row(2, 1, 1), row(2, 1, 2)],
             [evaluated(1, 1, 1, "dead"), evaluated(2, 1, 1, "live"), evaluated(2, 1, 2, "end")],
