@@ -10,7 +10,7 @@ import click
 from zoo.catalog import DataCard, ModelCard
 from zoo.cli.choice import one_trial
 from zoo.cli.context import Plan, Words, as_json, plan, shown
-from zoo.manifest.expand import Expansion
+from zoo.manifest.expansion import Expansion
 from zoo.manifest.trial import Trial
 
 Row = tuple[str, Any, str]  # dotted name, value, where it came from
