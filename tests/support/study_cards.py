@@ -11,7 +11,9 @@ from typing import Any
 import yaml
 
 from zoo.catalog import Catalog
-from zoo.manifest import Manifest, Trial, expand, load
+from zoo.manifest.expand import expand
+from zoo.manifest.load import Manifest, load
+from zoo.manifest.trial import Trial
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

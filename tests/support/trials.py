@@ -12,7 +12,9 @@ from textwrap import dedent
 
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.data import LocalResolver
-from zoo.manifest import Trial, expand, load
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load
+from zoo.manifest.trial import Trial
 from zoo.track.store import Store
 
 SMALL = """

@@ -14,9 +14,10 @@ import pytest
 
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.errors import InputError
-from zoo.manifest import expand, load, rehearsal
+from zoo.manifest import rehearsal
+from zoo.manifest.expand import expand
 from zoo.manifest.fit import SweepCost, place, sweep_cost
-from zoo.manifest.load import Manifest
+from zoo.manifest.load import Manifest, load
 from zoo.manifest.power import powers_of
 from zoo.manifest.trial import Trial
 from zoo.manifest.warn_cards import card_warnings

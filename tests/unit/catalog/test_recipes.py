@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from zoo.catalog import Catalog, ModelCard, RecipeCard
-from zoo.manifest import expand, grpo, load
+from zoo.manifest import grpo
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load
 
 CATALOG = Catalog()
 CARDS = {name: CATALOG.get(RecipeCard, name) for name in CATALOG.names(RecipeCard)}

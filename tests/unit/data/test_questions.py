@@ -14,7 +14,8 @@ from tests.support.study_cards import MANIFEST, write_cards
 from zoo.catalog import Catalog, DataCard
 from zoo.data import LocalResolver, problems
 from zoo.data.questions import hashes, overlaps
-from zoo.manifest import expand, load
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load
 from zoo.manifest.trial import Trial
 from zoo.manifest.warn import warnings
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.model_folders import safetensors, write_model
-from zoo import manifest
 from zoo.catalog import Catalog, ComputeProfile, DataCard, Geometry, ModelCard
 from zoo.data import LocalResolver, model_folder, resolve
 from zoo.data.places import NotFetched
 from zoo.data.problems import digest, load
 from zoo.errors import InputError
-from zoo.manifest import expand
+from zoo.manifest.expand import expand
 from zoo.manifest.fit import place
 from zoo.manifest.fit.memory import dense_parameters
 from zoo.manifest.identity import UNPINNED
+from zoo.manifest.load import load as load_manifest
 
 COMMIT = "a" * 40
 
@@ -321,9 +321,9 @@ def test_no_id_rests_on_what_a_folder_says_of_memory(
         "grid: {model: {path: near, prompt: none, cap: 64}, reward: correctness, "
         "data: pocket-easy}\nevaluate: {full: {benchmarks: [pocket-easy], at: [0, last]}}\n"
     )
-    (told,) = expand(manifest.load(path), Catalog(), LocalResolver())
+    (told,) = expand(load_manifest(path), Catalog(), LocalResolver())
     monkeypatch.setattr(LocalResolver, "described", lambda self, card: card)
-    (silent,) = expand(manifest.load(path), Catalog(), LocalResolver())
+    (silent,) = expand(load_manifest(path), Catalog(), LocalResolver())
     assert told.id == silent.id
     assert told.identity == silent.identity
     h100 = Catalog().get(ComputeProfile, "h100")

@@ -9,7 +9,9 @@ import pytest
 
 from zoo.catalog import Catalog, RecipeCard
 from zoo.errors import InputError
-from zoo.manifest import Trial, expand, load
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load
+from zoo.manifest.trial import Trial
 
 Write = Callable[..., Path]
 MODELS = "[pocket-qwen2, pocket-llama, pocket-mistral]"

@@ -10,7 +10,9 @@ import pytest
 
 from zoo.catalog import Catalog
 from zoo.errors import InputError
-from zoo.manifest import Trial, expand, load
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load
+from zoo.manifest.trial import Trial
 
 Write = Callable[..., Path]
 POCKET = Path(__file__).parents[3] / "experiments" / "pocket.yaml"

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.catalog import BenchmarkCard, Catalog, DataCard, ModelCard
-from zoo.manifest import Trial, expand, identity, load, rehearsal
+from zoo.manifest import identity, rehearsal
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load
 from zoo.manifest.names import Unpinned
+from zoo.manifest.trial import Trial
 
 Write = Callable[..., Path]
 GRID = "{model: pocket-llama, reward: correctness, data: pocket-easy}"

@@ -9,7 +9,7 @@ import pytest
 
 from zoo.catalog import Catalog, ModelCard
 from zoo.errors import Fault, InputError
-from zoo.manifest import expand
+from zoo.manifest.expand import expand
 from zoo.manifest.load import read
 
 Write = Callable[..., Path]

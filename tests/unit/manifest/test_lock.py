@@ -10,8 +10,11 @@ import pytest
 
 from zoo.catalog import Catalog, DataCard, ModelCard
 from zoo.errors import InputError
-from zoo.manifest import Trial, expand, load, lock, rehearsal, seals
+from zoo.manifest import lock, rehearsal, seals
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load
 from zoo.manifest.names import Unpinned
+from zoo.manifest.trial import Trial
 
 Write = Callable[..., Path]
 CLAIM = (

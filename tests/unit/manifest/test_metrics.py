@@ -12,7 +12,8 @@ from zoo.errors import InputError
 from zoo.evals.metrics import measures, repeated
 from zoo.evals.second import audit_values
 from zoo.grading import Verdict
-from zoo.manifest import expand, load
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load
 from zoo.manifest.metrics import (
     MEASURES,
     Metric,

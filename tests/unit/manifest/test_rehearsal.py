@@ -9,7 +9,10 @@ import pytest
 
 from zoo.catalog import Catalog
 from zoo.errors import InputError
-from zoo.manifest import Trial, expand, load, rehearsal
+from zoo.manifest import rehearsal
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load
+from zoo.manifest.trial import Trial
 
 Write = Callable[..., Path]
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"

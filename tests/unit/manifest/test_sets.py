@@ -9,8 +9,9 @@ import pytest
 
 from zoo.catalog import Catalog
 from zoo.errors import InputError
-from zoo.manifest import Trial, expand, load
-from zoo.manifest.load import read
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load, read
+from zoo.manifest.trial import Trial
 
 Write = Callable[..., Path]
 

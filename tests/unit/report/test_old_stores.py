@@ -13,7 +13,8 @@ from made_up_sweep import Sweep, make_sweep
 
 from zoo.catalog import Catalog
 from zoo.data import LocalResolver
-from zoo.manifest import expand, load
+from zoo.manifest.expand import expand
+from zoo.manifest.load import load
 from zoo.manifest.trial import Trial
 from zoo.report.collect import Results, collect
 from zoo.report.render import csv_text, html
