@@ -30,10 +30,12 @@ from zoo.catalog import (
 from zoo.catalog.index import BY_CATALOG
 from zoo.cli import main as command_line
 from zoo.errors import plain, told
-from zoo.manifest import json_schema, metrics, trl_table
+from zoo.manifest import json_schema
 from zoo.manifest.schema import Experiment
 from zoo.rewards.parameters import KINDS
 from zoo.track import record, store
+from zoo.trials import metrics
+from zoo.trlspec import fields as trl_table
 
 Schema = dict[str, Any]
 NOTE = "<!-- Made from the source by docs/hooks/reference.py; do not edit. -->\n\n"

@@ -23,12 +23,12 @@ from pathlib import Path
 
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.data import LocalResolver
-from zoo.manifest.expand import expand
 from zoo.manifest.load import read
-from zoo.manifest.trial import Trial
 from zoo.orchestrate.launch import Task, write_task
+from zoo.planning.expand import expand
 from zoo.track.store import Store
 from zoo.train.entry import run
+from zoo.trials.trial import Trial
 
 REPEATS = 5
 BARE = [sys.executable, "-c", "import pydantic, yaml"]

@@ -22,10 +22,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from zoo.catalog import strict_yaml
 from zoo.cli import main as cli
 from zoo.errors import InputError
 from zoo.manifest import json_schema
+from zoo.yamlio import strict_yaml
 
 HERE = Path(__file__).parent
 EXPECTED, README = HERE / "expected.json", HERE / "README.md"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from mlflow.entities import ViewType
 
-from zoo.cli.context import Plan, Words, plan
+from zoo.planning.build import Plan, Words, plan
 from zoo.track.mlflow import Mirror, connect
 
 ARCHIVE = Path(__file__).parents[1] / "golden" / "store-v1.tar.gz"

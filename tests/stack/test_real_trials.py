@@ -18,10 +18,10 @@ from tokenizers import Tokenizer
 from tests.support.sweeps import real
 from tests.support.trials import finish, manifest, start, trials_of
 from zoo.data.resolve import EMBEDDED
-from zoo.manifest.trial import Trial
 from zoo.track import journal
 from zoo.track import record as records
 from zoo.track.store import Store
+from zoo.trials.trial import Trial
 
 
 class Runs(NamedTuple):

@@ -12,10 +12,13 @@ import pytest
 
 from tests.support.trials import manifest, trials_of
 from zoo.catalog import Catalog, ComputeProfile, RecipeCard
-from zoo.manifest import grpo, trl_table
 from zoo.train.config import grpo_arguments
+from zoo.trlspec import fields as trl_table
+from zoo.trlspec import validation
 
-SNAPSHOT = json.loads((Path(grpo.__file__).parent / "trl_fields.json").read_text(encoding="utf-8"))
+SNAPSHOT = json.loads(
+    (Path(validation.__file__).parent / "trl_fields.json").read_text(encoding="utf-8")
+)
 
 
 @pytest.fixture(scope="module")

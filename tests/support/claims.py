@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from zoo.manifest.claims import Claim
-from zoo.manifest.metrics import TRAIN_METRICS, Metric, Series
+from zoo.manifest.claim_schema import Claim
+from zoo.trials.metrics import TRAIN_METRICS, Metric, Series
 
 ACC = "eval/avg6/acc/t1.0"
 STUDY = (1319, 500, 272, 675, 30, 40)  # problems of the study's six benchmarks

@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 
 from zoo.catalog import Catalog
 from zoo.grading import GRADER_VERSION
-from zoo.manifest.expand import expand
-from zoo.manifest.identity import digest
 from zoo.manifest.load import Manifest, load
-from zoo.manifest.trial import Evaluation, Trial
+from zoo.planning.expand import expand
 from zoo.track import journal, record
 from zoo.track.record import Record
 from zoo.track.store import Store, write_json
+from zoo.trials.identity import digest
+from zoo.trials.trial import Evaluation, Trial
 
 STACK = {"torch": "2.13", "transformers": "5.17", "trl": "1.16", "vllm": "0.31", "compile": "off"}
 START = 1_790_000_000.0

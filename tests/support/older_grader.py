@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.evals.parquet import read_parquet, write_parquet
-from zoo.manifest import identity
 from zoo.track import record
 from zoo.track.store import Store
+from zoo.trials import identity
 
 VERSION = "older"
 

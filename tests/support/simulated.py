@@ -8,11 +8,11 @@ from pathlib import Path
 
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.data import LocalResolver
-from zoo.manifest.expand import expand
 from zoo.manifest.load import Manifest, load
-from zoo.manifest.trial import Trial
 from zoo.orchestrate.launch import Task
+from zoo.planning.expand import expand
 from zoo.track.store import Store
+from zoo.trials.trial import Trial
 
 MANIFEST = """\
 schema: experiment/1

@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from zoo.catalog import Catalog
-from zoo.manifest.expand import expand
 from zoo.manifest.load import Manifest, load
-from zoo.manifest.trial import Trial
+from zoo.planning.expand import expand
+from zoo.trials.trial import Trial
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

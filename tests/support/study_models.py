@@ -20,7 +20,7 @@ from zoo.catalog import (
 )
 from zoo.catalog.model_card import ResponseLength
 from zoo.manifest.schema import Decoding
-from zoo.manifest.trial import Evaluation, Trial
+from zoo.trials.trial import Evaluation, Trial
 
 # Geometry from `config.json`; context, cap and KL of the study (the small ones: a choice); mean
 # tokens of a response at the start and over the first 100 rounds, read off the study's figure 1

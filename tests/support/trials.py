@@ -12,10 +12,10 @@ from textwrap import dedent
 
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.data import LocalResolver
-from zoo.manifest.expand import expand
 from zoo.manifest.load import load
-from zoo.manifest.trial import Trial
+from zoo.planning.expand import expand
 from zoo.track.store import Store
+from zoo.trials.trial import Trial
 
 SMALL = """
     schema: experiment/1

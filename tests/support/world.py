@@ -19,9 +19,9 @@ from tests.support.model_folders import write_smallest_model
 from zoo.catalog import Card, Catalog, ProblemCard
 from zoo.data import LocalResolver
 from zoo.evals.stages import sample_identity
-from zoo.manifest import identity
-from zoo.manifest.expand import expand
 from zoo.manifest.load import load
+from zoo.planning.expand import expand
+from zoo.trials import identity
 
 Documents = dict[str, Any]
 STUDY, OUTSIDE = "experiments/study.yaml", "experiments/outside.yaml"

@@ -31,9 +31,9 @@ from zoo.catalog import (
 )
 from zoo.catalog.index import BY_CATALOG
 from zoo.cli.main import cli
-from zoo.manifest.claims import Claim
-from zoo.manifest.metrics import MEASURES, TRAIN_METRICS
+from zoo.manifest.claim_schema import Claim
 from zoo.manifest.schema import Evaluate, Experiment
+from zoo.trials.metrics import MEASURES, TRAIN_METRICS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

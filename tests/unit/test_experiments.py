@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from zoo.catalog import Catalog, ComputeProfile
+from zoo.claims.power import powers_of
 from zoo.errors import InputError
-from zoo.manifest import rehearsal
-from zoo.manifest.expand import expand
-from zoo.manifest.fit import SweepCost, place, sweep_cost
+from zoo.lint.card_warnings import card_warnings
+from zoo.lint.claim_warnings import claim_warnings, family
 from zoo.manifest.load import Manifest, load
-from zoo.manifest.power import powers_of
-from zoo.manifest.trial import Trial
-from zoo.manifest.warn_cards import card_warnings
-from zoo.manifest.warn_claims import claim_warnings, family
+from zoo.planning.expand import expand
+from zoo.resources import SweepCost, place, sweep_cost
+from zoo.trials import rehearsal
+from zoo.trials.trial import Trial
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 NODE_WEEK_H = 8 * 7 * 24  # GPU-hours of eight GPUs in a week

@@ -163,7 +163,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     assert there <= inside
     assert any(name.endswith("pocket.yaml") for name in inside)
     assert any(name.endswith(".safetensors") for name in inside)
-    assert "zoo/manifest/trl_fields.json" in inside
+    assert "zoo/trlspec/trl_fields.json" in inside
 
 
 def test_the_wheel_is_small_and_holds_nothing_else(wheel: Path) -> None:

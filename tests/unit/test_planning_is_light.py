@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.simulated import write_manifest
-from zoo.cli import prompts
-from zoo.cli.context import Words, plan
+from zoo.planning import prompt_lengths
+from zoo.planning.build import Words, plan
 
 HEAVY = (
     *("torch", "ray", "trl", "vllm", "mlflow", "sympy", "transformers", "datasets", "rich"),
@@ -60,7 +60,7 @@ def test_plan_reads_measured_prompts_without_a_tokenizer(
     monkeypatch.setenv("ZOO_RUNS", str(tmp_path / "runs"))
     path, sets = write_manifest(tmp_path), ("trainer=trl",)
     made = plan(str(path), Words(sets=sets), thorough=True)
-    prompts.measured(made.trials, made)
+    prompt_lengths.measured(made.trials, made)
     told = light(tmp_path, ["plan", "tiny.yaml", "--set", *sets])
     assert "prompts    longest 20 tokens (pocket-easy, pocket-qwen2)" in told
 

@@ -13,9 +13,9 @@ import yaml
 from tests.support.cli import zoo
 from zoo import __version__
 from zoo.catalog import Catalog, ComputeProfile
-from zoo.manifest.expand import expand
-from zoo.manifest.fit import sweep_cost
 from zoo.manifest.load import load
+from zoo.planning.expand import expand
+from zoo.resources import sweep_cost
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = sorted((ROOT / "experiments").glob("*.yaml"))

@@ -1,7 +1,7 @@
 """What each kind of card may say. Frozen, strict about unknown keys, light: pydantic and nothing
 else.
 
-A field is *result-bearing* when a trial's outcome could depend on it; `zoo.manifest.identity` says
+A field is *result-bearing* when a trial's outcome could depend on it; `zoo.trials.identity` says
 of every field whether it is, so prose (`about`, `source`, `stand_in`) may change without renaming a
 run. Lengths are in tokens unless the name says so. Models, problem sets and compute profiles have
 modules of their own beside this one.
@@ -14,11 +14,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from zoo.yamlio.patterns import NAME
+
 FROM_CARD = "from-card"  # a recipe's word for "the model's card decides"
-NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 S = TypeVar("S", bound=Sequence[int])
-COMMIT = r"^[0-9a-f]{40}$"  # a full commit; short ones move
-TEXT = r"\S"  # a text that is not empty
 MAX_COUNT = 10_000_000
 Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 """A number of prompts, responses, problems or tokens; more is a slip, and costs memory."""

@@ -13,14 +13,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zoo.catalog import strict_yaml
 from zoo.catalog.cards import Card, PromptCard, RecipeCard, RewardCard
 from zoo.catalog.model_card import ModelCard
 from zoo.catalog.problem_card import BenchmarkCard, DataCard, ProblemCard
 from zoo.catalog.profile import ComputeProfile
-from zoo.catalog.strict_yaml import Document
-from zoo.catalog.validate import validate
 from zoo.errors import Fault, InputError, did_you_mean
+from zoo.yamlio import strict_yaml
+from zoo.yamlio.strict_yaml import Document
+from zoo.yamlio.validate import validate
 
 FOLDERS: dict[type[Card], str] = {
     ModelCard: "models",

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zoo.catalog.cards import COMMIT, DISTINCT, Card, Count, Part, TokenId
+from zoo.catalog.cards import DISTINCT, Card, Count, Part, TokenId
+from zoo.yamlio.patterns import COMMIT
 
 
 class Geometry(Part):

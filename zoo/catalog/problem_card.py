@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from zoo.catalog.cards import COMMIT, Card, Count, Gold, Part, Policy, PromptCard
+from zoo.catalog.cards import Card, Count, Gold, Part, Policy, PromptCard
+from zoo.yamlio.patterns import COMMIT
 
 C = TypeVar("C", bound=Card)
 

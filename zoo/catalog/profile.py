@@ -26,7 +26,7 @@ class ComputeProfile(Card):
 
     `env` is set in every trial process. `micro_batch` is the most completions of one forward pass
     (unless the recipe pins its own) and `vllm_gpu_memory_utilization` the share of the card that
-    vLLM gets; where `gpu` is stated, both give way to what fits (`zoo.manifest.fit`).
+    vLLM gets; where `gpu` is stated, both give way to what fits (`zoo.resources`).
     """
 
     form: Literal["profile/1"] = Field(alias="schema")

@@ -21,13 +21,13 @@ from zoo.catalog import (
     RecipeCard,
     RewardCard,
 )
-from zoo.cli.context import catalog_of
 from zoo.data import problems
 from zoo.data.places import NotFetched
 from zoo.errors import Fault, InputError, did_you_mean, printable
-from zoo.manifest.names import slug
+from zoo.planning.build import catalog_of
 from zoo.rewards.user import installed, installed_names
 from zoo.track.store import Store
+from zoo.trials.card_lookup import slug
 
 KINDS: dict[str, tuple[type[Card], ...]] = {
     "models": (ModelCard,),

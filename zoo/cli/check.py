@@ -9,11 +9,11 @@ import click
 
 from zoo.catalog import ModelCard, ProblemCard
 from zoo.cli.cards import counted, named
-from zoo.cli.context import catalog_of
 from zoo.data import problems, references
 from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver, model_folder
 from zoo.errors import InputError
+from zoo.planning.build import catalog_of
 from zoo.track.store import Store
 
 

@@ -13,17 +13,18 @@ from pathlib import Path
 import click
 
 import zoo
-from zoo.catalog import Catalog, ModelCard, ProblemCard, strict_yaml
-from zoo.catalog.validate import validate
+from zoo.catalog import Catalog, ModelCard, ProblemCard
 from zoo.cli.cards import named
 from zoo.cli.check import look_at_data
-from zoo.cli.context import catalog_of
 from zoo.data import fetch as fetching
 from zoo.data import hub
 from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, ZooError
+from zoo.planning.build import catalog_of
 from zoo.track.store import Store, write_text
+from zoo.yamlio import strict_yaml
+from zoo.yamlio.validate import validate
 
 REVISION = re.compile(r"^revision:[^#\n]*?(?=\s*(?:#|$))", re.MULTILINE)
 REPO = re.compile(r"^repo:.*$", re.MULTILINE)

@@ -19,18 +19,18 @@ from typing import TextIO
 import click
 
 from zoo.cli import grade_text
-from zoo.cli.context import Plan, Words, as_json, plan, shown
 from zoo.cli.grade_text import Told
 from zoo.cli.sweep import report_or_excuse
 from zoo.errors import StateError, ZooError
 from zoo.evals.regrade import Regrader
 from zoo.evals.rollouts import replay_trial
 from zoo.evals.stages import Graders
-from zoo.manifest.trial import Trial
 from zoo.orchestrate.progress import REDRAW_S, clock
+from zoo.planning.build import Plan, Words, as_json, plan, shown
 from zoo.rewards.replay import Replay
 from zoo.track import live, record, regraded
 from zoo.track.store import claim
+from zoo.trials.trial import Trial
 
 LINE_S = 30.0  # how often it speaks without a terminal
 Tick = Callable[[str], None]

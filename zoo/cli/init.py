@@ -16,21 +16,22 @@ from pathlib import Path
 
 import click
 
-from zoo.catalog import Card, Catalog, DataCard, ModelCard, RecipeCard, RewardCard, strict_yaml
-from zoo.catalog.cards import NAME
+from zoo.catalog import Card, Catalog, DataCard, ModelCard, RecipeCard, RewardCard
 from zoo.cli.cards import known
-from zoo.cli.context import catalog_of
 from zoo.cli.init_choice import Choice, data, model, reward
 from zoo.cli.init_text import FOLDER, manifest_text
-from zoo.cli.words import Words
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean
-from zoo.manifest import rehearsal
-from zoo.manifest.expand import expand
 from zoo.manifest.load import manifest_of
-from zoo.manifest.names import slug
-from zoo.manifest.trial import Trial
+from zoo.planning.build import catalog_of
+from zoo.planning.expand import expand
+from zoo.planning.options import Words
 from zoo.track.store import Store
+from zoo.trials import rehearsal
+from zoo.trials.card_lookup import slug
+from zoo.trials.trial import Trial
+from zoo.yamlio import strict_yaml
+from zoo.yamlio.patterns import NAME
 
 POCKET_PARAMETERS = 10_000_000
 """Largest model that the recipe of the pocket models is meant for."""

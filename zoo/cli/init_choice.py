@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog import Catalog, DataCard, LocalSource, ModelCard, RewardCard
-from zoo.catalog.cards import NAME, Gold
+from zoo.catalog.cards import Gold
 from zoo.catalog.problem_card import Columns
 from zoo.cli.init_text import FOLDER, flow, scalar
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean
-from zoo.manifest.names import HUB, HUB_CAP, HUB_PROMPT, slug
 from zoo.rewards.user import installed_names, load_user_reward
+from zoo.trials.card_lookup import HUB, HUB_CAP, HUB_PROMPT, slug
+from zoo.yamlio.patterns import NAME
 
 PROBLEM = ("problem", "question", "prompt", "input", "query", "instruction")
 ANSWER = ("answer", "solution", "reference", "target", "output", "response")

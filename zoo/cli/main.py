@@ -19,7 +19,7 @@ import click
 from zoo import __version__
 
 if TYPE_CHECKING:
-    from zoo.cli.context import Words
+    from zoo.planning.build import Words
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 cards_option = click.option(
@@ -55,7 +55,7 @@ def which_plan(command: Callable[..., int]) -> Callable[..., int]:
         rewards: tuple[str, ...],
         **more: Any,
     ) -> int:
-        from zoo.cli.context import Words
+        from zoo.planning.build import Words
 
         return command(*words, words=Words(cards, sets, only, rehearse, rewards), **more)
 

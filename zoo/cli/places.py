@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zoo.cli.context import SWEEPS_VARIABLE, Plan, sweeps_root
 from zoo.errors import Fault, InputError, StateError
+from zoo.planning.build import SWEEPS_VARIABLE, Plan, sweeps_root
 from zoo.track.store import ROOT_VARIABLE, Store
 
 FULL = {errno.ENOSPC, errno.EDQUOT}

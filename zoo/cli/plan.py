@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import click
 
 from zoo.cli import plan_data, plan_text
-from zoo.cli.choice import one_trial
-from zoo.cli.context import Words, as_json, plan, profile_of
-from zoo.cli.outlook import Outlook
+from zoo.planning.build import Words, as_json, plan, profile_of
+from zoo.planning.plan_report import Outlook
+from zoo.planning.select import one_trial
 
 
 @dataclass(frozen=True)

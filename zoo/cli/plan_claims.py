@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoo.cli.context import Plan
-from zoo.cli.outlook import Outlook
+from zoo.claims import power
 from zoo.cli.plan_costs import counted
 from zoo.errors import listed
-from zoo.manifest import power
-from zoo.manifest.seals import Word
+from zoo.lock.preregistration import Word
+from zoo.planning.build import Plan
+from zoo.planning.plan_report import Outlook
 
 TOLD: dict[Word, str] = {
     "sealed": "sealed",

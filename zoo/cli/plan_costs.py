@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoo.cli.outlook import GIB, Outlook
 from zoo.errors import listed
-from zoo.manifest.fit import Hours
+from zoo.planning.plan_report import GIB, Outlook
+from zoo.resources import Hours
 
 
 def cost(outlook: Outlook) -> Iterator[str]:

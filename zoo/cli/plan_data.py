@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.cli import prompts
-from zoo.cli.outlook import Outlook
-from zoo.cli.references import known
-from zoo.manifest import identity
-from zoo.manifest.fit import Hours, Placement
-from zoo.manifest.lock import Comparison
-from zoo.manifest.power import Power
-from zoo.manifest.trial import Trial
+from zoo.claims.power import Power
+from zoo.lock.lock import Comparison
 from zoo.orchestrate.todo import Item, Todo
+from zoo.planning import prompt_lengths
+from zoo.planning.plan_report import Outlook
+from zoo.planning.reference_check import known
+from zoo.resources import Hours, Placement
+from zoo.trials import identity
+from zoo.trials.trial import Trial
 
 
 def as_data(outlook: Outlook) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def as_data(outlook: Outlook) -> dict[str, Any]:
             name: {"n": found.n, "unusable": len(found.bad), "grader": found.grader}
             for name, found in known(made.chosen, made)
         },
-        "prompts": prompts.rows(made.chosen, made),
+        "prompts": prompt_lengths.rows(made.chosen, made),
         "placement": [placement_rows(outlook, trials) for trials in outlook.shapes.values()],
         "cost": {
             "unit": cost.unit,

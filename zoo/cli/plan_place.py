@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoo.cli.outlook import Outlook
 from zoo.cli.plan_costs import counted
 from zoo.errors import listed
-from zoo.manifest.fit import SMALL, Placement
-from zoo.manifest.trial import Trial
+from zoo.planning.plan_report import Outlook
+from zoo.resources import SMALL, Placement
+from zoo.trials.trial import Trial
 
 TIGHT = 0.95  # of the usable memory, above which a placement is shown by part
 Row = tuple[str, ...]

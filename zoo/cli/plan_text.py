@@ -11,16 +11,17 @@ from collections.abc import Iterable, Iterator, Mapping
 import click
 
 from zoo.cli import plan_claims, plan_place, plan_what
-from zoo.cli.context import Plan
-from zoo.cli.outlook import Outlook
 from zoo.cli.plan_costs import cost, counted, hours
 from zoo.errors import listed
 from zoo.grader_version import GRADER_VERSION
-from zoo.manifest import identity, lock
-from zoo.manifest.fit import forecloses
-from zoo.manifest.lock import Comparison, Kind
-from zoo.manifest.trial import Trial
+from zoo.lock import lock
+from zoo.lock.lock import Comparison, Kind
 from zoo.orchestrate.todo import AGAIN, NEVER_RAN, Todo
+from zoo.planning.build import Plan
+from zoo.planning.plan_report import Outlook
+from zoo.resources import forecloses
+from zoo.trials import identity
+from zoo.trials.trial import Trial
 
 COLOURS = {"+": "green", "~": "yellow", "=": None, ">": "yellow", "!": "red"}
 WORDS = {"+": "to run", "~": "stale", "=": "done", ">": "unfinished", "!": "failed"}

@@ -6,17 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from zoo.catalog import RecipeCard
-from zoo.cli import prompts
-from zoo.cli.outlook import Outlook
+from zoo.claims import power
 from zoo.cli.plan_costs import counted
-from zoo.cli.references import known
 from zoo.errors import listed, plain
-from zoo.manifest import grpo, identity, power
-from zoo.manifest.cells import matches
 from zoo.manifest.metric_name import EVAL
-from zoo.manifest.metrics import final_rounds, last_k
 from zoo.manifest.schema import Override
-from zoo.manifest.trial import Trial
+from zoo.planning import prompt_lengths
+from zoo.planning.plan_report import Outlook
+from zoo.planning.reference_check import known
+from zoo.trials import identity
+from zoo.trials.grid import matches
+from zoo.trials.metrics import final_rounds, last_k
+from zoo.trials.trial import Trial
+from zoo.trlspec import validation
 
 
 def asked(outlook: Outlook) -> Iterator[str]:
@@ -48,7 +50,7 @@ def what(outlook: Outlook) -> Iterator[str]:
     yield f"final      {_final(outlook)}"
     if told := [f"{name}: {found}" for name, found in known(outlook.made.chosen, outlook.made)]:
         yield f"references {'; '.join(told)}"
-    if told := prompts.line(outlook.made.chosen, outlook.made):
+    if told := prompt_lengths.line(outlook.made.chosen, outlook.made):
         yield f"prompts    {told}"
     for wire in experiment.tripwires:
         yield f"tripwire   {wire}: recorded and shown; no trial is marked or stopped by it yet"
@@ -60,7 +62,7 @@ def _changed(outlook: Outlook) -> Iterator[str]:
     said = {f"grpo.{name}": value for name, value in experiment.grpo.items()}
     said |= {f"batch.{name}": value for name, value in experiment.batch.items()} | last
     card = outlook.made.catalog.get(RecipeCard, experiment.recipe)
-    usual = {f"grpo.{name}": value for name, value in (grpo.defaults() | card.grpo).items()}
+    usual = {f"grpo.{name}": value for name, value in (validation.defaults() | card.grpo).items()}
     usual |= {f"batch.{name}": value for name, value in card.batch.model_dump().items()}
     if outlook.made.manifest.rehearse:  # which has a batch of its own
         said = {name: value for name, value in said.items() if not name.startswith("batch.")}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from zoo.cli.context import catalog_of
 from zoo.manifest import json_schema
+from zoo.planning.build import catalog_of
 
 
 def show(cards: tuple[str, ...]) -> int:

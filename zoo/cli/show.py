@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from zoo.catalog import DataCard, ModelCard
-from zoo.cli.choice import one_trial
-from zoo.cli.context import Plan, Words, as_json, plan, shown
-from zoo.manifest.expansion import Expansion
-from zoo.manifest.trial import Trial
+from zoo.planning.build import Plan, Words, as_json, plan, shown
+from zoo.planning.select import one_trial
+from zoo.trials.expansion import Expansion
+from zoo.trials.trial import Trial
 
 Row = tuple[str, Any, str]  # dotted name, value, where it came from
 

@@ -16,20 +16,20 @@ from pathlib import Path
 import click
 
 from zoo.catalog import ComputeProfile
-from zoo.cli.context import Plan, Words, plan, profile_of, shown, visible_gpus
 from zoo.cli.places import must_be_writable, started
 from zoo.cli.plan_claims import seal_notes
 from zoo.cli.plan_costs import counted
 from zoo.cli.plan_text import change_lines, standing_lines, summary
-from zoo.cli.prompts import measured
-from zoo.cli.ready import must_be_ready, must_not_have_drifted
-from zoo.cli.references import must_be_usable
 from zoo.data.questions import overlaps
-from zoo.manifest.warn_overlaps import overlap_warnings
+from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.orchestrate.todo import Todo, look
+from zoo.planning.build import Plan, Words, plan, profile_of, shown, visible_gpus
+from zoo.planning.preflight import must_be_ready, must_not_have_drifted
+from zoo.planning.prompt_lengths import measured
+from zoo.planning.reference_check import must_be_usable
 
 MOST_ROWS = 30
 

@@ -15,17 +15,28 @@ import os
 import unicodedata
 from array import array
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.catalog import BenchmarkCard, DataCard, ProblemCard
 from zoo.data import problems
 from zoo.data.problems import Problem
 from zoo.errors import InputError
-from zoo.manifest.identity import UNPINNED
-from zoo.manifest.trial import ALL, Evaluation, Trial
-from zoo.manifest.warn_overlaps import Overlap
+from zoo.trials.identity import UNPINNED
+from zoo.trials.trial import ALL, Evaluation, Trial
 
 Hashes = array  # of 64-bit numbers, one a problem, in the order of the set
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How many problems of a benchmark, as it is measured, are in a training set."""
+
+    data: DataCard
+    benchmark: BenchmarkCard
+    problems: int
+    of: int
+    """Problems of the benchmark that are measured."""
 
 
 def hashes(loaded: Iterable[Problem]) -> Hashes:

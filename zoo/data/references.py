@@ -18,7 +18,7 @@ from zoo.catalog import ProblemCard
 from zoo.data import problems
 from zoo.data.resolve import read_json
 from zoo.errors import Fault, printable
-from zoo.manifest.identity import UNPINNED
+from zoo.trials.identity import UNPINNED
 
 LIMIT = 0.05
 """The share of a set's references past which something is wrong with the set and not with them."""

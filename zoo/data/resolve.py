@@ -22,9 +22,9 @@ from zoo.data import places, problems, weights
 from zoo.data.places import NotFetched
 from zoo.data.questions import Questions
 from zoo.errors import Fault, InputError, listed
-from zoo.manifest.fit.memory import dense_parameters
-from zoo.manifest.identity import UNPINNED
 from zoo.pocket.problems import GENERATOR_VERSION
+from zoo.resources.memory import dense_parameters
+from zoo.trials.identity import UNPINNED
 
 EMBEDDED = Path(problems.pocket.__file__).parent / "models"
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")

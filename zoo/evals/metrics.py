@@ -10,7 +10,7 @@ from math import comb
 from statistics import fmean
 
 from zoo.grading import Verdict
-from zoo.manifest.metrics import pass_ks
+from zoo.trials.metrics import pass_ks
 
 Values = dict[str, float | None]
 
@@ -22,7 +22,7 @@ def measures(
     finishes: Sequence[str],
     box_verdicts: Sequence[Verdict] | None = None,
 ) -> Values:
-    """Measures (`zoo.manifest.metrics.MEASURES`) over N responses; one without a case is None.
+    """Measures (`zoo.trials.metrics.MEASURES`) over N responses; one without a case is None.
 
     `acc` is the share of CORRECT among the scored (an unreadable reference or a fault of the grader
     is counted apart, in `unscored`); `acc_boxed` the same where only what stands in the last box
@@ -50,7 +50,7 @@ def repeated(
     verdicts: Sequence[Verdict], predictions: Sequence[str | None], samples: int
 ) -> Values:
     """Measures of `samples` responses to each problem, which follow one another: `avgS`, `passK`
-    and `majS` for S samples (`zoo.manifest.metrics.measure_names`); nothing for one sample.
+    and `majS` for S samples (`zoo.trials.metrics.measure_names`); nothing for one sample.
 
     `avgS` is `acc` over all responses. `passK` is the chance that one of K responses drawn from
     the S is right (unbiased: Chen et al. 2021, arXiv:2107.03374), averaged over problems. `majS` is

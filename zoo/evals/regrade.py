@@ -14,12 +14,12 @@ from typing import Any
 from zoo.errors import StateError
 from zoo.evals.parquet import read_parquet
 from zoo.evals.stages import Bench, Graders, Measured
-from zoo.manifest.trial import Trial
 from zoo.track import journal, record
 from zoo.track.outcome import Measured as Indexed
 from zoo.track.outcome import measurements
 from zoo.track.record import Record
 from zoo.track.store import Store
+from zoo.trials.trial import Trial
 
 MOST_CASES = 20
 Row = dict[str, Any]

@@ -14,13 +14,13 @@ from zoo.errors import StateError
 from zoo.evals.parquet import read_responses
 from zoo.evals.stages import Graders
 from zoo.grading import Verdict
-from zoo.manifest.trial import Trial
 from zoo.rewards.base import group_seed
 from zoo.rewards.replay import Replay, Rollout, RolloutGroup, replay
 from zoo.rewards.resolve import reward_of
 from zoo.track import regraded
 from zoo.track.record import Record
 from zoo.track.store import Store
+from zoo.trials.trial import Trial
 
 COLUMNS = ["group", "gold", "text", "verdict", "reward", "finish"]
 

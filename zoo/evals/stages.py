@@ -22,13 +22,13 @@ from zoo.evals.metrics import measures, repeated
 from zoo.evals.parquet import read_parquet, read_responses, write_parquet
 from zoo.evals.second import Auditor, audit_rows, audit_values, box_verdicts
 from zoo.grading import GRADER_VERSION, Grader, Item, Result
-from zoo.manifest import identity
-from zoo.manifest.metrics import measure_names
 from zoo.manifest.schema import Decoding
-from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import record as records
 from zoo.track.record import Record
 from zoo.track.store import Store, claim, write_json
+from zoo.trials import identity
+from zoo.trials.metrics import measure_names
+from zoo.trials.trial import Evaluation, Trial
 
 
 @dataclass(frozen=True, slots=True)

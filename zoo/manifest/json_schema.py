@@ -1,9 +1,9 @@
 """The JSON Schema of a manifest (draft 2020-12), for editors: completion, descriptions, and what is
 wrong while one types.
 
-Made of the pydantic models, of TRL's settings (`zoo.manifest.grpo`) and of the names of the cards.
-Unknown keys are refused everywhere. Names of cards and values of axes are offered, not enforced: a
-user has cards of their own, and whether a value fits a manifest only `zoo plan` can say.
+Made of the pydantic models, of TRL's settings (`zoo.trlspec.validation`) and of the names of the
+cards. Unknown keys are refused everywhere. Names of cards and values of axes are offered, not
+enforced: users have cards of their own, and only `zoo plan` knows whether a value fits a manifest.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ from zoo.catalog import (
     RecipeCard,
     RewardCard,
 )
-from zoo.catalog.cards import FROM_CARD, NAME
-from zoo.catalog.validate import models_in
-from zoo.manifest import grpo, trl_table
+from zoo.catalog.cards import FROM_CARD
 from zoo.manifest.schema import Experiment
+from zoo.trlspec import fields as trl_table
+from zoo.trlspec import validation
+from zoo.yamlio.patterns import NAME
+from zoo.yamlio.validate import models_in
 
 FILE = Path(__file__).parent / "experiment.schema.json"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -151,7 +153,7 @@ def _settings() -> dict[str, Schema]:
 
 
 def _setting(name: str) -> Schema:
-    kinds = [TYPES[kind] for kind in grpo.types(name)]
+    kinds = [TYPES[kind] for kind in validation.types(name)]
     found: Schema = {"type": kinds[0] if len(kinds) == 1 else kinds}
     if choices := trl_table.CHOICES.get(name):
         found = {"enum": list(choices)}
@@ -161,7 +163,7 @@ def _setting(name: str) -> Schema:
         found.setdefault("maximum", trl_table.LARGEST)
     if name in trl_table.FROM_CARD_ALLOWED:
         found = {"anyOf": [{"const": FROM_CARD}, found]}
-    default = grpo.defaults()[name]
+    default = validation.defaults()[name]
     return found | {"default": default, "description": f"TRL's default: {json.dumps(default)}"}
 
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog import strict_yaml
-from zoo.catalog.strict_yaml import Document, KeyPath
-from zoo.catalog.validate import attempt
 from zoo.errors import Fault, InputError
-from zoo.manifest import foreign, sets
+from zoo.manifest import overrides
 from zoo.manifest.schema import Experiment
+from zoo.trlspec import foreign
+from zoo.yamlio import strict_yaml
+from zoo.yamlio.strict_yaml import Document, KeyPath
+from zoo.yamlio.validate import attempt
 
 BESIDE = {(key,) for key in ("question", "prediction", "budget", "claims", "tripwires")}
 """Parts of a manifest that no cell depends on."""
@@ -35,9 +36,9 @@ class Manifest:
     last: dict[str, Any] = field(default_factory=dict)
     """Settings of the command line (`--set grpo.beta=0`), which win over all others."""
     rehearse: bool = False
-    """Whether pocket stand-ins take the place of the cards; see `zoo.manifest.rehearsal`."""
+    """Whether pocket stand-ins take the place of the cards; see `zoo.trials.rehearsal`."""
     faults: tuple[Fault, ...] = ()
-    """What is wrong with its form. `zoo.manifest.expand` raises them together with what it finds
+    """What is wrong with its form. `zoo.planning.expand` raises them together with what it finds
     wrong in the rest."""
     holes: tuple[KeyPath, ...] = ()
     """Parts that were left out for it."""
@@ -96,7 +97,7 @@ def manifest_of(document: Document, path: Path, changes: Iterable[str] = ()) -> 
     Raises:
         InputError: nothing of it can be used.
     """
-    last = sets.apply(document, changes)
+    last = overrides.apply(document, changes)
     experiment, faults, holes = attempt(Experiment, document)
     faults = [_answered(fault) for fault in faults]
     if experiment is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EVAL = "eval"
-"""The series of what is compared; see `zoo.manifest.schedule`."""
+"""The series of what is compared; see `zoo.trials.schedule`."""
 FINAL = "final"
 """Where a final number is not the last value of its series, MLflow has it under this name."""
 TRAIN = "train"

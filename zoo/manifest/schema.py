@@ -2,7 +2,7 @@
 
 A manifest names cards and numbers; it never names a Python path, a machine or a process. Compute is
 chosen on the command line and is no part of an experiment. What only the catalog or the axes can
-judge (names of cards, settings of TRL, cells) is checked by `zoo.manifest.expand`.
+judge (names of cards, settings of TRL, cells) is checked by `zoo.planning.expand`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,10 @@ from pydantic import (
 )
 
 from zoo.catalog import Columns
-from zoo.catalog.cards import (
-    DISTINCT,
-    MAX_COUNT,
-    NAME,
-    TEXT,
-    Count,
-    Gold,
-    Part,
-    Policy,
-    TokenId,
-)
-from zoo.manifest.claims import Claim
-from zoo.manifest.limits import MAX_ROUNDS, Budget, Tripwire
+from zoo.catalog.cards import DISTINCT, MAX_COUNT, Count, Gold, Part, Policy, TokenId
+from zoo.manifest.claim_schema import Claim
+from zoo.manifest.thresholds import MAX_ROUNDS, Budget, Tripwire
+from zoo.yamlio.patterns import NAME, TEXT
 
 Name = Annotated[str, Field(pattern=NAME)]
 Text = Annotated[str, Field(pattern=TEXT)]

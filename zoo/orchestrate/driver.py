@@ -21,10 +21,8 @@ from typing import Any, Protocol
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
-from zoo.manifest import lock
+from zoo.lock import lock
 from zoo.manifest.load import Manifest
-from zoo.manifest.trial import Trial
-from zoo.manifest.trial_names import short_names
 from zoo.orchestrate import processes
 from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
@@ -32,6 +30,8 @@ from zoo.orchestrate.progress import Display
 from zoo.orchestrate.todo import Todo, look_again
 from zoo.orchestrate.watch import Watch
 from zoo.track.store import Store, claim, claimed, read_json, write_json, write_text
+from zoo.trials.short_names import short_names
+from zoo.trials.trial import Trial
 
 SYNC_S = 3.0
 MIRROR_PATIENCE_S = 60.0

@@ -26,13 +26,13 @@ from typing import IO, Any
 
 import zoo
 from zoo.catalog import ComputeProfile
-from zoo.manifest.trial import Trial
 from zoo.orchestrate import processes
 from zoo.orchestrate.todo import look_at
 from zoo.track import journal, live, record
 from zoo.track.record import Record
 from zoo.track.stack import SIMULATED, provenance, stack
 from zoo.track.store import Store, claim, claimed, write_json
+from zoo.trials.trial import Trial
 
 POLL_S = 0.1
 MEASURING_FAILED = "training is done; measuring it failed"

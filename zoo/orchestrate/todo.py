@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Literal
 
 from zoo.grader_version import GRADER_VERSION
-from zoo.manifest.lock import Change
-from zoo.manifest.trial import Trial
+from zoo.lock.lock import Change
 from zoo.track import live, record, regraded
 from zoo.track.evaluations import Due, split_missing
 from zoo.track.record import Record
 from zoo.track.regraded import NOTHING, Standing
 from zoo.track.store import Store
+from zoo.trials.trial import Trial
 
 NEVER_RAN = "never ran"
 AGAIN = "needs training again"

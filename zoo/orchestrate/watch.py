@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import StateError
-from zoo.manifest.trial import Trial
-from zoo.manifest.trial_names import short_names
 from zoo.orchestrate import processes
 from zoo.orchestrate.launch import Ended
 from zoo.track import live, record
 from zoo.track.journal import Tail
 from zoo.track.store import Store
+from zoo.trials.short_names import short_names
+from zoo.trials.trial import Trial
 
 WINDOW = 8  # rounds that the time of a round is averaged over
 

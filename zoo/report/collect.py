@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.manifest.metrics import TRAIN_METRICS, final_rounds, headline, last_k
 from zoo.manifest.schema import Experiment
-from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import outcome, record
 from zoo.track.finals import Number, all_numbers, final_number, finals, measured_by, numbers
 from zoo.track.outcome import Measured, Outcome
 from zoo.track.store import Store
+from zoo.trials.metrics import TRAIN_METRICS, final_rounds, headline, last_k
+from zoo.trials.trial import Evaluation, Trial
 
 STATES = ("done", "stopped", "incomplete", "failed", "preempted", "unfinished", "missing")
 PER_COMPLETION = (

@@ -15,10 +15,10 @@ from statistics import fmean
 from typing import Any
 
 from zoo.errors import listed
-from zoo.manifest.trial import Evaluation
 from zoo.report.collect import Results
 from zoo.track.finals import measured_by
 from zoo.track.outcome import Outcome
+from zoo.trials.trial import Evaluation
 
 PALETTE = (
     "#0072B2",

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 from zoo.errors import listed
 from zoo.grading import GRADER_VERSION
-from zoo.manifest.trial import Evaluation
 from zoo.report.collect import Results, Side
 from zoo.report.numbers import DASH, duration, interval, length, percent
 from zoo.report.view import decoding_words, state_words
 from zoo.track.finals import measured_by
 from zoo.track.outcome import Measured, Outcome
+from zoo.trials.trial import Evaluation
 
 
 def evaluation_rows(results: Results) -> list[tuple[str, ...]]:

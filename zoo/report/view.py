@@ -12,12 +12,12 @@ from math import prod
 from statistics import median
 from typing import Any
 
-from zoo.manifest.metrics import last_k
 from zoo.manifest.schema import Decoding
-from zoo.manifest.trial import Evaluation
 from zoo.report.collect import Contrast, Results, Side
 from zoo.report.numbers import DASH, TIMES, interval, percent, points
 from zoo.track.outcome import Completion, Outcome, completions
+from zoo.trials.metrics import last_k
+from zoo.trials.trial import Evaluation
 
 SAMPLED_TRIALS = 36
 SAMPLED_PROBLEMS = 4

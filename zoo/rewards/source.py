@@ -17,12 +17,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
-from zoo.catalog.cards import NAME, Policy
-from zoo.catalog.strict_yaml import Document
-from zoo.catalog.validate import PATTERNS
+from zoo.catalog.cards import Policy
 from zoo.errors import Fault, InputError, did_you_mean, told
 from zoo.rewards.base import Reward
 from zoo.rewards.parameters import KINDS
+from zoo.yamlio.patterns import NAME
+from zoo.yamlio.strict_yaml import Document
+from zoo.yamlio.validate import PATTERNS
 
 _PARAMETERS = ("verdicts", "completions", "params", "seed")
 SHAPE = f"one function ({', '.join(_PARAMETERS)}) -> [float or None] of a group"

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from zoo.manifest.trial import Evaluation, Trial
 from zoo.track.record import Record
 from zoo.track.store import Store
+from zoo.trials.trial import Evaluation, Trial
 
 Due = tuple[Evaluation, int]
 """An evaluation and the round at which it is due."""

@@ -3,7 +3,7 @@
 The one rule for everybody who shows, sends, compares or pools numbers (report, `results.csv`,
 MLflow mirror, seed noise). A name stands for one evaluation, so that no number is of another set of
 problems or samples than its name says; what the manifest no longer asks for has no name. A final
-number is the mean over the last rounds of its metric (`zoo.manifest.metrics.final_rounds`), its
+number is the mean over the last rounds of its metric (`zoo.trials.metrics.final_rounds`), its
 base the value at round 0. Knows no files.
 """
 
@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from zoo.manifest.identity import UNPINNED
-from zoo.manifest.metrics import Metric, final_rounds, last_k, metrics_of
-from zoo.manifest.trial import Evaluation, Trial
 from zoo.track.outcome import Measured
+from zoo.trials.identity import UNPINNED
+from zoo.trials.metrics import Metric, final_rounds, last_k, metrics_of
+from zoo.trials.trial import Evaluation, Trial
 
 Key = tuple[int, str]  # round, metric
 

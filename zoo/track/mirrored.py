@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from zoo.manifest.identity import digest
 from zoo.manifest.metric_name import EVAL, FINAL, MetricName, measure_of
-from zoo.manifest.metrics import metrics_of
 from zoo.manifest.schema import Experiment
-from zoo.manifest.trial import Trial
 from zoo.track.finals import all_numbers, finals
 from zoo.track.outcome import Outcome, completions
 from zoo.track.store import Store
+from zoo.trials.identity import digest
+from zoo.trials.metrics import metrics_of
+from zoo.trials.trial import Trial
 
 TABLE_NAME = "completions.json"
 TABLE_ROWS = 20

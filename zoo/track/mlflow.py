@@ -25,13 +25,13 @@ from typing import Any
 
 from zoo.errors import StateError
 from zoo.manifest.schema import Experiment
-from zoo.manifest.trial import Trial
-from zoo.manifest.trial_names import short_names
 from zoo.track import mirrored, mlflow_server, outcome
 from zoo.track.mirrored import Point
 from zoo.track.mlflow_store import artifact_root, connect, path_of
 from zoo.track.outcome import Outcome
 from zoo.track.store import Store
+from zoo.trials.short_names import short_names
+from zoo.trials.trial import Trial
 
 BATCH = 1000
 RETRY_S = 30.0

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.manifest.metric_name import TRAIN, MetricName
-from zoo.manifest.trial import Asked, Trial
 from zoo.track import live, record, regraded
 from zoo.track.evaluations import missing_evaluations
 from zoo.track.record import Record
 from zoo.track.regraded import Standing
 from zoo.track.store import Store
+from zoo.trials.trial import Asked, Trial
 
 OutcomeState = Literal[
     "done", "stopped", "incomplete", "failed", "preempted", "unfinished", "missing"

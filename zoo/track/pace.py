@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo.manifest.fit.rates import Measured
+from zoo.resources.rates import Measured
 from zoo.track import live, record
 from zoo.track.store import Store
 

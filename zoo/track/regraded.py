@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import StateError
 from zoo.grader_version import GRADER_VERSION
-from zoo.manifest.trial import Trial
 from zoo.track.record import Record
 from zoo.track.store import read_json, write_json
+from zoo.trials.trial import Trial
 
 if TYPE_CHECKING:
     from zoo.rewards.replay import Replay

@@ -13,15 +13,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import fmean
 
-from zoo.manifest.identity import canonical
-from zoo.manifest.metrics import Metric, final_rounds
-from zoo.manifest.noise import Spread
+from zoo.claims.noise import Spread
 from zoo.track import live
 from zoo.track import record as records
 from zoo.track.finals import Key, Number, averages, final_number, numbers
 from zoo.track.outcome import measurements, training
 from zoo.track.record import Record
 from zoo.track.store import Store
+from zoo.trials.identity import canonical
+from zoo.trials.metrics import Metric, final_rounds
 
 FEWEST_DF = 6
 """A spread from fewer degrees of freedom is itself off by a factor of two or so: not used."""

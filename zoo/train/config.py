@@ -3,7 +3,7 @@ golden-tested.
 
 A round is one generation phase: `prompts x num_generations` completions, split into `updates`
 optimiser updates, each done `num_iterations` times. How an update is split into forward passes is
-`zoo.manifest.fit`'s, as the plan shows it; the effective batch never depends on compute.
+`zoo.resources`'s, as the plan shows it; the effective batch never depends on compute.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog import ComputeProfile
-from zoo.manifest.fit import longest_sequence, place
-from zoo.manifest.fit.place import DRIVEN_GPUS
-from zoo.manifest.trial import Trial
+from zoo.resources import longest_sequence, place
+from zoo.resources.placement import DRIVEN_GPUS
+from zoo.trials.trial import Trial
 
 
 def grpo_arguments(

@@ -26,13 +26,13 @@ from zoo.errors import TrialError, ZooError
 from zoo.evals.parquet import write_parquet
 from zoo.evals.stages import Bench, Sampler
 from zoo.grading import GRADER_VERSION
-from zoo.manifest.trial import Evaluation, Trial
 from zoo.track import journal, live
 from zoo.track import record as records
 from zoo.track.evaluations import split_missing
 from zoo.track.record import Record, finite
 from zoo.track.stack import SIMULATED, provenance, stack
 from zoo.track.store import Store, claim, write_json, write_text
+from zoo.trials.trial import Evaluation, Trial
 
 SamplerFactory = Callable[[], Sampler]
 

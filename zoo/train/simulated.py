@@ -25,14 +25,14 @@ from zoo.data import Problem, load, render
 from zoo.errors import InputError, TrialError
 from zoo.evals.stages import Generation, Sampler
 from zoo.grading import Verdict
-from zoo.manifest.identity import digest
 from zoo.manifest.schema import Decoding
-from zoo.manifest.trial import Trial
 from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
 from zoo.rewards.resolve import reward_of
 from zoo.track.evaluations import Due
 from zoo.train.session import Session, Stopped
+from zoo.trials.identity import digest
+from zoo.trials.trial import Trial
 
 VARIABLE = "ZOO_SIMULATE"
 HARDNESS = {"easy": 0.0, "medium": 0.25, "hard": 0.6}

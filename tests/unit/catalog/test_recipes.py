@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from zoo.catalog import Catalog, ModelCard, RecipeCard
-from zoo.manifest import grpo
-from zoo.manifest.expand import expand
 from zoo.manifest.load import load
+from zoo.planning.expand import expand
+from zoo.trlspec import validation
 
 CATALOG = Catalog()
 CARDS = {name: CATALOG.get(RecipeCard, name) for name in CATALOG.names(RecipeCard)}
@@ -38,7 +38,7 @@ def test_a_recipe_states_the_same_settings_as_every_other(name: str) -> None:
 
 @pytest.mark.parametrize("name", CARDS)
 def test_a_recipe_states_every_setting_that_bears_on_results(name: str) -> None:
-    assert set(grpo.defaults()) <= CARDS[name].grpo.keys()
+    assert set(validation.defaults()) <= CARDS[name].grpo.keys()
 
 
 @pytest.mark.parametrize("name", CARDS)

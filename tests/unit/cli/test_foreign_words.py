@@ -9,24 +9,24 @@ import pytest
 
 from tests.support.cli import zoo
 from zoo.catalog import Batch, Catalog, RewardCard
-from zoo.manifest import foreign, grpo
 from zoo.manifest.schema import Experiment
+from zoo.trlspec import foreign, validation
 
 
 def test_no_answer_hides_a_setting_of_trl_or_a_key_of_a_manifest() -> None:
-    assert not set(foreign.ANSWERS) & set(grpo.fields())
+    assert not set(foreign.ANSWERS) & set(validation.fields())
     assert not set(foreign.ANSWERS) & {*Batch.model_fields, *Experiment.model_fields}
 
 
 def test_answers_name_what_there_is() -> None:
-    known = {f"grpo.{name}" for name in grpo.defaults()} | {
+    known = {f"grpo.{name}" for name in validation.defaults()} | {
         f"batch.{n}" for n in Batch.model_fields
     }
     for text in set(foreign.ANSWERS.values()):
         for name in re.findall(r"\b(?:grpo|batch)\.[a-z_]+", text):
             assert name in known, text
         if said := re.match(r"say ([a-z_]+)(?::|$)", text):
-            assert said[1] in grpo.defaults(), text
+            assert said[1] in validation.defaults(), text
     assert {"correctness-overlong", "cosine"} <= {*Catalog().names(RewardCard)}
 
 

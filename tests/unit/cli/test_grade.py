@@ -11,9 +11,9 @@ import pytest
 from tests.support.cli import files, zoo
 from tests.support.older_grader import VERSION, age, err
 from zoo.cli import grade
-from zoo.cli.context import Words
 from zoo.evals.parquet import read_parquet, write_parquet
 from zoo.grading import GRADER_VERSION
+from zoo.planning.build import Words
 from zoo.track import journal, record, regraded
 from zoo.track.outcome import values_of
 from zoo.track.store import Store, claim

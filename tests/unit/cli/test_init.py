@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import Told, files, zoo
-from zoo.cli.context import Words, plan
 from zoo.cli.main import cli
 from zoo.data.resolve import EMBEDDED
 from zoo.manifest.load import load
+from zoo.planning.build import Words, plan
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODELS = (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import files, zoo
-from zoo.cli.context import Words, plan
+from zoo.planning.build import Words, plan
 from zoo.track import record
 from zoo.track.record import Record
 

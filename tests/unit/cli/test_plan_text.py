@@ -8,8 +8,9 @@ import click
 import pytest
 
 from zoo.catalog import ComputeProfile
-from zoo.cli import context, plan_data, plan_text
-from zoo.cli.outlook import Outlook
+from zoo.cli import plan_data, plan_text
+from zoo.planning import build
+from zoo.planning.plan_report import Outlook
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 
@@ -21,7 +22,7 @@ def _nothing_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outlook(name: str, *sets: str, profile: str = "h100x8") -> Outlook:
-    made = context.plan(str(EXPERIMENTS / f"{name}.yaml"), context.Words(sets=sets))
+    made = build.plan(str(EXPERIMENTS / f"{name}.yaml"), build.Words(sets=sets))
     return Outlook(made, made.catalog.get(ComputeProfile, profile))
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from zoo.catalog import Catalog
-from zoo.cli.context import count_gpus, profile_of, visible_gpus
 from zoo.errors import InputError
+from zoo.planning.build import count_gpus, profile_of, visible_gpus
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import zoo
-from zoo.cli.context import Words, plan
+from zoo.planning.build import Words, plan
 
 SETS = ("--set", "seeds=[0, 1]", "--set", "grpo.beta=0.5")
 

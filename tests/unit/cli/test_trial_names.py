@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.cli import zoo
 from tests.support.study_models import trial
-from zoo.manifest.trial import Trial
-from zoo.manifest.trial_names import short_names
+from zoo.trials.short_names import short_names
+from zoo.trials.trial import Trial
 
 
 def cells(*extra: dict[str, object], seeds: tuple[int, ...] = (0,)) -> list[Trial]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.model_folders import GEOMETRY, write_model
-from zoo.catalog import Catalog, ModelCard, strict_yaml
+from zoo.catalog import Catalog, ModelCard
 from zoo.data.check import check_model
 from zoo.data.resolve import EMBEDDED
+from zoo.yamlio import strict_yaml
 
 
 def model(**said: object) -> ModelCard:

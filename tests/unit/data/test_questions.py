@@ -14,10 +14,10 @@ from tests.support.study_cards import MANIFEST, write_cards
 from zoo.catalog import Catalog, DataCard
 from zoo.data import LocalResolver, problems
 from zoo.data.questions import hashes, overlaps
-from zoo.manifest.expand import expand
+from zoo.lint.warnings import warnings
 from zoo.manifest.load import load
-from zoo.manifest.trial import Trial
-from zoo.manifest.warn import warnings
+from zoo.planning.expand import expand
+from zoo.trials.trial import Trial
 
 
 def rows(path: Path, numbers: Iterable[int], text: str = "What is {} + 1?") -> dict[str, Any]:

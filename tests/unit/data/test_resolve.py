@@ -14,11 +14,11 @@ from zoo.data import LocalResolver, model_folder, resolve
 from zoo.data.places import NotFetched
 from zoo.data.problems import digest, load
 from zoo.errors import InputError
-from zoo.manifest.expand import expand
-from zoo.manifest.fit import place
-from zoo.manifest.fit.memory import dense_parameters
-from zoo.manifest.identity import UNPINNED
 from zoo.manifest.load import load as load_manifest
+from zoo.planning.expand import expand
+from zoo.resources import place
+from zoo.resources.memory import dense_parameters
+from zoo.trials.identity import UNPINNED
 
 COMMIT = "a" * 40
 

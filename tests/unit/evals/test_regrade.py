@@ -15,10 +15,10 @@ from zoo.evals.parquet import read_parquet, write_parquet
 from zoo.evals.regrade import Regrader
 from zoo.evals.stages import Graders
 from zoo.grading import GRADER_VERSION
-from zoo.manifest.trial import Trial
 from zoo.orchestrate.launch import write_task
 from zoo.track import journal, record
 from zoo.train.entry import run
+from zoo.trials.trial import Trial
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from zoo.errors import StateError
 from zoo.evals import rollouts
 from zoo.evals.parquet import read_parquet, write_parquet
 from zoo.evals.stages import Graders
-from zoo.manifest.trial import Trial
 from zoo.orchestrate.launch import write_task
 from zoo.rewards.base import group_seed
 from zoo.rewards.replay import Replay
 from zoo.track import record, regraded
 from zoo.track.record import Record
 from zoo.train.entry import run
+from zoo.trials.trial import Trial
 
 REWARDS = ("correctness", "box-strict", "random", "majority", "format-only")
 

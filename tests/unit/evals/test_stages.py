@@ -10,11 +10,11 @@ import pytest
 from tests.support import simulated, study_cards
 from zoo.evals.parquet import read_parquet
 from zoo.evals.stages import sample_identity
-from zoo.manifest.metrics import measure_names
 from zoo.orchestrate.launch import write_task
 from zoo.track import journal, record
 from zoo.track.outcome import values_of
 from zoo.train.entry import run
+from zoo.trials.metrics import measure_names
 
 OFTEN = (
     "  often: {benchmarks: [pocket-easy], problems: 8, samples: 4, at: [last], decodings: [t1.0]}"

@@ -11,8 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.support.trials import manifest
-from zoo.catalog import Catalog, ModelCard, strict_yaml
-from zoo.manifest import grpo, json_schema, trl_table
+from zoo.catalog import Catalog, ModelCard
+from zoo.manifest import json_schema
+from zoo.trlspec import fields, validation
+from zoo.yamlio import strict_yaml
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = json.loads(json_schema.FILE.read_text(encoding="utf-8"))
@@ -79,8 +81,8 @@ def test_unknown_keys_are_refused_everywhere() -> None:
 
 def test_settings_are_those_that_a_manifest_may_say() -> None:
     settings = SCHEMA["properties"]["grpo"]["properties"]
-    assert set(settings) == trl_table.RESULT_BEARING
-    for name, value in grpo.defaults().items():
+    assert set(settings) == fields.RESULT_BEARING
+    for name, value in validation.defaults().items():
         found = SCHEMA["$defs"][f"grpo.{name}"]
         assert found["default"] == value
         assert Draft202012Validator(found).is_valid(value)

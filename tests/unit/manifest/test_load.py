@@ -9,8 +9,8 @@ import pytest
 
 from zoo.catalog import Catalog, ModelCard
 from zoo.errors import Fault, InputError
-from zoo.manifest.expand import expand
 from zoo.manifest.load import read
+from zoo.planning.expand import expand
 
 Write = Callable[..., Path]
 

@@ -13,14 +13,14 @@ from made_up_sweep import Sweep, make_sweep
 
 from zoo.catalog import Catalog
 from zoo.data import LocalResolver
-from zoo.manifest.expand import expand
 from zoo.manifest.load import load
-from zoo.manifest.trial import Trial
+from zoo.planning.expand import expand
 from zoo.report.collect import Results, collect
 from zoo.report.render import csv_text, html
 from zoo.report.text import table
 from zoo.track import journal
 from zoo.track.store import Store
+from zoo.trials.trial import Trial
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "store-v1.tar.gz"
 ACC = "eval/pocket-easy/acc/t1.0"

@@ -15,16 +15,16 @@ import pytest
 from tests.support import simulated
 from zoo.catalog import Catalog
 from zoo.data import LocalResolver
-from zoo.manifest.expand import expand
 from zoo.manifest.load import load
-from zoo.manifest.metrics import Series, metrics_of
 from zoo.orchestrate.launch import write_task
+from zoo.planning.expand import expand
 from zoo.report.collect import collect
 from zoo.report.render import csv_text
 from zoo.track import journal, mirrored, outcome
 from zoo.track.finals import all_numbers, averages, finals, numbers
 from zoo.track.outcome import Outcome, completions, values_of
 from zoo.train.entry import run
+from zoo.trials.metrics import Series, metrics_of
 
 SCHEDULES = """\
   watch: {benchmarks: [pocket-easy], problems: 4, every: 1, decodings: [t1.0]}

@@ -11,11 +11,11 @@ import pytest
 from made_up_sweep import STACK, Sweep, make_sweep, write_trial
 
 from zoo.manifest.metric_name import MetricName
-from zoo.manifest.metrics import Metric, metrics_of
-from zoo.manifest.trial import Trial
 from zoo.track import journal, record
 from zoo.track.record import Record
 from zoo.track.spread import spreads
+from zoo.trials.metrics import Metric, metrics_of
+from zoo.trials.trial import Trial
 
 ACC, BOX = "eval/pocket-easy/acc/t1.0", "eval/pocket-hard/box_ratio/t0"
 LENGTH = "train/completions/mean_length"

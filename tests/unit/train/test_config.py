@@ -2,7 +2,7 @@ from tests.support.study_models import profile
 from tests.support.study_models import trial as study_trial
 from tests.support.trials import manifest, trials_of
 from zoo.catalog import Batch, Catalog, ComputeProfile
-from zoo.manifest.fit import place
+from zoo.resources import place
 from zoo.train.config import grpo_arguments
 
 

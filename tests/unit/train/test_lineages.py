@@ -11,7 +11,6 @@ import pytest
 from tests.support import simulated
 from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
-from zoo.manifest.trial import Trial
 from zoo.orchestrate import launch
 from zoo.orchestrate.launch import Task, write_task
 from zoo.orchestrate.todo import look_at
@@ -22,6 +21,7 @@ from zoo.track.store import Store
 from zoo.train import session as sessions
 from zoo.train.entry import run
 from zoo.train.session import Interrupted, Job, open_session
+from zoo.trials.trial import Trial
 
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 1, decodings: [t1.0]}\n"
 

@@ -1,0 +1,74 @@
+"""How far a metric's numbers lie apart by chance alone: between seeds of a cell, and between
+samplings of one model on the same problems.
+
+The first is a prior until a machine has records of its own (`zoo.track.spread`). The second follows
+from the number of responses: none under greedy decoding, where the same model answers alike every
+time; else the variance of one response around its problem's own rate over the number of draws.
+pass@k and maj@k look at k responses at once, so S samples are S / k draws. Holds no values of any
+trial.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from zoo.trials.metrics import Metric, Series
+
+PRIOR_POINTS = 1.3
+"""Spread of the six-benchmark mean between neighbouring checkpoints in the late half of the study's
+runs (figure 1 of arXiv:2503.18892, digitised: 0.7 to 1.6, mostly 1.3 at 0.5B and 1.5B). The study
+has no seeds; averaging checkpoints would shrink it, differences between seeds are not in it, and
+the two are taken to cancel."""
+WITHIN_PROBLEM = 0.09
+"""Variance of a single response's score around its problem's own rate. With it, sampling alone
+gives the mean of the study's six benchmarks (1,319, 500, 272, 675, 30, 40 problems) a spread of
+1.29 points, which is what was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Standard deviation of a metric's final number between seeds of a cell, in the unit of its
+    claims."""
+
+    value: float
+    source: str
+    """Where it is from, for the plan: `prior`, or how many records."""
+    df: int | None = None
+    """Degrees of freedom of a measured one."""
+
+
+def prior(metric: Metric, series: Series) -> Spread | None:
+    """The spread between trainings to plan with while there are no records: 1.3 points, or the
+    noise of sampling alone where few problems make it larger; None where nothing is known (lengths,
+    losses)."""
+    if metric.unit != "points":
+        return None
+    noise = _of_draws(metric, series)
+    if noise is None or noise <= PRIOR_POINTS:
+        return Spread(PRIOR_POINTS, "prior")
+    return Spread(noise, f"prior: sampling of {_responses(metric, series)}")
+
+
+def resampled(metric: Metric, series: Series) -> Spread | None:
+    """The spread between samplings of one model on the same problems; None where it is not known
+    (lengths, a benchmark of unknown size)."""
+    if not series.sampled:
+        return Spread(0.0, "greedy, always the same")
+    noise = _of_draws(metric, series) if metric.unit == "points" else None
+    if noise is None:
+        return None
+    return Spread(noise, f"sampling of {_responses(metric, series)}")
+
+
+def _of_draws(metric: Metric, series: Series) -> float | None:
+    """Noise of sampling, in points; None where a size is not known."""
+    sizes = [n for n in series.responses if n]
+    if not sizes or len(sizes) < len(series.responses):
+        return None
+    return 100 * math.sqrt(sum(WITHIN_PROBLEM * metric.at_once / n for n in sizes)) / len(sizes)
+
+
+def _responses(metric: Metric, series: Series) -> str:
+    n = sum(size or 0 for size in series.responses)
+    return f"{n:,} responses" + (f", {metric.at_once} at a time" if metric.at_once > 1 else "")

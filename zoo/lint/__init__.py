@@ -1,0 +1,2 @@
+"""What a plan warns of: designs, cards, claims and overrides that are legal and can spoil a
+study."""

@@ -1,0 +1,81 @@
+"""Claims in a lock: *sealed* where nothing that they judge had run when they were first recorded,
+else *exploratory*; one that was sealed and says something else now is *changed*.
+
+A row of the lock is the claim as said, whether it is sealed, `was` (what was sealed under its id,
+where that is something else), and `withdrawn` where the manifest no longer has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+
+from zoo.claims.contrasts import units
+from zoo.manifest.claim_schema import Claim
+from zoo.trials import identity
+from zoo.trials.trial import Trial
+
+Row = dict[str, Any]
+Word = Literal["new", "sealed", "changed", "exploratory", "withdrawn"]
+
+
+def rows(
+    claims: Sequence[Claim],
+    before: Iterable[Row],
+    locked: Iterable[Row],
+    trials: Iterable[Trial],
+    ran: Callable[[str], bool],
+) -> list[Row]:
+    """The claims' rows of a lock that is written now.
+
+    Args:
+        before: the claims' rows of the previous lock.
+        locked: its trials' rows; a claim about what ran under another id is not sealed either.
+        trials: all trials of the plan.
+        ran: whether the trial of an id has a run folder.
+    """
+    known = {row["claim"]["id"]: row for row in before}
+    if not (claims or known):
+        return []
+    told = [(row["cell"], row["id"]) for row in locked] + [(t.cell, t.id) for t in trials]
+    cells = {identity.canonical(cell): cell for cell, _ in told}
+    seen = {identity.canonical(cell) for cell, id_ in told if ran(id_)}
+    found: list[Row] = []
+    for claim in claims:
+        said = claim.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+        old = known.pop(claim.id, None)
+        if old is not None and old["claim"] == said:
+            found.append({key: value for key, value in old.items() if key != "withdrawn"})
+            continue
+        was = _sealed(old) if old is not None else None
+        open_ = seen.isdisjoint(_judged(claim, list(cells.values()))) if seen else True
+        row: Row = {"claim": said, "sealed": open_ or was == said}
+        found.append(row if row["sealed"] or was is None else row | {"was": was})
+    if seen:  # a sealed claim that was taken out is told, not forgotten
+        found += [row | {"withdrawn": True} for row in known.values() if _sealed(row)]
+    return found
+
+
+def _sealed(row: Row) -> Row | None:
+    """What was sealed under the id of a row, if anything."""
+    return row["claim"] if row["sealed"] else row.get("was")
+
+
+def _judged(claim: Claim, cells: list[dict[str, Any]]) -> set[str]:
+    """The cells that a claim's verdicts rest on."""
+    return {identity.canonical(cell) for unit in units(claim, cells) for cell in unit.cells}
+
+
+def words(now: Iterable[Row], before: Iterable[Row]) -> dict[str, Word]:
+    """Claim id -> how it stands, of rows that would be written over those of the previous lock;
+    `new` = sealed by the next sweep."""
+    sealed = [row["claim"] for row in before if row["sealed"]]
+    return {row["claim"]["id"]: _word(row, sealed) for row in now}
+
+
+def _word(row: Row, sealed: list[Row]) -> Word:
+    if row.get("withdrawn"):
+        return "withdrawn"
+    if row["sealed"]:
+        return "sealed" if row["claim"] in sealed else "new"
+    return "changed" if "was" in row else "exploratory"

@@ -1,0 +1,364 @@
+"""From the words of a command line to manifest, catalog, trials, store and profile.
+
+Light: what planning needs and nothing more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import takewhile
+from pathlib import Path
+
+from zoo.catalog import (
+    BenchmarkCard,
+    Card,
+    Catalog,
+    ComputeProfile,
+    DataCard,
+    ModelCard,
+    RewardCard,
+)
+from zoo.data.resolve import LocalResolver
+from zoo.errors import Fault, InputError, closest, did_you_mean
+from zoo.lock import lock, preregistration
+from zoo.lock.lock import Comparison, Lock
+from zoo.lock.preregistration import Word
+from zoo.manifest.load import Manifest, read
+from zoo.planning.expand import expand
+from zoo.planning.options import Words, last_start, last_words, with_remembered
+from zoo.planning.select import chosen
+from zoo.track.store import Store
+from zoo.trials import rehearsal
+from zoo.trials.short_names import short_names
+from zoo.trials.trial import Trial
+
+SWEEPS_VARIABLE = "ZOO_SWEEPS"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A manifest, expanded, beside the lock of its last start."""
+
+    words: Words
+    manifest: Manifest
+    catalog: Catalog
+    trials: list[Trial]
+    store: Store
+    resolver: LocalResolver
+    chosen: list[Trial]
+    """What `--only` leaves; all trials without it."""
+    folder: Path
+    """The sweep's folder in the lab notebook."""
+    lock: Lock | None
+    changes: Comparison
+    remembered: Words
+    """Options of the last start that the command line did not say."""
+
+    @property
+    def name(self) -> str:
+        """Name of the sweep."""
+        return self.manifest.experiment.name
+
+    def to(self, verb: str) -> str:
+        """The command that does something to this plan: `zoo sweep experiments/a.yaml`."""
+        return f"zoo {verb} {shlex.quote(shown(self.manifest.path))}{self.words}"
+
+    @property
+    def called(self) -> str:
+        """What `zoo ui` and others know the sweep by: its name, or its path where another manifest
+        has that name."""
+        try:
+            same = find(self.name, self.store).resolve() == self.manifest.path.resolve()
+        except InputError:
+            same = False
+        return self.name if same else shlex.quote(shown(self.manifest.path))
+
+    def remembered_note(self, verb: str) -> list[str]:
+        """A line on options of the last start that this command took over, or on another manifest
+        of that name; none where there is nothing to tell."""
+        if self.remembered == Words():
+            return self._namesake()
+        bare = f"zoo {verb} {shlex.quote(shown(self.manifest.path))}"
+        bare += " --rehearse" * self.words.rehearse
+        return [f"{self.name} as it last started:{self.remembered} (`{bare}` is without)"]
+
+    def _namesake(self) -> list[str]:
+        """A line on another manifest of the same name that last started in the same folder."""
+        told, path = last_start(self.store, self.name), self.manifest.path.resolve()
+        other = Path(told["manifest"]) if told and self.lock else path
+        if other == path or not other.is_file():
+            return []
+        return [
+            f"note: {self.name} last started from {shown(other)}, another manifest of that name; "
+            f"both write {shown(self.folder)}, so rename one"
+        ]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no trial is real."""
+        return all(trial.simulated for trial in self.trials)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Short names by id."""
+        return short_names(self.trials)
+
+    @cached_property
+    def _claim_rows(self) -> list[lock.Row]:
+        claims, ran = self.manifest.experiment.claims, self.store.ran
+        return lock.claim_rows(self.trials, claims, self.lock, ran)
+
+    @property
+    def seals(self) -> dict[str, Word]:
+        """Claim id -> how it stands: sealed, exploratory, or sealed by the next sweep."""
+        return preregistration.words(self._claim_rows, self.lock.claims if self.lock else ())
+
+    @property
+    def claims_moved(self) -> bool:
+        """Whether a sweep would write other claims into the lock."""
+        before = {row["claim"]["id"]: row for row in (self.lock.claims if self.lock else ())}
+        return {row["claim"]["id"]: row for row in self._claim_rows} != before
+
+
+def plan(
+    name: str, words: Words | None = None, *, thorough: bool = False, started: bool = False
+) -> Plan:
+    """Find, read and expand a manifest, by its path or its name (`NAME.rehearsal` = its rehearsal).
+
+    Args:
+        thorough: read big files that nobody read before, for their digests; else they are
+            `unpinned`.
+        started: mean the sweep as it last started: `--set`, `--cards` and `--reward` are those of
+            that start where `words` have none. So it is in any case where `name` is no path.
+
+    Raises:
+        InputError: no such manifest, or faults in it or in what it names.
+        StateError: a lock that cannot be read.
+    """
+    words, store = words or Words(), Store()
+    words = replace(words, rehearse=words.rehearse or _is_rehearsal(name))
+    path = find(name, store)
+    said = words.rewards
+    remembered = Words() if _is_path(name) and not started else last_words(words, path, store)
+    words = replace(
+        words,
+        sets=words.sets or remembered.sets,
+        cards=words.cards or remembered.cards,
+        rewards=words.rewards or remembered.rewards,
+    )
+    resolver = LocalResolver(store.cache, light=not thorough)
+    try:
+        manifest = read(path, words.sets)
+        catalog = catalog_of(words.cards, words.rewards)
+        trials = expand(manifest, catalog, resolver)
+    except InputError as error:
+        raise with_remembered(error, remembered, name) from error
+    _must_be_used(said, trials)
+    if not started:  # a report of what ran needs no stand-in
+        _must_stand_in(trials, catalog)
+    if words.rehearse:  # what is rehearsed must be right as a whole, too
+        manifest = rehearsal.of(manifest)
+        trials = expand(manifest, catalog, resolver)
+    folder = sweeps_root() / manifest.experiment.name
+    locked = lock.read(folder)
+    return Plan(
+        words,
+        manifest,
+        catalog,
+        trials,
+        store,
+        resolver,
+        chosen(trials, words.only),
+        folder,
+        locked,
+        lock.compare(locked, trials),
+        remembered,
+    )
+
+
+def find(name: str, store: Store) -> Path:
+    """The manifest that `name` means: a path, `experiments/NAME.yaml`, or a sweep that ran before.
+
+    Raises:
+        InputError: there is none; with a suggestion.
+    """
+    if _is_path(name):
+        return _path(name)
+    bare = name.removesuffix(rehearsal.SUFFIX)
+    if (path := Path("experiments") / f"{bare}.yaml").is_file():
+        return path
+    for sweep in dict.fromkeys((name, bare, bare + rehearsal.SUFFIX)):
+        told = last_start(store, sweep)
+        if told and Path(told["manifest"]).is_file():
+            return Path(told["manifest"])
+    known = sorted(
+        {p.stem for p in Path("experiments").glob("*.yaml")}
+        | {p.parent.name for p in (store.root / "sweeps").glob("*/driver.json")}
+    )
+    near = f"did you mean '{name}.yaml'?" if Path(f"{name}.yaml").is_file() else ""
+    hint = near or did_you_mean(name, known)
+    if not hint:
+        hint = f"there are: {', '.join(known)}" if known else "give the path of a manifest"
+    raise InputError(Fault("manifest", f"no manifest or sweep '{name}'", hint=hint))
+
+
+def _path(name: str) -> Path:
+    """A manifest's path; reading it says what is wrong with it, but for a misspelt name."""
+    path = Path(name)
+    beside = {file.stem: file.name for file in sorted(path.parent.glob("*.yaml"))}
+    if not path.exists() and (near := closest(path.stem, list(beside))):
+        hint = f"did you mean '{path.with_name(beside[near])}'?"
+        raise InputError(Fault(name, "no such file", hint=hint))
+    return path
+
+
+def _is_path(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) or os.sep in name
+
+
+def _is_rehearsal(name: str) -> bool:
+    return name.endswith(rehearsal.SUFFIX) and not _is_path(name)
+
+
+def catalog_of(cards: tuple[str, ...], rewards: tuple[str, ...] = ()) -> Catalog:
+    """The package's cards, then `./cards`, then the folders named; and the rewards of these files.
+
+    Raises:
+        InputError: a folder that is not there; a reward that cannot be used, or whose name is
+            taken.
+    """
+    for folder in cards:
+        if not Path(folder).is_dir():
+            raise InputError(Fault("--cards", f"no folder '{folder}'"))
+    own = [Path("cards")] if Path("cards").is_dir() else []
+    folders = (*own, *map(Path, cards))
+    catalog = Catalog(*folders)
+    return Catalog(*folders, made=_rewards(rewards, catalog)) if rewards else catalog
+
+
+def _rewards(files: tuple[str, ...], catalog: Catalog) -> list[RewardCard]:
+    """The cards of reward files; a name that something else has is refused, as either could be
+    meant."""
+    from zoo.rewards.user import load_user_reward
+
+    found: dict[str, RewardCard] = {}
+    faults: list[Fault] = []
+    for file in dict.fromkeys(files):
+        try:
+            if Path(file).suffix != ".py":
+                raise InputError(
+                    Fault(f"--reward {file}", "no Python file", "a file ending in .py")
+                )
+            card = load_user_reward(file).card
+        except InputError as error:
+            faults += error.faults
+            continue
+        taken = "another --reward" if card.name in found else ""
+        if card.name in catalog.names(RewardCard):
+            taken = "a card"
+        if taken:
+            wrong = f"the name '{card.name}' is taken by {taken}"
+            faults.append(Fault(file, wrong, hint='say `NAME = "..."` in it'))
+        found[card.name] = card
+    if faults:
+        raise InputError(faults)
+    return list(found.values())
+
+
+def _must_be_used(files: tuple[str, ...], trials: list[Trial]) -> None:
+    """Refuse a reward file that no cell has: its author believes that it runs."""
+    used = {trial.reward.code.file for trial in trials if trial.reward.code}
+    for file in files:
+        if str(Path(file).resolve()) not in used:
+            hint = "name it on the reward axis, or with --set 'grid.reward=[...]'"
+            raise InputError(Fault(f"--reward {file}", "no cell has this reward", hint=hint))
+
+
+def _must_stand_in(trials: list[Trial], catalog: Catalog) -> None:
+    """Refuse cards whose stand-in no rehearsal may take."""
+    measured = {id(trial.evaluations): trial.evaluations for trial in trials}.values()
+    used: dict[type[Card], set[str]] = {
+        ModelCard: {trial.model.name for trial in trials},
+        DataCard: {trial.data.name for trial in trials},
+        BenchmarkCard: {e.benchmark.name for evaluations in measured for e in evaluations},
+    }
+    faults: list[Fault] = []
+    for kind, names in used.items():
+        for name in sorted(names.intersection(catalog.names(kind))):
+            try:
+                catalog.check_stand_in(kind, name)
+            except InputError as error:
+                faults += error.faults
+    if faults:
+        raise InputError(faults)
+
+
+def sweeps_root() -> Path:
+    """The lab notebook: `./sweeps`, or where ZOO_SWEEPS points."""
+    return Path(os.path.realpath(os.environ.get(SWEEPS_VARIABLE) or "sweeps"))
+
+
+def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> ComputeProfile:
+    """The named compute profile, or the one that fits this machine; a GPU profile that does not say
+    how many trials run at once gets as many as there are GPUs for.
+
+    Raises:
+        InputError: no such profile.
+    """
+    gpus = count_gpus() if name is None or name != "laptop" else 0
+    if name is not None and name not in (known := catalog.names(ComputeProfile)):
+        hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+        raise InputError(Fault(f"--on {name}", f"unknown profile '{name}'", hint=hint))
+    profile = catalog.get(ComputeProfile, name or ("gpu" if gpus else "laptop"))
+    if concurrency is not None:
+        return profile.model_copy(update={"concurrency": concurrency})
+    if profile.gpus_per_trial and "concurrency" not in profile.model_fields_set:
+        at_once = max(1, int(gpus / profile.gpus_per_trial))
+        return profile.model_copy(update={"concurrency": at_once})
+    return profile
+
+
+def count_gpus() -> int:
+    """GPUs that this process may use."""
+    return len(visible_gpus())
+
+
+def visible_gpus(profile: ComputeProfile | None = None) -> list[str]:
+    """GPUs that trials may use here, as `CUDA_VISIBLE_DEVICES` names them: what it says in the
+    profile or in the environment, else all that nvidia-smi lists; none without nvidia-smi."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    try:
+        told = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    if told.returncode != 0:
+        return []
+    found = sum(line.startswith("GPU ") for line in told.stdout.splitlines())
+    env = os.environ | (profile.env if profile else {})
+    if (visible := env.get("CUDA_VISIBLE_DEVICES")) is None:
+        return [str(number) for number in range(found)]
+
+    def is_there(name: str) -> bool:  # CUDA, too, stops reading at the first that is not
+        return int(name) < found if name.isdigit() else name not in ("", "-1")
+
+    return list(takewhile(is_there, map(str.strip, visible.split(","))))
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def as_json(data: object) -> str:
+    """Indented JSON."""
+    return json.dumps(data, indent=1, allow_nan=False)

@@ -1,0 +1,196 @@
+"""Everything that a plan knows: where trials stand, where they fit, what they cost, what their
+claims can detect, and what to think about before paying.
+
+Computed once and handed to the writers (text, JSON, one trial). Light, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+from zoo.catalog import ComputeProfile, ModelCard, RecipeCard
+from zoo.claims.power import Power, powers_of
+from zoo.data.questions import overlaps
+from zoo.data.resolve import model_folder
+from zoo.errors import InputError
+from zoo.lint.override_warnings import override_warnings
+from zoo.lint.plan_warning import PlanWarning
+from zoo.lint.warnings import warnings
+from zoo.manifest.schema import Experiment
+from zoo.orchestrate.todo import Item, Todo, look
+from zoo.planning.build import Plan
+from zoo.resources import (
+    Placement,
+    Rate,
+    SweepCost,
+    TrialCost,
+    expected,
+    fits_each,
+    measured_rates,
+    place,
+    sweep_cost,
+)
+from zoo.track import pace
+from zoo.track.spread import spreads
+from zoo.trials.metrics import Metric, last_k, metrics_of
+from zoo.trials.trial import Trial
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A plan and what follows from it."""
+
+    made: Plan
+    profile: ComputeProfile
+    named: bool = True
+    """Whether the command line named the profile (`--on`)."""
+
+    def command(self, only: str = "") -> str:
+        """The command that runs what is left, with all that was said here; `only` these trials."""
+        more = f" --only {shlex.quote(only)}" if only else ""
+        on = f" --on {shlex.quote(self.profile.name)}" if self.named else ""
+        return self.made.to("sweep") + more + on
+
+    @property
+    def experiment(self) -> Experiment:
+        """What the manifest says."""
+        return self.made.manifest.experiment
+
+    @cached_property
+    def todo(self) -> Todo:
+        """Where every chosen trial stands."""
+        return look(self.made.chosen, self.made.store, self.made.changes.changed)
+
+    @cached_property
+    def left(self) -> list[Trial]:
+        """Chosen trials that a sweep would run."""
+        return [item.trial for item in self.todo.left]
+
+    @cached_property
+    def cost(self) -> SweepCost:
+        """Of what is left to run."""
+        models = {model.name: model for t in self.left for model in (t.model, t.start)}
+        fetched = [name for name, card in models.items() if is_here(card)]
+        return sweep_cost(map(_to_pay, self.todo.left), self.profile, self.rates, fetched)
+
+    @cached_property
+    def rates(self) -> dict[str, Rate]:
+        """Rates of this store's own records on this profile."""
+        models = sorted({trial.model.name for trial in self.made.chosen if not trial.simulated})
+        return measured_rates(pace.measured(self.made.store, models, self.profile.name))
+
+    @cached_property
+    def shapes(self) -> dict[tuple[str, ...], list[Trial]]:
+        """Trials that lie on the hardware in the same way: by model, recipe and batch."""
+        groups: dict[tuple[str, ...], list[Trial]] = {}
+        for trial in self.made.chosen:
+            batch = trial.batch
+            shape = (trial.model.name, trial.recipe, str(batch.completions), str(batch.per_update))
+            groups.setdefault((*shape, str(batch.micro_batch)), []).append(trial)
+        return groups
+
+    def placement(self, trial: Trial) -> Placement:
+        """How a trial lies on the chosen profile."""
+        return place(trial, self.profile)
+
+    def one_cost(self, trial: Trial) -> TrialCost:
+        """What one trial costs from round 0."""
+        return sweep_cost([trial], self.profile, self.rates).trials[0]
+
+    @cached_property
+    def lengths(self) -> dict[str, tuple[float, float]]:
+        """Model -> mean response tokens over training that are assumed, least and most of its arms
+        that are left to run."""
+        arms: dict[tuple[object, ...], Trial] = {}
+        for t in self.left:
+            if t.trainer == "trl" and not t.simulated:
+                arms.setdefault((t.model.name, t.reward.name, t.data.name, t.rounds, t.cap), t)
+        found: dict[str, list[float]] = {}
+        for t in arms.values():
+            found.setdefault(t.model.name, []).append(expected(t).mean(t.rounds))
+        return {model: (min(means), max(means)) for model, means in found.items()}
+
+    def cards(self, trial: Trial) -> dict[str, Placement]:
+        """How a trial fits each profile that names a kind of GPU."""
+        catalog = self.made.catalog
+        known = [catalog.get(ComputeProfile, name) for name in catalog.names(ComputeProfile)]
+        return fits_each(trial, [profile for profile in known if profile.gpu])
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """Every metric that the study will have."""
+        return metrics_of(self.made.trials)
+
+    @cached_property
+    def powers(self) -> list[Power]:
+        """What each verdict of each claim can detect."""
+        experiment = self.experiment
+        if not experiment.claims:
+            return []
+        asked = {name for claim in experiment.claims for name in claim.metrics}
+        known = [self.metrics[name] for name in sorted(asked) if name in self.metrics]
+        measured = spreads(self.made.store, known, last_k(experiment.final))
+        return powers_of(experiment, self.made.trials, measured)
+
+    @cached_property
+    def warnings(self) -> list[PlanWarning]:
+        """What to think about before paying."""
+        made, experiment = self.made, self.experiment
+        found = warnings(
+            experiment,
+            made.trials,
+            self.powers,
+            estimate=self.estimate,
+            upper=self.upper,
+            overlaps=overlaps(made.chosen, made.resolver.questions),
+            chosen=made.chosen,
+        )
+        recipe = partial(made.catalog.get, RecipeCard)
+        found += override_warnings(experiment, made.trials, recipe, made.manifest.last, made.chosen)
+        return [replace(w, text=made.words.with_cards(w.text)) for w in found]
+
+    @property
+    def estimate(self) -> dict[str, float]:
+        """Figures that a budget can limit, by its names."""
+        return {name: mid for name, (mid, _) in self._spending.items()}
+
+    @property
+    def upper(self) -> dict[str, float]:
+        """The upper ends of these estimates."""
+        return {name: high for name, (_, high) in self._spending.items()}
+
+    @property
+    def _spending(self) -> dict[str, tuple[float, float]]:
+        """The estimate and the upper end of its range, by names of a budget."""
+        cost = self.cost
+        found = {"disk_gib": (cost.peak_bytes / GIB, cost.peak_bytes / GIB)}
+        if cost.unit == "GPU-hours":
+            found["gpu_hours"] = (cost.hours.mid, cost.hours.high)
+        if cost.usd is not None:
+            found["usd"] = (cost.usd.mid, cost.usd.high)
+        if cost.wall_hours is not None:
+            found["hours"] = (cost.wall_hours.mid, cost.wall_hours.high)
+        return found
+
+
+def _to_pay(item: Item) -> Trial:
+    """The trial as it is to be paid for: where it is trained already, only what is due is measured,
+    as of a checkpoint from elsewhere."""
+    if item.trains:
+        return item.trial
+    rounds = [(e, tuple(at for due, at in item.due if due is e)) for e in item.trial.evaluations]
+    due = tuple(e.model_copy(update={"rounds": at}) for e, at in rounds if at)
+    return item.trial.model_copy(update={"trainer": "external", "evaluations": due})
+
+
+def is_here(card: ModelCard) -> bool:
+    """Whether a model's weights lie on this machine."""
+    try:
+        model_folder(card)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""What must hold before a sweep starts: nothing drifted, everything is pinned and here, and the
+profile can run it. All faults at once, and nothing is started or written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+from zoo.catalog import ComputeProfile, ModelCard, ProblemCard
+from zoo.data import problems
+from zoo.data.places import NotFetched
+from zoo.data.resolve import model_folder
+from zoo.errors import Fault, InputError
+from zoo.orchestrate.todo import Todo
+from zoo.planning.build import Plan, visible_gpus
+from zoo.resources import place
+from zoo.trials.trial import Trial
+
+
+def must_be_ready(
+    made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bool, executor: str = "ray"
+) -> None:
+    """Refuse a sweep that cannot go well. `executor`: who starts the trials.
+
+    Raises:
+        InputError: everything that is in the way.
+    """
+    left = [item.trial for item in todo.left]
+    faults = [] if relock else list(_drifted(made))
+    real = [trial for trial in left if not trial.simulated]
+    faults += _models(real, made)
+    faults += _problems(left, made)
+    faults += _profile(real, profile)
+    if executor == "slurm" and not profile.plans_only:
+        place, hint = f"--on {profile.name}", "`--executor local` inside an allocation"
+        faults.append(Fault(place, "zoo does not submit jobs yet (executor: slurm)", hint=hint))
+    elif executor == "ray" and profile.address and not profile.plans_only:
+        found = f"zoo does not join a running Ray cluster yet (address: {profile.address})"
+        faults.append(Fault(f"--on {profile.name}", found, hint="leave `address` out"))
+    elif not profile.plans_only and (real or (left and executor == "ray")):
+        faults += _machine(profile, executor)
+    if faults:
+        kept = [replace(fault, hint=made.words.with_cards(fault.hint)) for fault in faults]
+        raise InputError(list(dict.fromkeys(kept)))
+
+
+def must_not_have_drifted(made: Plan, *, relock: bool) -> None:
+    """Refuse what moved since the sweep last started, unless it is accepted.
+
+    Raises:
+        InputError: every field that moved.
+    """
+    if not relock and (faults := list(_drifted(made))):
+        raise InputError(faults)
+
+
+def _drifted(made: Plan) -> Iterator[Fault]:
+    groups: dict[str, list[str]] = {}
+    for change in made.changes.of_kind("drift"):
+        groups.setdefault(str(change), []).append(change.old_id)
+    for fields, ids in groups.items():
+        first = f"{ids[0]}{f' and {len(ids) - 1} more' if len(ids) > 1 else ''}"
+        found = f"{first}: moved since the sweep last started: {fields}"
+        hint = "put it back, or accept it: --relock (finished runs under the old ids are kept)"
+        yield Fault(str(made.folder / "plan.lock.jsonl"), found, "what the lock says", hint)
+
+
+def _models(trials: list[Trial], made: Plan) -> Iterator[Fault]:
+    """Models that are not pinned, in one fault with one command, and models that are not here."""
+    named = set(made.catalog.names(ModelCard))
+    cards = {card.name: card for trial in trials for card in (trial.model, trial.start)}
+    if loose := [card for card in cards.values() if not card.pinned]:
+        words = [card.name if card.name in named else f"hf:{card.repo}" for card in loose]
+        found = f"not pinned (revision: null): {', '.join(card.name for card in loose)}"
+        expected = "a full commit" + (" each" if len(loose) > 1 else "")
+        yield Fault("models", found, expected, f"`zoo models pin {' '.join(words)}`")
+    for card in cards.values():
+        try:
+            if card.pinned:
+                model_folder(card)
+        except InputError as error:
+            yield from error.faults
+
+
+def _problems(trials: list[Trial], made: Plan) -> Iterator[Fault]:
+    """Problems that are not on this machine, also where a card says their digest; one fault with
+    one command."""
+    sets: dict[str, ProblemCard] = {t.data.name: t.data for t in trials if t.trainer != "external"}
+    for evaluations in {id(t.evaluations): t.evaluations for t in trials}.values():
+        sets |= {f"benchmark/{e.benchmark.name}": e.benchmark for e in evaluations}
+    away: list[str] = []
+    for card in sets.values():
+        try:
+            problems.files(card, made.store.cache)
+        except NotFetched:
+            away.append(card.name)
+        except InputError as error:
+            yield from error.faults
+    if away:
+        found = f"not on this machine: {', '.join(away)}"
+        yield Fault("data", found, hint=f"`zoo data fetch {' '.join(away)}`")
+
+
+def _profile(trials: list[Trial], profile: ComputeProfile) -> Iterator[Fault]:
+    if profile.plans_only:
+        yield Fault(f"--on {profile.name}", f"plans only: {profile.plans_only}", "another profile")
+        return
+    for trial in {(t.model.name, t.batch): t for t in trials}.values():
+        placed = place(trial, profile)
+        if placed.fits is False:
+            yield Fault(f"model {trial.model.name}", placed.why, f"room on '{profile.name}'")
+        elif not placed.driven:
+            found = f"needs {placed.where}"
+            hint = "zoo runs trials of one GPU; leave it out with --only"
+            yield Fault(f"model {trial.model.name}", found, "one GPU a trial", hint)
+
+
+def _machine(profile: ComputeProfile, executor: str) -> Iterator[Fault]:
+    """What each trial asks for and the profile or this machine never has: Ray would wait for it."""
+    place, gpus = f"--on {profile.name}", profile.gpus_per_trial
+    there = len(visible_gpus(profile)) if gpus else 0
+    if profile.gpus is not None and gpus > profile.gpus:
+        found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, and the profile has "
+        found += f"{profile.gpus} in all"
+        yield Fault(place, found, hint="correct gpus or gpus_per_trial in its card")
+    elif gpus > there:
+        found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, this machine has {there}"
+        hint = "choose another profile (`--on laptop` needs no GPU)"
+        yield Fault(place, found, hint=hint if not there else "choose another profile")
+    elif executor == "local" and gpus > 1 and not float(gpus).is_integer():
+        yield Fault(place, f"a trial needs {gpus:g} GPUs", "a whole number, or a part of one GPU")
+    if profile.cpus_per_trial > (cpus := len(os.sched_getaffinity(0))):
+        found = f"a trial needs {profile.cpus_per_trial:g} CPUs, this machine has {cpus}"
+        yield Fault(place, found, hint="choose another profile, or one of your own in ./cards")

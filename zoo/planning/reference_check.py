@@ -1,0 +1,59 @@
+"""References are graded against themselves before a sweep starts; what a plan knows of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+import click
+
+from zoo.catalog import ProblemCard
+from zoo.data import references
+from zoo.data.references import References
+from zoo.errors import InputError
+from zoo.planning.build import Plan
+from zoo.trials.trial import Trial
+
+LONG_S = 2.0  # after which a word is said
+
+
+def sets_of(trials: Iterable[Trial]) -> dict[str, ProblemCard]:
+    """Sets of problems that real trials train on or are measured on, by digest."""
+    found: dict[str, ProblemCard] = {}
+    real = [trial for trial in trials if not trial.simulated]
+    for trial in real:
+        if trial.trainer != "external":
+            found.setdefault(trial.data_digest, trial.data)
+    for evaluations in {id(t.evaluations): t.evaluations for t in real}.values():
+        for evaluation in evaluations:
+            found.setdefault(evaluation.digest, evaluation.benchmark)
+    return found
+
+
+def known(trials: Iterable[Trial], made: Plan) -> Iterator[tuple[str, References]]:
+    """Names of sets, and what came of their references where somebody looked. Light."""
+    for digest, card in sets_of(trials).items():
+        if found := references.known(digest, made.store.cache):
+            yield card.name, found
+
+
+def must_be_usable(trials: Iterable[Trial], made: Plan) -> None:
+    """Grade what was not graded yet, and tell what fails.
+
+    Raises:
+        InputError: more than 5 % of a set. All of them are listed in the run store's cache, which
+            is all that is written.
+    """
+    begun, faults = time.monotonic(), []
+    sets = sets_of(trials)
+    for i, (digest, card) in enumerate(sets.items()):
+        if time.monotonic() - begun > LONG_S:
+            click.echo(f"checking references: {card.name} ({i + 1} of {len(sets)} sets)")
+        found = references.check(card, digest, made.store.cache)
+        if found.too_many:
+            faults.append(found.fault(card.name))
+        elif found.bad:
+            first, *rest = found.lines()
+            click.echo("\n".join([f"{card.name}: {first}", *rest]))
+    if faults:
+        raise InputError(faults)

@@ -1,0 +1,42 @@
+"""Memory, placement, hours, money and disk of trials on a compute profile, before anything is paid.
+
+Pure arithmetic over cards and trials: no file is read, nothing is imported that planning does not
+import anyway. Memory and rates are models with stated errors; measured rates replace tables where
+the caller has records.
+"""
+
+from zoo.resources.cost import Disk, TrialCost, trial_cost
+from zoo.resources.lengths import Lengths, expected
+from zoo.resources.memory import Memory
+from zoo.resources.placement import (
+    SMALL,
+    Placement,
+    fits_each,
+    longest_sequence,
+    micro_batch,
+    place,
+)
+from zoo.resources.rates import Hours, Measured, Rate, measured_rates
+from zoo.resources.sweep_cost import SweepCost, forecloses, sweep_cost
+
+__all__ = [
+    "SMALL",
+    "Disk",
+    "Hours",
+    "Lengths",
+    "Measured",
+    "Memory",
+    "Placement",
+    "Rate",
+    "SweepCost",
+    "TrialCost",
+    "expected",
+    "fits_each",
+    "forecloses",
+    "longest_sequence",
+    "measured_rates",
+    "micro_batch",
+    "place",
+    "sweep_cost",
+    "trial_cost",
+]

@@ -1,0 +1,286 @@
+"""Where a trial fits: how many GPUs, tensor parallelism, micro-batch, and whether that leaves room.
+
+The effective batch is the manifest's and never moves: micro-batch, accumulation and GPUs only split
+it, and what does not divide evenly is refused. One function for the plan and for the trainer, so
+that what is planned is what runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from zoo.catalog import Batch, ComputeProfile, Geometry
+from zoo.resources import memory as parts
+from zoo.resources.lengths import expected
+from zoo.resources.memory import GIB, Memory
+from zoo.trials.trial import Trial
+
+PROMPT_TOKENS = 1024
+"""Least room for a prompt beside the response cap: the study's limit (sh:L25). Longer prompts get
+more where they were measured."""
+GPUS = (1, 2, 4, 8, 16, 32, 64, 128)  # 128: the study's largest (Mistral-Small-24B, I#69)
+DRIVEN_GPUS = 1  # zoo.train starts one process a trial, on one GPU
+USABLE = 0.90  # of the card; the rest is fragmentation and error of this model
+ENGINE_SHARE = 0.25  # of the card at most for vLLM's weights, else more tensor parallelism
+SEQUENCES = 64  # that an engine should hold at once, of this many tokens or the expected ones
+SEQUENCE_TOKENS = 2048
+TYPICAL_PROMPT = 256  # tokens; the study drops prompts above 1,024 characters
+NO_LIMIT = 2**31  # context of a model that states none
+SMALL = 50e6  # parameters up to which everything has room
+STEP = 0.05  # vLLM's share of the card is told in such steps
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How one trial lies on the hardware of one profile."""
+
+    profile: str
+    gpu: str
+    """Kind of GPU; "" on a CPU."""
+    gpus: int
+    """GPUs a trial; 0 on a CPU."""
+    gpus_per_node: int
+    tensor_parallel: int
+    micro_batch: int
+    """Completions of one forward pass on one GPU."""
+    accumulation: int
+    """Forward passes an update on one GPU."""
+    utilisation: float
+    """vLLM's share of the card's memory."""
+    memory: Memory | None
+    """Of each GPU; None = not modelled (a CPU, or a card without geometry)."""
+    usable_gib: float
+    fits: bool | None
+    """Whether the profile has the room; None = not known."""
+    why: str
+
+    @property
+    def nodes(self) -> int:
+        """Nodes that a trial spans, 1 or more."""
+        return max(1, math.ceil(self.gpus / self.gpus_per_node))
+
+    @property
+    def where(self) -> str:
+        """`CPU`, `1 GPU`, `4 GPUs of one node` or `16 GPUs of 2 nodes`."""
+        if self.gpus <= 1:
+            return "1 GPU" if self.gpus else "CPU"
+        nodes = "one node" if self.nodes == 1 else f"{self.nodes} nodes"
+        return f"{self.gpus} GPUs of {nodes}"
+
+    @property
+    def driven(self) -> bool:
+        """Whether zoo starts trials of this width; wider ones can be planned and not yet run."""
+        return self.gpus <= DRIVEN_GPUS
+
+    @property
+    def proof(self) -> str:
+        """That the effective batch is the manifest's, spelt out."""
+        total = self.micro_batch * self.accumulation * max(1, self.gpus)
+        over = f" x {_gpus(self.gpus)}" if self.gpus else ""
+        split = f"micro {self.micro_batch} x accum {self.accumulation}{over}"
+        return f"{split} = {total:,} completions an update"
+
+
+def place(trial: Trial, profile: ComputeProfile, gpus: int | None = None) -> Placement:
+    """The smallest number of GPUs (or just `gpus`) on which the trial fits, and how it lies there.
+
+    Where the model's geometry or the GPU is not stated, micro-batch and vLLM's share are the
+    profile's own; a CPU's memory is not modelled, so only pocket models are known to fit there.
+    Where no number of GPUs is enough, the last one tried, with the reason.
+    """
+    geometry, gpu = trial.model.geometry, profile.gpu
+    if profile.device == "cpu":
+        small = 0 < trial.model.parameters <= SMALL
+        return _as_told(trial, profile, 0, True if small else None, "memory not modelled")
+    if gpu is None or geometry is None:
+        lacking = "profile states no GPU" if gpu is None else "model card states no geometry"
+        return _as_told(trial, profile, gpus or 1, None, f"not known: the {lacking}")
+    search = _Search(trial, profile, geometry, gpu.memory_gib)
+    return search.best((gpus,) if gpus else GPUS)
+
+
+def fits_each(trial: Trial, profiles: Iterable[ComputeProfile]) -> dict[str, Placement]:
+    """Profile -> placement: whether a trial fits each compute card."""
+    return {profile.name: place(trial, profile) for profile in profiles}
+
+
+def micro_batch(batch: Batch, limit: int, gpus: int = 1) -> int:
+    """Completions of one forward pass: the batch's own where it is pinned, else the largest divisor
+    of one GPU's share of an update that is at most `limit`."""
+    if batch.micro_batch:
+        return batch.micro_batch
+    share = batch.per_update // gpus
+    return max(n for n in range(1, max(1, min(limit, share)) + 1) if share % n == 0)
+
+
+def longest_sequence(trial: Trial, context: int | None, prompt: int | None = None) -> int:
+    """Tokens of the longest sequence that the engine is sized for: training or evaluation,
+    whichever needs more, within the model's context. `prompt`: tokens of the longest prompt, None
+    where it was not measured."""
+    longest = max([trial.cap, *(e.decoding.max_tokens or trial.cap for e in trial.evaluations)])
+    return min(context or NO_LIMIT, longest + max(PROMPT_TOKENS, prompt or 0))
+
+
+def _as_told(
+    trial: Trial, profile: ComputeProfile, gpus: int, fits: bool | None, why: str
+) -> Placement:
+    """A placement by the profile's own numbers."""
+    share = trial.batch.per_update // max(1, gpus)
+    micro = micro_batch(trial.batch, profile.micro_batch, max(1, gpus))
+    return Placement(
+        profile=profile.name,
+        gpu=profile.gpu.name if profile.gpu else "",
+        gpus=gpus,
+        gpus_per_node=profile.gpus_per_node,
+        tensor_parallel=1,
+        micro_batch=micro,
+        accumulation=share // micro,
+        utilisation=profile.vllm_gpu_memory_utilization,
+        memory=None,
+        usable_gib=0.0,
+        fits=fits,
+        why=why,
+    )
+
+
+class _Search:
+    """The search for one trial on one kind of GPU. An *engine* is (tensor parallelism, share of the
+    card for vLLM)."""
+
+    def __init__(
+        self, trial: Trial, profile: ComputeProfile, geometry: Geometry, total_gib: float
+    ) -> None:
+        self.batch, self.profile, self.geometry = trial.batch, profile, geometry
+        self.total, self.usable = total_gib, USABLE * total_gib
+        size = trial.model.parameters or parts.dense_parameters(geometry)
+        self.trains = trial.trainer != "external"
+        self.parameters = size if self.trains else 0
+        self.adam = parts.adam_bytes(str(trial.grpo.get("optim", "")))
+        self.reference = parts.WEIGHT_BYTES if float(trial.grpo.get("beta", 0.0)) > 0 else 0
+        held = parts.trainer_bytes(self.parameters, self.adam) + self.reference * self.parameters
+        self.persistent = held / GIB
+        self.gathered = parts.gathered_bytes(geometry) / GIB if self.trains else 0.0
+        engine_bytes = 4 if profile.engine_dtype == "float32" else 2
+        self.engine_weights = engine_bytes * size / GIB
+        context, lengths = trial.model.context or NO_LIMIT, expected(trial)
+        trained, checkpointing = trial.cap + PROMPT_TOKENS, profile.gradient_checkpointing
+        row = parts.activation_bytes(geometry, min(context, trained), checkpointing)
+        self.each = row / GIB if self.trains else 0.0  # activations of one completion
+        self.served = longest_sequence(trial, context)
+        typical = max(SEQUENCE_TOKENS, TYPICAL_PROMPT + max(lengths.base, lengths.trained))
+        self.typical = min(self.served, math.ceil(typical))
+
+    def best(self, numbers: tuple[int, ...]) -> Placement:
+        """The first number of GPUs that is enough, or the last one over which an update splits."""
+        short, last = "", numbers[0]
+        for gpus in numbers:
+            if uneven := self._uneven(gpus):
+                short = short or uneven
+                continue
+            last, engine = gpus, self._engine(gpus)
+            peak = self._peak(gpus, engine)
+            if peak <= self.usable:
+                return self._placement(gpus, engine, short, enough=True)
+            short = f"{_gpus(gpus)} too few: {peak:.1f} GiB on each, {self.usable:.1f} usable"
+        return self._placement(last, self._engine(last), short, enough=False)
+
+    def _uneven(self, gpus: int) -> str:
+        """Why an update does not split evenly over so many GPUs; empty where it does."""
+        update, micro = self.batch.per_update, self.batch.micro_batch
+        if update % (gpus * (micro or 1)) == 0:
+            return ""
+        pinned = f", in micro-batches of {micro}" if micro else ""
+        return f"{update:,} completions an update do not split evenly over {_gpus(gpus)}{pinned}"
+
+    def _engine(self, gpus: int) -> tuple[int, float]:
+        """The narrowest engine that fits, with the profile's share of the card if there is room for
+        it and else what is needed; where none fits, the least bad."""
+        engines = [(w, share) for w in self._widths(gpus) for share in self._shares(gpus, w)]
+        fitting = (engine for engine in engines if self._peak(gpus, engine) <= self.usable)
+        return next(fitting, None) or min(engines, key=lambda engine: engine[1])
+
+    def _widths(self, gpus: int) -> list[int]:
+        """Tensor parallelism that GPUs, node and query heads allow, from the first at which vLLM's
+        weights take at most a quarter of the card."""
+        options = [
+            width
+            for width in GPUS
+            if gpus % width == 0 == self.geometry.heads % width
+            and width <= self.profile.gpus_per_node
+        ]
+        most = (ENGINE_SHARE if self.trains else USABLE) * self.total
+        return [w for w in options if self.engine_weights / w <= most] or options[-1:]
+
+    def _shares(self, gpus: int, width: int) -> tuple[float, float]:
+        """Shares of the card to try for an engine: the profile's where it is enough, and what is
+        needed."""
+        at_once = min(SEQUENCES, self.batch.completions * width // gpus)
+        tokens = max(self.served, at_once * self.typical)
+        cache = parts.kv_bytes(self.geometry, tokens, width) / GIB
+        need = (self.engine_weights / width + cache + parts.ENGINE_GIB) / self.total
+        need = round(math.ceil(need / STEP - 1e-9) * STEP, 2)
+        return max(need, self.profile.vllm_gpu_memory_utilization), need
+
+    def _constant(self, gpus: int) -> float:
+        """GiB that both phases hold."""
+        return self.persistent / gpus + (self.gathered if gpus > 1 else 0.0) + parts.CONTEXT_GIB
+
+    def _trainer_room(self, gpus: int, share: float) -> float:
+        """GiB left for activations."""
+        awake = 0.0 if self.profile.vllm_enable_sleep_mode else share * self.total
+        return self.usable - self._constant(gpus) - awake
+
+    def _peak(self, gpus: int, engine: tuple[int, float]) -> float:
+        """Peak GiB with the smallest micro-batch."""
+        smallest = (self.batch.micro_batch or 1) * self.each
+        training = self.usable - self._trainer_room(gpus, engine[1]) + smallest
+        return max(training, self._constant(gpus) + engine[1] * self.total)
+
+    def _memory(self, gpus: int, engine: tuple[int, float], micro: int) -> Memory:
+        (width, share), each = engine, self.parameters / gpus / GIB
+        return Memory(
+            weights=parts.WEIGHT_BYTES * each,
+            gradients=parts.GRADIENT_BYTES * each,
+            optimiser=self.adam * each,
+            reference=self.reference * each,
+            gathered=self.gathered if gpus > 1 else 0.0,
+            activations=micro * self.each,
+            context=parts.CONTEXT_GIB,
+            engine_weights=self.engine_weights / width,
+            kv_cache=share * self.total - self.engine_weights / width - parts.ENGINE_GIB,
+            engine_other=parts.ENGINE_GIB,
+            asleep=self.profile.vllm_enable_sleep_mode,
+        )
+
+    def _placement(
+        self, gpus: int, engine: tuple[int, float], short: str, *, enough: bool
+    ) -> Placement:
+        profile = self.profile
+        limit = int(self._trainer_room(gpus, engine[1]) / self.each) if self.trains else 1
+        micro = micro_batch(self.batch, min(profile.micro_batch, limit), gpus)
+        memory = self._memory(gpus, engine, micro)
+        there = profile.gpus is None or gpus <= profile.gpus
+        if enough:
+            held = f"{memory.peak:.1f} of {self.usable:.1f} GiB"
+            lacking = f"needs {_gpus(gpus)}, the profile has {profile.gpus}"
+            short = "; ".join(filter(None, (held if there else lacking, short)))
+        return Placement(
+            profile=profile.name,
+            gpu=profile.gpu.name if profile.gpu else "",
+            gpus=gpus,
+            gpus_per_node=profile.gpus_per_node,
+            tensor_parallel=engine[0],
+            micro_batch=micro,
+            accumulation=self.batch.per_update // gpus // micro,
+            utilisation=engine[1],
+            memory=memory,
+            usable_gib=self.usable,
+            fits=enough and there,
+            why=short,
+        )
+
+
+def _gpus(count: int) -> str:
+    return f"{count} GPU{'s'[: count != 1]}"

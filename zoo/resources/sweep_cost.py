@@ -1,0 +1,260 @@
+"""What a whole sweep costs: sums, sums by arm, wall-clock, money, disk, downloads.
+
+A trial's cost depends on model, reward, data, batch, a few GRPO settings and what is measured, not
+on its seed or learning rate; so each distinct cost is computed once, and 10,000 trials take a
+fraction of a second.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.catalog import ComputeProfile, ModelCard
+from zoo.resources.cost import Disk, TrialCost, parameters_of, trial_cost
+from zoo.resources.rates import Hours, Rate, total
+from zoo.trials.trial import Evaluation, Trial
+
+DOWNLOAD_BYTES = 2  # a parameter: the hub's weights are 16-bit
+
+
+@dataclass(frozen=True, slots=True)
+class SweepCost:
+    """Cost of a list of trials on one profile. Hours are GPU-hours, or hours of processes where the
+    profile has no GPU (`unit`)."""
+
+    unit: str
+    trials: tuple[TrialCost, ...]
+    """In the order of the trials; equal ones are the same object."""
+    train: Hours
+    evaluation: Hours
+    start: Hours
+    base: Hours
+    """Evaluations of base models, each counted once."""
+    arms: dict[str, dict[str, Hours]]
+    """Axis -> value -> hours of its trials, without `base`."""
+    wall_hours: Hours | None
+    """At least this long: all hours over all GPUs, or the longest trial; None = the profile does
+    not say how many GPUs it has."""
+    usd: Hours | None
+    """Dollars, in the same three figures; None = the profile states no price."""
+    disk: Disk
+    downloads: dict[str, float]
+    """Model -> bytes that are still to be fetched."""
+    at_once: int
+    """Trials that the profile runs at a time."""
+    node_slots: int
+    """GPUs of a node, or processes of a CPU."""
+
+    @property
+    def hours(self) -> Hours:
+        """Everything together."""
+        return total((part, 1) for part in (self.train, self.evaluation, self.start, self.base))
+
+    @property
+    def peak_bytes(self) -> float:
+        """Disk at the end, which is when it is fullest: nothing is removed."""
+        return self.disk.total + sum(self.downloads.values())
+
+    @property
+    def worst_loss(self) -> Hours:
+        """The most that one dying trial can cost; it starts again at round 0."""
+        return max((cost.hours for cost in self._here), key=lambda h: h.mid, default=Hours())
+
+    @property
+    def node_loss(self) -> tuple[int, Hours]:
+        """The most that a dying node can cost: how many trials run there at once, and their hours.
+        A trial over several nodes is lost whole."""
+        slots, taken, running = self.node_slots, 0, list[Hours]()
+        for cost in sorted(self._here, key=lambda cost: -cost.wall_hours):
+            width = min(max(1, cost.gpus), slots)
+            if taken + width <= slots and len(running) < self.at_once:
+                taken += width
+                running.append(cost.hours)
+        return len(running), total((hours, 1) for hours in running)
+
+    @property
+    def _here(self) -> list[TrialCost]:
+        """Costs of the trials that have room on the profile."""
+        return [cost for cost in self.trials if cost.placement.fits is not False]
+
+
+def sweep_cost(
+    trials: Iterable[Trial],
+    profile: ComputeProfile,
+    rates: Mapping[str, Rate] | None = None,
+    fetched: Collection[str] = (),
+) -> SweepCost:
+    """Cost of trials (those that are left to run) on a profile.
+
+    Args:
+        rates: model card -> rate measured on this hardware.
+        fetched: models whose weights lie here already.
+    """
+    sums = _Sums(profile, rates or {})
+    for trial in trials:
+        sums.add(trial)
+    return sums.done(fetched)
+
+
+class _Sums:
+    """Distinct costs and how often each occurs, all together and by arm."""
+
+    def __init__(self, profile: ComputeProfile, rates: Mapping[str, Rate]) -> None:
+        self.profile, self.rates = profile, rates
+        self.index: dict[tuple[Any, ...], int] = {}
+        self.costs: list[TrialCost] = []
+        self.order: list[int] = []
+        self.arms: defaultdict[tuple[str, Any], list[int]] = defaultdict(list)
+        self.bases: dict[tuple[Any, ...], tuple[Hours, Disk]] = {}
+        self.models: dict[str, ModelCard] = {}
+        self._measured: dict[int, tuple[tuple[Evaluation, ...], int]] = {}
+        self._plans: dict[tuple[Any, ...], int] = {}
+
+    def add(self, trial: Trial) -> None:
+        """Count one trial."""
+        key = self._key(trial)
+        at = self.index.get(key)
+        if at is None:
+            at = self.index[key] = len(self.costs)
+            cost = trial_cost(trial, self.profile, self.rates)
+            self.costs.append(cost)
+            if not trial.simulated:
+                self.models |= {model.name: model for model in (trial.model, trial.start)}
+            start_from = (trial.start.name, trial.prompt.name, trial.cap, key[-1])
+            self.bases.setdefault(start_from, (cost.base, cost.base_disk))
+        self.order.append(at)
+        for arm in trial.cell.items():
+            self.arms[arm].append(at)
+
+    def done(self, fetched: Collection[str]) -> SweepCost:
+        """The sums."""
+        often = Counter(self.order)
+        parts = {
+            part: total((getattr(self.costs[at], part), n) for at, n in often.items())
+            for part in ("train", "evaluation", "start")
+        }
+        base = total((hours, 1) for hours, _ in self.bases.values())
+        whole = total([*((hours, 1) for hours in parts.values()), (base, 1)])
+        gpu, profile = self.profile.gpu, self.profile
+        disks = [(self.costs[at].disk, n) for at, n in often.items()]
+        disks += [(disk, 1) for _, disk in self.bases.values()]
+        return SweepCost(
+            unit="CPU-hours" if profile.device == "cpu" else "GPU-hours",
+            trials=tuple(self.costs[at] for at in self.order),
+            base=base,
+            arms=self._by_arm(),
+            wall_hours=self._wall(whole),
+            usd=whole.times(gpu.usd_per_hour) if gpu and gpu.usd_per_hour is not None else None,
+            disk=_disk(disks),
+            downloads=self._downloads(fetched),
+            at_once=profile.concurrency,
+            node_slots=self._node_slots(),
+            **parts,
+        )
+
+    def _key(self, trial: Trial) -> tuple[Any, ...]:
+        """What a trial's cost depends on."""
+        batch, grpo = trial.batch, trial.grpo
+        return (
+            trial.model.name,
+            trial.reward.name,
+            trial.data.name,
+            trial.prompt.name,
+            trial.rounds,
+            trial.trainer,
+            batch.prompts,
+            batch.num_generations,
+            batch.updates,
+            batch.micro_batch,
+            grpo.get("beta"),
+            grpo.get("max_completion_length"),
+            grpo.get("num_iterations"),
+            grpo.get("optim"),
+            self._plan(trial.evaluations),
+        )
+
+    def _plan(self, evaluations: tuple[Evaluation, ...]) -> int:
+        """A number for what is measured; the same tuple is looked at once."""
+        seen = self._measured.get(id(evaluations))
+        if seen is None:
+            plan = tuple(
+                (
+                    e.benchmark.name,
+                    e.problems,
+                    e.samples,
+                    e.decoding.temperature,
+                    e.decoding.max_tokens,
+                    e.rounds,
+                )
+                for e in evaluations
+            )
+            seen = (evaluations, self._plans.setdefault(plan, len(self._plans)))
+            self._measured[id(evaluations)] = seen  # kept alive, so the id stays its own
+        return seen[1]
+
+    def _by_arm(self) -> dict[str, dict[str, Hours]]:
+        hours = [cost.hours for cost in self.costs]
+        arms: dict[str, dict[str, Hours]] = {}
+        for (axis, value), found in self.arms.items():
+            often = Counter(found)
+            arms.setdefault(axis, {})[str(value)] = total((hours[at], n) for at, n in often.items())
+        return arms
+
+    def _wall(self, whole: Hours) -> Hours | None:
+        cpu = self.profile.device == "cpu"
+        slots = self.profile.concurrency if cpu else self.profile.gpus
+        if not slots:
+            return None
+        even = whole.times(1 / slots)
+        trials = [cost.hours.times(1 / max(1, cost.gpus)) for cost in self.costs]
+        return max([even, *trials], key=lambda hours: hours.mid)
+
+    def _node_slots(self) -> int:
+        profile = self.profile
+        if profile.device == "cpu":
+            return profile.concurrency
+        return min(profile.gpus_per_node, profile.gpus or profile.concurrency)
+
+    def _downloads(self, fetched: Collection[str]) -> dict[str, float]:
+        return {
+            name: DOWNLOAD_BYTES * parameters_of(model)
+            for name, model in self.models.items()
+            if model.repo is not None and name not in fetched
+        }
+
+
+def _disk(disks: list[tuple[Disk, int]]) -> Disk:
+    return Disk(
+        checkpoint=sum(n * disk.checkpoint for disk, n in disks),
+        rollouts=sum(n * disk.rollouts for disk, n in disks),
+        samples=sum(n * disk.samples for disk, n in disks),
+        scores=sum(n * disk.scores for disk, n in disks),
+    )
+
+
+def forecloses(trials: Iterable[Trial]) -> tuple[str, ...]:
+    """Which later questions need training again, and which do not, under what zoo keeps: the texts
+    of all rollouts and samples, and the weights after the last round."""
+    real = [trial for trial in trials if trial.trainer == "trl"]
+    if not real:
+        return ()
+    measured = {id(trial.evaluations): trial.evaluations for trial in real}.values()
+    sampled = [e.samples for plan in measured for e in plan if e.decoding.temperature > 0]
+    told = [
+        "Only the weights after the last round are kept: another benchmark, decoding or more "
+        "samples can be measured there and on the base model; at rounds between, only by training "
+        "again.",
+        "Optimiser states are not kept: no trial can go on beyond its horizon, and one that dies "
+        "starts again at round 0.",
+        "Log-probabilities are not kept: entropy or divergence of single tokens cannot be looked "
+        "at later.",
+        "All training responses and all samples are kept with their texts: another grader, format "
+        "measure or judge of behaviour can go over every round without training.",
+    ]
+    if sampled:
+        widest = max(sampled)
+        told.insert(1, f"Between first and last round, pass@k ends at k = {widest}.")
+    return tuple(told)

@@ -1,0 +1,178 @@
+"""Names that follow from content: what bears on a result is hashed, what does not never is.
+
+In: recipe settings, batch, model (repo, revision or content, stop ids), prompt template, data
+digest, reward numbers and version, trainer, seed; the horizon only where a schedule depends on it.
+Out: compute, paths, dates, prose, evaluation; `zoo.trials.identity_fields` says it of each field.
+The payload is normalised before it is hashed (`1e-6` and `0.000001`, `1` and `1.0` are one number)
+and stored beside the hash, so that "changed" can always be answered with *which field*.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from zoo.catalog import Batch, ModelCard, PromptCard, RewardCard
+from zoo.manifest.schema import Decoding
+from zoo.trlspec.validation import depends_on_horizon
+
+IDENTITY_VERSION = 1
+UNPINNED = "unpinned"
+
+
+def canonical(payload: Any) -> str:
+    """One text for one meaning: sorted keys, whole floats as integers, no NaN."""
+    return json.dumps(_plain(payload), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise TypeError(f"{type(value).__name__} has no stable form; give a plain value")
+
+
+def digest(payload: Any, length: int = 10) -> str:
+    """The first `length` hex digits of the SHA-256 of the canonical form."""
+    return hashlib.sha256(canonical(payload).encode()).hexdigest()[:length]
+
+
+def model_payload(model: ModelCard, model_digest: str) -> dict[str, Any]:
+    """What of a model bears on results: where its weights are by content, what ends a response, and
+    whether its repository's own code computes it."""
+    weights = (
+        {"repo": model.repo, "revision": model.revision or UNPINNED}
+        if model.repo
+        else {"content": model_digest}
+    )
+    code = {"trust_remote_code": True} if model.trust_remote_code else {}
+    return {**weights, "stop_ids": sorted(model.stop_ids), **code}
+
+
+def reward_payload(reward: RewardCard) -> dict[str, Any]:
+    """What of a reward bears on results; of the user's own function the source, not its place."""
+    code = {"code": reward.code.digest} if reward.code else {}
+    said = {"version": reward.version, "extract": reward.extract, "params": reward.params}
+    return {"kind": reward.kind, **said, **code}
+
+
+def batch_payload(batch: Batch) -> dict[str, int]:
+    """What of a batch bears on results; a micro-batch only where the recipe pins it."""
+    return batch.model_dump(exclude_none=True)
+
+
+def train_payload(
+    *,
+    trainer: str,
+    rounds: int,
+    grpo: dict[str, Any],
+    batch: Batch,
+    model: ModelCard,
+    model_digest: str,
+    base: ModelCard | None,
+    base_digest: str,
+    data_digest: str,
+    reward: RewardCard,
+    prompt: PromptCard,
+    rehearsal: dict[str, Any] | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What a training run is, and nothing of where it runs.
+
+    A checkpoint trained elsewhere is its weights, its base model and its prompt; how it came about
+    is not ours to say.
+    """
+    payload: dict[str, Any] = {
+        "identity": IDENTITY_VERSION,
+        "stage": "train",
+        "trainer": trainer,
+        "seed": seed,
+        "model": model_payload(model, model_digest),
+        "prompt": prompt.template,
+    }
+    if trainer == "external":
+        assert base is not None
+        return payload | {"base": model_payload(base, base_digest)}
+    payload |= {
+        "grpo": grpo,
+        "batch": batch_payload(batch),
+        "data": data_digest,
+        "reward": reward_payload(reward),
+    }
+    if depends_on_horizon(grpo):
+        payload["rounds"] = rounds
+    if rehearsal is not None:
+        payload["rehearsal"] = rehearsal
+    return payload
+
+
+def digest_of(texts: dict[str, str], length: int = 10) -> str:
+    """`digest` of a payload whose values are canonical texts already."""
+    whole = ",".join(f'"{key}":{texts[key]}' for key in sorted(texts))
+    return hashlib.sha256(f"{{{whole}}}".encode()).hexdigest()[:length]
+
+
+def sample_payload(
+    *,
+    policy: dict[str, Any],
+    round_: int,
+    prompt: PromptCard,
+    stop_ids: tuple[int, ...],
+    max_tokens: int,
+    benchmark_digest: str,
+    problems: int | None,
+    decoding: Decoding,
+    stack: dict[str, str],
+    samples: int = 1,
+) -> dict[str, Any]:
+    """What a set of completions is. `policy` is a model payload at round 0 (shared by all its
+    trials), else a train id."""
+    return {
+        "identity": IDENTITY_VERSION,
+        "stage": "sample",
+        "policy": policy,
+        "round": round_,
+        "prompt": prompt.template,
+        "stop_ids": sorted(stop_ids),
+        "max_tokens": max_tokens,
+        "benchmark": benchmark_digest,
+        "problems": problems,
+        "decoding": decoding.model_dump(exclude={"max_tokens"}),
+        "stack": stack,
+        **({"samples": samples} if samples > 1 else {}),
+    }
+
+
+def score_payload(sample_id: str, policy: str, grader_version: str) -> dict[str, Any]:
+    """What a graded set of completions is."""
+    return {
+        "identity": IDENTITY_VERSION,
+        "stage": "score",
+        "sample": sample_id,
+        "extract": policy,
+        "grader": grader_version,
+    }
+
+
+def flat(payload: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """A payload as dotted names and their values, in the order of names."""
+    if not isinstance(payload, dict) or not payload:
+        return [(prefix.rstrip("."), payload)]
+    return [row for key in sorted(payload) for row in flat(payload[key], f"{prefix}{key}.")]
+
+
+def differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """Where two payloads differ: dotted name, old value, new value (None = absent)."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [
+            found
+            for key in sorted({*old, *new})
+            for found in differences(old.get(key), new.get(key), f"{prefix}{key}.")
+        ]
+    return [] if canonical(old) == canonical(new) else [(prefix.rstrip("."), old, new)]

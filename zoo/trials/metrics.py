@@ -1,0 +1,238 @@
+"""Everything that a study measures, known by name before anything runs.
+
+Training metrics have TRL's names (`train/...`), evaluation metrics are
+`<series>/<benchmark>/<measure>/<decoding>` (`zoo.manifest.metric_name`), and `<series>/avgN/...` is
+the plain mean over the N benchmarks of one schedule. A name stands for one set of problems and
+samples. Says of each metric in which unit a claim about it is stated, which way is better, at which
+rounds it is measured on how many responses, and which of them make up its final number. Holds no
+values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from zoo.manifest.metric_name import EVAL, MetricName, measure_of
+from zoo.trials.trial import Evaluation, Trial
+
+MEASURES = (
+    "acc",
+    "acc_boxed",
+    "box_ratio",
+    "mean_length",
+    "mean_terminated_length",
+    "clipped_ratio",
+    "audit_disagreement",
+)
+"""Measures of any set of graded responses; see `zoo.evals.metrics`."""
+TRAIN_METRICS = (
+    "train/reward",
+    "train/reward_std",
+    "train/accuracy",
+    "train/box_ratio",
+    "train/completions/mean_length",
+    "train/completions/mean_terminated_length",
+    "train/completions/clipped_ratio",
+    "train/frac_reward_zero_std",
+    "train/entropy",
+    "train/kl",
+    "train/loss",
+    "train/grad_norm",
+    "train/sampling/sampling_logp_difference/mean",
+    "train/sampling/sampling_logp_difference/max",
+    "train/num_tokens",
+    "train/grade/reward_faults",
+)
+Unit = Literal["points", "tokens", "as logged"]
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Where a metric is measured, always on the same problems."""
+
+    rounds: tuple[int, ...]
+    """0 = the base model."""
+    responses: tuple[int | None, ...] = ()
+    """Graded responses of one measurement, a benchmark each; None = not known before it is read;
+    () = a training metric."""
+    sampled: bool = True
+    """False under greedy decoding: the same model gives the same responses every time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric that the study will have."""
+
+    name: str
+    parts: tuple[str, ...]
+    """What it is the mean of; itself alone unless it is an average over benchmarks."""
+    series: Series
+    horizon: int
+    """The last round."""
+    evaluations: tuple[Evaluation, ...] = ()
+    """What measures each of its parts; () = a training metric."""
+
+    @property
+    def final(self) -> Series | None:
+        """Its series where that reaches the horizon, so that there is a final number."""
+        return self.series if self.horizon in self.series.rounds else None
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """What it is measured on; () = a training metric."""
+        return tuple(e.benchmark.name for e in self.evaluations)
+
+    @property
+    def compared(self) -> bool:
+        """Whether it is of `eval/...`; not of a schedule's own series, nor of training."""
+        parts = MetricName.parse(self.name)
+        return parts is not None and parts.series == EVAL
+
+    @property
+    def unit(self) -> Unit:
+        """In what a claim about it is stated: percentage points for shares, tokens for lengths."""
+        return unit(self.name)
+
+    @property
+    def at_once(self) -> int:
+        """How many responses to a problem make one value: k of pass@k and maj@k, else 1."""
+        measure = measure_of(self.name)
+        word = measure.rstrip("0123456789")
+        return int(measure.removeprefix(word)) if word in ("pass", "maj") and word != measure else 1
+
+    @property
+    def better(self) -> Better | None:
+        """Which way is better; None for what is neither (a length, an entropy)."""
+        measure = measure_of(self.name)
+        if measure in ("clipped_ratio", "audit_disagreement"):
+            return "lower"
+        good = ("accuracy", "acc", "acc_boxed", "box_ratio", "reward")
+        return "higher" if measure in good or _sampled(measure) else None
+
+
+def unit(name: str) -> Unit:
+    """The unit of a metric, from its name."""
+    measure = measure_of(name)
+    if measure.endswith("_length"):
+        return "tokens"
+    shares = ("acc", "acc_boxed", "accuracy", "audit_disagreement")
+    share = measure in shares or measure.endswith("_ratio") or _sampled(measure)
+    return "points" if share or measure.startswith("frac_") else "as logged"
+
+
+def _sampled(measure: str) -> bool:
+    word = measure.rstrip("0123456789")
+    return word in ("avg", "pass", "maj") and word != measure
+
+
+def metrics_of(trials: Sequence[Trial]) -> dict[str, Metric]:
+    """Every metric of a study, by name. Checkpoints from elsewhere have no training metrics."""
+    trained = [trial for trial in trials if trial.trainer != "external"]
+    first = (trained or trials)[0]
+    return known_metrics(first.evaluations, first.rounds, trained=bool(trained))
+
+
+def known_metrics(
+    evaluations: Iterable[Evaluation], horizon: int, *, trained: bool = True
+) -> dict[str, Metric]:
+    """Every metric of a study, by name: training, evaluations, averages over benchmarks."""
+    train = Series(tuple(range(1, horizon + 1)))
+    names = TRAIN_METRICS if trained else ()
+    found = {name: Metric(name, (name,), train, horizon) for name in names}
+    evaluations = tuple(evaluations)
+    for e in evaluations:
+        for name in map(e.metric, measure_names(e.samples)):
+            found[name] = Metric(name, (name,), _series(e), horizon, (e,))
+    for schedule in _schedules(evaluations):
+        for metric in _averages(schedule, evaluations, found, horizon):
+            found[metric.name] = metric
+    return found
+
+
+def last_k(final: str) -> int:
+    """How many measurements a final number is the mean of: 1 of `last`, 5 of `mean-last-5`."""
+    return 1 if final == "last" else int(final.rsplit("-", 1)[1])
+
+
+def final_rounds(rounds: Iterable[int], horizon: int, k: int) -> tuple[int, ...]:
+    """The rounds that make up a final number: of those at which a metric is measured, the last `k`
+    up to the horizon, which must be one of them; the base model never counts. () = no final number.
+    """
+    trained = sorted({round_ for round_ in rounds if 0 < round_ <= horizon})
+    return tuple(trained[-k:]) if trained and trained[-1] == horizon else ()
+
+
+def headline(trials: Iterable[Trial]) -> tuple[Evaluation, ...]:
+    """What the report compares before and after: the evaluations of `eval/...` that reach the
+    horizon, one a benchmark and decoding, those of the full schedule first."""
+    chosen: dict[tuple[str, str], Evaluation] = {}
+    for trial in trials:
+        for e in trial.evaluations:
+            if e.series == EVAL and trial.rounds in e.rounds:
+                chosen.setdefault((e.benchmark.name, e.decoding_name), e)
+    return tuple(sorted(chosen.values(), key=lambda e: "full" not in e.schedules))
+
+
+def measure_names(samples: int) -> tuple[str, ...]:
+    """Measures of an evaluation with S responses a problem; with several there are also avgS, passK
+    and majS (`zoo.evals.metrics`)."""
+    if samples == 1:
+        return MEASURES
+    passes = (f"pass{k}" for k in pass_ks(samples))
+    return (*MEASURES, f"avg{samples}", *passes, f"maj{samples}")
+
+
+def pass_ks(samples: int) -> list[int]:
+    """The k of pass@k with S samples: powers of two, and S."""
+    return sorted({2**i for i in range(samples.bit_length())} | {samples})
+
+
+def _series(evaluation: Evaluation) -> Series:
+    card = evaluation.benchmark
+    n = evaluation.problems or card.kept or card.n or (card.pocket.n if card.pocket else None)
+    sampled = evaluation.decoding.temperature > 0
+    return Series(evaluation.rounds, (n and n * evaluation.samples,), sampled)
+
+
+def _schedules(evaluations: Iterable[Evaluation]) -> list[str]:
+    """Names of the schedules, `full` first: where two would name an average alike, it is the first
+    one's."""
+    names = dict.fromkeys(name for e in evaluations for name in e.schedules)
+    return sorted(names, key=lambda name: name != "full")
+
+
+def _averages(
+    schedule: str, evaluations: Iterable[Evaluation], found: dict[str, Metric], horizon: int
+) -> Iterator[Metric]:
+    """Means over the N benchmarks of a schedule, of the measures that all of them have. They are
+    `eval/avgN/...` where all parts are `eval/...` and no other schedule has that name, else
+    `<schedule>/avgN/...`."""
+    by_decoding: dict[str, dict[str, Evaluation]] = {}
+    for e in evaluations:
+        if schedule in e.schedules:
+            by_decoding.setdefault(e.decoding_name, {})[e.benchmark.name] = e
+    for decoding, same in by_decoding.items():
+        parts = tuple(same[benchmark] for benchmark in sorted(same))
+        if len(parts) < 2:
+            continue
+        for measure in measure_names(min(e.samples for e in parts)):
+            if any(e.metric(measure) not in found for e in parts):
+                continue  # of S samples, K of pass@K is a power of two or S
+            names = tuple(e.metric(measure) for e in parts)
+            series = [EVAL] if all(e.series == EVAL for e in parts) else []
+            for head in (*series, schedule):
+                name = str(MetricName(head, f"avg{len(parts)}", measure, decoding))
+                if name not in found or found[name].parts == names:
+                    together = _together([_series(e) for e in parts])
+                    yield Metric(name, names, together, horizon, parts)
+                    break
+
+
+def _together(series: list[Series]) -> Series:
+    """The rounds that all have, and the responses of each."""
+    rounds = set(series[0].rounds).intersection(*(s.rounds for s in series))
+    responses = tuple(n for s in series for n in s.responses)
+    return Series(tuple(sorted(rounds)), responses, any(s.sampled for s in series))

@@ -1,0 +1,122 @@
+"""A trial, fully resolved: everything that a process needs to know of *what* to run, and nothing of
+*where*.
+
+This is what `trial.json` holds and what every later layer reads. No defaults are looked up after
+this point.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard, PromptCard, RewardCard
+from zoo.manifest.metric_name import EVAL, MetricName
+from zoo.manifest.schema import Decoding
+from zoo.manifest.thresholds import Tripwire
+
+Trainer = Literal["trl", "simulated", "external"]
+Asked = tuple[str, str, int | None, int]
+"""Benchmark, decoding, problems, responses a problem: tells the measurements of one round apart."""
+ALL = 10**9  # problems of a benchmark that is measured whole
+
+
+class Evaluation(BaseModel):
+    """One benchmark under one decoding, measured at `rounds` (0 = the base model)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    benchmark: BenchmarkCard
+    digest: str
+    """Digest of the benchmark's normalised problems, `unpinned` where it was not resolved."""
+    problems: int | None
+    """Only the first so many problems; None = all."""
+    samples: int = 1
+    """Responses a problem."""
+    decoding_name: str
+    decoding: Decoding
+    rounds: tuple[int, ...]
+    schedules: tuple[str, ...] = ()
+    """Names of the schedules that ask for it."""
+    series: str = EVAL
+    """First part of its metrics' names: `eval`, or a schedule's name where another set of problems
+    or samples of the benchmark is what is compared. A name alone: no part of `key` or of an id."""
+
+    @property
+    def key(self) -> str:
+        """What is measured and under which name; another decoding or problem set is another key.
+        The name counts, as benchmarks may share a stand-in; their samples are then shared too."""
+        said = self.model_dump(mode="json", include={"digest", "problems", "samples", "decoding"})
+        text = json.dumps([said, self.benchmark.name, self.benchmark.extract], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+    @property
+    def asked(self) -> Asked:
+        """What tells it apart from the others of a trial."""
+        return self.benchmark.name, self.decoding_name, self.problems, self.samples
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Responses and problems, a whole benchmark being the most."""
+        problems = self.problems or ALL
+        return problems * self.samples, problems
+
+    def metric(self, measure: str) -> str:
+        """The metric's name everywhere: `<series>/<benchmark>/<measure>/<decoding>`."""
+        return str(MetricName(self.series, self.benchmark.name, measure, self.decoding_name))
+
+
+class Trial(BaseModel):
+    """One cell and one seed."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), defer_build=True
+    )
+
+    id: str
+    """`<model>.<reward>.<data>.s<seed>-<hash>`; see `zoo.trials.identity`."""
+    identity: dict[str, Any]
+    """The hashed payload itself, so that "it changed" can be answered with which field."""
+    cell: dict[str, str | int | float | bool | None]
+    """Axis -> value (names of cards, or plain values of dotted axes)."""
+    seed: int
+    rounds: int
+    trainer: Trainer
+    recipe: str
+    model: ModelCard
+    model_digest: str
+    base: ModelCard | None = None
+    """The base model of a checkpoint that somebody else trained; None = `model` itself."""
+    base_digest: str = ""
+    data: DataCard
+    data_digest: str
+    reward: RewardCard
+    prompt: PromptCard
+    grpo: dict[str, Any]
+    batch: Batch
+    evaluations: tuple[Evaluation, ...]
+    final: str
+    tripwires: tuple[Tripwire, ...] = ()
+    said: dict[str, Any] = {}
+    """What the manifest itself says of the cell's settings, and which recipe; a change that is not
+    in here came from elsewhere."""
+    rehearsal: bool = False
+    """Whether pocket stand-ins take the place of the cards that the cell names."""
+
+    @property
+    def simulated(self) -> bool:
+        """True for trials whose numbers are made up from a seed."""
+        return self.trainer == "simulated"
+
+    @property
+    def cap(self) -> int:
+        """Longest response in training, in tokens."""
+        return int(self.grpo["max_completion_length"])
+
+    @property
+    def start(self) -> ModelCard:
+        """The model at round 0."""
+        return self.base or self.model

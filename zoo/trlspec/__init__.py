@@ -1,0 +1,2 @@
+"""Which settings of TRL's GRPOConfig exist, what they may be, and what other frameworks call
+them."""
