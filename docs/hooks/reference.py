@@ -33,7 +33,7 @@ from zoo.errors import plain, told
 from zoo.manifest import json_schema
 from zoo.manifest.schema import Experiment
 from zoo.rewards.parameters import KINDS
-from zoo.track import record, store
+from zoo.store import record, run_store
 from zoo.trials import metrics
 from zoo.trlspec import fields as trl_table
 
@@ -354,7 +354,7 @@ def _measure(shown: str, name: str, about: str, unit: str = "") -> tuple[str, st
 
 def run_files() -> str:
     """Where everything of a run lies, and what a record says."""
-    first, tree, *rest = (store.__doc__ or "").split("\n\n")
+    first, tree, *rest = (run_store.__doc__ or "").split("\n\n")
     text = f"# Files of a run\n\n{prose(first)}\n\n```text\n{_dedent(tree)}\n```\n\n"
     text += paragraphs("\n\n".join(rest)) + "\n\n"
     inside = ",".join(re.findall(r"\{(.*?)\}", tree, re.DOTALL))

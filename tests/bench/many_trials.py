@@ -26,7 +26,7 @@ from zoo.data import LocalResolver
 from zoo.manifest.load import read
 from zoo.orchestrate.launch import Task, write_task
 from zoo.planning.expand import expand
-from zoo.track.store import Store
+from zoo.store.run_store import Store
 from zoo.train.entry import run
 from zoo.trials.trial import Trial
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from tests.support.trials import manifest, trials_of
-from zoo.track import journal
-from zoo.track import record as records
-from zoo.track.store import Store
+from zoo.store import journal
+from zoo.store import record as records
+from zoo.store.run_store import Store
 
 
 def test_a_pocket_trial_runs_on_a_gpu(tmp_path: Path) -> None:

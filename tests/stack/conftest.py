@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated store; making one takes seconds, copying it does not."""
-    from zoo.track.mlflow import connect
-    from zoo.track.store import Store
+    from zoo.store.run_store import Store
+    from zoo.track.client import connect
 
     store = Store(tmp_path_factory.mktemp("empty"))
     connect(store, store.own_mlflow_uri)

@@ -12,7 +12,7 @@ import pytest
 from mlflow.entities import ViewType
 
 from zoo.planning.build import Plan, Words, plan
-from zoo.track.mlflow import Mirror, connect
+from zoo.track.client import Mirror, connect
 
 ARCHIVE = Path(__file__).parents[1] / "golden" / "store-v1.tar.gz"
 WRITTEN = {

@@ -9,10 +9,10 @@ import pytest
 from made_up_sweep import make_sweep, write_trial
 
 from zoo.errors import InputError
-from zoo.track import journal
-from zoo.track.mlflow import Mirror, connect, experiment_path, serve
-from zoo.track.outcome import values_of
-from zoo.track.store import Store, write_json
+from zoo.runs.outcome import values_of
+from zoo.store import journal
+from zoo.store.run_store import Store, write_json
+from zoo.track.client import Mirror, connect, experiment_path, serve
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from made_up_sweep import make_sweep
 from tests.support import sweeps
 from tests.support.mounts import tmpfs
 from tests.support.simulated import write_manifest
-from zoo.track.mlflow import Mirror
-from zoo.track.mlflow_store import connect
-from zoo.track.store import Store
+from zoo.store.run_store import Store
+from zoo.track.backend import connect
+from zoo.track.client import Mirror
 
 
 def garbage(file: Path) -> None:

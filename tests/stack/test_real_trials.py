@@ -18,9 +18,9 @@ from tokenizers import Tokenizer
 from tests.support.sweeps import real
 from tests.support.trials import finish, manifest, start, trials_of
 from zoo.data.resolve import EMBEDDED
-from zoo.track import journal
-from zoo.track import record as records
-from zoo.track.store import Store
+from zoo.store import journal
+from zoo.store import record as records
+from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from tests.support import sweeps
 from tests.support.sweeps import ROOT
 from zoo.data.resolve import EMBEDDED
-from zoo.track.outcome import values_of
+from zoo.runs.outcome import values_of
 
 
 def test_one_cell_of_the_flagship_is_rehearsed_and_marked_as_such(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ from zoo.catalog import Catalog
 from zoo.grading import GRADER_VERSION
 from zoo.manifest.load import Manifest, load
 from zoo.planning.expand import expand
-from zoo.track import journal, record
-from zoo.track.record import Record
-from zoo.track.store import Store, write_json
+from zoo.store import journal, record
+from zoo.store.record import Record
+from zoo.store.run_store import Store, write_json
 from zoo.trials.identity import digest
 from zoo.trials.trial import Evaluation, Trial
 

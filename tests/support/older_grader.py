@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zoo.evals.parquet import read_parquet, write_parquet
-from zoo.track import record
-from zoo.track.store import Store
+from zoo.store import record
+from zoo.store.parquet import read_parquet, write_parquet
+from zoo.store.run_store import Store
 from zoo.trials import identity
 
 VERSION = "older"

@@ -11,7 +11,7 @@ from zoo.data import LocalResolver
 from zoo.manifest.load import Manifest, load
 from zoo.orchestrate.launch import Task
 from zoo.planning.expand import expand
-from zoo.track.store import Store
+from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 
 MANIFEST = """\

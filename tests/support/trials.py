@@ -14,7 +14,7 @@ from zoo.catalog import Catalog, ComputeProfile
 from zoo.data import LocalResolver
 from zoo.manifest.load import load
 from zoo.planning.expand import expand
-from zoo.track.store import Store
+from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 
 SMALL = """

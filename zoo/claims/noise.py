@@ -1,9 +1,10 @@
 """How far a metric's numbers lie apart by chance alone: between seeds of a cell, and between
 samplings of one model on the same problems.
 
-The first is a prior until a machine has records of its own (`zoo.track.spread`). The second follows
-from the number of responses: none under greedy decoding, where the same model answers alike every
-time; else the variance of one response around its problem's own rate over the number of draws.
+The first is a prior until a machine has records of its own (`zoo.runs.seed_noise`). The second
+follows from the number of responses: none under greedy decoding, where the same model answers alike
+every time; else the variance of one response around its problem's own rate over the number of
+draws.
 pass@k and maj@k look at k responses at once, so S samples are S / k draws. Holds no values of any
 trial.
 """

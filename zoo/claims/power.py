@@ -22,8 +22,8 @@ Seeds of checkpoints that were trained elsewhere only sample them again: sd is t
 alone (0 under greedy decoding), which is known, so q has z for t and one seed is enough to know it.
 Verdicts are then about these checkpoints.
 
-The spread comes from this machine's own records where they have it (`zoo.track.spread`), else from
-`zoo.claims.noise`. Knows no values of any trial.
+The spread comes from this machine's own records where they have it (`zoo.runs.seed_noise`), else
+from `zoo.claims.noise`. Knows no values of any trial.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver, model_folder
 from zoo.errors import InputError
 from zoo.planning.build import catalog_of
-from zoo.track.store import Store
+from zoo.store.run_store import Store
 
 
 def check(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:

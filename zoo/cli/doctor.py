@@ -21,7 +21,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.track.store import Store
+from zoo.store.run_store import Store
 
 CORE = ("zoo", "pydantic", "pyyaml", "click")
 RUN = ("torch", "transformers", "trl", "vllm", "ray", "mlflow", "accelerate", "peft", "datasets")

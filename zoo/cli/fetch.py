@@ -22,7 +22,7 @@ from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, ZooError
 from zoo.planning.build import catalog_of
-from zoo.track.store import Store, write_text
+from zoo.store.run_store import Store, write_text
 from zoo.yamlio import strict_yaml
 from zoo.yamlio.validate import validate
 

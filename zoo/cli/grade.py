@@ -28,8 +28,9 @@ from zoo.evals.stages import Graders
 from zoo.orchestrate.progress import REDRAW_S, clock
 from zoo.planning.build import Plan, Words, as_json, plan, shown
 from zoo.rewards.replay import Replay
-from zoo.track import live, record, regraded
-from zoo.track.store import claim
+from zoo.runs import grader_drift, live
+from zoo.store import record
+from zoo.store.run_store import claim
 from zoo.trials.trial import Trial
 
 LINE_S = 30.0  # how often it speaks without a terminal
@@ -109,8 +110,8 @@ class _Work:
 
     def _measurements(self, trial: Trial) -> None:
         folder = self.made.store.train(trial.id)
-        for row in regraded.last_rows(live.read(folder, record.read(folder)).evals):
-            if regraded.is_present(row) and not self.how.all_:
+        for row in grader_drift.last_rows(live.read(folder, record.read(folder)).evals):
+            if grader_drift.is_present(row) and not self.how.all_:
                 continue
             self.tick(f"{trial.id}: {row['benchmark']} {row['decoding']}, round {row['round']}")
             try:
@@ -127,11 +128,11 @@ class _Work:
             state = found.state if found else "unfinished"
             told.left_out[state] += 1
             return
-        rounds = regraded.to_replay(trial, found)
+        rounds = grader_drift.to_replay(trial, found)
         if trial.trainer == "external" or rounds == 0:  # there are no rollouts
             return
-        standing = regraded.standing(trial, folder, found, ())
-        replay: Replay | None = regraded.present_replay(folder, found)
+        standing = grader_drift.standing(trial, folder, found, ())
+        replay: Replay | None = grader_drift.present_replay(folder, found)
         if standing.replay or self.how.all_:
             self.tick(f"{trial.id}: rollouts")
             graders = self.regrader.graders

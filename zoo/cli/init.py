@@ -26,7 +26,7 @@ from zoo.manifest.load import manifest_of
 from zoo.planning.build import catalog_of
 from zoo.planning.expand import expand
 from zoo.planning.options import Words
-from zoo.track.store import Store
+from zoo.store.run_store import Store
 from zoo.trials import rehearsal
 from zoo.trials.card_lookup import slug
 from zoo.trials.trial import Trial

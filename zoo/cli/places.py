@@ -14,7 +14,7 @@ from pathlib import Path
 
 from zoo.errors import Fault, InputError, StateError
 from zoo.planning.build import SWEEPS_VARIABLE, Plan, sweeps_root
-from zoo.track.store import ROOT_VARIABLE, Store
+from zoo.store.run_store import ROOT_VARIABLE, Store
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 UNUSABLE = {

@@ -7,11 +7,11 @@ from typing import Any
 
 from zoo.claims.power import Power
 from zoo.lock.lock import Comparison
-from zoo.orchestrate.todo import Item, Todo
 from zoo.planning import prompt_lengths
 from zoo.planning.plan_report import Outlook
 from zoo.planning.reference_check import known
 from zoo.resources import Hours, Placement
+from zoo.runs.sweep_status import Item, Todo
 from zoo.trials import identity
 from zoo.trials.trial import Trial
 

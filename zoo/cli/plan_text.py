@@ -16,10 +16,10 @@ from zoo.errors import listed
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock import lock
 from zoo.lock.lock import Comparison, Kind
-from zoo.orchestrate.todo import AGAIN, NEVER_RAN, Todo
 from zoo.planning.build import Plan
 from zoo.planning.plan_report import Outlook
 from zoo.resources import forecloses
+from zoo.runs.sweep_status import AGAIN, NEVER_RAN, Todo
 from zoo.trials import identity
 from zoo.trials.trial import Trial
 

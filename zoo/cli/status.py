@@ -12,10 +12,10 @@ from zoo.cli.plan_data import counts, grading, trial_rows
 from zoo.cli.plan_text import standing_lines, summary
 from zoo.errors import Fault, InputError
 from zoo.orchestrate import driver, processes
-from zoo.orchestrate.todo import Todo, look
 from zoo.orchestrate.watch import Watch
 from zoo.planning.build import Plan, Words, as_json, plan, shown
 from zoo.planning.select import one_trial
+from zoo.runs.sweep_status import Todo, look
 
 
 def show(name: str, words: Words, *, json_: bool) -> int:

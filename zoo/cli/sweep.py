@@ -25,11 +25,11 @@ from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
-from zoo.orchestrate.todo import Todo, look
 from zoo.planning.build import Plan, Words, plan, profile_of, shown, visible_gpus
 from zoo.planning.preflight import must_be_ready, must_not_have_drifted
 from zoo.planning.prompt_lengths import measured
 from zoo.planning.reference_check import must_be_usable
+from zoo.runs.sweep_status import Todo, look
 
 MOST_ROWS = 30
 
@@ -137,8 +137,8 @@ def report(name: str, words: Words) -> int:
 
 def serve(name: str | None, words: Words, port: int, host: str) -> int:
     """Serve MLflow's pages until Ctrl-C."""
-    from zoo.track.mlflow import serve as run_server
-    from zoo.track.store import Store
+    from zoo.store.run_store import Store
+    from zoo.track.client import serve as run_server
 
     if name is None:
         return run_server(Store(), port, host)
@@ -170,7 +170,7 @@ def _executor(kind: str, sweep: driver.Sweep, made: Plan) -> Executor:
 
 
 def _mirror(made: Plan) -> driver.Mirror:
-    from zoo.track.mlflow import Mirror
+    from zoo.track.client import Mirror
 
     return Mirror(
         made.store,

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.errors import StateError
-from zoo.evals.parquet import read_parquet
 from zoo.evals.stages import Bench, Graders, Measured
-from zoo.track import journal, record
-from zoo.track.outcome import Measured as Indexed
-from zoo.track.outcome import measurements
-from zoo.track.record import Record
-from zoo.track.store import Store
+from zoo.runs.outcome import Measured as Indexed
+from zoo.runs.outcome import measurements
+from zoo.store import journal, record
+from zoo.store.parquet import read_parquet
+from zoo.store.record import Record
+from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 
 MOST_CASES = 20

@@ -11,15 +11,15 @@ from itertools import groupby
 from pathlib import Path
 
 from zoo.errors import StateError
-from zoo.evals.parquet import read_responses
 from zoo.evals.stages import Graders
 from zoo.grading import Verdict
 from zoo.rewards.base import group_seed
 from zoo.rewards.replay import Replay, Rollout, RolloutGroup, replay
 from zoo.rewards.resolve import reward_of
-from zoo.track import regraded
-from zoo.track.record import Record
-from zoo.track.store import Store
+from zoo.runs import grader_drift
+from zoo.store.parquet import read_responses
+from zoo.store.record import Record
+from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 
 COLUMNS = ["group", "gold", "text", "verdict", "reward", "finish"]
@@ -39,13 +39,13 @@ def replay_trial(
         TrialError: the reward fails on too many samples.
     """
     folder = store.train(trial.id)
-    before = None if anew else regraded.present_replay(folder, record)
+    before = None if anew else grader_drift.present_replay(folder, record)
     found = before or Replay(lineage=record.lineage)
     reward = reward_of(trial.reward)
-    for round_ in range(found.round + 1, regraded.to_replay(trial, record) + 1):
+    for round_ in range(found.round + 1, grader_drift.to_replay(trial, record) + 1):
         groups = read(store.rollouts(trial.id, round_, record.branch), round_, trial.seed)
         found = replay(groups, reward, graders(trial.reward.extract), found)
-        regraded.write(folder, found, durable=not trial.simulated)
+        grader_drift.write(folder, found, durable=not trial.simulated)
         yield found
 
 

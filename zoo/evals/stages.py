@@ -19,13 +19,13 @@ from typing import Any, Protocol
 from zoo.catalog import BenchmarkCard
 from zoo.data import Problem, load, render
 from zoo.evals.metrics import measures, repeated
-from zoo.evals.parquet import read_parquet, read_responses, write_parquet
 from zoo.evals.second import Auditor, audit_rows, audit_values, box_verdicts
 from zoo.grading import GRADER_VERSION, Grader, Item, Result
 from zoo.manifest.schema import Decoding
-from zoo.track import record as records
-from zoo.track.record import Record
-from zoo.track.store import Store, claim, write_json
+from zoo.store import record as records
+from zoo.store.parquet import read_parquet, read_responses, write_parquet
+from zoo.store.record import Record
+from zoo.store.run_store import Store, claim, write_json
 from zoo.trials import identity
 from zoo.trials.metrics import measure_names
 from zoo.trials.trial import Evaluation, Trial

@@ -27,9 +27,9 @@ from zoo.orchestrate import processes
 from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
 from zoo.orchestrate.progress import Display
-from zoo.orchestrate.todo import Todo, look_again
 from zoo.orchestrate.watch import Watch
-from zoo.track.store import Store, claim, claimed, read_json, write_json, write_text
+from zoo.runs.sweep_status import Todo, look_again
+from zoo.store.run_store import Store, claim, claimed, read_json, write_json, write_text
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial
 

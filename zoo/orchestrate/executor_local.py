@@ -21,7 +21,7 @@ from pathlib import Path
 from zoo.orchestrate import processes
 from zoo.orchestrate.executor import Event, Stop, Tell
 from zoo.orchestrate.launch import MEASURING_FAILED, RETRAINING_FAILED, Ended, Task, run, write_task
-from zoo.track import record
+from zoo.store import record
 
 InProcess = Callable[[Path], int]
 """Runs the trial of a `trial.json`; returns its exit status (0, 1, 130, 143)."""

@@ -27,11 +27,12 @@ from typing import IO, Any
 import zoo
 from zoo.catalog import ComputeProfile
 from zoo.orchestrate import processes
-from zoo.orchestrate.todo import look_at
-from zoo.track import journal, live, record
-from zoo.track.record import Record
-from zoo.track.stack import SIMULATED, provenance, stack
-from zoo.track.store import Store, claim, claimed, write_json
+from zoo.runs import live
+from zoo.runs.sweep_status import look_at
+from zoo.store import journal, record
+from zoo.store.record import Record
+from zoo.store.run_store import Store, claim, claimed, write_json
+from zoo.store.stack import SIMULATED, provenance, stack
 from zoo.trials.trial import Trial
 
 POLL_S = 0.1

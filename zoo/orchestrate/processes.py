@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from zoo.track.store import read_json, write_json
+from zoo.store.run_store import read_json, write_json
 
 TOKEN_VARIABLE = "ZOO_LAUNCH"
 LAUNCHES = "launches"

@@ -15,9 +15,10 @@ from typing import Any
 from zoo.errors import StateError
 from zoo.orchestrate import processes
 from zoo.orchestrate.launch import Ended
-from zoo.track import live, record
-from zoo.track.journal import Tail
-from zoo.track.store import Store
+from zoo.runs import live
+from zoo.store import record
+from zoo.store.journal import Tail
+from zoo.store.run_store import Store
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial
 

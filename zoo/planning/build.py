@@ -33,7 +33,7 @@ from zoo.manifest.load import Manifest, read
 from zoo.planning.expand import expand
 from zoo.planning.options import Words, last_start, last_words, with_remembered
 from zoo.planning.select import chosen
-from zoo.track.store import Store
+from zoo.store.run_store import Store
 from zoo.trials import rehearsal
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from zoo.errors import Fault, InputError, StateError
-from zoo.track.store import Store, read_json
+from zoo.store.run_store import Store, read_json
 from zoo.trials import rehearsal
 
 

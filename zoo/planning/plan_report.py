@@ -19,7 +19,6 @@ from zoo.lint.override_warnings import override_warnings
 from zoo.lint.plan_warning import PlanWarning
 from zoo.lint.warnings import warnings
 from zoo.manifest.schema import Experiment
-from zoo.orchestrate.todo import Item, Todo, look
 from zoo.planning.build import Plan
 from zoo.resources import (
     Placement,
@@ -32,8 +31,9 @@ from zoo.resources import (
     place,
     sweep_cost,
 )
-from zoo.track import pace
-from zoo.track.spread import spreads
+from zoo.runs import throughput
+from zoo.runs.seed_noise import spreads
+from zoo.runs.sweep_status import Item, Todo, look
 from zoo.trials.metrics import Metric, last_k, metrics_of
 from zoo.trials.trial import Trial
 
@@ -81,7 +81,7 @@ class Outlook:
     def rates(self) -> dict[str, Rate]:
         """Rates of this store's own records on this profile."""
         models = sorted({trial.model.name for trial in self.made.chosen if not trial.simulated})
-        return measured_rates(pace.measured(self.made.store, models, self.profile.name))
+        return measured_rates(throughput.measured(self.made.store, models, self.profile.name))
 
     @cached_property
     def shapes(self) -> dict[tuple[str, ...], list[Trial]]:

@@ -12,9 +12,9 @@ from zoo.data import problems
 from zoo.data.places import NotFetched
 from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
-from zoo.orchestrate.todo import Todo
 from zoo.planning.build import Plan, visible_gpus
 from zoo.resources import place
+from zoo.runs.sweep_status import Todo
 from zoo.trials.trial import Trial
 
 

@@ -1,7 +1,7 @@
 """A sweep's results: every trial of the plan with what became of it, and the contrasts that the
 report shows.
 
-Reads through `zoo.track.outcome`; parquet is opened only where completions are asked for. A trial
+Reads through `zoo.runs.outcome`; parquet is opened only where completions are asked for. A trial
 that failed or never ran is in the results like any other: nothing is dropped on the way to a table.
 """
 
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.manifest.schema import Experiment
-from zoo.track import outcome, record
-from zoo.track.finals import Number, all_numbers, final_number, finals, measured_by, numbers
-from zoo.track.outcome import Measured, Outcome
-from zoo.track.store import Store
+from zoo.runs import outcome
+from zoo.runs.finals import Number, all_numbers, final_number, finals, measured_by, numbers
+from zoo.runs.outcome import Measured, Outcome
+from zoo.store import record
+from zoo.store.run_store import Store
 from zoo.trials.metrics import TRAIN_METRICS, final_rounds, headline, last_k
 from zoo.trials.trial import Evaluation, Trial
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from zoo.errors import listed
 from zoo.report.collect import Results
-from zoo.track.finals import measured_by
-from zoo.track.outcome import Outcome
+from zoo.runs.finals import measured_by
+from zoo.runs.outcome import Outcome
 from zoo.trials.trial import Evaluation
 
 PALETTE = (

@@ -13,8 +13,8 @@ from zoo.grading import GRADER_VERSION
 from zoo.report.collect import Results, Side
 from zoo.report.numbers import DASH, duration, interval, length, percent
 from zoo.report.view import decoding_words, state_words
-from zoo.track.finals import measured_by
-from zoo.track.outcome import Measured, Outcome
+from zoo.runs.finals import measured_by
+from zoo.runs.outcome import Measured, Outcome
 from zoo.trials.trial import Evaluation
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from zoo.report import made, view
 from zoo.report.collect import Results, rows
 from zoo.report.figures import across, figures, legend
-from zoo.track.store import write_text
+from zoo.store.run_store import write_text
 
 HTML_NAME, CSV_NAME = "report.html", "results.csv"
 VERDICTS = {

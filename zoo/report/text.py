@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoo.report.collect import Contrast, Results
 from zoo.report.numbers import DASH, percent, points
-from zoo.track.outcome import Outcome
+from zoo.runs.outcome import Outcome
 
 Block = list[str] | str
 """Before -> after, gain, boxed, length of one decoding; or one text across all four."""

@@ -1,5 +1,1 @@
-"""What happened: the run store, records, journals, the software stack, and the MLflow mirror.
-
-The run directory is the truth; everything else (Ray, MLflow, reports) can be lost and rebuilt from
-it.
-"""
+"""The MLflow mirror of the run store: payloads, client, server and its database."""

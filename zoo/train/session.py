@@ -23,15 +23,16 @@ from typing import Any
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import TrialError, ZooError
-from zoo.evals.parquet import write_parquet
 from zoo.evals.stages import Bench, Sampler
 from zoo.grading import GRADER_VERSION
-from zoo.track import journal, live
-from zoo.track import record as records
-from zoo.track.evaluations import split_missing
-from zoo.track.record import Record, finite
-from zoo.track.stack import SIMULATED, provenance, stack
-from zoo.track.store import Store, claim, write_json, write_text
+from zoo.runs import live
+from zoo.runs.due import split_missing
+from zoo.store import journal
+from zoo.store import record as records
+from zoo.store.parquet import write_parquet
+from zoo.store.record import Record, finite
+from zoo.store.run_store import Store, claim, write_json, write_text
+from zoo.store.stack import SIMULATED, provenance, stack
 from zoo.trials.trial import Evaluation, Trial
 
 SamplerFactory = Callable[[], Sampler]

@@ -29,7 +29,7 @@ from zoo.manifest.schema import Decoding
 from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
 from zoo.rewards.resolve import reward_of
-from zoo.track.evaluations import Due
+from zoo.runs.due import Due
 from zoo.train.session import Session, Stopped
 from zoo.trials.identity import digest
 from zoo.trials.trial import Trial

@@ -11,12 +11,13 @@ import pytest
 from tests.support.cli import files, zoo
 from tests.support.older_grader import VERSION, age, err
 from zoo.cli import grade
-from zoo.evals.parquet import read_parquet, write_parquet
 from zoo.grading import GRADER_VERSION
 from zoo.planning.build import Words
-from zoo.track import journal, record, regraded
-from zoo.track.outcome import values_of
-from zoo.track.store import Store, claim
+from zoo.runs import grader_drift
+from zoo.runs.outcome import values_of
+from zoo.store import journal, record
+from zoo.store.parquet import read_parquet, write_parquet
+from zoo.store.run_store import Store, claim
 
 WRONG = {"verdict": "wrong"}
 SETS = ("--set", "batch.prompts=8")
@@ -73,7 +74,7 @@ def test_the_index_reads_the_new_numbers_and_the_record_keeps_who_trained(old: S
     assert zoo("grade", "tiny").status == 0
     for trial, rows in before.items():
         assert index(old, trial)[: len(rows)] == rows
-        last = regraded.last_rows(index(old, trial))
+        last = grader_drift.last_rows(index(old, trial))
         assert [row["grader"] for row in last] == [GRADER_VERSION] * len(rows)
         for was, now in zip(rows, last, strict=True):
             assert (was["samples"], values_of(was), was["key"]) == (
@@ -178,7 +179,7 @@ def test_an_interrupted_command_keeps_what_it_did_and_goes_on(
     assert "interrupted; `zoo grade experiments/tiny.yaml" in capsys.readouterr().out
     folders = [old.train(trial) for trial in regraded_trials(old)]
     records = {folder: record.read(folder) for folder in folders}
-    found = [regraded.present_replay(folder, r) for folder, r in records.items() if r]
+    found = [grader_drift.present_replay(folder, r) for folder, r in records.items() if r]
     assert sorted(replay.round for replay in found if replay) == [2, 3]
     later: list[str] = []
     assert grade.run("tiny", Words(), grade.How(), later.append) == 0
@@ -188,7 +189,7 @@ def test_an_interrupted_command_keeps_what_it_did_and_goes_on(
 
 
 def regraded_trials(store: Store) -> list[str]:
-    return [id_ for id_ in trials(store) if (store.train(id_) / regraded.NAME).exists()]
+    return [id_ for id_ in trials(store) if (store.train(id_) / grader_drift.NAME).exists()]
 
 
 def test_completions_that_are_gone_are_told_and_stop_nothing_else(old: Store) -> None:

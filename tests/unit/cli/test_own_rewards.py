@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.cli import zoo
 from zoo.evals.stages import read_parquet
-from zoo.track import journal
+from zoo.store import journal
 
 BONUS = """\
 PARAMS = {"bonus": 0.25}

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.cli import files, zoo
 from zoo.planning.build import Words, plan
-from zoo.track import record
-from zoo.track.record import Record
+from zoo.store import record
+from zoo.store.record import Record
 
 NAMES = (
     "pocket-qwen2.correctness.pocket-easy",

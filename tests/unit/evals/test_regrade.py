@@ -11,12 +11,12 @@ import pytest
 from tests.support import simulated
 from tests.support.older_grader import age, err
 from zoo.errors import StateError
-from zoo.evals.parquet import read_parquet, write_parquet
 from zoo.evals.regrade import Regrader
 from zoo.evals.stages import Graders
 from zoo.grading import GRADER_VERSION
 from zoo.orchestrate.launch import write_task
-from zoo.track import journal, record
+from zoo.store import journal, record
+from zoo.store.parquet import read_parquet, write_parquet
 from zoo.train.entry import run
 from zoo.trials.trial import Trial
 

@@ -10,13 +10,14 @@ import pytest
 from tests.support import simulated
 from zoo.errors import StateError
 from zoo.evals import rollouts
-from zoo.evals.parquet import read_parquet, write_parquet
 from zoo.evals.stages import Graders
 from zoo.orchestrate.launch import write_task
 from zoo.rewards.base import group_seed
 from zoo.rewards.replay import Replay
-from zoo.track import record, regraded
-from zoo.track.record import Record
+from zoo.runs import grader_drift
+from zoo.store import record
+from zoo.store.parquet import read_parquet, write_parquet
+from zoo.store.record import Record
 from zoo.train.entry import run
 from zoo.trials.trial import Trial
 
@@ -68,7 +69,7 @@ def test_a_replay_goes_on_after_the_last_round_that_it_kept(
         rows["reward"][0] = -1.0
         write_parquet(path, rows)
     first = next(replayed(sweep, trial, graders))
-    assert regraded.present_replay(sweep.store.train(trial.id), recorded(sweep, trial)) == first
+    assert grader_drift.present_replay(sweep.store.train(trial.id), recorded(sweep, trial)) == first
     sweep.store.rollouts(trial.id, 1).unlink()  # not asked for again
     *_, last = replayed(sweep, trial, graders)
     assert (last.round, last.rewards_changed, last.first_changed_round) == (3, 2, 1)

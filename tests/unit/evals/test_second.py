@@ -15,8 +15,8 @@ from zoo.evals.second import Auditor, audit_values, box_verdicts
 from zoo.evals.stages import Bench, Generation
 from zoo.grading import Grader, Item, Result, Verdict
 from zoo.manifest.schema import Decoding
-from zoo.track import record
-from zoo.track.store import Store
+from zoo.store import record
+from zoo.store.run_store import Store
 
 CORRECT, WRONG, NO_ANSWER = Verdict.CORRECT, Verdict.WRONG, Verdict.NO_ANSWER
 

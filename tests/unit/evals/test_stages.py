@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.support import simulated, study_cards
-from zoo.evals.parquet import read_parquet
 from zoo.evals.stages import sample_identity
 from zoo.orchestrate.launch import write_task
-from zoo.track import journal, record
-from zoo.track.outcome import values_of
+from zoo.runs.outcome import values_of
+from zoo.store import journal, record
+from zoo.store.parquet import read_parquet
 from zoo.train.entry import run
 from zoo.trials.metrics import measure_names
 

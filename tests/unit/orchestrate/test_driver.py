@@ -17,8 +17,8 @@ from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.orchestrate.launch import write_task
 from zoo.orchestrate.processes import Note, boot_id
 from zoo.orchestrate.progress import Lines
-from zoo.orchestrate.todo import look
-from zoo.track.store import claim, write_json
+from zoo.runs.sweep_status import look
+from zoo.store.run_store import claim, write_json
 from zoo.train.entry import run as in_process
 from zoo.train.session import Job
 

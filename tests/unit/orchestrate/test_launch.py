@@ -13,8 +13,9 @@ from tests.support import simulated
 from zoo.orchestrate import launch, processes
 from zoo.orchestrate.executor import Stop
 from zoo.orchestrate.launch import Ended, Task
-from zoo.track import live, record
-from zoo.track.store import claim, write_json
+from zoo.runs import live
+from zoo.store import record
+from zoo.store.run_store import claim, write_json
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from zoo.orchestrate.launch import Ended, write_task
 from zoo.orchestrate.processes import Note
 from zoo.orchestrate.progress import Lines, Live, clock, display, ending, picture
 from zoo.orchestrate.watch import Watch
-from zoo.track import journal
-from zoo.track.store import write_json
+from zoo.store import journal
+from zoo.store.run_store import write_json
 from zoo.train.entry import run
 
 

@@ -7,8 +7,8 @@ from made_up_sweep import make_sweep
 from zoo.report.collect import Side, collect, rows
 from zoo.report.render import csv_text
 from zoo.report.text import table
-from zoo.track import journal
-from zoo.track.outcome import Measured
+from zoo.runs.outcome import Measured
+from zoo.store import journal
 
 
 def results(sweep):

@@ -18,8 +18,8 @@ from zoo.planning.expand import expand
 from zoo.report.collect import Results, collect
 from zoo.report.render import csv_text, html
 from zoo.report.text import table
-from zoo.track import journal
-from zoo.track.store import Store
+from zoo.store import journal
+from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "store-v1.tar.gz"

@@ -7,7 +7,8 @@ from zoo.grading import GRADER_VERSION
 from zoo.report.collect import collect
 from zoo.report.render import html, write
 from zoo.rewards.replay import Replay
-from zoo.track import journal, record, regraded
+from zoo.runs import grader_drift
+from zoo.store import journal, record
 
 HOSTILE = "<script>alert(1)</script></pre><img src=x onerror=alert(2)>{{ 7*7 }}&amp;\x00\x1b[31m"
 
@@ -150,7 +151,7 @@ def test_what_another_grader_graded_or_rewarded_is_told_with_the_command(tmp_pat
     assert f"another grader than the present one ({GRADER_VERSION}): 1. `zoo grade made-up`" in text
     assert "`zoo grade made-up` tells whether their rewards would be others now" in text
     assert f"{GRADER_VERSION}, older" in text  # in the table of evaluations
-    regraded.write(folder, Replay(round=2, rewards_changed=3, first_changed_round=2))
+    grader_drift.write(folder, Replay(round=2, rewards_changed=3, first_changed_round=2))
     text = page(sweep).text
     assert f"shown as they were trained: {trial.id} (from round 2)." in text
     assert "would be others now" not in text

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import zoo
-from zoo.track import live, record
-from zoo.track.store import Store
+from zoo.runs import live
+from zoo.store import record
+from zoo.store.run_store import Store
 
 ARCHIVE = Path(__file__).parents[2] / "golden" / "store-v1.tar.gz"
 REGRADED = "pocket-llama.correctness.pocket-easy.s0-86241306e2"

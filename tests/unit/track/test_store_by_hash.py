@@ -10,10 +10,10 @@ import pytest
 from tests.support import simulated
 from zoo.evals.stages import sample_identity, sampling_seed
 from zoo.orchestrate.launch import write_task
-from zoo.orchestrate.todo import look
-from zoo.track import journal, record
-from zoo.track.outcome import load
-from zoo.track.store import Store
+from zoo.runs.outcome import load
+from zoo.runs.sweep_status import look
+from zoo.store import journal, record
+from zoo.store.run_store import Store
 from zoo.train.entry import run
 
 

@@ -13,11 +13,12 @@ from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
 from zoo.orchestrate import launch
 from zoo.orchestrate.launch import Task, write_task
-from zoo.orchestrate.todo import look_at
-from zoo.track import journal, live, record
-from zoo.track.outcome import load
-from zoo.track.record import Record
-from zoo.track.store import Store
+from zoo.runs import live
+from zoo.runs.outcome import load
+from zoo.runs.sweep_status import look_at
+from zoo.store import journal, record
+from zoo.store.record import Record
+from zoo.store.run_store import Store
 from zoo.train import session as sessions
 from zoo.train.entry import run
 from zoo.train.session import Interrupted, Job, open_session

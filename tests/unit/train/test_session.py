@@ -9,7 +9,7 @@ from zoo.data import Problem
 from zoo.evals.stages import Generation, Sampler
 from zoo.manifest.schema import Decoding
 from zoo.orchestrate.launch import write_task
-from zoo.track import journal
+from zoo.store import journal
 from zoo.train.session import Job, open_session
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from tests.support import simulated
 from zoo.errors import InputError
-from zoo.evals.parquet import read_parquet
 from zoo.grading import GRADER_VERSION
 from zoo.orchestrate.executor import Stop
 from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.orchestrate.launch import write_task
-from zoo.track import journal, record
+from zoo.store import journal, record
+from zoo.store.parquet import read_parquet
 from zoo.train.entry import run
 from zoo.train.simulated import Misbehaviour, policy_at
 

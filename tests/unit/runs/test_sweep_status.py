@@ -8,9 +8,10 @@ import pytest
 from tests.support import simulated
 from zoo.errors import StateError
 from zoo.orchestrate.launch import write_task
-from zoo.orchestrate.todo import look, look_again, look_at
+from zoo.runs.sweep_status import look, look_again, look_at
 from zoo.rewards.replay import Replay
-from zoo.track import record, regraded
+from zoo.store import record
+from zoo.runs import grader_drift
 from zoo.train.entry import run
 
 
@@ -127,13 +128,13 @@ def test_a_trial_whose_rewards_the_present_grader_changes_is_stale_and_stands(
 ) -> None:
     task = sweep.tasks()[0]
     run(write_task(task))
-    regraded.write(task.folder, Replay(round=3, rewards_changed=1, first_changed_round=2))
+    grader_drift.write(task.folder, Replay(round=3, rewards_changed=1, first_changed_round=2))
     todo = look(sweep.trials, sweep.store)
     (item,) = todo.items
     assert (item.symbol, item.stands, item.runs) == ("~", True, False)
     assert item.why.startswith("rewards change from round 2 under grader ")
     assert (todo.left, todo.counts["stale"]) == ([], 1)
-    regraded.write(task.folder, Replay(grader="another", round=3, first_changed_round=2))
+    grader_drift.write(task.folder, Replay(grader="another", round=3, first_changed_round=2))
     assert look_at(sweep.trials[0], sweep.store).symbol == "="
 
 
@@ -141,7 +142,7 @@ def test_a_stale_trial_with_an_evaluation_missing_runs_for_that(tmp_path: Path) 
     before = simulated.make(tmp_path, models="pocket-qwen2", rewards="correctness", problems=4)
     run(write_task(before.tasks()[0]))
     found = Replay(round=3, rewards_changed=1, first_changed_round=1)
-    regraded.write(before.tasks()[0].folder, found)
+    grader_drift.write(before.tasks()[0].folder, found)
     after = simulated.make(tmp_path, models="pocket-qwen2", rewards="correctness", problems=6)
     item = look_at(after.trials[0], after.store)
     assert (item.symbol, item.stands, item.runs) == ("+", False, True)

@@ -11,9 +11,10 @@ import pytest
 from made_up_sweep import STACK, Sweep, make_sweep, write_trial
 
 from zoo.manifest.metric_name import MetricName
-from zoo.track import journal, record
-from zoo.track.record import Record
-from zoo.track.spread import spreads
+from zoo.store import journal
+from zoo.store import record
+from zoo.store.record import Record
+from zoo.runs.seed_noise import spreads
 from zoo.trials.metrics import Metric, metrics_of
 from zoo.trials.trial import Trial
 

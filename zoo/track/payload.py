@@ -1,7 +1,7 @@
 """What of a trial goes into MLflow: names, tags, params, points and tables, as plain values.
 
 Pure: the same folder gives the same points with the same timestamps, so that sending them twice
-stores them once. Knows no MLflow; `zoo.track.mlflow` carries the values there.
+stores them once. Knows no MLflow; `zoo.track.client` carries the values there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 from zoo.manifest.metric_name import EVAL, FINAL, MetricName, measure_of
 from zoo.manifest.schema import Experiment
-from zoo.track.finals import all_numbers, finals
-from zoo.track.outcome import Outcome, completions
-from zoo.track.store import Store
+from zoo.runs.finals import all_numbers, finals
+from zoo.runs.outcome import Outcome, completions
+from zoo.store.run_store import Store
 from zoo.trials.identity import digest
 from zoo.trials.metrics import metrics_of
 from zoo.trials.trial import Trial

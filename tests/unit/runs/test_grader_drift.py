@@ -12,9 +12,11 @@ from zoo.errors import StateError
 from zoo.grading import GRADER_VERSION
 from zoo.orchestrate.launch import write_task
 from zoo.rewards.replay import Replay
-from zoo.track import journal, record, regraded
-from zoo.track.record import Record
-from zoo.track.regraded import Standing
+from zoo.store import journal
+from zoo.store import record
+from zoo.runs import grader_drift
+from zoo.store.record import Record
+from zoo.runs.grader_drift import Standing
 from zoo.train.entry import run
 
 OLDER = "older"
@@ -35,11 +37,11 @@ def look(sweep: simulated.Sweep, **about: str) -> Standing:
     found = record.read(folder)
     assert found is not None
     found = found.model_copy(update={"about": found.about | about})
-    return regraded.standing(trial, folder, found, journal.read(folder / "evals.jsonl"))
+    return grader_drift.standing(trial, folder, found, journal.read(folder / "evals.jsonl"))
 
 
 def test_a_trial_of_the_present_grader_leaves_nothing_to_say(sweep: simulated.Sweep) -> None:
-    assert look(sweep) == regraded.NOTHING
+    assert look(sweep) == grader_drift.NOTHING
 
 
 def test_a_trial_of_another_grader_is_to_be_replayed_until_it_was_to_its_end(
@@ -47,11 +49,11 @@ def test_a_trial_of_another_grader_is_to_be_replayed_until_it_was_to_its_end(
 ) -> None:
     folder = sweep.store.train(sweep.trials[0].id)
     assert look(sweep, grader=OLDER) == Standing(replay=True)
-    regraded.write(folder, Replay(round=2))
+    grader_drift.write(folder, Replay(round=2))
     assert look(sweep, grader=OLDER) == Standing(replay=True)
-    regraded.write(folder, Replay(round=3))
+    grader_drift.write(folder, Replay(round=3))
     assert look(sweep, grader=OLDER) == Standing()
-    regraded.write(folder, Replay(round=3, rewards_changed=1, first_changed_round=2))
+    grader_drift.write(folder, Replay(round=3, rewards_changed=1, first_changed_round=2))
     assert look(sweep, grader=OLDER) == Standing(stale_from=2)
 
 
@@ -61,12 +63,12 @@ def test_a_trial_that_stopped_in_its_first_round_has_nothing_to_replay(
     (trial,) = sweep.trials
     about = {"grader": OLDER}
     found = Record(id=trial.id, stage="train", state="stopped", round=0, about=about)
-    assert regraded.standing(trial, sweep.store.train(trial.id), found, []) == Standing()
+    assert grader_drift.standing(trial, sweep.store.train(trial.id), found, []) == Standing()
 
 
 def test_what_a_third_grader_found_does_not_count(sweep: simulated.Sweep) -> None:
     folder = sweep.store.train(sweep.trials[0].id)
-    regraded.write(folder, Replay(grader="third", round=3, first_changed_round=1))
+    grader_drift.write(folder, Replay(grader="third", round=3, first_changed_round=1))
     assert look(sweep, grader=OLDER) == Standing(replay=True)
 
 
@@ -78,10 +80,10 @@ def test_trials_that_are_not_finished_or_trained_elsewhere_have_nothing_to_repla
     found = Record(id=trial.id, stage="train", state="done", round=3, about={"grader": OLDER})
     failed = found.model_copy(update={"state": "failed"})
     foreign = trial.model_copy(update={"trainer": "external"})
-    assert regraded.standing(trial, folder, found, []).replay
-    assert not regraded.standing(trial, folder, failed, []).replay
-    assert not regraded.standing(trial, folder, None, []).replay
-    assert not regraded.standing(foreign, folder, found, []).replay
+    assert grader_drift.standing(trial, folder, found, []).replay
+    assert not grader_drift.standing(trial, folder, failed, []).replay
+    assert not grader_drift.standing(trial, folder, None, []).replay
+    assert not grader_drift.standing(foreign, folder, found, []).replay
 
 
 def test_of_lines_of_one_measurement_the_last_says_who_graded_it(sweep: simulated.Sweep) -> None:
@@ -95,7 +97,7 @@ def test_of_lines_of_one_measurement_the_last_says_who_graded_it(sweep: simulate
 
 @pytest.mark.parametrize("text", ["{", '{"grader": "1", "more": 1}', "[]"])
 def test_a_file_that_cannot_be_read_is_named(sweep: simulated.Sweep, text: str) -> None:
-    path = sweep.store.train(sweep.trials[0].id) / regraded.NAME
+    path = sweep.store.train(sweep.trials[0].id) / grader_drift.NAME
     path.write_text(text)
     with pytest.raises(StateError, match=r"regraded\.json cannot be read .*; remove it"):
         look(sweep)
@@ -105,7 +107,7 @@ def test_training_again_forgets_what_a_replay_of_the_old_rollouts_found(
     sweep: simulated.Sweep,
 ) -> None:
     folder = sweep.store.train(sweep.trials[0].id)
-    regraded.write(folder, Replay(round=3, first_changed_round=1))
+    grader_drift.write(folder, Replay(round=3, first_changed_round=1))
     (task,) = sweep.tasks()
     assert run(write_task(replace(task, retrain=True))) == 0
-    assert look(sweep) == regraded.NOTHING
+    assert look(sweep) == grader_drift.NOTHING

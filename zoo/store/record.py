@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from zoo.errors import StateError, listed
-from zoo.track.store import read_json, write_json, write_text
+from zoo.store.run_store import read_json, write_json, write_text
 
 State = Literal["done", "stopped", "failed", "preempted"]
 """`stopped` is an outcome, `stop_reason` says of what; it is never run again by itself."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from zoo.track.store import Store, claim
+from zoo.store.run_store import Store, claim
 
 PARTS = ("", "-wal", "-shm")
 DAMAGE = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import StateError
-from zoo.track import record as records
-from zoo.track.record import Record
+from zoo.store import record as records
+from zoo.store.record import Record
 
 
 def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoo.resources.rates import Measured
-from zoo.track import live, record
-from zoo.track.store import Store
+from zoo.runs import live
+from zoo.store import record
+from zoo.store.run_store import Store
 
 MOST = 20  # records of a model that are read
 

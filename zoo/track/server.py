@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from zoo.errors import InputError
-from zoo.track.mlflow_store import path_of
+from zoo.track.backend import path_of
 
 
 def run(uri: str, artifacts: str, port: int, host: str, page: Callable[[], str]) -> int:

@@ -19,11 +19,13 @@ from typing import Literal
 
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock.lock import Change
-from zoo.track import live, record, regraded
-from zoo.track.evaluations import Due, split_missing
-from zoo.track.record import Record
-from zoo.track.regraded import NOTHING, Standing
-from zoo.track.store import Store
+from zoo.runs import live
+from zoo.store import record
+from zoo.runs import grader_drift
+from zoo.runs.due import Due, split_missing
+from zoo.store.record import Record
+from zoo.runs.grader_drift import NOTHING, Standing
+from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 
 NEVER_RAN = "never ran"
@@ -154,7 +156,7 @@ def _finished(trial: Trial, store: Store, folder: Path, found: Record) -> Item:
     """A trial whose training came to an outcome: what is still to measure, and what of what the
     manifest asks it cannot give."""
     index = live.measured(folder, found)
-    standing = regraded.standing(trial, folder, found, index)
+    standing = grader_drift.standing(trial, folder, found, index)
     kept, lost = split_missing(trial, store, found, index)
     short = found.state == "done" and not found.done(trial.rounds)
     again = standing.stale_from is not None or short or bool(lost)

@@ -1,7 +1,8 @@
 from made_up_sweep import make_sweep, write_trial
 
-from zoo.track import journal, outcome
-from zoo.track.outcome import completions, load, measurements
+from zoo.store import journal
+from zoo.runs import outcome
+from zoo.runs.outcome import completions, load, measurements
 
 
 def small(tmp_path, **changes):

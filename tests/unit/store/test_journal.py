@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import StateError
-from zoo.track import journal
+from zoo.store import journal
 
 
 def row(attempt: int, round_: int, **metrics: float) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 One writer (the process that holds the stage's lock), many readers. A line without its newline was
 torn by a crash and is ignored; a broken line before the last is an error. Lines carry `attempt`
-(the launch), `lineage` and `round`; `zoo.track.live` says which of them count.
+(the launch), `lineage` and `round`; `zoo.runs.live` says which of them count.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from zoo import json_text
 from zoo.errors import StateError
-from zoo.track.store import read_bytes
+from zoo.store.run_store import read_bytes
 
 
 def append(path: Path, row: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import platform
 import subprocess
 import sys
 
-from zoo.track import stack as stacks
+from zoo.store import stack as stacks
 
 
 def test_a_stack_is_four_versions_and_the_compile_switch() -> None:
@@ -23,7 +23,7 @@ def test_a_package_that_is_not_there_is_absent() -> None:
 
 def test_telling_the_stack_imports_none_of_it() -> None:
     code = (
-        "import sys; from zoo.track.stack import stack, provenance; stack(); provenance(); "
+        "import sys; from zoo.store.stack import stack, provenance; stack(); provenance(); "
         "print([m for m in ('torch', 'transformers', 'trl', 'vllm', 'ray') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from zoo.track.mlflow_store import path_of
-from zoo.track.store import Store, claim, claimed, read_json, write_json, write_text
+from zoo.store.run_store import Store, claim, claimed, read_json, write_json, write_text
+from zoo.track.backend import path_of
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from zoo.track.mlflow_store import path_of
-from zoo.track.store import claim
+from zoo.track.backend import path_of
+from zoo.store.run_store import claim
 with claim(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -26,8 +26,8 @@ with claim(Path(sys.argv[1])):
 PROBE = """
 import sys
 from pathlib import Path
-from zoo.track.mlflow_store import path_of
-from zoo.track.store import claimed
+from zoo.track.backend import path_of
+from zoo.store.run_store import claimed
 print(claimed(Path(sys.argv[1])))
 """
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from zoo.track.record import Record
-from zoo.track.store import Store
+from zoo.store.record import Record
+from zoo.store.run_store import Store
 from zoo.trials.trial import Evaluation, Trial
 
 Due = tuple[Evaluation, int]

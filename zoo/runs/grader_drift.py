@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import StateError
 from zoo.grader_version import GRADER_VERSION
-from zoo.track.record import Record
-from zoo.track.store import read_json, write_json
+from zoo.store.record import Record
+from zoo.store.run_store import read_json, write_json
 from zoo.trials.trial import Trial
 
 if TYPE_CHECKING:

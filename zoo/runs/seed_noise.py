@@ -14,12 +14,12 @@ from pathlib import Path
 from statistics import fmean
 
 from zoo.claims.noise import Spread
-from zoo.track import live
-from zoo.track import record as records
-from zoo.track.finals import Key, Number, averages, final_number, numbers
-from zoo.track.outcome import measurements, training
-from zoo.track.record import Record
-from zoo.track.store import Store
+from zoo.runs import live
+from zoo.store import record as records
+from zoo.runs.finals import Key, Number, averages, final_number, numbers
+from zoo.runs.outcome import measurements, training
+from zoo.store.record import Record
+from zoo.store.run_store import Store
 from zoo.trials.identity import canonical
 from zoo.trials.metrics import Metric, final_rounds
 

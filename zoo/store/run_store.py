@@ -65,7 +65,7 @@ class Store:
 
     def rollouts(self, trial_id: str, round_: int, branch: str = "") -> Path:
         """Completions of a round of training, with their verdicts and rewards. `branch`: folder of
-        the lineage, see `zoo.track.record`."""
+        the lineage, see `zoo.store.record`."""
         return self.train(trial_id) / "rollouts" / branch / f"round-{round_:04d}.parquet"
 
     def checkpoint(self, trial_id: str, round_: int, branch: str = "") -> Path:

@@ -2,7 +2,7 @@
 
 One reading for everybody who looks at results (the report, the MLflow mirror), so that they cannot
 disagree. Reads the run store and nothing else; knows no statistics and no layout. Which rows of the
-journals count is said by `zoo.track.live`.
+journals count is said by `zoo.runs.live`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.manifest.metric_name import TRAIN, MetricName
-from zoo.track import live, record, regraded
-from zoo.track.evaluations import missing_evaluations
-from zoo.track.record import Record
-from zoo.track.regraded import Standing
-from zoo.track.store import Store
+from zoo.runs import live
+from zoo.store import record
+from zoo.runs import grader_drift as regraded
+from zoo.runs.due import missing_evaluations
+from zoo.store.record import Record
+from zoo.runs.grader_drift import Standing
+from zoo.store.run_store import Store
 from zoo.trials.trial import Asked, Trial
 
 OutcomeState = Literal[

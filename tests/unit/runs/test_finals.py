@@ -20,9 +20,11 @@ from zoo.orchestrate.launch import write_task
 from zoo.planning.expand import expand
 from zoo.report.collect import collect
 from zoo.report.render import csv_text
-from zoo.track import journal, mirrored, outcome
-from zoo.track.finals import all_numbers, averages, finals, numbers
-from zoo.track.outcome import Outcome, completions, values_of
+from zoo.store import journal
+from zoo.track import payload
+from zoo.runs import outcome
+from zoo.runs.finals import all_numbers, averages, finals, numbers
+from zoo.runs.outcome import Outcome, completions, values_of
 from zoo.train.entry import run
 from zoo.trials.metrics import Series, metrics_of
 
@@ -118,7 +120,7 @@ def test_results_csv_has_every_final_metric_that_was_announced(
 
 
 def test_mlflow_gets_the_same_numbers(found: Outcome) -> None:
-    points = {(p.step, p.name): p.value for p in mirrored.points(found)}
+    points = {(p.step, p.name): p.value for p in payload.points(found)}
     known = all_numbers(found.trial, found.measured)
     assert {key: points[key] for key in known} == {key: n.value for key, n in known.items()}
     assert {name for _, name in points.keys() - known.keys()} == set(found.rounds[3])
@@ -126,7 +128,7 @@ def test_mlflow_gets_the_same_numbers(found: Outcome) -> None:
 
 def test_an_average_is_not_sent_before_all_of_its_parts_are_measured(found: Outcome) -> None:
     few = tuple(m for m in found.measured if (m.benchmark, m.decoding) != ("pocket-hard", "t1.0"))
-    names = {p.name for p in mirrored.points(replace(found, measured=few)) if p.step == 3}
+    names = {p.name for p in payload.points(replace(found, measured=few)) if p.step == 3}
     assert "eval/avg2/acc/t1.0" not in names
     assert "eval/avg2/acc/t0" in names
 
@@ -149,7 +151,7 @@ def test_a_watch_and_a_full_of_the_same_problems_give_one_final_number(tmp_path:
     assert side is not None
     read = list(csv.DictReader(io.StringIO(csv_text(results))))
     (row,) = [r for r in read if (r["metric"], r["role"]) == ("eval/pocket-easy/acc/t1.0", "final")]
-    sent = {(p.name, p.step): p.value for p in mirrored.points(found)}
+    sent = {(p.name, p.step): p.value for p in payload.points(found)}
     (metric,) = [m for m in metrics_of(trials).values() if m.name == "eval/pocket-easy/acc/t1.0"]
     assert metric.final == Series((0, 3), (32,))
     assert (float(row["value"]), row["n"]) == (side.values["acc"], "32")
@@ -182,5 +184,5 @@ def test_completions_are_the_first_of_each_problem(sweep: simulated.Sweep, found
 
 
 def test_the_view_shows_averages_first(sweep: simulated.Sweep) -> None:
-    view = mirrored.view(tuple(sweep.trials))
+    view = payload.view(tuple(sweep.trials))
     assert view.index("eval/avg2/acc/t1.0") < view.index("eval/pocket-easy/acc/t1.0")

@@ -2,8 +2,8 @@ import json
 
 from made_up_sweep import make_sweep, write_trial
 
-from zoo.track import mirrored
-from zoo.track.outcome import load
+from zoo.runs.outcome import load
+from zoo.track import payload
 
 
 def one(tmp_path, **changes):
@@ -20,15 +20,15 @@ def one(tmp_path, **changes):
 
 def test_points_are_the_same_every_time_and_one_a_name_and_step(tmp_path):
     _, found = one(tmp_path)
-    points = list(mirrored.points(found))
-    assert points == list(mirrored.points(found))
+    points = list(payload.points(found))
+    assert points == list(payload.points(found))
     assert len({(p.name, p.step) for p in points}) == len(points)
 
 
 def test_watch_and_full_of_other_problems_are_two_series(tmp_path):
     _, found = one(tmp_path)
     for name, size in (("eval/pocket-easy/acc/t1.0", 200), ("watch/pocket-easy/acc/t1.0", 100)):
-        sent = {p.step: p.value for p in mirrored.points(found) if p.name == name}
+        sent = {p.step: p.value for p in payload.points(found) if p.name == name}
         same = {m.round: m for m in found.measured if (m.decoding, m.n) == ("t1.0", size)}
         assert sent == {r: m.values["acc"] for r, m in same.items()}
         assert sorted(sent) == [0, 5]
@@ -37,25 +37,25 @@ def test_watch_and_full_of_other_problems_are_two_series(tmp_path):
 def test_a_final_number_that_is_a_mean_is_sent_under_a_name_of_its_own(tmp_path):
     sweep, found = one(tmp_path, problems=100, extra="final: mean-last-2\n", rounds=10)
     acc = {m.round: m.values["acc"] for m in found.measured if m.decoding == "t1.0"}
-    sent = {(p.name, p.step): p.value for p in mirrored.points(found)}
+    sent = {(p.name, p.step): p.value for p in payload.points(found)}
     assert sent["final/pocket-easy/acc/t1.0", 10] == (acc[5] + acc[10]) / 2
     assert not any(name.startswith("final/") and step != 10 for name, step in sent)
-    view = mirrored.view(tuple(sweep.trials))
+    view = payload.view(tuple(sweep.trials))
     assert "metrics.`final/pocket-easy/acc/t1.0`" in view
     assert "metrics.`eval/pocket-easy/acc/t1.0`" not in view
     sweep, found = one(tmp_path / "last")
-    assert not any(p.name.startswith("final/") for p in mirrored.points(found))
+    assert not any(p.name.startswith("final/") for p in payload.points(found))
 
 
 def test_points_carry_the_time_at_which_their_round_ended(tmp_path):
     sweep, found = one(tmp_path)
-    times = {p.step: p.time_ms for p in mirrored.points(found)}
+    times = {p.step: p.time_ms for p in payload.points(found)}
     assert times[5] == round(1000 * sweep.clock(sweep.trials[0], 1, 5))
 
 
 def test_tags_say_axes_seed_attempt_state_digests_and_stack(tmp_path):
     sweep, found = one(tmp_path)
-    tags = mirrored.tags(sweep.experiment, found)
+    tags = payload.tags(sweep.experiment, found)
     wanted = {
         "zoo.sweep": "made-up",
         "zoo.trial": found.trial.id,
@@ -77,12 +77,12 @@ def test_the_mark_changes_with_everything_that_there_is_to_send(tmp_path):
     sweep, found = one(tmp_path)
     (found.folder / "record.json").unlink()
     write_trial(sweep, found.trial, attempt=2, stop_after=1, state=None)
-    assert mirrored.mark(load(found.trial, sweep.store)) != mirrored.mark(found)
+    assert payload.mark(load(found.trial, sweep.store)) != payload.mark(found)
 
 
 def test_the_table_pairs_the_same_problems_before_and_after(tmp_path):
     sweep, found = one(tmp_path)
-    table = mirrored.table(found, sweep.store)
+    table = payload.table(found, sweep.store)
     assert table is not None
     assert table["columns"][5] == "round 5 verdict"
     assert len(table["data"]) == 20
@@ -91,19 +91,19 @@ def test_the_table_pairs_the_same_problems_before_and_after(tmp_path):
 
 def test_a_trial_without_evaluations_has_no_table(tmp_path):
     sweep = make_sweep(tmp_path)
-    assert mirrored.table(load(sweep.trials[0], sweep.store), sweep.store) is None
+    assert payload.table(load(sweep.trials[0], sweep.store), sweep.store) is None
 
 
 def test_the_view_names_axes_and_the_accuracies_at_the_horizon(tmp_path):
     sweep = make_sweep(tmp_path)
-    columns = json.loads(mirrored.view(tuple(sweep.trials)))["selectedColumns"]
+    columns = json.loads(payload.view(tuple(sweep.trials)))["selectedColumns"]
     assert columns[:3] == ["params.`model`", "params.`reward`", "params.`data`"]
     assert "metrics.`eval/pocket-easy/acc/t0`" in columns
 
 
 def test_params_fit_into_one_batch(tmp_path):
     sweep = make_sweep(tmp_path)
-    params = mirrored.params(sweep.trials[0])
+    params = payload.params(sweep.trials[0])
     assert len(params) <= 100
     assert params["model"] == "pocket-qwen2"
     assert params["grpo.learning_rate"] == "0.0003"

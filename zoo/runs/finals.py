@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from zoo.track.outcome import Measured
+from zoo.runs.outcome import Measured
 from zoo.trials.identity import UNPINNED
 from zoo.trials.metrics import Metric, final_rounds, last_k, metrics_of
 from zoo.trials.trial import Evaluation, Trial

@@ -1,5 +1,5 @@
 """The MLflow mirror of a sweep: one parent run, one child run a trial. Opening the store is
-`zoo.track.mlflow_store`.
+`zoo.track.backend`.
 
 The run folders are the truth; this copies them, may be lost, and can be rebuilt from them at any
 time. One thread of one process calls it. The mirror's methods do not raise: MLflow being down or
@@ -25,11 +25,12 @@ from typing import Any
 
 from zoo.errors import StateError
 from zoo.manifest.schema import Experiment
-from zoo.track import mirrored, mlflow_server, outcome
-from zoo.track.mirrored import Point
-from zoo.track.mlflow_store import artifact_root, connect, path_of
-from zoo.track.outcome import Outcome
-from zoo.track.store import Store
+from zoo.runs import outcome
+from zoo.runs.outcome import Outcome
+from zoo.store.run_store import Store
+from zoo.track import payload, server
+from zoo.track.backend import artifact_root, connect, path_of
+from zoo.track.payload import Point
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial
 
@@ -158,9 +159,9 @@ class Mirror:
             if found.lifecycle_stage != "active":
                 client.restore_experiment(id_)
         tags = {
-            "mlflow.note.content": mirrored.note(self.experiment, self.report),
+            "mlflow.note.content": payload.note(self.experiment, self.report),
             "mlflow.experimentKind": "custom_model_development",
-            f"mlflow.sharedViewState.{mirrored.VIEW_NAME}": mirrored.view(self.trials),
+            f"mlflow.sharedViewState.{payload.VIEW_NAME}": payload.view(self.trials),
         }
         for key, value in tags.items():
             client.set_experiment_tag(id_, key, value)
@@ -182,7 +183,7 @@ class Mirror:
             self._client.update_run(self._parent, status="RUNNING")
             return
         tags = {"zoo.kind": "sweep", "zoo.sweep": name, "mlflow.source.name": "zoo"}
-        tags["mlflow.note.content"] = mirrored.note(self.experiment, self.report)
+        tags["mlflow.note.content"] = payload.note(self.experiment, self.report)
         made = self._client.create_run(self._experiment_id, run_name=f"sweep {name}", tags=tags)
         self._parent = made.info.run_id
 
@@ -202,10 +203,10 @@ class Mirror:
         scores that were replaced since, or of other evaluations under the same names."""
         child = self._children.get(_hash(found.trial.id))
         names = ("attempt", "started", "regraded", "series")
-        started, series = mirrored.started_ms(found), mirrored.naming(found.trial)
+        started, series = payload.started_ms(found), payload.naming(found.trial)
         wanted = (str(found.lineage), str(started), str(found.regraded), series)
         if child is not None:
-            before = {"zoo.series": series} if mirrored.one_series(found.trial) else {}
+            before = {"zoo.series": series} if payload.one_series(found.trial) else {}
             has = tuple((before | child.tags).get(f"zoo.{name}", "0") for name in names)
             if found.lineage == 0 or not found.times or has == wanted or has[1] == "0":
                 return child
@@ -218,15 +219,15 @@ class Mirror:
     def _create(self, found: Outcome) -> _Child:
         from mlflow.entities import Param
 
-        tags = mirrored.tags(self.experiment, found) | {"mlflow.parentRunId": self._parent}
+        tags = payload.tags(self.experiment, found) | {"mlflow.parentRunId": self._parent}
         run = self._client.create_run(
             self._experiment_id,
-            start_time=mirrored.started_ms(found) or None,
+            start_time=payload.started_ms(found) or None,
             run_name=self._names[found.trial.id],
             tags=tags,
         )
         id_ = run.info.run_id
-        params = [Param(key, value) for key, value in mirrored.params(found.trial).items()]
+        params = [Param(key, value) for key, value in payload.params(found.trial).items()]
         self._client.log_batch(id_, params=params[:100])
         self._client.log_dict(id_, found.trial.model_dump(mode="json"), "trial.json")
         return _Child(id_, "RUNNING", dict(tags))
@@ -268,12 +269,12 @@ class Mirror:
     def _update(self, child: _Child, found: Outcome, status: str) -> None:
         """Send points and tags that MLflow does not have yet, then the status."""
         ended = status in ("FINISHED", "FAILED", "KILLED")
-        mark = mirrored.mark(found)
+        mark = payload.mark(found)
         if child.tags.get("zoo.mark") != mark:
-            self._send(child, mirrored.points(found))
+            self._send(child, payload.points(found))
             if ended:
                 self._keep_artifacts(child, found)
-            self._tag(child, mirrored.tags(self.experiment, found))
+            self._tag(child, payload.tags(self.experiment, found))
         if child.status != status:
             self._set_status(child, found, status)
         if ended and child.tags.get("zoo.mark") != mark:
@@ -307,10 +308,10 @@ class Mirror:
         child.status = status
 
     def _keep_artifacts(self, child: _Child, found: Outcome) -> None:
-        table = mirrored.table(found, self.store)
+        table = payload.table(found, self.store)
         if table is not None:
-            self._client.log_dict(child.run_id, table, mirrored.TABLE_NAME)
-            self._tag(child, {"mlflow.loggedArtifacts": mirrored.table_tag()})
+            self._client.log_dict(child.run_id, table, payload.TABLE_NAME)
+            self._tag(child, {"mlflow.loggedArtifacts": payload.table_tag()})
         if found.state != "done" and (log := found.log_tail(100)):
             self._client.log_text(child.run_id, log, "log_tail.txt")
 
@@ -360,7 +361,7 @@ def serve(store: Store, port: int, host: str = "127.0.0.1", name: str | None = N
                 f"MLflow cannot open {uri} ({type(error).__name__}: {said}); the run folders are "
                 "not affected: the file can be moved away, `zoo ui NAME` makes it anew from them"
             ) from error
-    return mlflow_server.run(
+    return server.run(
         uri,
         artifact_root(store).as_uri(),
         port,
@@ -374,4 +375,4 @@ def experiment_path(store: Store, uri: str, name: str) -> str:
     found = connect(store, uri).get_experiment_by_name(name)
     if found is None:
         return ""
-    return f"/#/experiments/{found.experiment_id}/runs?viewStateShareKey={mirrored.VIEW_NAME}"
+    return f"/#/experiments/{found.experiment_id}/runs?viewStateShareKey={payload.VIEW_NAME}"

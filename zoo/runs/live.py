@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.track import journal
-from zoo.track.record import Record
-from zoo.track.store import read_json
+from zoo.store import journal
+from zoo.store.record import Record
+from zoo.store.run_store import read_json
 
 Row = dict[str, Any]
 LAUNCH = "launch.json"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from zoo.errors import StateError
-from zoo.track import journal, live
-from zoo.track.record import Record
+from zoo.store import journal
+from zoo.runs import live
+from zoo.store.record import Record
 
 Row = dict[str, Any]
 
