@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from zoo.grading import Grader, Item, Result  # noqa: E402 - the checkout goes before an install
 from zoo.grading.pool import Limits, Pool  # noqa: E402
-from zoo.grading.verify import read_gold  # noqa: E402
+from zoo.grading.verifier_cases import read_gold  # noqa: E402
 
 CONTESTED = ROOT / "tests" / "golden" / "grading_contested.jsonl"
 _MATH = re.compile(r"\$|\\boxed|\\\(|\\\[")

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from zoo.catalog import BenchmarkCard, Catalog, ComputeProfile, ModelCard, PocketSource, PromptCard
 from zoo.data import load, model_folder, render
-from zoo.evals.metrics import measures
+from zoo.evals.aggregate import measures
 from zoo.grading import Grader, Item
 from zoo.manifest.schema import Decoding
-from zoo.pocket.problems import LEVELS
+from zoo.pocket.generator import LEVELS
 
 MODELS = ("pocket-qwen2", "pocket-llama", "pocket-mistral")
 DECODINGS = {"t0": Decoding(temperature=0.0), "t1.0": Decoding(temperature=1.0)}

@@ -69,7 +69,7 @@ except SystemExit as stop:
 
 
 @pytest.mark.parametrize(
-    "module", ["zoo.grading", "zoo.rewards", "zoo.evals.metrics", "zoo.runs.sweep_status"]
+    "module", ["zoo.grading", "zoo.rewards", "zoo.evals.aggregate", "zoo.runs.sweep_status"]
 )
 def test_what_planning_and_reports_lean_on_is_light(module: str) -> None:
     assert imported_by(f"import {module}") <= CORE | {"zoo"}

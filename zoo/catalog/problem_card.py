@@ -19,7 +19,7 @@ C = TypeVar("C", bound=Card)
 
 
 class PocketSource(Part):
-    """Problems made by `zoo.pocket.problems.generate(level, split, n, seed)`."""
+    """Problems made by `zoo.pocket.generator.generate(level, split, n, seed)`."""
 
     level: Literal["easy", "medium", "hard"]
     split: Literal["train", "test", "benchmark"]

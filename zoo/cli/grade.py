@@ -18,8 +18,6 @@ from typing import TextIO
 
 import click
 
-from zoo.cli import grade_text
-from zoo.cli.grade_text import Told
 from zoo.cli.sweep import report_or_excuse
 from zoo.errors import StateError, ZooError
 from zoo.evals.regrade import Regrader
@@ -27,6 +25,8 @@ from zoo.evals.rollouts import replay_trial
 from zoo.evals.stages import Graders
 from zoo.orchestrate.progress import REDRAW_S, clock
 from zoo.planning.build import Plan, Words, as_json, plan, shown
+from zoo.render import grade_text
+from zoo.render.grade_text import Told
 from zoo.rewards.replay import Replay
 from zoo.runs import grader_drift, live
 from zoo.store import record

@@ -17,15 +17,15 @@ from pathlib import Path
 import click
 
 from zoo.catalog import Card, Catalog, DataCard, ModelCard, RecipeCard, RewardCard
-from zoo.cli.cards import known
-from zoo.cli.init_choice import Choice, data, model, reward
-from zoo.cli.init_text import FOLDER, manifest_text
+from zoo.cli.card_commands import known
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.manifest.load import manifest_of
 from zoo.planning.build import catalog_of
 from zoo.planning.expand import expand
 from zoo.planning.options import Words
+from zoo.scaffold.choose import Choice, data, model, reward
+from zoo.scaffold.manifest_text import FOLDER, manifest_text
 from zoo.store.run_store import Store
 from zoo.trials import rehearsal
 from zoo.trials.card_lookup import slug

@@ -128,7 +128,7 @@ def show(manifest: str, words: Words, trial: str, json_: bool) -> int:
 @cards_option
 def schema(cards: tuple[str, ...]) -> int:
     """Print the JSON Schema of manifests, for editors; --cards adds the names of more cards."""
-    from zoo.cli.schema import show
+    from zoo.cli.schema_command import show
 
     return show(cards)
 
@@ -255,7 +255,7 @@ def _cards_group(kind: str, what: str) -> None:
     @group.command("list", help=f"Names of all {what}.")
     @cards_option
     def list_(cards: tuple[str, ...]) -> int:
-        from zoo.cli.cards import list_ as list_cards
+        from zoo.cli.card_commands import list_ as list_cards
 
         return list_cards(kind, cards)
 
@@ -263,7 +263,7 @@ def _cards_group(kind: str, what: str) -> None:
     @click.argument("name")
     @cards_option
     def show(name: str, cards: tuple[str, ...]) -> int:
-        from zoo.cli.cards import show as show_card
+        from zoo.cli.card_commands import show as show_card
 
         return show_card(kind, name, cards)
 
@@ -275,7 +275,7 @@ def _cards_group(kind: str, what: str) -> None:
     @names_argument
     @cards_option
     def fetch(names: tuple[str, ...], cards: tuple[str, ...]) -> int:
-        from zoo.cli.fetch import fetch as fetch_cards
+        from zoo.cli.data_fetch import fetch as fetch_cards
 
         return fetch_cards(kind, names, cards)
 
@@ -283,7 +283,7 @@ def _cards_group(kind: str, what: str) -> None:
     @names_argument
     @cards_option
     def check(names: tuple[str, ...], cards: tuple[str, ...]) -> int:
-        from zoo.cli.check import check as check_cards
+        from zoo.cli.data_check import check as check_cards
 
         return check_cards(kind, names, cards)
 
@@ -294,7 +294,7 @@ def _cards_group(kind: str, what: str) -> None:
         @click.option("--revision", metavar="REV", help="The commit of this branch or tag instead.")
         @cards_option
         def pin(names: tuple[str, ...], revision: str | None, cards: tuple[str, ...]) -> int:
-            from zoo.cli.fetch import pin as pin_cards
+            from zoo.cli.data_fetch import pin as pin_cards
 
             return pin_cards(names, cards, revision)
 
@@ -335,7 +335,7 @@ def main() -> NoReturn:
         sys.stderr.close()
         status = 141
     except OSError as error:
-        from zoo.cli.places import describe, exit_code
+        from zoo.cli.disk_errors import describe, exit_code
 
         if (fault := describe(error)) is None:
             raise

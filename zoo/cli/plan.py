@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import click
 
-from zoo.cli import plan_data, plan_text
 from zoo.planning.build import Words, as_json, plan, profile_of
 from zoo.planning.plan_report import Outlook
 from zoo.planning.select import one_trial
+from zoo.render import plan_data, plan_text
 
 
 @dataclass(frozen=True)

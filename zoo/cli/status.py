@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import click
 
-from zoo.cli.plan_data import counts, grading, trial_rows
-from zoo.cli.plan_text import standing_lines, summary
 from zoo.errors import Fault, InputError
 from zoo.orchestrate import driver, processes
 from zoo.orchestrate.watch import Watch
 from zoo.planning.build import Plan, Words, as_json, plan, shown
 from zoo.planning.select import one_trial
+from zoo.render.plan_data import counts, grading, trial_rows
+from zoo.render.plan_text import standing_lines, summary
 from zoo.runs.sweep_status import Todo, look
 
 

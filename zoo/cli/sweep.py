@@ -16,10 +16,7 @@ from pathlib import Path
 import click
 
 from zoo.catalog import ComputeProfile
-from zoo.cli.places import must_be_writable, started
-from zoo.cli.plan_claims import seal_notes
-from zoo.cli.plan_costs import counted
-from zoo.cli.plan_text import change_lines, standing_lines, summary
+from zoo.cli.disk_errors import must_be_writable, started
 from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
@@ -29,6 +26,9 @@ from zoo.planning.build import Plan, Words, plan, profile_of, shown, visible_gpu
 from zoo.planning.preflight import must_be_ready, must_not_have_drifted
 from zoo.planning.prompt_lengths import measured
 from zoo.planning.reference_check import must_be_usable
+from zoo.render.plan_claims import seal_notes
+from zoo.render.plan_costs import counted
+from zoo.render.plan_text import change_lines, standing_lines, summary
 from zoo.runs.sweep_status import Todo, look
 
 MOST_ROWS = 30
@@ -182,7 +182,7 @@ def _mirror(made: Plan) -> driver.Mirror:
 
 def _write_report(made: Plan) -> Path:
     from zoo.report.collect import collect
-    from zoo.report.render import write
+    from zoo.report.page import write
 
     return write(collect(made.manifest.experiment, made.trials, made.store), made.folder)
 
@@ -222,7 +222,7 @@ def _conclude(made: Plan, ran: driver.Ran, seconds: float, how: How) -> None:
 def _print_table(made: Plan) -> None:
     """Before and after in the terminal, unless the report shows so many trials better."""
     from zoo.report.collect import collect
-    from zoo.report.text import table
+    from zoo.report.terminal import table
 
     if len(made.chosen) <= MOST_ROWS:
         click.echo("\n" + table(collect(made.manifest.experiment, made.chosen, made.store)))

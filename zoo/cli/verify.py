@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from zoo.errors import Fault, InputError
-from zoo.grading.verify import verify_file, verify_pair, write_rows
+from zoo.grading.verifier_cases import verify_file, verify_pair, write_rows
 
 
 def run(

@@ -23,7 +23,7 @@ from zoo.data import places
 from zoo.data.places import NotFetched
 from zoo.data.rows import read
 from zoo.errors import Fault, InputError
-from zoo.pocket import problems as pocket
+from zoo.pocket import generator as pocket
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from zoo.data import places, problems, weights
 from zoo.data.places import NotFetched
 from zoo.data.questions import Questions
 from zoo.errors import Fault, InputError, listed
-from zoo.pocket.problems import GENERATOR_VERSION
+from zoo.pocket.generator import GENERATOR_VERSION
 from zoo.resources.memory import dense_parameters
 from zoo.trials.identity import UNPINNED
 

@@ -14,8 +14,8 @@ from zoo.errors import StateError
 from zoo.evals.stages import Graders
 from zoo.grading import Verdict
 from zoo.rewards.base import group_seed
+from zoo.rewards.lookup import reward_of
 from zoo.rewards.replay import Replay, Rollout, RolloutGroup, replay
-from zoo.rewards.resolve import reward_of
 from zoo.runs import grader_drift
 from zoo.store.parquet import read_responses
 from zoo.store.record import Record

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 
 from zoo.catalog import BenchmarkCard
 from zoo.data import Problem, load, render
-from zoo.evals.metrics import measures, repeated
-from zoo.evals.second import Auditor, audit_rows, audit_values, box_verdicts
+from zoo.evals.aggregate import measures, repeated
+from zoo.evals.cross_check import Auditor, audit_rows, audit_values, box_verdicts
 from zoo.grading import GRADER_VERSION, Grader, Item, Result
 from zoo.manifest.schema import Decoding
 from zoo.store import record as records

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from zoo.grading import units
+from zoo.grading.equality import equations_agree, holds, is_simple, link_holds
 from zoo.grading.evaluate import close
 from zoo.grading.forms import (
     Form,
@@ -34,7 +35,6 @@ from zoo.grading.forms import (
     Words,
     as_set,
 )
-from zoo.grading.identity import equations_agree, holds, is_simple, link_holds
 from zoo.grading.names import (
     by_name,
     has_conditions,

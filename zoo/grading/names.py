@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.grading.equality import renamed
 from zoo.grading.forms import Form, Listing, Quantity, Relation, quantity
-from zoo.grading.identity import renamed
 
 _FAMILIES = [set(letters) for letters in ("xyz", "abcdefgh", "ABCDEF", "mn", "pqr", "uvw", "rst")]
 

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 from zoo.grading import units
 from zoo.grading.digits import Node
+from zoo.grading.equality import mentions, rewritten, same_value
 from zoo.grading.evaluate import Value, close, real
 from zoo.grading.forms import Quantity, quantity
-from zoo.grading.identity import mentions, rewritten, same_value
 from zoo.grading.lex import Unread, lex
 from zoo.grading.tree import read
 

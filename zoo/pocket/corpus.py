@@ -19,7 +19,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zoo.pocket.problems import OPERATIONS, Level, PocketProblem, Step, draw
+from zoo.pocket.generator import OPERATIONS, Level, PocketProblem, Step, draw
 
 PROMPT = "Question: {}\nAnswer:"
 SEPARATOR = "\n\n"  # between the questions of a chain

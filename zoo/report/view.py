@@ -14,7 +14,7 @@ from typing import Any
 
 from zoo.manifest.schema import Decoding
 from zoo.report.collect import Contrast, Results, Side
-from zoo.report.numbers import DASH, TIMES, interval, percent, points
+from zoo.report.format import DASH, TIMES, interval, percent, points
 from zoo.runs.outcome import Completion, Outcome, completions
 from zoo.trials.metrics import last_k
 from zoo.trials.trial import Evaluation

@@ -17,7 +17,7 @@ from zoo.data import load, model_folder, render
 from zoo.data.resolve import LocalResolver
 from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
-from zoo.rewards.resolve import reward_of
+from zoo.rewards.lookup import reward_of
 from zoo.runs.due import Due
 from zoo.train.config import engine_arguments, grpo_arguments
 from zoo.train.session import SamplerFactory, Session

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from zoo.evals.metrics import measures
+from zoo.evals.aggregate import measures
 from zoo.grading import Item
 from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard

@@ -28,7 +28,7 @@ from zoo.grading import Verdict
 from zoo.manifest.schema import Decoding
 from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
-from zoo.rewards.resolve import reward_of
+from zoo.rewards.lookup import reward_of
 from zoo.runs.due import Due
 from zoo.train.session import Session, Stopped
 from zoo.trials.identity import digest

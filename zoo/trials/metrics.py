@@ -26,7 +26,7 @@ MEASURES = (
     "clipped_ratio",
     "audit_disagreement",
 )
-"""Measures of any set of graded responses; see `zoo.evals.metrics`."""
+"""Measures of any set of graded responses; see `zoo.evals.aggregate`."""
 TRAIN_METRICS = (
     "train/reward",
     "train/reward_std",
@@ -178,7 +178,7 @@ def headline(trials: Iterable[Trial]) -> tuple[Evaluation, ...]:
 
 def measure_names(samples: int) -> tuple[str, ...]:
     """Measures of an evaluation with S responses a problem; with several there are also avgS, passK
-    and majS (`zoo.evals.metrics`)."""
+    and majS (`zoo.evals.aggregate`)."""
     if samples == 1:
         return MEASURES
     passes = (f"pass{k}" for k in pass_ks(samples))

@@ -8,9 +8,9 @@ import click
 import pytest
 
 from zoo.catalog import ComputeProfile
-from zoo.cli import plan_data, plan_text
 from zoo.planning import build
 from zoo.planning.plan_report import Outlook
+from zoo.render import plan_data, plan_text
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 

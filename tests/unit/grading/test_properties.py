@@ -15,7 +15,7 @@ from zoo.grading import Item, extract, has_box
 from zoo.grading.fast import settle
 from zoo.grading.grader import Grader, symbolic_pair
 from zoo.grading.pool import Limits, Pool
-from zoo.grading.verify import read_gold
+from zoo.grading.verifier_cases import read_gold
 
 ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("ZOO_DATA", ROOT.parent / "shared" / "data"))

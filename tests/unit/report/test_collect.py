@@ -5,8 +5,8 @@ import pytest
 from made_up_sweep import make_sweep
 
 from zoo.report.collect import Side, collect, rows
-from zoo.report.render import csv_text
-from zoo.report.text import table
+from zoo.report.page import csv_text
+from zoo.report.terminal import table
 from zoo.runs.outcome import Measured
 from zoo.store import journal
 

@@ -16,8 +16,8 @@ from zoo.data import LocalResolver
 from zoo.manifest.load import load
 from zoo.planning.expand import expand
 from zoo.report.collect import Results, collect
-from zoo.report.render import csv_text, html
-from zoo.report.text import table
+from zoo.report.page import csv_text, html
+from zoo.report.terminal import table
 from zoo.store import journal
 from zoo.store.run_store import Store
 from zoo.trials.trial import Trial

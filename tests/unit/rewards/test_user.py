@@ -15,7 +15,7 @@ from zoo.errors import InputError, TrialError
 from zoo.grading import Verdict
 from zoo.rewards import trying
 from zoo.rewards.base import Completion
-from zoo.rewards.resolve import reward_of
+from zoo.rewards.lookup import reward_of
 from zoo.rewards.user import load_user_reward
 
 MINE = """\

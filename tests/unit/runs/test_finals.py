@@ -19,7 +19,7 @@ from zoo.manifest.load import load
 from zoo.orchestrate.launch import write_task
 from zoo.planning.expand import expand
 from zoo.report.collect import collect
-from zoo.report.render import csv_text
+from zoo.report.page import csv_text
 from zoo.store import journal
 from zoo.track import payload
 from zoo.runs import outcome

@@ -9,8 +9,8 @@ import pytest
 
 from zoo.catalog import Catalog
 from zoo.errors import InputError
-from zoo.evals.metrics import measures, repeated
-from zoo.evals.second import audit_values
+from zoo.evals.aggregate import measures, repeated
+from zoo.evals.cross_check import audit_values
 from zoo.grading import Verdict
 from zoo.manifest.load import load
 from zoo.planning.expand import expand

@@ -14,8 +14,8 @@ import click
 
 import zoo
 from zoo.catalog import Catalog, ModelCard, ProblemCard
-from zoo.cli.cards import named
-from zoo.cli.check import look_at_data
+from zoo.cli.card_commands import named
+from zoo.cli.data_check import look_at_data
 from zoo.data import fetch as fetching
 from zoo.data import hub
 from zoo.data.check import check_model

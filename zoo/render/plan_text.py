@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import click
 
-from zoo.cli import plan_claims, plan_place, plan_what
-from zoo.cli.plan_costs import cost, counted, hours
 from zoo.errors import listed
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock import lock
 from zoo.lock.lock import Comparison, Kind
 from zoo.planning.build import Plan
 from zoo.planning.plan_report import Outlook
+from zoo.render import plan_claims, plan_contents, plan_placement
+from zoo.render.plan_costs import cost, counted, hours
 from zoo.resources import forecloses
 from zoo.runs.sweep_status import AGAIN, NEVER_RAN, Todo
 from zoo.trials import identity
@@ -31,16 +31,20 @@ HARD_SPACE = "\u00a0"
 def whole(outlook: Outlook, *, every_trial: bool) -> Iterator[str]:
     """The whole plan: what runs, what it costs, what cannot run, what to think about, claims."""
     made = outlook.made
-    yield from plan_what.asked(outlook)
-    yield from _section("what runs", [*plan_what.what(outlook), *plan_place.placement(outlook)])
+    yield from plan_contents.asked(outlook)
+    yield from _section(
+        "what runs", [*plan_contents.what(outlook), *plan_placement.placement(outlook)]
+    )
     yield ""
     yield from trial_lines(outlook.todo, made.names, every_trial=every_trial)
     yield from change_lines(made.changes)
     yield from standing_lines(outlook.todo, made, outlook.command())
     if outlook.left:
-        yield from _section(f"cost of what is left on {plan_place.kind(outlook)}", cost(outlook))
-        yield from _section("what cannot run", plan_place.cannot(outlook))
-        yield from _section("memory in GiB a GPU, where it is tight", plan_place.tight(outlook))
+        yield from _section(
+            f"cost of what is left on {plan_placement.kind(outlook)}", cost(outlook)
+        )
+        yield from _section("what cannot run", plan_placement.cannot(outlook))
+        yield from _section("memory in GiB a GPU, where it is tight", plan_placement.tight(outlook))
     if not made.manifest.rehearse:  # they are about the study, not about its rehearsal
         yield from _section("warnings", warnings(outlook))
         yield from _section(plan_claims.title(outlook), plan_claims.lines(outlook))
@@ -214,7 +218,7 @@ def _next(outlook: Outlook) -> Iterator[str]:
         yield "nothing to do"
         return
     profile, n = outlook.profile, len(outlook.left)
-    runs, unsure = plan_place.runs(outlook)
+    runs, unsure = plan_placement.runs(outlook)
     if runs < n or unsure:
         told = f"{runs - unsure:,} of {n:,} run on '{profile.name}'"
         if unsure == n:
@@ -222,7 +226,7 @@ def _next(outlook: Outlook) -> Iterator[str]:
         else:
             yield told + (f"; whether {unsure:,} have the memory is not known" if unsure else "")
     if runs:
-        only = plan_place.only(outlook) if runs < n else ""
+        only = plan_placement.only(outlook) if runs < n else ""
         apart = " (leave out by --only what does not run)" * (runs < n and not only)
         fit = ", if they fit" * (unsure > 0)
         yield f"{profile.concurrency} at a time{fit}; run them{apart}:"
@@ -241,13 +245,13 @@ def explain(outlook: Outlook, trial: Trial) -> Iterator[str]:
             for name, old, new in change.fields:
                 yield f"  {name}: {lock.short(old)} -> {lock.short(new)}"
     placed = outlook.placement(trial)
-    yield f"placement: {plan_place.lies(trial, placed, why=True)}"
+    yield f"placement: {plan_placement.lies(trial, placed, why=True)}"
     if placed.memory:
         parts = {name: gib for name, gib in placed.memory.parts().items() if gib}
         told = [f"{name.replace('_', ' ')} {gib:.1f}" for name, gib in parts.items()]
         peak = f"{placed.memory.peak:.1f} of {placed.usable_gib:.1f}"
         yield f"memory: peak {peak} GiB a GPU: {', '.join(told)}"
-    for name, where in plan_place.elsewhere(outlook, trial).items():
+    for name, where in plan_placement.elsewhere(outlook, trial).items():
         yield f"also fits: {where} on {name}"
     yield f"cost: {hours(outlook.one_cost(trial).hours)} {outlook.cost.unit}"
     yield from (f"  {sentence}" for sentence in forecloses([trial]))

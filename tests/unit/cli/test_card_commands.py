@@ -9,7 +9,7 @@ import yaml
 
 from tests.support.cli import zoo
 from zoo.catalog.index import FOLDERS
-from zoo.cli.cards import KINDS
+from zoo.cli.card_commands import KINDS
 
 CARDS = {  # kind -> a card of the package
     "models": "pocket-qwen2",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from zoo.catalog import ModelCard, ProblemCard
-from zoo.cli.cards import counted, named
+from zoo.cli.card_commands import counted, named
 from zoo.data import problems, references
 from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver, model_folder

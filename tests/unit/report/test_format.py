@@ -1,6 +1,6 @@
 import pytest
 
-from zoo.report.numbers import interval, length, percent, points, wilson
+from zoo.report.format import interval, length, percent, points, wilson
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoo.report.collect import Contrast, Results
-from zoo.report.numbers import DASH, percent, points
+from zoo.report.format import DASH, percent, points
 from zoo.runs.outcome import Outcome
 
 Block = list[str] | str

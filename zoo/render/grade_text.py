@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from zoo.cli.plan_costs import counted
 from zoo.errors import listed, printable
 from zoo.evals.regrade import Case, Compared
 from zoo.grading import GRADER_VERSION
+from zoo.render.plan_costs import counted
 from zoo.rewards.replay import Replay
 
 MOST_CASES = 12

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from zoo.catalog import RecipeCard
 from zoo.claims import power
-from zoo.cli.plan_costs import counted
 from zoo.errors import listed, plain
 from zoo.manifest.metric_name import EVAL
 from zoo.manifest.schema import Override
 from zoo.planning import prompt_lengths
 from zoo.planning.plan_report import Outlook
 from zoo.planning.reference_check import known
+from zoo.render.plan_costs import counted
 from zoo.trials import identity
 from zoo.trials.grid import matches
 from zoo.trials.metrics import final_rounds, last_k

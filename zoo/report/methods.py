@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from zoo.errors import listed
 from zoo.grading import GRADER_VERSION
 from zoo.report.collect import Results, Side
-from zoo.report.numbers import DASH, duration, interval, length, percent
+from zoo.report.format import DASH, duration, interval, length, percent
 from zoo.report.view import decoding_words, state_words
 from zoo.runs.finals import measured_by
 from zoo.runs.outcome import Measured, Outcome

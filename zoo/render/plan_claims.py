@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.claims import power
-from zoo.cli.plan_costs import counted
 from zoo.errors import listed
 from zoo.lock.preregistration import Word
 from zoo.planning.build import Plan
 from zoo.planning.plan_report import Outlook
+from zoo.render.plan_costs import counted
 
 TOLD: dict[Word, str] = {
     "sealed": "sealed",

@@ -15,10 +15,10 @@ from typing import Any
 from zoo.catalog import Catalog, DataCard, LocalSource, ModelCard, RewardCard
 from zoo.catalog.cards import Gold
 from zoo.catalog.problem_card import Columns
-from zoo.cli.init_text import FOLDER, flow, scalar
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.rewards.user import installed_names, load_user_reward
+from zoo.scaffold.manifest_text import FOLDER, flow, scalar
 from zoo.trials.card_lookup import HUB, HUB_CAP, HUB_PROMPT, slug
 from zoo.yamlio.patterns import NAME
 

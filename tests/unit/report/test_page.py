@@ -5,7 +5,7 @@ from made_up_sweep import make_sweep, write_trial
 
 from zoo.grading import GRADER_VERSION
 from zoo.report.collect import collect
-from zoo.report.render import html, write
+from zoo.report.page import html, write
 from zoo.rewards.replay import Replay
 from zoo.runs import grader_drift
 from zoo.store import journal, record

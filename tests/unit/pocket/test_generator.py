@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.pocket.problems import (
+from zoo.pocket.generator import (
     GENERATOR_VERSION,
     LEVELS,
     OPERATIONS,

@@ -15,7 +15,7 @@ import zoo.manifest
 from zoo.catalog import BenchmarkCard, Catalog, RecipeCard
 
 if TYPE_CHECKING:
-    from zoo.cli.init_choice import Choice
+    from zoo.scaffold.choose import Choice
 
 FOLDER = Path("experiments")
 SCHEMA = Path(zoo.manifest.__file__).parent / "experiment.schema.json"

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoo.cli.plan_costs import counted
 from zoo.errors import listed
 from zoo.planning.plan_report import Outlook
+from zoo.render.plan_costs import counted
 from zoo.resources import SMALL, Placement
 from zoo.trials.trial import Trial
 

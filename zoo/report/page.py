@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from zoo.report import made, view
+from zoo.report import methods, view
 from zoo.report.collect import Results, rows
 from zoo.report.figures import across, figures, legend
 from zoo.store.run_store import write_text
@@ -76,12 +76,12 @@ def _context(results: Results) -> dict[str, Any]:
         "across": across(results),
         "samples": pairs,
         "chosen": chosen,
-        "evaluations": made.evaluation_rows(results),
-        "trials": made.trial_rows(results),
-        "numbers": made.number_rows(results),
-        "stacks": made.stacks(results),
-        "notes": [*made.grading_notes(results), *made.seed_notes(results)],
-        "provenance": made.provenance(results),
+        "evaluations": methods.evaluation_rows(results),
+        "trials": methods.trial_rows(results),
+        "numbers": methods.number_rows(results),
+        "stacks": methods.stacks(results),
+        "notes": [*methods.grading_notes(results), *methods.seed_notes(results)],
+        "provenance": methods.provenance(results),
         "failures": view.failures(results),
         "missing": [o.trial.id for o in results.outcomes if o.state == "missing"],
         "words": view.STATE_WORDS,

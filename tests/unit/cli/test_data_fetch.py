@@ -13,9 +13,9 @@ import pytest
 from tests.support.hub_mirror import GOOD_TOKEN, Mirror
 from tests.support.model_folders import CARD, model_files
 from zoo.catalog import Catalog, ModelCard
-from zoo.cli.cards import show
-from zoo.cli.check import check
-from zoo.cli.fetch import fetch, pin
+from zoo.cli.card_commands import show
+from zoo.cli.data_check import check
+from zoo.cli.data_fetch import fetch, pin
 
 ROOT = Path(__file__).parents[3]
 OLD, NEW = "a" * 40, "b" * 40

@@ -9,8 +9,8 @@ from typing import Any
 from made_up_sweep import make_sweep, write_trial
 
 from zoo.report.collect import collect, rows
-from zoo.report.made import evaluation_rows, number_rows, provenance, seed_notes
-from zoo.report.render import html
+from zoo.report.methods import evaluation_rows, number_rows, provenance, seed_notes
+from zoo.report.page import html
 
 
 def two_arms(folder: Path) -> Any:

@@ -13,8 +13,8 @@ import pytest
 
 from tests.support.cli import files
 from tests.support.mounts import tmpfs
+from zoo.cli.disk_errors import describe
 from zoo.cli.main import main
-from zoo.cli.places import describe
 
 Run = Callable[..., tuple[int, str]]
 READING = ("plan tiny", "show tiny", "status tiny", "plan tiny --json", "status tiny --json")

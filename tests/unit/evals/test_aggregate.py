@@ -4,7 +4,7 @@ from statistics import fmean
 
 import pytest
 
-from zoo.evals.metrics import measures, pass_at, repeated
+from zoo.evals.aggregate import measures, pass_at, repeated
 from zoo.grading import Verdict
 
 

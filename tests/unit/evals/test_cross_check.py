@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.trials import manifest, trials_of
 from zoo.data import Problem
-from zoo.evals.metrics import measures
-from zoo.evals.second import Auditor, audit_values, box_verdicts
+from zoo.evals.aggregate import measures
+from zoo.evals.cross_check import Auditor, audit_values, box_verdicts
 from zoo.evals.stages import Bench, Generation
 from zoo.grading import Grader, Item, Result, Verdict
 from zoo.manifest.schema import Decoding

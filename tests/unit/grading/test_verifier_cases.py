@@ -5,7 +5,7 @@ import os
 import pytest
 
 from zoo.errors import InputError, StateError
-from zoo.grading.verify import verify_file, verify_pair, write_rows
+from zoo.grading.verifier_cases import verify_file, verify_pair, write_rows
 
 
 def rows_of(tmp_path, lines, policy="auto"):

@@ -1,0 +1,1 @@
+"""Plans, standings and grades as terminal text and as JSON."""

@@ -1,0 +1,1 @@
+"""The text of a first manifest, from what its author chose."""
