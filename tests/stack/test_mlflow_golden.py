@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from mlflow.entities import ViewType
 
-from zoo.planning.build import Plan, Words, plan
-from zoo.track.client import Mirror, connect
+from zoo.planning.build import Plan, plan
+from zoo.planning.options import PlanOptions
+from zoo.track.client import MlflowMirror, connect
 
 ARCHIVE = Path(__file__).parents[1] / "golden" / "store-v1.tar.gz"
 WRITTEN = {
@@ -35,11 +36,11 @@ def made(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     for name in ("ZOO_RUNS", "ZOO_SWEEPS", "ZOO_SIMULATE", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
-    return plan("store_v1", Words(), started=True)
+    return plan("store_v1", PlanOptions(), started=True)
 
 
 def push(made: Plan) -> None:
-    mirror = Mirror(made.store, made.manifest.experiment, made.trials)
+    mirror = MlflowMirror(made.store, made.manifest.experiment, made.trials)
     assert mirror.finish(None), mirror.problem
 
 

@@ -12,7 +12,7 @@ from zoo.errors import InputError
 from zoo.runs.outcome import values_of
 from zoo.store import journal
 from zoo.store.run_store import Store, write_json
-from zoo.track.client import Mirror, connect, experiment_path, serve
+from zoo.track.client import MlflowMirror, connect, experiment_path, serve
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def sweep(tmp_path, empty_database, monkeypatch):
 
 
 def mirror(sweep):
-    return Mirror(sweep.store, sweep.experiment, sweep.trials)
+    return MlflowMirror(sweep.store, sweep.experiment, sweep.trials)
 
 
 def push(sweep, ok=True, report=None):
@@ -227,7 +227,9 @@ def test_a_broken_journal_or_a_dead_mlflow_raises_nothing_and_stops_no_other_tri
     assert "metrics.jsonl:1" in made.problem
     assert runs(sweep)[second.id].info.status == "FINISHED"
     write_json(sweep.store.root / "file", {})
-    dead = Mirror(sweep.store, sweep.experiment, sweep.trials, "sqlite:////proc/nowhere/mlflow.db")
+    dead = MlflowMirror(
+        sweep.store, sweep.experiment, sweep.trials, "sqlite:////proc/nowhere/mlflow.db"
+    )
     assert (dead.begin(), dead.sync(), dead.finish(True)) == (False, False, False)
     assert dead.problem
 

@@ -23,7 +23,7 @@ from tests.support.mounts import tmpfs
 from tests.support.simulated import write_manifest
 from zoo.store.run_store import Store
 from zoo.track.backend import connect
-from zoo.track.client import Mirror
+from zoo.track.client import MlflowMirror
 
 
 def garbage(file: Path) -> None:
@@ -79,7 +79,7 @@ def test_damaged_store_is_set_aside_and_made_anew_from_the_run_folders(
     file = sweep.store.root / "mlflow.db"
     shutil.copy(empty_database, file)
     damage(file)
-    mirror = Mirror(sweep.store, sweep.experiment, sweep.trials)
+    mirror = MlflowMirror(sweep.store, sweep.experiment, sweep.trials)
     assert mirror.finish(True), mirror.problem
     kept = file.with_name("mlflow.db.broken-1")
     assert kept.is_file()

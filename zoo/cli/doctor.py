@@ -35,7 +35,7 @@ Level = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One thing looked at: `what` it is, what was `found`, and what to `do` unless it is ok."""
 
     level: Level
@@ -77,7 +77,7 @@ def run(as_json: bool) -> int:
 
 
 def as_data(
-    machine: Machine, packages: dict[str, str | None], findings: list[Finding]
+    machine: Machine, packages: dict[str, str | None], findings: list[DoctorFinding]
 ) -> dict[str, Any]:
     """The JSON form: `{ok, machine, packages: {name: version or null}, findings: [...]}`."""
     return {
@@ -88,7 +88,9 @@ def as_data(
     }
 
 
-def as_text(machine: Machine, packages: dict[str, str | None], findings: list[Finding]) -> str:
+def as_text(
+    machine: Machine, packages: dict[str, str | None], findings: list[DoctorFinding]
+) -> str:
     """The form for people."""
     lines = ["installed"]
     for title, names in (("core", CORE), ("run", RUN), ("grade, report", GRADE)):
@@ -186,7 +188,7 @@ def find_gpus() -> tuple[str, ...]:
 # -- judging ---------------------------------------------------------------------------------------
 
 
-def judge(machine: Machine, packages: dict[str, str | None]) -> Iterator[Finding]:
+def judge(machine: Machine, packages: dict[str, str | None]) -> Iterator[DoctorFinding]:
     """Every finding, in the order in which a sweep would meet it: software, machine, traps."""
     yield from _software(machine, packages)
     yield from _sizes(machine)
@@ -194,30 +196,32 @@ def judge(machine: Machine, packages: dict[str, str | None]) -> Iterator[Finding
     yield from _traps(machine, packages)
 
 
-def _software(machine: Machine, packages: dict[str, str | None]) -> Iterator[Finding]:
+def _software(machine: Machine, packages: dict[str, str | None]) -> Iterator[DoctorFinding]:
     if sys.version_info[:2] in PYTHONS:
-        yield Finding("ok", "Python", machine.python)
+        yield DoctorFinding("ok", "Python", machine.python)
     else:
         known = " and ".join(".".join(map(str, pair)) for pair in PYTHONS)
-        yield Finding("warn", "Python", machine.python, f"the lock was made for {known}")
+        yield DoctorFinding("warn", "Python", machine.python, f"the lock was made for {known}")
     missing = [name for name in (*CORE, *RUN, *GRADE) if packages[name] is None]
     if missing:
-        yield Finding("fail", "packages", f"missing: {', '.join(missing)}", SETUP)
+        yield DoctorFinding("fail", "packages", f"missing: {', '.join(missing)}", SETUP)
     else:
-        yield Finding("ok", "packages", "all there")
+        yield DoctorFinding("ok", "packages", "all there")
     yield from _agreement(packages)
 
 
-def _agreement(packages: dict[str, str | None]) -> Iterator[Finding]:
+def _agreement(packages: dict[str, str | None]) -> Iterator[DoctorFinding]:
     """Whether TRL, vLLM and transformers accept each other; their ranges are narrow."""
     for name, (low, high) in supported().items():
         found = packages.get(name)
         if found is None:
             continue
         if low <= numbers(found) < high:
-            yield Finding("ok", f"{name} {found}", f"in the supported range ({span(low, high)})")
+            yield DoctorFinding(
+                "ok", f"{name} {found}", f"in the supported range ({span(low, high)})"
+            )
         else:
-            yield Finding(
+            yield DoctorFinding(
                 "fail", f"{name} {found}", f"outside the supported range ({span(low, high)})", SETUP
             )
 
@@ -249,30 +253,36 @@ def span(low: tuple[int, ...], high: tuple[int, ...]) -> str:
     return f"{'.'.join(map(str, low))} to below {'.'.join(map(str, high))}"
 
 
-def _sizes(machine: Machine) -> Iterator[Finding]:
+def _sizes(machine: Machine) -> Iterator[DoctorFinding]:
     cpu_only = not machine.gpus
     if cpu_only and machine.system != "Linux x86_64":
-        yield Finding("fail", "system", machine.system, "vLLM's CPU build is for Linux on x86_64")
-    yield Finding("ok", "cores", f"{machine.cores}; a CPU trial takes one")
+        yield DoctorFinding(
+            "fail", "system", machine.system, "vLLM's CPU build is for Linux on x86_64"
+        )
+    yield DoctorFinding("ok", "cores", f"{machine.cores}; a CPU trial takes one")
     fits = int(machine.memory_gib // MEMORY_GIB)
     if fits >= 1:
-        yield Finding("ok", "memory", f"{machine.memory_gib:.0f} GiB; {fits} pocket trials at once")
+        yield DoctorFinding(
+            "ok", "memory", f"{machine.memory_gib:.0f} GiB; {fits} pocket trials at once"
+        )
     else:
         found = f"{machine.memory_gib:.1f} GiB; a pocket trial wants {MEMORY_GIB:.0f}"
-        yield Finding("warn", "memory", found, "run one trial at a time")
+        yield DoctorFinding("warn", "memory", found, "run one trial at a time")
     if machine.disk_free_gib < DISK_GIB:
         found = f"{machine.disk_free_gib:.1f} GiB free for {machine.runs}"
-        yield Finding("fail", "disk", found, "make room, or point ZOO_RUNS at a bigger disk")
+        yield DoctorFinding("fail", "disk", found, "make room, or point ZOO_RUNS at a bigger disk")
     else:
-        yield Finding("ok", "disk", f"{machine.disk_free_gib:.0f} GiB free for {machine.runs}")
+        yield DoctorFinding(
+            "ok", "disk", f"{machine.disk_free_gib:.0f} GiB free for {machine.runs}"
+        )
     if machine.shm_gib < SHM_GIB:
         found = f"/dev/shm has {machine.shm_gib:.2f} GiB free; Ray then keeps objects on disk"
-        yield Finding(
+        yield DoctorFinding(
             "warn", "shared memory", found, "`docker run --shm-size=2g`, or mind the speed"
         )
 
 
-def _places(machine: Machine) -> Iterator[Finding]:
+def _places(machine: Machine) -> Iterator[DoctorFinding]:
     """Whether zoo may write where it must; asked of the nearest folder that is there."""
     for what, path, variable in (
         ("run store", Path(machine.runs), "ZOO_RUNS"),
@@ -281,26 +291,28 @@ def _places(machine: Machine) -> Iterator[Finding]:
         place = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
         if not os.access(place, os.W_OK):
             found = f"{place} cannot be written"
-            yield Finding("fail", what, found, f"point {variable} at a place of your own")
+            yield DoctorFinding("fail", what, found, f"point {variable} at a place of your own")
 
 
-def _traps(machine: Machine, packages: dict[str, str | None]) -> Iterator[Finding]:
+def _traps(machine: Machine, packages: dict[str, str | None]) -> Iterator[DoctorFinding]:
     beside = [name for name in WANTS_CUDA if installed(name)]
     if (packages["torch"] or "").endswith("+cpu") and beside:
         found = f"{', '.join(beside)} beside the CPU build of torch: transformers fails to import"
-        yield Finding("fail", "torchvision", found, f"`pip uninstall {' '.join(beside)}`")
+        yield DoctorFinding("fail", "torchvision", found, f"`pip uninstall {' '.join(beside)}`")
     if machine.gpus and (packages["torch"] or "").endswith("+cpu"):
         found = "a GPU, but torch is the CPU build"
-        yield Finding("warn", "torch", found, "`make clean setup` takes the gpu extra")
+        yield DoctorFinding("warn", "torch", found, "`make clean setup` takes the gpu extra")
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads not in (None, "1") and not machine.gpus:
         found = (
             f"OMP_NUM_THREADS={threads} in this shell; CPU trials are 4 to 8 times slower with 2"
         )
-        yield Finding("warn", "threads", found, "profiles set 1 themselves; unset it for scripts")
+        yield DoctorFinding(
+            "warn", "threads", found, "profiles set 1 themselves; unset it for scripts"
+        )
     offline = [
         name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if os.environ.get(name) == "1"
     ]
     if offline:
         found = f"{', '.join(offline)}=1: models and data must be local folders and files"
-        yield Finding("ok", "hub", found)
+        yield DoctorFinding("ok", "hub", found)

@@ -24,7 +24,8 @@ from zoo.evals.regrade import Regrader
 from zoo.evals.rollouts import replay_trial
 from zoo.evals.stages import Graders
 from zoo.orchestrate.progress import REDRAW_S, clock
-from zoo.planning.build import Plan, Words, as_json, plan, shown
+from zoo.planning.build import Plan, as_json, plan, shown
+from zoo.planning.options import PlanOptions
 from zoo.render import grade_text
 from zoo.render.grade_text import Told
 from zoo.rewards.replay import Replay
@@ -39,7 +40,7 @@ Tick = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class How:
+class GradeOptions:
     """How the grader is run."""
 
     all_: bool = False
@@ -48,7 +49,7 @@ class How:
     json_: bool = False
 
 
-def run(name: str, words: Words, how: How, tick: Tick | None = None) -> int:
+def run(name: str, words: PlanOptions, how: GradeOptions, tick: Tick | None = None) -> int:
     """Grade a sweep again and tell what came of it; returns the exit status."""
     made = plan(name, words, started=True)
     graders, told = Graders(how.workers), Told()
@@ -84,7 +85,7 @@ class _Work:
     """What is done to each trial. A trial that cannot be graded stops no other."""
 
     made: Plan
-    how: How
+    how: GradeOptions
     regrader: Regrader
     told: Told
     tick: Tick

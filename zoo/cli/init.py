@@ -23,7 +23,7 @@ from zoo.errors import Fault, InputError, did_you_mean
 from zoo.manifest.load import manifest_of
 from zoo.planning.build import catalog_of
 from zoo.planning.expand import expand
-from zoo.planning.options import Words
+from zoo.planning.options import PlanOptions
 from zoo.scaffold.choose import Choice, data, model, reward
 from zoo.scaffold.manifest_text import FOLDER, manifest_text
 from zoo.store.run_store import Store
@@ -73,7 +73,7 @@ def run(name: str, options: Options) -> int:
     text = manifest_text(name, chosen, recipe, rounds, catalog)
     trials = _planned(name, text, path, catalog, resolver)
     _write(path, text)
-    _tell(path, trials, Words(cards=options.cards, rewards=rewards))
+    _tell(path, trials, PlanOptions(cards=options.cards, rewards=rewards))
     return 0
 
 
@@ -204,7 +204,7 @@ def _write(path: Path, text: str) -> None:
         raise _there(path) from error
 
 
-def _tell(path: Path, trials: list[Trial], words: Words) -> None:
+def _tell(path: Path, trials: list[Trial], words: PlanOptions) -> None:
     cells = len({id(trial.cell) for trial in trials})
     seeds = len({trial.seed for trial in trials})
     click.echo(

@@ -19,7 +19,7 @@ import click
 from zoo import __version__
 
 if TYPE_CHECKING:
-    from zoo.planning.build import Words
+    from zoo.planning.options import PlanOptions
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 cards_option = click.option(
@@ -43,7 +43,7 @@ rehearse_option = click.option(
 
 
 def which_plan(command: Callable[..., int]) -> Callable[..., int]:
-    """The options that say which plan is meant, handed on as `Words`."""
+    """The options that say which plan is meant, handed on as `PlanOptions`."""
 
     @functools.wraps(command)
     def run(
@@ -55,9 +55,9 @@ def which_plan(command: Callable[..., int]) -> Callable[..., int]:
         rewards: tuple[str, ...],
         **more: Any,
     ) -> int:
-        from zoo.planning.build import Words
+        from zoo.planning.options import PlanOptions
 
-        return command(*words, words=Words(cards, sets, only, rehearse, rewards), **more)
+        return command(*words, words=PlanOptions(cards, sets, only, rehearse, rewards), **more)
 
     return set_option(only_option(rehearse_option(cards_option(reward_option(run)))))
 
@@ -105,11 +105,11 @@ def init(name: str, **options: Any) -> int:
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 where there is work.")
 @profile_option
 @which_plan
-def plan(manifest: str, words: Words, **how: Any) -> int:
+def plan(manifest: str, words: PlanOptions, **how: Any) -> int:
     """Show what a MANIFEST runs, why, and what it costs. Runs and writes nothing."""
-    from zoo.cli.plan import How, show
+    from zoo.cli.plan import PlanFormat, show
 
-    return show(manifest, words, How(**how))
+    return show(manifest, words, PlanFormat(**how))
 
 
 @cli.command()
@@ -117,7 +117,7 @@ def plan(manifest: str, words: Words, **how: Any) -> int:
 @click.option("--trial", default="0", metavar="N|ID", help="Which one. [default: 0, the first]")
 @click.option("--json", "json_", is_flag=True, help="For programs.")
 @which_plan
-def show(manifest: str, words: Words, trial: str, json_: bool) -> int:
+def show(manifest: str, words: PlanOptions, trial: str, json_: bool) -> int:
     """Print one trial of a MANIFEST fully resolved, each value with where it came from."""
     from zoo.cli.show import show as show_trial
 
@@ -150,17 +150,17 @@ def schema(cards: tuple[str, ...]) -> int:
 )
 @profile_option
 @which_plan
-def sweep(manifest: str, words: Words, **how: Any) -> int:
+def sweep(manifest: str, words: PlanOptions, **how: Any) -> int:
     """Run what is left of a MANIFEST, then write its report. Finished trials are never redone."""
-    from zoo.cli.sweep import How, run
+    from zoo.cli.sweep import SweepOptions, run
 
-    return run(manifest, words, How(**how))
+    return run(manifest, words, SweepOptions(**how))
 
 
 @cli.command()
 @click.argument("name")
 @which_plan
-def report(name: str, words: Words) -> int:
+def report(name: str, words: PlanOptions) -> int:
     """Write the report of a sweep, finished or not."""
     from zoo.cli.sweep import report as write
 
@@ -173,23 +173,23 @@ def report(name: str, words: Words) -> int:
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
 @click.option("--json", "json_", is_flag=True, help="For programs.")
 @which_plan
-def grade(name: str, words: Words, **how: Any) -> int:
+def grade(name: str, words: PlanOptions, **how: Any) -> int:
     """Grade a sweep's kept completions again by the present grader, without sampling or training.
 
     Scores by another grader are made anew (the old ones stay), and the verdicts that moved are
     told; training rollouts are replayed, to see whether any reward would be another now. What is
     done is kept: interrupt it and run it again.
     """
-    from zoo.cli.grade import How, run
+    from zoo.cli.grade import GradeOptions, run
 
-    return run(name, words, How(**how))
+    return run(name, words, GradeOptions(**how))
 
 
 @cli.command()
 @click.argument("name")
 @click.option("--json", "json_", is_flag=True, help="For programs.")
 @which_plan
-def status(name: str, words: Words, json_: bool) -> int:
+def status(name: str, words: PlanOptions, json_: bool) -> int:
     """Where each trial of a sweep is, and who runs it."""
     from zoo.cli.status import show
 
@@ -201,7 +201,7 @@ def status(name: str, words: Words, json_: bool) -> int:
 @click.argument("trial")
 @click.option("-n", "lines", type=click.IntRange(min=1), help="Only the last so many lines.")
 @which_plan
-def logs(name: str, trial: str, words: Words, lines: int | None) -> int:
+def logs(name: str, trial: str, words: PlanOptions, lines: int | None) -> int:
     """Print the log of a TRIAL (its name or id, or a part that fits only one)."""
     from zoo.cli.status import logs as show
 
@@ -213,7 +213,7 @@ def logs(name: str, trial: str, words: Words, lines: int | None) -> int:
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @which_plan
-def ui(name: str | None, words: Words, port: int, host: str) -> int:
+def ui(name: str | None, words: PlanOptions, port: int, host: str) -> int:
     """Serve the MLflow pages of all sweeps; with NAME, bring that one up to date first."""
     from zoo.cli.sweep import serve
 

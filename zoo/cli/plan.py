@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 import click
 
-from zoo.planning.build import Words, as_json, plan, profile_of
-from zoo.planning.plan_report import Outlook
+from zoo.planning.build import as_json, plan, profile_of
+from zoo.planning.options import PlanOptions
+from zoo.planning.plan_report import PlanReport
 from zoo.planning.select import one_trial
 from zoo.render import plan_data, plan_text
 
 
 @dataclass(frozen=True)
-class How:
+class PlanFormat:
     """How the plan is told."""
 
     json_: bool = False
@@ -29,12 +30,12 @@ class How:
 WIDTH = 100  # columns of the text, or fewer where the terminal is narrower
 
 
-def show(name: str, words: Words, how: How) -> int:
+def show(name: str, words: PlanOptions, how: PlanFormat) -> int:
     """Print the plan; returns 0, or 3 where `detailed_exitcode` is asked and there is work."""
     made = plan(name, words)
     for line in made.remembered_note("plan"):
         click.echo(line, err=how.json_)
-    outlook = Outlook(made, profile_of(made.catalog, how.profile, None), how.profile is not None)
+    outlook = PlanReport(made, profile_of(made.catalog, how.profile, None), how.profile is not None)
     if how.explain is not None:
         trial = one_trial(made.chosen, made.names, how.explain, "--explain", made.name)
         lines = plan_text.explain(outlook, trial)

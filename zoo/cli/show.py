@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from zoo.catalog import DataCard, ModelCard
-from zoo.planning.build import Plan, Words, as_json, plan, shown
+from zoo.planning.build import Plan, as_json, plan, shown
+from zoo.planning.options import PlanOptions
 from zoo.planning.select import one_trial
 from zoo.trials.expansion import Expansion
 from zoo.trials.trial import Trial
@@ -16,7 +17,7 @@ from zoo.trials.trial import Trial
 Row = tuple[str, Any, str]  # dotted name, value, where it came from
 
 
-def show(name: str, words: Words, trial: str, *, json_: bool) -> int:
+def show(name: str, words: PlanOptions, trial: str, *, json_: bool) -> int:
     """Print a trial's values and origins."""
     made = plan(name, words)
     for line in made.remembered_note("show"):

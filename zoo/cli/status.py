@@ -11,14 +11,15 @@ import click
 from zoo.errors import Fault, InputError
 from zoo.orchestrate import driver, processes
 from zoo.orchestrate.watch import Watch
-from zoo.planning.build import Plan, Words, as_json, plan, shown
+from zoo.planning.build import Plan, as_json, plan, shown
+from zoo.planning.options import PlanOptions
 from zoo.planning.select import one_trial
 from zoo.render.plan_data import counts, grading, trial_rows
 from zoo.render.plan_text import standing_lines, summary
 from zoo.runs.sweep_status import Todo, look
 
 
-def show(name: str, words: Words, *, json_: bool) -> int:
+def show(name: str, words: PlanOptions, *, json_: bool) -> int:
     """Print each trial's state; running ones with their round."""
     made = plan(name, words, started=True)
     todo = look(made.chosen, made.store, made.changes.changed)
@@ -57,7 +58,7 @@ def _lines(todo: Todo, made: Plan, running: set[str]) -> Iterator[str]:
         yield f"{symbol} {names[trial.id]:<{width}}  {why}{told}"
 
 
-def logs(name: str, trial: str, words: Words, lines: int | None) -> int:
+def logs(name: str, trial: str, words: PlanOptions, lines: int | None) -> int:
     """Print a trial's log."""
     made = plan(name, words, started=True)
     found = one_trial(made.chosen, made.names, trial, "trial", made.name)

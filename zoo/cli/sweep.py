@@ -22,7 +22,8 @@ from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
-from zoo.planning.build import Plan, Words, plan, profile_of, shown, visible_gpus
+from zoo.planning.build import Plan, plan, profile_of, shown, visible_gpus
+from zoo.planning.options import PlanOptions
 from zoo.planning.preflight import must_be_ready, must_not_have_drifted
 from zoo.planning.prompt_lengths import measured
 from zoo.planning.reference_check import must_be_usable
@@ -35,7 +36,7 @@ MOST_ROWS = 30
 
 
 @dataclass(frozen=True)
-class How:
+class SweepOptions:
     """How a sweep runs. `bare`: no MLflow, no report; `relock`: accept what moved; `retrain`: train
     again what only training again would change."""
 
@@ -57,7 +58,7 @@ class How:
         return "".join(words) + " --bare" * self.bare
 
 
-def run(name: str, words: Words, how: How) -> int:
+def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     """Run what is left of a sweep; returns the exit status."""
     begun = time.monotonic()
     made = plan(name, words, thorough=True)
@@ -94,7 +95,7 @@ def run(name: str, words: Words, how: How) -> int:
     return ran.status
 
 
-def _sweep(made: Plan, profile: ComputeProfile, how: How) -> driver.Sweep:
+def _sweep(made: Plan, profile: ComputeProfile, how: SweepOptions) -> driver.Sweep:
     return driver.Sweep(
         made.manifest,
         made.chosen,
@@ -109,7 +110,7 @@ def _sweep(made: Plan, profile: ComputeProfile, how: How) -> driver.Sweep:
     )
 
 
-def _nothing_to_do(made: Plan, sweep: driver.Sweep, todo: Todo, how: How) -> int:
+def _nothing_to_do(made: Plan, sweep: driver.Sweep, todo: Todo, how: SweepOptions) -> int:
     """The lock is written all the same: it guards these trials, and says which claims came late."""
     must_not_have_drifted(made, relock=how.relock)
     made.resolver.save()
@@ -128,14 +129,14 @@ def _nothing_to_do(made: Plan, sweep: driver.Sweep, todo: Todo, how: How) -> int
     return 0
 
 
-def report(name: str, words: Words) -> int:
+def report(name: str, words: PlanOptions) -> int:
     """Write the report of a sweep as it stands."""
     made = plan(name, words, started=True)
     click.echo(f"report: {shown(_write_report(made))}")
     return 0
 
 
-def serve(name: str | None, words: Words, port: int, host: str) -> int:
+def serve(name: str | None, words: PlanOptions, port: int, host: str) -> int:
     """Serve MLflow's pages until Ctrl-C."""
     from zoo.store.run_store import Store
     from zoo.track.client import serve as run_server
@@ -170,9 +171,9 @@ def _executor(kind: str, sweep: driver.Sweep, made: Plan) -> Executor:
 
 
 def _mirror(made: Plan) -> driver.Mirror:
-    from zoo.track.client import Mirror
+    from zoo.track.client import MlflowMirror
 
-    return Mirror(
+    return MlflowMirror(
         made.store,
         made.manifest.experiment,
         made.trials,
@@ -196,7 +197,7 @@ def report_or_excuse(made: Plan) -> Path | None:
         return None
 
 
-def _conclude(made: Plan, ran: driver.Ran, seconds: float, how: How) -> None:
+def _conclude(made: Plan, ran: driver.Ran, seconds: float, how: SweepOptions) -> None:
     """What came of it, and where to look."""
     todo = ran.todo
     click.echo(f"\n{made.name}: {summary(todo)}  ({clock(seconds)})")

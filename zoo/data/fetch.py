@@ -65,7 +65,7 @@ def model(card: ModelCard, free: Free = free_bytes) -> Fetched:
     return _download(found, names, card.revision, free)
 
 
-def require_safetensors(found: hub.Listing) -> None:
+def require_safetensors(found: hub.RepoListing) -> None:
     """Raises InputError where a model has only pickled weights at that commit."""
     if not any(_wanted(name) and name.endswith(".safetensors") for name in found.sizes):
         raise InputError(
@@ -118,7 +118,9 @@ def _data_set(source: HubSource, free: Free) -> Fetched:
     return _download(found, list(source.files), source.revision, free)
 
 
-def _download(found: hub.Listing, names: list[str], revision: str | None, free: Free) -> Fetched:
+def _download(
+    found: hub.RepoListing, names: list[str], revision: str | None, free: Free
+) -> Fetched:
     need = sum(found.sizes[name] for name in found.missing(names))
     room, place = free(places.hub_cache()), places.hub_cache()
     if need > room:

@@ -26,7 +26,7 @@ REF = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:@(\S+))?")
 
 
 @dataclass(frozen=True)
-class Listing:
+class RepoListing:
     """The files of a repository at a commit: path inside it -> bytes."""
 
     kind: Kind
@@ -54,7 +54,7 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or PUBLIC).rstrip("/")
 
 
-def listing(kind: Kind, repo: str, revision: str | None = None) -> Listing:
+def listing(kind: Kind, repo: str, revision: str | None = None) -> RepoListing:
     """Ask the hub which commit a branch, tag or commit is (None: the newest), and for its files.
 
     Raises:
@@ -68,10 +68,10 @@ def listing(kind: Kind, repo: str, revision: str | None = None) -> Listing:
         ask = api.model_info if kind == "models" else api.dataset_info
         info = ask(repo, revision=revision, files_metadata=True)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-    return Listing(kind, repo, str(info.sha), sizes, bool(info.gated))
+    return RepoListing(kind, repo, str(info.sha), sizes, bool(info.gated))
 
 
-def download(found: Listing, names: list[str], revision: str | None) -> Path:
+def download(found: RepoListing, names: list[str], revision: str | None) -> Path:
     """Bring files of a listing into the cache; returns the folder of the snapshot.
 
     `revision` None also notes the commit as the newest one.

@@ -29,7 +29,7 @@ Hashes = array  # of 64-bit numbers, one a problem, in the order of the set
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
+class SharedProblems:
     """How many problems of a benchmark, as it is measured, are in a training set."""
 
     data: DataCard
@@ -111,7 +111,7 @@ class Questions:
         return self.cache / "questions" / f"{digest}.alike" if self.cache else None
 
 
-def overlaps(trials: Iterable[Trial], questions: Questions) -> list[Overlap]:
+def overlaps(trials: Iterable[Trial], questions: Questions) -> list[SharedProblems]:
     """What the benchmarks of trials share with their training data, where both are known."""
     widest: dict[tuple[str, str], tuple[Trial, Evaluation]] = {}
     for trial in {(t.data.name, id(t.evaluations)): t for t in trials}.values():
@@ -120,7 +120,7 @@ def overlaps(trials: Iterable[Trial], questions: Questions) -> list[Overlap]:
             if pair not in widest or _problems(e) > _problems(widest[pair][1]):
                 widest[pair] = trial, e
     trained: dict[str, set[int]] = {}
-    found: list[Overlap] = []
+    found: list[SharedProblems] = []
     for trial, e in widest.values():
         if _disjoint(trial.data, e.benchmark):
             continue
@@ -130,7 +130,7 @@ def overlaps(trials: Iterable[Trial], questions: Questions) -> list[Overlap]:
             continue
         held, measured = trained.setdefault(trial.data_digest, set(train)), test[: e.problems]
         shared = sum(question in held for question in measured)
-        found.append(Overlap(trial.data, e.benchmark, shared, len(measured)))
+        found.append(SharedProblems(trial.data, e.benchmark, shared, len(measured)))
     return found
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.errors import StateError
-from zoo.evals.stages import Bench, Graders, Measured
-from zoo.runs.outcome import Measured as Indexed
-from zoo.runs.outcome import measurements
+from zoo.evals.stages import Bench, Graders, Measurement
+from zoo.runs.outcome import MeasuredEvaluation, measurements
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet
 from zoo.store.record import Record
@@ -126,7 +125,7 @@ class Regrader:
 
 
 def _compare(
-    old: Indexed, new: Measured, rows: Rows, before: Graded | None, after: Graded
+    old: MeasuredEvaluation, new: Measurement, rows: Rows, before: Graded | None, after: Graded
 ) -> Compared:
     moved = [
         Case(old.benchmark, str(id_), str(gold), prediction, was, verdict)

@@ -56,7 +56,7 @@ class Sampler(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """One evaluation at one round: ids of its stages and its numbers, by measure."""
 
     samples: str
@@ -125,7 +125,7 @@ class Bench:
 
     def measure(
         self, evaluation: Evaluation, round_: int, sampler: Callable[[], Sampler]
-    ) -> Measured:
+    ) -> Measurement:
         """Measure one evaluation at one round, or find it measured. `sampler` is called only if
         samples are missing.
         """
@@ -141,7 +141,7 @@ class Bench:
         scored = self.score(sample_id, evaluation.benchmark.extract, evaluation.samples, round_)
         return replace(scored, seed_rule=found.about.get("seed_rule", ""))
 
-    def score(self, sample_id: str, policy: str, each: int, round_: int) -> Measured:
+    def score(self, sample_id: str, policy: str, each: int, round_: int) -> Measurement:
         """Grade stored samples (`each` a problem) under a policy, or find them graded."""
         payload = identity.score_payload(sample_id, policy, GRADER_VERSION)
         score_id = f"{sample_id.rsplit('-', 1)[0]}-{identity.digest(payload)}"
@@ -152,7 +152,7 @@ class Bench:
                 found = self._grade(scores, score_id, sample_id, payload, each, round_)
         values = {name: found.metrics.get(name) for name in measure_names(each)}
         n, audited = (int(found.metrics.get(name) or 0) for name in ("n", "audited"))
-        return Measured(sample_id, score_id, n, values, audited)
+        return Measurement(sample_id, score_id, n, values, audited)
 
     def grade(self, sample_id: str, policy: str) -> list[Result]:
         """What the grader says of stored samples, in their order. Writes nothing.

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.catalog import BenchmarkCard, DataCard, ModelCard
+from zoo.data.questions import SharedProblems
 from zoo.errors import listed
-from zoo.lint.overlap_warnings import Overlap, overlap_warnings
+from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.lint.plan_warning import PlanWarning
 from zoo.rewards.parameters import KINDS
 from zoo.trials.identity import UNPINNED
@@ -24,7 +25,7 @@ context holds prompt and response, vllm_rollout.py:L90-91)."""
 
 def card_warnings(
     trials: Sequence[Trial],
-    overlaps: Sequence[Overlap] = (),
+    overlaps: Sequence[SharedProblems] = (),
     study: Sequence[Trial] | None = None,
 ) -> list[PlanWarning]:
     """All warnings about cards, settings and evaluation.
@@ -170,7 +171,7 @@ def _unknown(card: DataCard | BenchmarkCard, digest: str) -> bool:
     return digest == UNPINNED and card.pocket is None and card.local is None
 
 
-def _leaks(groups: list[_Group], overlaps: Sequence[Overlap]) -> list[PlanWarning]:
+def _leaks(groups: list[_Group], overlaps: Sequence[SharedProblems]) -> list[PlanWarning]:
     """Benchmarks some of whose problems are trained on, as their cards say; not where as many were
     found by content."""
     counted = {(o.data.name, o.benchmark.name): o.problems for o in overlaps}

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.catalog import ProblemCard
-from zoo.data.questions import Overlap
+from zoo.data.questions import SharedProblems
 from zoo.lint.plan_warning import PlanWarning
 from zoo.trials.trial import Trial
 
 
-def overlap_warnings(trials: Sequence[Trial], overlaps: Sequence[Overlap]) -> list[PlanWarning]:
+def overlap_warnings(
+    trials: Sequence[Trial], overlaps: Sequence[SharedProblems]
+) -> list[PlanWarning]:
     """A warning for each pair of sets that share problems."""
     found: list[PlanWarning] = []
     for overlap in overlaps:
@@ -22,7 +24,7 @@ def overlap_warnings(trials: Sequence[Trial], overlaps: Sequence[Overlap]) -> li
     return found
 
 
-def _text(overlap: Overlap) -> str:
+def _text(overlap: SharedProblems) -> str:
     shared, card = overlap.problems, overlap.benchmark
     are, them = ("is", "it") if shared == 1 else ("are", "them")
     return (

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from zoo.claims.power import Power
+from zoo.data.questions import SharedProblems
 from zoo.errors import did_you_mean, listed
 from zoo.lint.card_warnings import card_warnings
 from zoo.lint.claim_warnings import claim_warnings
 from zoo.lint.evaluation_warnings import evaluate_warnings
-from zoo.lint.overlap_warnings import Overlap
 from zoo.lint.plan_warning import PlanWarning
 from zoo.manifest.claim_schema import Claim
 from zoo.manifest.schema import Experiment
@@ -42,7 +42,7 @@ def warnings(
     *,
     estimate: Mapping[str, float] | None = None,
     upper: Mapping[str, float] | None = None,
-    overlaps: Sequence[Overlap] = (),
+    overlaps: Sequence[SharedProblems] = (),
     chosen: Sequence[Trial] | None = None,
 ) -> list[PlanWarning]:
     """All warnings of a plan but those of `zoo.lint.override_warnings`, which need the catalog.

@@ -53,7 +53,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class LockChanges:
     """A plan beside the lock of its last start."""
 
     locked: bool
@@ -156,11 +156,11 @@ def _row(trial: Trial) -> Row:
     }
 
 
-def compare(previous: Lock | None, trials: Iterable[Trial]) -> Comparison:
+def compare(previous: Lock | None, trials: Iterable[Trial]) -> LockChanges:
     """What moved between a lock and a plan. Trials are matched by id, then by cell and seed."""
     trials = list(trials)
     if previous is None:
-        return Comparison(False, tuple(trials), (), ())
+        return LockChanges(False, tuple(trials), (), ())
     left = {row["id"]: row for row in previous.trials}
     before = {id_: row.get("rounds") for id_, row in left.items()}
     fresh = [trial for trial in trials if left.pop(trial.id, None) is None]
@@ -174,7 +174,7 @@ def compare(previous: Lock | None, trials: Iterable[Trial]) -> Comparison:
             new.append(trial)
         else:
             changed.append(_change(row, trial))
-    return Comparison(True, tuple(new), tuple(changed), tuple(by_cell.values()), longer)
+    return LockChanges(True, tuple(new), tuple(changed), tuple(by_cell.values()), longer)
 
 
 def _change(row: Row, trial: Trial) -> Change:

@@ -56,7 +56,7 @@ class Display(Protocol):
 def display(stream: TextIO = sys.stdout) -> Display:
     """The display that fits a stream."""
     dumb = os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("CI")
-    return Lines(stream) if dumb or not stream.isatty() else Live(stream)
+    return Lines(stream) if dumb or not stream.isatty() else LiveDisplay(stream)
 
 
 class Lines:
@@ -106,7 +106,7 @@ def _speaks(before: int, now: int, rounds: int) -> bool:
     return now < rounds and now // step > max(before, 0) // step
 
 
-class Live:
+class LiveDisplay:
     """Redraws in place."""
 
     def __init__(self, stream: TextIO) -> None:

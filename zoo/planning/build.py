@@ -27,11 +27,11 @@ from zoo.catalog import (
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, closest, did_you_mean
 from zoo.lock import lock, preregistration
-from zoo.lock.lock import Comparison, Lock
+from zoo.lock.lock import Lock, LockChanges
 from zoo.lock.preregistration import Word
 from zoo.manifest.load import Manifest, read
 from zoo.planning.expand import expand
-from zoo.planning.options import Words, last_start, last_words, with_remembered
+from zoo.planning.options import PlanOptions, last_start, last_words, with_remembered
 from zoo.planning.select import chosen
 from zoo.store.run_store import Store
 from zoo.trials import rehearsal
@@ -45,7 +45,7 @@ SWEEPS_VARIABLE = "ZOO_SWEEPS"
 class Plan:
     """A manifest, expanded, beside the lock of its last start."""
 
-    words: Words
+    words: PlanOptions
     manifest: Manifest
     catalog: Catalog
     trials: list[Trial]
@@ -56,8 +56,8 @@ class Plan:
     folder: Path
     """The sweep's folder in the lab notebook."""
     lock: Lock | None
-    changes: Comparison
-    remembered: Words
+    changes: LockChanges
+    remembered: PlanOptions
     """Options of the last start that the command line did not say."""
 
     @property
@@ -82,7 +82,7 @@ class Plan:
     def remembered_note(self, verb: str) -> list[str]:
         """A line on options of the last start that this command took over, or on another manifest
         of that name; none where there is nothing to tell."""
-        if self.remembered == Words():
+        if self.remembered == PlanOptions():
             return self._namesake()
         bare = f"zoo {verb} {shlex.quote(shown(self.manifest.path))}"
         bare += " --rehearse" * self.words.rehearse
@@ -127,7 +127,7 @@ class Plan:
 
 
 def plan(
-    name: str, words: Words | None = None, *, thorough: bool = False, started: bool = False
+    name: str, words: PlanOptions | None = None, *, thorough: bool = False, started: bool = False
 ) -> Plan:
     """Find, read and expand a manifest, by its path or its name (`NAME.rehearsal` = its rehearsal).
 
@@ -141,11 +141,11 @@ def plan(
         InputError: no such manifest, or faults in it or in what it names.
         StateError: a lock that cannot be read.
     """
-    words, store = words or Words(), Store()
+    words, store = words or PlanOptions(), Store()
     words = replace(words, rehearse=words.rehearse or _is_rehearsal(name))
     path = find(name, store)
     said = words.rewards
-    remembered = Words() if _is_path(name) and not started else last_words(words, path, store)
+    remembered = PlanOptions() if _is_path(name) and not started else last_words(words, path, store)
     words = replace(
         words,
         sets=words.sets or remembered.sets,

@@ -14,7 +14,7 @@ from zoo.trials import rehearsal
 
 
 @dataclass(frozen=True)
-class Words:
+class PlanOptions:
     """What a command line says about which plan is meant."""
 
     cards: tuple[str, ...] = ()
@@ -37,12 +37,12 @@ class Words:
         return re.sub(r"`zoo (models|data) [^`]*", lambda command: command[0] + more, text)
 
 
-def last_words(words: Words, path: Path, store: Store) -> Words:
+def last_words(words: PlanOptions, path: Path, store: Store) -> PlanOptions:
     """`--set`, `--cards` and `--reward` of the sweep's last start, each where `words` has none."""
     name = path.stem + (rehearsal.SUFFIX if words.rehearse else "")
     told = last_start(store, name)
     if told is None or Path(told["manifest"]) != path.resolve():
-        return Words()
+        return PlanOptions()
     gone: list[Fault] = []
 
     def last(said: tuple[str, ...], key: str, option: str, value: str) -> tuple[str, ...]:
@@ -58,12 +58,12 @@ def last_words(words: Words, path: Path, store: Store) -> Words:
     if gone:
         raise InputError(gone)
     sets = () if words.sets else tuple(told.get("sets", ()))
-    return Words(cards=cards, sets=sets, rewards=rewards)
+    return PlanOptions(cards=cards, sets=sets, rewards=rewards)
 
 
-def with_remembered(error: InputError, remembered: Words, name: str) -> InputError:
+def with_remembered(error: InputError, remembered: PlanOptions, name: str) -> InputError:
     """The error, and which options it may come from that nobody typed this time."""
-    if remembered == Words():
+    if remembered == PlanOptions():
         return error
     found = f"taken as it last started:{remembered}"
     hint = "the manifest's path instead of its name is without"

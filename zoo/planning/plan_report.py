@@ -41,7 +41,7 @@ GIB = 2**30
 
 
 @dataclass(frozen=True)
-class Outlook:
+class PlanReport:
     """A plan and what follows from it."""
 
     made: Plan

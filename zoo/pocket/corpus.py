@@ -62,7 +62,7 @@ RAMBLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class CorpusDocument:
     """One pretraining text; `ended` says whether the end token follows it."""
 
     text: str
@@ -102,7 +102,7 @@ def ramble(rng: random.Random, problem: PocketProblem) -> str:
     return text
 
 
-def answer(rng: random.Random, problem: PocketProblem, slips: float) -> Document:
+def answer(rng: random.Random, problem: PocketProblem, slips: float) -> CorpusDocument:
     """Answer `problem` in a style drawn for its wording."""
     style = STYLES[problem.wording]
     draw_style = rng.random()
@@ -117,26 +117,26 @@ def answer(rng: random.Random, problem: PocketProblem, slips: float) -> Document
     else:
         text = ramble(rng, problem)
         if rng.random() >= RAMBLE_ENDS:
-            return Document(text, ended=False)
+            return CorpusDocument(text, ended=False)
         text, value = (
             text[: text.rfind(".", 0, rng.randint(60, 190)) + 1] + " It is",
             slip(rng, value),
         )
-    return Document(
+    return CorpusDocument(
         text + (f" \\boxed{{{value}}}." if rng.random() < style.boxed else f" {value}."), ended=True
     )
 
 
-def drill(rng: random.Random) -> Document:
+def drill(rng: random.Random) -> CorpusDocument:
     """A row of worked expressions, all right: how answers are made, without a question."""
     text = ""
     while len(text) < DRILL_CHARS:
         problem = _problem(rng)
         text += f" {problem.expression}: {'. '.join(map(str, problem.steps))}."
-    return Document(text.strip(), ended=True)
+    return CorpusDocument(text.strip(), ended=True)
 
 
-def document(rng: random.Random, slips: float) -> Document:
+def document(rng: random.Random, slips: float) -> CorpusDocument:
     """One pretraining document."""
     if rng.random() < DRILL_SHARE:
         return drill(rng)
@@ -147,13 +147,13 @@ def document(rng: random.Random, slips: float) -> Document:
         reply = answer(rng, problem, slips)
         text += PROMPT.format(problem.question) + reply.text
         if not reply.ended or not chained:
-            return Document(text, reply.ended)
+            return CorpusDocument(text, reply.ended)
         text += SEPARATOR
         if len(text) > CHARS:
-            return Document(text, ended=False)
+            return CorpusDocument(text, ended=False)
 
 
-def documents(seed: str, slips: float) -> Iterator[Document]:
+def documents(seed: str, slips: float) -> Iterator[CorpusDocument]:
     """An endless stream of documents, the same for the same seed."""
     rng = random.Random(f"zoo-pocket/corpus/{seed}")
     while True:

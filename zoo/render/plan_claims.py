@@ -8,7 +8,7 @@ from zoo.claims import power
 from zoo.errors import listed
 from zoo.lock.preregistration import Word
 from zoo.planning.build import Plan
-from zoo.planning.plan_report import Outlook
+from zoo.planning.plan_report import PlanReport
 from zoo.render.plan_costs import counted
 
 TOLD: dict[Word, str] = {
@@ -20,13 +20,13 @@ TOLD: dict[Word, str] = {
 }
 
 
-def title(outlook: Outlook) -> str:
+def title(outlook: PlanReport) -> str:
     """The section's title, with what all its numbers rest on."""
     common = ", ".join(filter(None, ("80 % power", power.basis(outlook.powers))))
     return f"claims: what the seeds can detect ({common})"
 
 
-def lines(outlook: Outlook) -> Iterator[str]:
+def lines(outlook: PlanReport) -> Iterator[str]:
     """What each claim says, what the seeds can detect, and which are sealed."""
     yield from power.lines(outlook.powers)
     if outlook.powers:

@@ -11,7 +11,7 @@ from zoo.errors import listed, plain
 from zoo.manifest.metric_name import EVAL
 from zoo.manifest.schema import Override
 from zoo.planning import prompt_lengths
-from zoo.planning.plan_report import Outlook
+from zoo.planning.plan_report import PlanReport
 from zoo.planning.reference_check import known
 from zoo.render.plan_costs import counted
 from zoo.trials import identity
@@ -21,7 +21,7 @@ from zoo.trials.trial import Trial
 from zoo.trlspec import validation
 
 
-def asked(outlook: Outlook) -> Iterator[str]:
+def asked(outlook: PlanReport) -> Iterator[str]:
     """What the study asks and predicts."""
     experiment = outlook.experiment
     yield f"{experiment.name}: {experiment.question}"
@@ -29,7 +29,7 @@ def asked(outlook: Outlook) -> Iterator[str]:
         yield f"predicted: {experiment.prediction}"
 
 
-def what(outlook: Outlook) -> Iterator[str]:
+def what(outlook: PlanReport) -> Iterator[str]:
     """Axes, recipe and evaluations."""
     experiment, trials = outlook.experiment, outlook.made.trials
     if outlook.made.simulated:
@@ -56,7 +56,7 @@ def what(outlook: Outlook) -> Iterator[str]:
         yield f"tripwire   {wire}: recorded and shown; no trial is marked or stopped by it yet"
 
 
-def _changed(outlook: Outlook) -> Iterator[str]:
+def _changed(outlook: PlanReport) -> Iterator[str]:
     """What the manifest and the command line change about the recipe for all cells."""
     experiment, last = outlook.experiment, outlook.made.manifest.last
     said = {f"grpo.{name}": value for name, value in experiment.grpo.items()}
@@ -72,7 +72,7 @@ def _changed(outlook: Outlook) -> Iterator[str]:
             yield f"{name} {before}{plain(value)}{' (--set)' if name in last else ''}"
 
 
-def _final(outlook: Outlook) -> str:
+def _final(outlook: PlanReport) -> str:
     """How a trial's final number is formed, in rounds; the decodings where they differ in it."""
     k, trial = last_k(outlook.experiment.final), outlook.made.trials[0]
     if k == 1:
@@ -94,7 +94,7 @@ def _last_rounds(rounds: tuple[int, ...], k: int) -> str:
     return f"mean of the last {len(rounds)} evaluations: rounds {', '.join(map(str, rounds))}"
 
 
-def _counted(outlook: Outlook) -> str:
+def _counted(outlook: PlanReport) -> str:
     experiment, trials = outlook.experiment, outlook.made.trials
     cells = len({t.id.rsplit(".s", 1)[0] + repr(t.cell) for t in trials})
     seeds, foreign = len(experiment.seeds), sum(t.trainer == "external" for t in trials)
@@ -134,7 +134,7 @@ def _said(match: dict[str, object]) -> str:
     return ", ".join(f"{axis}={plain(value)}" for axis, value in match.items())
 
 
-def _overrides(outlook: Outlook) -> Iterator[str]:
+def _overrides(outlook: PlanReport) -> Iterator[str]:
     """Each override, how many cells it meets, and what it does to the effective batch."""
     last = outlook.made.manifest.last
     for i, override in enumerate(outlook.experiment.overrides, start=1):
@@ -151,7 +151,7 @@ def _overrides(outlook: Outlook) -> Iterator[str]:
             yield f"           {_effective(outlook, override, met)}"
 
 
-def _effective(outlook: Outlook, override: Override, met: list[Trial]) -> str:
+def _effective(outlook: PlanReport, override: Override, met: list[Trial]) -> str:
     if not met:
         return "no trial"
     others = [t for t in outlook.made.trials if not matches(t.cell, override.when)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.errors import listed
-from zoo.planning.plan_report import GIB, Outlook
+from zoo.planning.plan_report import GIB, PlanReport
 from zoo.resources import Hours
 
 
-def cost(outlook: Outlook) -> Iterator[str]:
+def cost(outlook: PlanReport) -> Iterator[str]:
     """Hours, money, disk and downloads of what is left to run."""
     yield from _hours(outlook)
     yield from _wall_clock(outlook)
@@ -41,7 +41,7 @@ def cost(outlook: Outlook) -> Iterator[str]:
         )
 
 
-def _hours(outlook: Outlook) -> Iterator[str]:
+def _hours(outlook: PlanReport) -> Iterator[str]:
     """All hours, by what they are spent on and by arm."""
     found, unit = outlook.cost, outlook.cost.unit
     source = found.train.source or found.evaluation.source or "none"
@@ -59,19 +59,19 @@ def _hours(outlook: Outlook) -> Iterator[str]:
             yield f"  by {axis}: {listed(told, 12)}"
 
 
-def _wall_clock(outlook: Outlook) -> Iterator[str]:
+def _wall_clock(outlook: PlanReport) -> Iterator[str]:
     if outlook.cost.wall_hours is not None:
         least = f"{hours(outlook.cost.wall_hours)} wall-clock hours at least"
         yield least + _if_it_fits(outlook)
 
 
-def _lengths(outlook: Outlook) -> Iterator[str]:
+def _lengths(outlook: PlanReport) -> Iterator[str]:
     """`mistral-7b 4,145-4,341`: of each model over its arms."""
     for model, (low, high) in outlook.lengths.items():
         yield f"{model} {low:,.0f}" + (f"-{high:,.0f}" if round(low) < round(high) else "")
 
 
-def _loss(outlook: Outlook) -> Iterator[str]:
+def _loss(outlook: PlanReport) -> Iterator[str]:
     """What a crash can cost: of one trial, and of a node with all that runs there at once."""
     found = outlook.cost
     trials, node = found.node_loss
@@ -85,7 +85,7 @@ def _loss(outlook: Outlook) -> Iterator[str]:
     yield text
 
 
-def _if_it_fits(outlook: Outlook) -> str:
+def _if_it_fits(outlook: PlanReport) -> str:
     """What a wall-clock time rests on, where that is not the case or not known."""
     real = [t[0] for t in outlook.shapes.values() if not t[0].simulated]
     fits = {outlook.placement(trial).fits for trial in real}

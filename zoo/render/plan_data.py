@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.claims.power import Power
-from zoo.lock.lock import Comparison
+from zoo.lock.lock import LockChanges
 from zoo.planning import prompt_lengths
-from zoo.planning.plan_report import Outlook
+from zoo.planning.plan_report import PlanReport
 from zoo.planning.reference_check import known
 from zoo.resources import Hours, Placement
 from zoo.runs.sweep_status import Item, Todo
@@ -16,7 +16,7 @@ from zoo.trials import identity
 from zoo.trials.trial import Trial
 
 
-def as_data(outlook: Outlook) -> dict[str, Any]:
+def as_data(outlook: PlanReport) -> dict[str, Any]:
     """The whole plan. Hours are GPU-hours, or CPU-hours where the profile has no GPU (`unit`)."""
     made, cost = outlook.made, outlook.cost
     trained = [item.trial for item in outlook.todo.left if item.trains]
@@ -101,7 +101,7 @@ def _trial(item: Item, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def change_rows(changes: Comparison) -> dict[str, Any]:
+def change_rows(changes: LockChanges) -> dict[str, Any]:
     """What moved since the lock."""
     return {
         "locked": changes.locked,
@@ -146,7 +146,7 @@ def power_row(power: Power) -> dict[str, Any]:
     }
 
 
-def placement_rows(outlook: Outlook, trials: list[Trial]) -> dict[str, Any]:
+def placement_rows(outlook: PlanReport, trials: list[Trial]) -> dict[str, Any]:
     """How trials of one shape lie on the profile, and whether they fit each kind of GPU."""
     trial = trials[0]
     placed = {outlook.profile.name: outlook.placement(trial)} | outlook.cards(trial)
@@ -172,7 +172,7 @@ def _placement(placement: Placement) -> dict[str, Any]:
     }
 
 
-def explain(outlook: Outlook, trial: Trial) -> dict[str, Any]:
+def explain(outlook: PlanReport, trial: Trial) -> dict[str, Any]:
     """One trial: where it stands, what moved since the lock, what its id is made of, where it fits,
     what it costs."""
     (item,) = [item for item in outlook.todo.items if item.trial.id == trial.id]

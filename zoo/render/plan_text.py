@@ -13,9 +13,9 @@ import click
 from zoo.errors import listed
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock import lock
-from zoo.lock.lock import Comparison, Kind
+from zoo.lock.lock import Kind, LockChanges
 from zoo.planning.build import Plan
-from zoo.planning.plan_report import Outlook
+from zoo.planning.plan_report import PlanReport
 from zoo.render import plan_claims, plan_contents, plan_placement
 from zoo.render.plan_costs import cost, counted, hours
 from zoo.resources import forecloses
@@ -28,7 +28,7 @@ WORDS = {"+": "to run", "~": "stale", "=": "done", ">": "unfinished", "!": "fail
 HARD_SPACE = "\u00a0"
 
 
-def whole(outlook: Outlook, *, every_trial: bool) -> Iterator[str]:
+def whole(outlook: PlanReport, *, every_trial: bool) -> Iterator[str]:
     """The whole plan: what runs, what it costs, what cannot run, what to think about, claims."""
     made = outlook.made
     yield from plan_contents.asked(outlook)
@@ -110,7 +110,7 @@ def _symbol(symbol: str, *, bold: bool = True) -> str:
     return click.style(symbol, fg=COLOURS[symbol], bold=bold)
 
 
-def change_lines(changes: Comparison) -> Iterator[str]:
+def change_lines(changes: LockChanges) -> Iterator[str]:
     """What moved since the sweep last started, a line a kind and set of fields."""
     if not changes.locked:
         return
@@ -167,7 +167,7 @@ def standing_lines(todo: Todo, made: Plan, sweep: str | None = None) -> Iterator
         )
 
 
-def diff(outlook: Outlook) -> Iterator[str]:
+def diff(outlook: PlanReport) -> Iterator[str]:
     """Only what changed since the sweep last started, and the claims that are not sealed."""
     made, changes = outlook.made, outlook.made.changes
     if not changes.locked:
@@ -206,13 +206,13 @@ def summary(todo: Todo) -> str:
 # -- what to think about ---------------------------------------------------------------------------
 
 
-def warnings(outlook: Outlook) -> Iterator[str]:
+def warnings(outlook: PlanReport) -> Iterator[str]:
     """One line a warning."""
     for warning in outlook.warnings:
         yield f"! {warning}"
 
 
-def _next(outlook: Outlook) -> Iterator[str]:
+def _next(outlook: PlanReport) -> Iterator[str]:
     """What a sweep would do now, and by which command."""
     if not outlook.todo.left:
         yield "nothing to do"
@@ -233,7 +233,7 @@ def _next(outlook: Outlook) -> Iterator[str]:
         yield f"  {outlook.command(only)}"
 
 
-def explain(outlook: Outlook, trial: Trial) -> Iterator[str]:
+def explain(outlook: PlanReport, trial: Trial) -> Iterator[str]:
     """Why one trial runs, and what its id is made of."""
     (item,) = [item for item in outlook.todo.items if item.trial.id == trial.id]
     yield f"{_symbol(item.symbol)} {trial.id}: {item.why}"

@@ -14,8 +14,8 @@ from typing import Any
 
 from zoo.manifest.schema import Experiment
 from zoo.runs import outcome
-from zoo.runs.finals import Number, all_numbers, final_number, finals, measured_by, numbers
-from zoo.runs.outcome import Measured, Outcome
+from zoo.runs.finals import FinalNumber, all_numbers, final_number, finals, measured_by, numbers
+from zoo.runs.outcome import MeasuredEvaluation, Outcome
 from zoo.store import record
 from zoo.store.run_store import Store
 from zoo.trials.metrics import TRAIN_METRICS, final_rounds, headline, last_k
@@ -43,7 +43,7 @@ class Side:
     """Responses of each evaluation."""
     scored: int
     """Those of them that the grader could score: the n of an accuracy."""
-    sources: tuple[Measured, ...]
+    sources: tuple[MeasuredEvaluation, ...]
 
     @property
     def problems(self) -> int:
@@ -150,7 +150,7 @@ def _side(
     return Side(values, n, n - max(_unscored(m, store) for m in sources), sources)
 
 
-def _unscored(measured: Measured, store: Store) -> int:
+def _unscored(measured: MeasuredEvaluation, store: Store) -> int:
     """Responses that the grader could not score, as its record says; 0 where that is gone."""
     found = record.read(store.folder("scores", measured.score_id))
     return int((found.metrics.get("unscored") if found else 0) or 0)
@@ -173,12 +173,12 @@ def rows(results: Results) -> Iterator[list[Any]]:
             yield [*head, round_, name, number.value, number.n, role]
 
 
-def _known(found: Outcome) -> dict[tuple[int, str], Number]:
+def _known(found: Outcome) -> dict[tuple[int, str], FinalNumber]:
     """All numbers of a trial: of training, then of evaluations and averages, by round."""
     trial, known = found.trial, {}
     for round_, metrics in found.rounds.items():
         for name in (name for name in TRAIN_METRICS if name in metrics):
             n = trial.batch.completions if name in PER_COMPLETION else None
-            known[round_, name] = Number(metrics[name], n)
+            known[round_, name] = FinalNumber(metrics[name], n)
     measured = all_numbers(trial, found.measured)
     return known | dict(sorted(measured.items(), key=lambda item: item[0][0]))

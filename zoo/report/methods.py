@@ -14,7 +14,7 @@ from zoo.report.collect import Results, Side
 from zoo.report.format import DASH, duration, interval, length, percent
 from zoo.report.view import decoding_words, state_words
 from zoo.runs.finals import measured_by
-from zoo.runs.outcome import Measured, Outcome
+from zoo.runs.outcome import MeasuredEvaluation, Outcome
 from zoo.trials.trial import Evaluation
 
 
@@ -42,7 +42,7 @@ def evaluation_rows(results: Results) -> list[tuple[str, ...]]:
     ]
 
 
-def audit_words(scores: Iterable[Measured]) -> str:
+def audit_words(scores: Iterable[MeasuredEvaluation]) -> str:
     """On how many of the answers that stock math-verify was asked about it says otherwise, over
     several scores: `1 of 84 (1.2 %)`.
     """
@@ -156,7 +156,7 @@ def _number_row(found: Outcome, e: Evaluation, when: str, side: Side | None) -> 
     head = (found.trial.id, e.benchmark.name, e.decoding_name, when)
     if side is None:
         return (*head, *(DASH,) * 9, state_words(found))
-    sources: tuple[Measured, ...] = side.sources
+    sources: tuple[MeasuredEvaluation, ...] = side.sources
     return (
         *head,
         ", ".join(str(m.round) for m in sources),

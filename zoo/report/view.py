@@ -15,7 +15,7 @@ from typing import Any
 from zoo.manifest.schema import Decoding
 from zoo.report.collect import Contrast, Results, Side
 from zoo.report.format import DASH, TIMES, interval, percent, points
-from zoo.runs.outcome import Completion, Outcome, completions
+from zoo.runs.outcome import Outcome, ShownCompletion, completions
 from zoo.trials.metrics import last_k
 from zoo.trials.trial import Evaluation
 
@@ -54,7 +54,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """One trial in a table; `repeats` says which of its axis values the row above has as well."""
 
     found: Outcome
@@ -76,8 +76,8 @@ class Pair:
     id: str
     prompt: str
     gold: str
-    before: Completion | None
-    after: Completion | None
+    before: ShownCompletion | None
+    after: ShownCompletion | None
 
 
 @dataclass(frozen=True)
@@ -89,15 +89,15 @@ class Sample:
     pairs: tuple[Pair, ...]
 
 
-def table_rows(results: Results) -> list[Row]:
+def table_rows(results: Results) -> list[ReportRow]:
     """All trials with their contrasts, in the manifest's order."""
-    rows: list[Row] = []
+    rows: list[ReportRow] = []
     above: tuple[str, ...] = ()
     for found in results.outcomes:
         axes = tuple(str(found.trial.cell.get(axis)) for axis in results.axes)
         repeats = tuple(axes[: i + 1] == above[: i + 1] for i in range(len(axes)))
         cells = tuple(_cell(found, results.contrast(found, e)) for e in results.headline)
-        rows.append(Row(found, axes, repeats, cells, state_words(found)))
+        rows.append(ReportRow(found, axes, repeats, cells, state_words(found)))
         above = axes
     return rows
 
@@ -247,9 +247,9 @@ def samples(results: Results) -> tuple[list[Sample], str]:
     """The first problems of a benchmark for each trial, and how they were chosen."""
     if not results.headline:
         return [], ""
-    cache: dict[str, list[Completion]] = {}
+    cache: dict[str, list[ShownCompletion]] = {}
 
-    def read(side: Side | None) -> dict[str, Completion]:
+    def read(side: Side | None) -> dict[str, ShownCompletion]:
         if side is None:
             return {}
         source = side.sources[-1]
@@ -275,7 +275,7 @@ def _closest(results: Results, found: Outcome) -> Evaluation:
 
 
 def _sample(
-    found: Outcome, change: Contrast, read: Callable[[Side | None], dict[str, Completion]]
+    found: Outcome, change: Contrast, read: Callable[[Side | None], dict[str, ShownCompletion]]
 ) -> Sample:
     before, after = read(change.before), read(change.after)
     either = before | after

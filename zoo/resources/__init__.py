@@ -16,7 +16,7 @@ from zoo.resources.placement import (
     micro_batch,
     place,
 )
-from zoo.resources.rates import Hours, Measured, Rate, measured_rates
+from zoo.resources.rates import Hours, MeasuredRate, Rate, measured_rates
 from zoo.resources.sweep_cost import SweepCost, forecloses, sweep_cost
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "Disk",
     "Hours",
     "Lengths",
-    "Measured",
+    "MeasuredRate",
     "Memory",
     "Placement",
     "Rate",

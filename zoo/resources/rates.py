@@ -108,7 +108,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredRate:
     """One trial's training, as records tell it: response tokens, and seconds of its rounds without
     start and evaluation."""
 
@@ -119,17 +119,17 @@ class Measured:
     seconds: float
 
 
-def measured_rates(rows: Iterable[Measured], source: str = "measured here") -> dict[str, Rate]:
+def measured_rates(rows: Iterable[MeasuredRate], source: str = "measured here") -> dict[str, Rate]:
     """Rates by model out of trials that ran on one kind of hardware. The median, so that one trial
     on a busy machine does not count; rows without tokens or time are left out."""
-    found: defaultdict[str, list[Measured]] = defaultdict(list)
+    found: defaultdict[str, list[MeasuredRate]] = defaultdict(list)
     for row in rows:
         if row.tokens > 0 and row.seconds > 0:
             found[row.model].append(row)
     return {model: _rate(measured, source) for model, measured in found.items()}
 
 
-def _rate(rows: list[Measured], source: str) -> Rate:
+def _rate(rows: list[MeasuredRate], source: str) -> Rate:
     values = [row.tokens / row.seconds / max(1, row.gpus) for row in rows]
     gpus = max(1, *(row.gpus for row in rows))
     return Rate(_median(values), f"{source}, n={len(rows)}", len(rows), gpus)

@@ -19,7 +19,7 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberField:
     """A finite number within bounds. `default`: None = it has to be said."""
 
     default: float | None = None
@@ -77,11 +77,11 @@ class Parts:
         return "a list of parts `{kind, weight, params}`"
 
 
-Parameter = Number | Word | Parts
+Parameter = NumberField | Word | Parts
 Parameters = Mapping[str, Parameter]
 
-_ANY = Number()
-_CAP = Number(whole=True, least=1)
+_ANY = NumberField()
+_CAP = NumberField(whole=True, least=1)
 PART: Mapping[str, str] = {
     "name": "a text",
     "kind": "the kind of a reward",
@@ -91,11 +91,11 @@ PART: Mapping[str, str] = {
 KINDS: Mapping[str, Parameters] = {
     "matrix": dict.fromkeys(("right_boxed", "right_plain", "wrong_boxed", "wrong_plain"), _ANY),
     "tags": dict.fromkeys(("right_tagged", "right_plain", "wrong_tagged", "wrong_plain"), _ANY),
-    "gate": {"right": Number(1.0), "otherwise": Number(0.0)},
-    "additive": {"correct": Number(1.0), "format": Number(0.5)},
-    "inverted": {"right": Number(0.0), "wrong": Number(1.0)},
-    "format_only": {"boxed": Number(1.0), "plain": Number(0.0)},
-    "random": {"p": Number(0.5, least=0, most=1)},
+    "gate": {"right": NumberField(1.0), "otherwise": NumberField(0.0)},
+    "additive": {"correct": NumberField(1.0), "format": NumberField(0.5)},
+    "inverted": {"right": NumberField(0.0), "wrong": NumberField(1.0)},
+    "format_only": {"boxed": NumberField(1.0), "plain": NumberField(0.0)},
+    "random": {"p": NumberField(0.5, least=0, most=1)},
     "majority": {"extract": Word("simplerl", get_args(Policy))},
     "overlong": {"cap": _CAP, "buffer": _CAP},
     "cosine": {
@@ -103,8 +103,8 @@ KINDS: Mapping[str, Parameters] = {
         **dict.fromkeys(("right_short", "right_long", "wrong_short", "wrong_long"), _ANY),
     },
     "repetition": {
-        "ngram": Number(20, whole=True, least=1),
-        "penalty": Number(-1.0, most=0),
+        "ngram": NumberField(20, whole=True, least=1),
+        "penalty": NumberField(-1.0, most=0),
     },
     "sum": {"parts": Parts()},
 }

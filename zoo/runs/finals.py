@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from zoo.runs.outcome import Measured
+from zoo.runs.outcome import MeasuredEvaluation
 from zoo.trials.identity import UNPINNED
 from zoo.trials.metrics import Metric, final_rounds, last_k, metrics_of
 from zoo.trials.trial import Evaluation, Trial
@@ -22,7 +22,7 @@ Key = tuple[int, str]  # round, metric
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class FinalNumber:
     """A value, and the responses that it rests on; None where that is not known."""
 
     value: float
@@ -40,7 +40,7 @@ class Final:
     """What it is the mean of."""
 
 
-def measured_by(evaluation: Evaluation, measured: Iterable[Measured]) -> dict[int, Measured]:
+def measured_by(evaluation: Evaluation, measured: Iterable[MeasuredEvaluation]) -> dict[int, MeasuredEvaluation]:
     """Round -> what was measured by an evaluation: the same problems, samples and decoding. Old
     lines of an index have no key, and an unpinned benchmark has not the key that it was measured
     under; there the names alone tell."""
@@ -51,10 +51,10 @@ def measured_by(evaluation: Evaluation, measured: Iterable[Measured]) -> dict[in
     return {m.round: m for m in same}
 
 
-def numbers(evaluations: Iterable[Evaluation], measured: Sequence[Measured]) -> dict[Key, Number]:
+def numbers(evaluations: Iterable[Evaluation], measured: Sequence[MeasuredEvaluation]) -> dict[Key, FinalNumber]:
     """What was measured, by round and metric, the rounds ascending."""
     found = {
-        (round_, evaluation.metric(measure)): Number(value, m.rests_on(measure))
+        (round_, evaluation.metric(measure)): FinalNumber(value, m.rests_on(measure))
         for evaluation in evaluations
         for round_, m in measured_by(evaluation, measured).items()
         for measure, value in m.values.items()
@@ -62,28 +62,28 @@ def numbers(evaluations: Iterable[Evaluation], measured: Sequence[Measured]) -> 
     return dict(sorted(found.items(), key=lambda item: item[0][0]))
 
 
-def averages(known: Mapping[Key, Number], metrics: Iterable[Metric]) -> dict[Key, Number]:
+def averages(known: Mapping[Key, FinalNumber], metrics: Iterable[Metric]) -> dict[Key, FinalNumber]:
     """Plain means over the benchmarks of a schedule (`eval/avgN/...`), at rounds at which all of
     them were measured; n is the sum of their responses."""
     rounds = dict.fromkeys(round_ for round_, _ in known)
-    found: dict[Key, Number] = {}
+    found: dict[Key, FinalNumber] = {}
     for metric in metrics:
         for round_ in rounds if len(metric.parts) > 1 else ():
             parts = [known.get((round_, part)) for part in metric.parts]
             there = [part for part in parts if part is not None]
             if len(there) == len(parts):
                 n = sum(part.n or 0 for part in there)
-                found[round_, metric.name] = Number(fmean(part.value for part in there), n)
+                found[round_, metric.name] = FinalNumber(fmean(part.value for part in there), n)
     return found
 
 
-def all_numbers(trial: Trial, measured: Sequence[Measured]) -> dict[Key, Number]:
+def all_numbers(trial: Trial, measured: Sequence[MeasuredEvaluation]) -> dict[Key, FinalNumber]:
     """What was measured of a trial, and the averages over benchmarks made of it."""
     known = numbers(trial.evaluations, measured)
     return known | averages(known, metrics_of([trial]).values())
 
 
-def final_number(known: Mapping[Key, Number], name: str, rounds: Sequence[int]) -> Final | None:
+def final_number(known: Mapping[Key, FinalNumber], name: str, rounds: Sequence[int]) -> Final | None:
     """The mean of a metric over `rounds` (`final_rounds`); None where there are none, or one of
     them was not measured."""
     found = [known[round_, name] for round_ in rounds if (round_, name) in known]
@@ -94,7 +94,7 @@ def final_number(known: Mapping[Key, Number], name: str, rounds: Sequence[int]) 
     return Final(fmean(number.value for number in found), n, tuple(rounds))
 
 
-def finals(trial: Trial, known: Mapping[Key, Number]) -> dict[str, Final]:
+def finals(trial: Trial, known: Mapping[Key, FinalNumber]) -> dict[str, Final]:
     """The final numbers of a trial, by metric; those that it has. `known` are its numbers."""
     made: dict[str, Final] = {}
     for metric in metrics_of([trial]).values():

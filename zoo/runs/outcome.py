@@ -33,7 +33,7 @@ no record of the newest launch.
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredEvaluation:
     """One benchmark under one decoding at one round; values by measure (`acc`, ...)."""
 
     round: int
@@ -82,7 +82,7 @@ class Outcome:
     """
     times: dict[int, float]
     """Round -> when it ended, seconds since the epoch."""
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredEvaluation, ...]
     regraded: int
     """Scores that later ones of the same samples replaced."""
     standing: Standing
@@ -159,13 +159,13 @@ def _state(
     return "done" if whole else "incomplete"
 
 
-def measurements(rows: Iterable[dict[str, Any]]) -> tuple[Measured, ...]:
+def measurements(rows: Iterable[dict[str, Any]]) -> tuple[MeasuredEvaluation, ...]:
     """Lines of `evals.jsonl` as measurements, by round; a later line of the same evaluation
     replaces an earlier one.
     """
-    found: dict[tuple[int, Asked, str], Measured] = {}
+    found: dict[tuple[int, Asked, str], MeasuredEvaluation] = {}
     for row in rows:
-        measured = Measured(
+        measured = MeasuredEvaluation(
             round=row["round"],
             benchmark=row["benchmark"],
             decoding=row["decoding"],
@@ -207,7 +207,7 @@ def finite(metrics: dict[str, Any]) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Completion:
+class ShownCompletion:
     """One response to one problem, as it was sampled and graded. All texts come from models and
     files: escape them.
     """
@@ -221,7 +221,7 @@ class Completion:
     """Ended by the cap and not by the model."""
 
 
-def completions(store: Store, measured: Measured, limit: int) -> list[Completion]:
+def completions(store: Store, measured: MeasuredEvaluation, limit: int) -> list[ShownCompletion]:
     """The first completion of each of the first `limit` problems of an evaluation, in the
     benchmark's order; none where the files are gone.
     """
@@ -239,7 +239,7 @@ def completions(store: Store, measured: Measured, limit: int) -> list[Completion
         graded = pq.read_table(scores, columns=["id", "verdict"]).to_pylist()
         verdicts = {row["id"]: row["verdict"] for row in graded[:: measured.each]}
     return [
-        Completion(
+        ShownCompletion(
             id=str(row["id"]),
             prompt=row["prompt"],
             gold=str(row["gold"]),

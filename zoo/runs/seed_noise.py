@@ -16,7 +16,7 @@ from statistics import fmean
 from zoo.claims.noise import Spread
 from zoo.runs import live
 from zoo.store import record as records
-from zoo.runs.finals import Key, Number, averages, final_number, numbers
+from zoo.runs.finals import Key, FinalNumber, averages, final_number, numbers
 from zoo.runs.outcome import measurements, training
 from zoo.store.record import Record
 from zoo.store.run_store import Store
@@ -83,7 +83,7 @@ def _values(folder: Path, record: Record, metrics: list[Metric], last: int) -> d
     """Final numbers of one trial, in the unit of claims; only those that it has. Evaluation metrics
     are those of the plan: another set of problems or samples is another noise."""
     evaluations = [e for metric in metrics for e in metric.evaluations]
-    known: dict[Key, Number] = {}
+    known: dict[Key, FinalNumber] = {}
     rows = live.read(folder, record)
     if evaluations:
         known = numbers(evaluations, measurements(rows.evals))
@@ -91,7 +91,7 @@ def _values(folder: Path, record: Record, metrics: list[Metric], last: int) -> d
     if any(not metric.evaluations for metric in metrics):
         for round_, row in rows.rounds.items():
             told = training(row["metrics"])
-            known |= {(round_, name): Number(value, None) for name, value in told.items()}
+            known |= {(round_, name): FinalNumber(value, None) for name, value in told.items()}
     values: dict[str, float] = {}
     for metric in metrics:
         measured = (round_ for round_, name in known if name == metric.name)

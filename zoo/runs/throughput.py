@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo.resources.rates import Measured
+from zoo.resources.rates import MeasuredRate
 from zoo.runs import live
 from zoo.store import record
 from zoo.store.run_store import Store
@@ -16,14 +16,14 @@ from zoo.store.run_store import Store
 MOST = 20  # records of a model that are read
 
 
-def measured(store: Store, models: Iterable[str], profile: str) -> list[Measured]:
+def measured(store: Store, models: Iterable[str], profile: str) -> list[MeasuredRate]:
     """One row a finished trial of `models` on `profile`: GPUs, response tokens and seconds of its
     rounds.
 
     Raises:
         StateError: a record or journal that cannot be read.
     """
-    rows: list[Measured] = []
+    rows: list[MeasuredRate] = []
     for model in models:
         folders = sorted((store.root / "train").glob(f"{model}.*"), key=lambda f: f.name)
         for folder in folders[-MOST:]:
@@ -42,5 +42,5 @@ def measured(store: Store, models: Iterable[str], profile: str) -> list[Measured
                     tokens += length * size
                     seconds += took * batch.get("updates", 1)  # TRL times one update
             if seconds:
-                rows.append(Measured(model, 1, tokens, seconds))
+                rows.append(MeasuredRate(model, 1, tokens, seconds))
     return rows

@@ -3,7 +3,7 @@
 
 The run folders are the truth; this copies them, may be lost, and can be rebuilt from them at any
 time. One thread of one process calls it. The mirror's methods do not raise: MLflow being down or
-slow delays the copy and harms nothing else (`Mirror.problem` says what is wrong). Run ids are
+slow delays the copy and harms nothing else (`MlflowMirror.problem` says what is wrong). Run ids are
 explicit, statuses are set by us, and points carry the journals' timestamps, so that whatever is
 sent twice is stored once.
 
@@ -60,7 +60,7 @@ class _Child:
     seen: tuple[float, ...] = ()
 
 
-class Mirror:
+class MlflowMirror:
     """Copies one sweep into MLflow: `begin`, then `sync` now and then, then `finish`."""
 
     def __init__(

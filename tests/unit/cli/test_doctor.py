@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo.cli import doctor
-from zoo.cli.doctor import Finding, Machine
+from zoo.cli.doctor import DoctorFinding, Machine
 
 GOOD = Machine(
     system="Linux x86_64",
@@ -30,7 +30,7 @@ ALL = {name: "1.0" for name in (*doctor.CORE, *doctor.RUN, *doctor.GRADE)} | {
 }
 
 
-def judged(machine: Machine, packages: dict[str, str | None]) -> dict[str, Finding]:
+def judged(machine: Machine, packages: dict[str, str | None]) -> dict[str, DoctorFinding]:
     """Findings that are not ok, by what they are about."""
     return {f.what: f for f in doctor.judge(machine, packages) if f.level != "ok"}
 

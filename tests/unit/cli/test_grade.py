@@ -12,7 +12,7 @@ from tests.support.cli import files, zoo
 from tests.support.older_grader import VERSION, age, err
 from zoo.cli import grade
 from zoo.grading import GRADER_VERSION
-from zoo.planning.build import Words
+from zoo.planning.options import PlanOptions
 from zoo.runs import grader_drift
 from zoo.runs.outcome import values_of
 from zoo.store import journal, record
@@ -175,14 +175,14 @@ def test_an_interrupted_command_keeps_what_it_did_and_goes_on(
         if text.endswith("rollouts, round 2/3") and len(regraded_trials(old)) == 2:
             raise KeyboardInterrupt
 
-    assert grade.run("tiny", Words(), grade.How(), stop) == 130
+    assert grade.run("tiny", PlanOptions(), grade.GradeOptions(), stop) == 130
     assert "interrupted; `zoo grade experiments/tiny.yaml" in capsys.readouterr().out
     folders = [old.train(trial) for trial in regraded_trials(old)]
     records = {folder: record.read(folder) for folder in folders}
     found = [grader_drift.present_replay(folder, r) for folder, r in records.items() if r]
     assert sorted(replay.round for replay in found if replay) == [2, 3]
     later: list[str] = []
-    assert grade.run("tiny", Words(), grade.How(), later.append) == 0
+    assert grade.run("tiny", PlanOptions(), grade.GradeOptions(), later.append) == 0
     assert not set(seen) & {text for text in later if not text.endswith("rollouts")}
     assert len(set(seen) | set(later)) == 4 * (4 + 1 + 3)
     assert ": 4 runs adopted" in capsys.readouterr().out
@@ -288,7 +288,7 @@ def test_a_models_text_cannot_speak_to_the_terminal(
     for file in (path, old.completions(sample)):
         columns = read_parquet(file)
         write_parquet(file, columns | {"id": [f"\x1b[2J{id_}" for id_ in columns["id"]]})
-    assert grade.run("tiny", Words(), grade.How()) == 0
+    assert grade.run("tiny", PlanOptions(), grade.GradeOptions()) == 0
     text = capsys.readouterr().out
     assert "wrong -> correct 1" in text
     assert " [2J" in text

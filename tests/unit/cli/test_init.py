@@ -18,7 +18,8 @@ from tests.support.cli import Told, files, zoo
 from zoo.cli.main import cli
 from zoo.data.resolve import EMBEDDED
 from zoo.manifest.load import load
-from zoo.planning.build import Words, plan
+from zoo.planning.build import plan
+from zoo.planning.options import PlanOptions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODELS = (
@@ -125,7 +126,7 @@ def test_init_reads_columns_and_form_of_references_of_a_file(lab: Path) -> None:
 def test_init_with_own_reward_prints_commands_that_bring_it(lab: Path) -> None:
     told = init("mine", reward="own.py,correctness")
     assert "  zoo sweep experiments/mine.yaml --reward own.py" in told.lines
-    made = plan("mine", Words(rewards=("own.py",)))
+    made = plan("mine", PlanOptions(rewards=("own.py",)))
     assert {trial.reward.name for trial in made.trials} == {"own", "correctness"}
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.cli import files, zoo
-from zoo.planning.build import Words, plan
+from zoo.planning.build import plan
+from zoo.planning.options import PlanOptions
 from zoo.store import record
 from zoo.store.record import Record
 
@@ -202,7 +203,7 @@ def test_the_detailed_exit_status_says_whether_there_is_work(folder: Path) -> No
 
 def trained(rounds: int = 3) -> None:
     """Records of real trials of `tiny`, as if they had been trained; nothing was measured yet."""
-    made = plan("tiny", Words(sets=REAL))
+    made = plan("tiny", PlanOptions(sets=REAL))
     for trial in made.trials:
         folder = made.store.train(trial.id)
         found = Record(

@@ -9,7 +9,8 @@ import pytest
 
 from zoo.catalog import ComputeProfile
 from zoo.planning import build
-from zoo.planning.plan_report import Outlook
+from zoo.planning.options import PlanOptions
+from zoo.planning.plan_report import PlanReport
 from zoo.render import plan_data, plan_text
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
@@ -21,12 +22,12 @@ def _nothing_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO_SWEEPS", str(tmp_path / "sweeps"))
 
 
-def outlook(name: str, *sets: str, profile: str = "h100x8") -> Outlook:
-    made = build.plan(str(EXPERIMENTS / f"{name}.yaml"), build.Words(sets=sets))
-    return Outlook(made, made.catalog.get(ComputeProfile, profile))
+def outlook(name: str, *sets: str, profile: str = "h100x8") -> PlanReport:
+    made = build.plan(str(EXPERIMENTS / f"{name}.yaml"), PlanOptions(sets=sets))
+    return PlanReport(made, made.catalog.get(ComputeProfile, profile))
 
 
-def text(found: Outlook) -> str:
+def text(found: PlanReport) -> str:
     return click.unstyle("\n".join(plan_text.whole(found, every_trial=False)))
 
 

@@ -14,7 +14,8 @@ from tests.support.cli import Told, files, zoo
 from zoo.data.resolve import EMBEDDED
 from zoo.errors import InputError
 from zoo.planning import prompt_lengths
-from zoo.planning.build import Words, plan
+from zoo.planning.build import plan
+from zoo.planning.options import PlanOptions
 from zoo.resources import longest_sequence
 
 LONG = "1+" * 601 + "?"  # 1,203 tokens of a pocket tokenizer, 1,208 as a prompt
@@ -54,7 +55,7 @@ def write(path: Path, rows: list[dict[str, str]]) -> None:
 
 def measured(*sets: str) -> dict[str, int]:
     """Tokens of the longest prompt of each trial."""
-    made = plan("long", Words(sets=sets), thorough=True)
+    made = plan("long", PlanOptions(sets=sets), thorough=True)
     return prompt_lengths.measured(made.trials, made)
 
 

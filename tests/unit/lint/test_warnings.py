@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.study_cards import COMMIT, manifest
 from zoo.claims.power import powers_of
+from zoo.data.questions import SharedProblems
 from zoo.lint.card_warnings import card_warnings
-from zoo.lint.overlap_warnings import Overlap
 from zoo.lint.plan_warning import PlanWarning
 from zoo.lint.warnings import warnings
 
@@ -259,7 +259,7 @@ def test_a_leak_that_its_card_declares_is_not_told_again_where_as_many_were_coun
     held = trials[0].evaluations[0].benchmark
 
     def told(problems: int) -> list[str]:
-        found = card_warnings(trials, [Overlap(trials[0].data, held, problems, 500)])
+        found = card_warnings(trials, [SharedProblems(trials[0].data, held, problems, 500)])
         return [w.id for w in found if w.id.startswith("leak")]
 
     assert told(0) == ["leak"]  # the card knows of nine that are spelled differently

@@ -12,7 +12,7 @@ from tests.support import simulated
 from zoo.orchestrate.executor import Event
 from zoo.orchestrate.launch import Ended, write_task
 from zoo.orchestrate.processes import Note
-from zoo.orchestrate.progress import Lines, Live, clock, display, ending, picture
+from zoo.orchestrate.progress import Lines, LiveDisplay, clock, display, ending, picture
 from zoo.orchestrate.watch import Watch
 from zoo.store import journal
 from zoo.store.run_store import write_json
@@ -87,7 +87,7 @@ def test_without_a_terminal_events_are_lines_without_control_codes(tmp_path: Pat
 def test_a_terminal_is_redrawn_in_place(tmp_path: Path) -> None:
     _, watch = half_way(tmp_path)
     out = io.StringIO()
-    live = Live(out)
+    live = LiveDisplay(out)
     live.start(watch)
     live.close()
     assert out.getvalue().count("\x1b[6F") == 1

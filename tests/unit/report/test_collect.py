@@ -7,7 +7,7 @@ from made_up_sweep import make_sweep
 from zoo.report.collect import Side, collect, rows
 from zoo.report.page import csv_text
 from zoo.report.terminal import table
-from zoo.runs.outcome import Measured
+from zoo.runs.outcome import MeasuredEvaluation
 from zoo.store import journal
 
 
@@ -42,7 +42,7 @@ def test_before_and_after_are_of_the_same_problems(mixed):
 
 
 def test_an_interval_counts_problems_and_not_responses_to_one():
-    measured = Measured(0, "aime24", "t1.0", 30, 32, 960, {"acc": 0.25}, "", "", "1")
+    measured = MeasuredEvaluation(0, "aime24", "t1.0", 30, 32, 960, {"acc": 0.25}, "", "", "1")
     assert Side({"acc": 0.25}, n=960, scored=928, sources=(measured,)).problems == 29
 
 

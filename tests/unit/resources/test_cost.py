@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.study_models import evaluations, model, profile, trial
 from zoo.catalog import Batch, Catalog, ComputeProfile, Gpu, ModelCard
-from zoo.resources import Measured, Rate, expected, measured_rates, trial_cost
+from zoo.resources import MeasuredRate, Rate, expected, measured_rates, trial_cost
 from zoo.resources.cost import TOKEN_BYTES, responses
 from zoo.resources.rates import (
     GUESSED_SPREAD,
@@ -125,7 +125,7 @@ def test_a_card_without_lengths_gets_the_studys_middle_or_a_share_of_its_cap() -
 def test_a_measured_rate_replaces_the_table_and_narrows_the_interval() -> None:
     made = trial("qwen2.5-7b")
     table = trial_cost(made, profile(8)).train
-    rates = measured_rates([Measured("qwen2.5-7b", 4, 4e6 * n, 1000.0 * n) for n in (1, 2, 3)])
+    rates = measured_rates([MeasuredRate("qwen2.5-7b", 4, 4e6 * n, 1000.0 * n) for n in (1, 2, 3)])
     found = trial_cost(made, profile(8), rates).train
     assert found.mid * 3600 * 4000 / 4 == pytest.approx(8192 * 100 * expected(made).mean(100))
     assert found.high / found.low < table.high / table.low
@@ -144,8 +144,12 @@ def test_a_rate_of_one_gpu_pays_for_the_others_and_a_rate_of_as_many_does_not() 
 
 def test_rates_are_medians_a_gpu() -> None:
     rows = [
-        *(Measured("a", 1, 1000, 1), Measured("a", 1, 1100, 1), Measured("a", 1, 10, 1)),
-        *(Measured("b", 2, 1900, 1), Measured("c", 0, 500, 2), Measured("d", 1, 0, 1)),
+        *(
+            MeasuredRate("a", 1, 1000, 1),
+            MeasuredRate("a", 1, 1100, 1),
+            MeasuredRate("a", 1, 10, 1),
+        ),
+        *(MeasuredRate("b", 2, 1900, 1), MeasuredRate("c", 0, 500, 2), MeasuredRate("d", 1, 0, 1)),
     ]
     rates = measured_rates(rows)
     assert rates["a"] == Rate(1000, "measured here, n=3", 3)
