@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from zoo.grader_version import GRADER_VERSION
@@ -138,8 +137,8 @@ def look_again(before: Todo, store: Store, *, retrain: bool = False) -> Todo:
 
 def look_at(trial: Trial, store: Store) -> Item:
     """Where one trial stands."""
-    folder = store.train(trial.id)
-    found = record.read(folder)
+    folder = store.train_path(trial.id)
+    found = record.read_outcome(folder)
     if found is None or live.superseded(folder, found):
         return _unrecorded(trial, folder, found)
     if found.state == "failed":
@@ -150,7 +149,7 @@ def look_at(trial: Trial, store: Store) -> Item:
     return _finished(trial, store, folder, found)
 
 
-def _finished(trial: Trial, store: Store, folder: Path, found: Record) -> Item:
+def _finished(trial: Trial, store: Store, folder: str, found: Record) -> Item:
     """A trial whose training came to an outcome: what is still to measure, and what of what the
     manifest asks it cannot give."""
     index = live.measured(folder, found)
@@ -193,7 +192,7 @@ def _again(found: Record) -> str:
     return f"{AGAIN}: {number} {'GPU-' if gpus else ''}hours"
 
 
-def _unrecorded(trial: Trial, folder: Path, found: Record | None) -> Item:
+def _unrecorded(trial: Trial, folder: str, found: Record | None) -> Item:
     """A trial whose last launch left no record: never started, or killed (or running now)."""
     if not live.was_launched(folder):
         return Item(trial, "+", NEVER_RAN)
