@@ -15,18 +15,18 @@ from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
 from zoo.manifest.fit import place
 from zoo.manifest.trial import Trial
-from zoo.orchestrate.todo import Todo
+from zoo.orchestrate.todo import SweepStatus
 
 
 def must_be_ready(
-    made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bool, executor: str = "ray"
+    made: Plan, status: SweepStatus, profile: ComputeProfile, *, relock: bool, executor: str = "ray"
 ) -> None:
     """Refuse a sweep that cannot go well. `executor`: who starts the trials.
 
     Raises:
         InputError: everything that is in the way.
     """
-    left = [item.trial for item in todo.left]
+    left = [one.trial for one in status.left]
     faults = [] if relock else list(_drifted(made))
     real = [trial for trial in left if not trial.simulated]
     faults += _models(real, made)

@@ -10,7 +10,7 @@ import pytest
 from tests.support import simulated
 from zoo.evals.stages import sample_identity, sampling_seed
 from zoo.orchestrate.launch import write_task
-from zoo.orchestrate.todo import look
+from zoo.orchestrate.todo import read_status
 from zoo.track import journal, record
 from zoo.track.outcome import load
 from zoo.track.store import Store
@@ -27,7 +27,7 @@ def test_trial_under_another_name_is_found_done_and_keeps_its_folder(tmp_path: P
     assert run(write_task(task)) == 0
     (trial,) = sweep.trials
     other = trial.model_copy(update={"id": named(trial.id, "my-llama.correctness.pocket-easy.s0")})
-    assert [item.symbol for item in look([other], sweep.store).items] == ["="]
+    assert [item.symbol for item in read_status([other], sweep.store).trials] == ["="]
     store = Store(sweep.store.root)
     assert store.train(other.id) == store.train(trial.id)
     assert load(other, store).measured == load(trial, store).measured
