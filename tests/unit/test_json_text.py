@@ -30,3 +30,42 @@ def test_text_that_is_broken_is_told_as_the_standard_library_tells_it(raw: bytes
     with pytest.raises(ValueError) as theirs:
         json.loads(raw.decode())
     assert str(ours.value) == str(theirs.value)
+
+
+NAMES = json_text.Fields("a", "b", required=("id",), unread=("rest",))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"id": 1, "a": [0.1], "c": 2, "rest": {"x": 1}}', {"id": 1, "a": [0.1], "rest": {}}),
+        ('{"a": 1}', {"a": 1}),  # lacks what is required: whole
+        ('{"id": 1, "rest": 2, "c": 3}', {"id": 1, "rest": 2, "c": 3}),
+        ('{"id": "\\ud800", "rest": {}}', {"id": "\ud800", "rest": {}}),
+        ("[1]", [1]),
+    ],
+)
+def test_fields_of_an_object_are_read_alone_and_anything_else_whole(
+    text: str, found: object
+) -> None:
+    assert NAMES.parse(text.encode()) == found
+
+
+@pytest.mark.parametrize("raw", [b'{"id": 1, "rest": {"x": }}', b'{"id": 1', b""])
+def test_fields_of_broken_texts_are_not_read(raw: bytes) -> None:
+    with pytest.raises(ValueError):
+        NAMES.parse(raw)
+
+
+def test_fields_of_lines_are_read_at_once_only_where_each_line_is_an_object() -> None:
+    fields = json_text.Fields("a")
+    assert fields.parse_lines(b"") == []
+    assert fields.parse_lines(b'{"a": 1, "b": 2}\n{"b": 3}\n') == [{"a": 1}, {}]
+    for broken in (
+        b'{"a": 1\n"b": 2}\n',
+        b'{"a": "x\ny"}\n',
+        b'{"a": 1}\n\n',
+        b"[1]\n",
+        b"{},{}\n",
+    ):
+        assert fields.parse_lines(broken) is None

@@ -48,7 +48,7 @@ def show(name: str, words: PlanOptions, how: PlanFormat) -> int:
         lines = plan_text.whole(outlook, every_trial=how.all_)
         text = "\n".join(plan_text.wrapped(lines, _columns()))
     click.echo(text)
-    return 3 if how.detailed_exitcode and outlook.todo.left else 0
+    return 3 if how.detailed_exitcode and outlook.status.left else 0
 
 
 def _columns() -> int:

@@ -16,38 +16,42 @@ from zoo.planning.options import PlanOptions
 from zoo.planning.select import one_trial
 from zoo.render.plan_data import counts, grading, trial_rows
 from zoo.render.plan_text import standing_lines, summary
-from zoo.runs.sweep_status import Todo, look
+from zoo.runs.sweep_status import SweepStatus, read_status
 
 
 def show(name: str, words: PlanOptions, *, json_: bool) -> int:
     """Print each trial's state; running ones with their round."""
     made = plan(name, words, started=True)
-    todo = look(made.chosen, made.store, made.changes.changed)
+    status = read_status(made.chosen, made.store, made.changes.changed)
     holder = driver.holder(made.store, made.name)
-    unfinished = [item.trial.id for item in todo.items if item.runs or item.again]
+    unfinished = [item.trial.id for item in status.trials if item.runs or item.retrainable]
     running = {id_ for id_ in unfinished if processes.running(made.store.train(id_))}
     if json_:
-        data = {"name": made.name, "counts": counts(todo), "trials": trial_rows(todo, made.names)}
-        data |= {"grading": grading(todo)}
+        data = {
+            "name": made.name,
+            "counts": counts(status),
+            "trials": trial_rows(status, made.names),
+        }
+        data |= {"grading": grading(status)}
         click.echo(as_json(data | {"running": sorted(running), "driver": holder}))
         return 0
-    click.echo("\n".join(_lines(todo, made, running)))
+    click.echo("\n".join(_lines(status, made, running)))
     said = replace(made.words, rehearse=False)  # the name says that
-    click.echo(f"\n{made.name}{said}: {summary(todo)}")
-    for line in standing_lines(todo, made):
+    click.echo(f"\n{made.name}{said}: {summary(status)}")
+    for line in standing_lines(status, made):
         click.echo(line)
     if holder:
         click.echo(f"run by process {holder['pid']} on {holder['host']} since {holder['since']}")
     return 0
 
 
-def _lines(todo: Todo, made: Plan, running: set[str]) -> Iterator[str]:
+def _lines(status: SweepStatus, made: Plan, running: set[str]) -> Iterator[str]:
     """One line a trial. What a record does not tell is read from the trial's journal."""
     names = made.names
-    unsaid = [item.trial for item in todo.items if item.reward is None]
+    unsaid = [item.trial for item in status.trials if item.reward is None]
     views = Watch(unsaid, made.store, 1, running=True, names=names).views
-    width = max(len(names[item.trial.id]) for item in todo.items)
-    for item in todo.items:
+    width = max(len(names[item.trial.id]) for item in status.trials)
+    for item in status.trials:
         trial, symbol, why, reward = item.trial, item.symbol, item.why, item.reward
         if view := views.get(trial.id):
             view.update()

@@ -30,7 +30,7 @@ from zoo.planning.reference_check import must_be_usable
 from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
-from zoo.runs.sweep_status import Todo, look
+from zoo.runs.sweep_status import SweepStatus, read_status
 
 MOST_ROWS = 30
 
@@ -65,17 +65,17 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     for line in made.remembered_note("sweep"):
         click.echo(line)
     chosen = profile_of(made.catalog, how.profile, how.concurrency)
-    todo = look(made.chosen, made.store, made.changes.changed, retrain=how.retrain)
+    status = read_status(made.chosen, made.store, made.changes.changed, retrain=how.retrain)
     sweep = _sweep(made, chosen, how)
-    if not todo.left:
-        return _nothing_to_do(made, sweep, todo, how)
+    if not status.left:
+        return _nothing_to_do(made, sweep, status, how)
     must_be_writable(made)
     kind = how.executor or ("local" if made.simulated else chosen.executor)
-    must_be_ready(made, todo, chosen, relock=how.relock, executor=kind)
-    left = [item.trial for item in todo.left]
+    must_be_ready(made, status, chosen, relock=how.relock, executor=kind)
+    left = [item.trial for item in status.left]
     sweep = replace(sweep, longest_prompts=measured(left, made))
     must_be_usable(left, made)
-    click.echo(f"{made.name}: {summary(todo)}")
+    click.echo(f"{made.name}: {summary(status)}")
     for line in [*change_lines(made.changes), *seal_notes(made)]:
         click.echo(line)
     found = overlaps(made.chosen, made.resolver.questions)
@@ -85,14 +85,14 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
         made.resolver.save()
         ran = driver.run(
             sweep,
-            todo,
+            status,
             lambda: _executor(kind, sweep, made),
             display(sys.stdout),
             mirror=None if how.bare else lambda: _mirror(made),
             report=lambda: None if how.bare else report_or_excuse(made),
         )
     _conclude(made, ran, time.monotonic() - begun, how)
-    return ran.status
+    return ran.exit_code
 
 
 def _sweep(made: Plan, profile: ComputeProfile, how: SweepOptions) -> driver.Sweep:
@@ -110,17 +110,17 @@ def _sweep(made: Plan, profile: ComputeProfile, how: SweepOptions) -> driver.Swe
     )
 
 
-def _nothing_to_do(made: Plan, sweep: driver.Sweep, todo: Todo, how: SweepOptions) -> int:
+def _nothing_to_do(made: Plan, sweep: driver.Sweep, status: SweepStatus, how: SweepOptions) -> int:
     """The lock is written all the same: it guards these trials, and says which claims came late."""
     must_not_have_drifted(made, relock=how.relock)
     made.resolver.save()
     driver.freeze(sweep)
-    some = any(item.stands for item in todo.items)
-    told = f": {summary(todo)}" if some else f", all {len(todo.items)} trials are done"
+    some = any(one.stands for one in status.trials)
+    told = f": {summary(status)}" if some else f", all {len(status.trials)} trials are done"
     click.echo(f"{made.name}: nothing to do{told}")
     for line in [*change_lines(made.changes), *seal_notes(made)]:
         click.echo(line)
-    for line in standing_lines(todo, made, f"{made.to('sweep')}{how}"):
+    for line in standing_lines(status, made, f"{made.to('sweep')}{how}"):
         click.echo(line)
     if not how.bare:
         if not (made.folder / "report.html").is_file():
@@ -146,7 +146,7 @@ def serve(name: str | None, words: PlanOptions, port: int, host: str) -> int:
     made = plan(name, words, started=True)
     if not driver.holder(made.store, made.name):  # else the running sweep does it
         mirror = _mirror(made)
-        symbols = {item.symbol for item in look(made.trials, made.store).left}
+        symbols = {item.symbol for item in read_status(made.trials, made.store).left}
         verdict = True if not symbols else False if "!" in symbols else None
         mirror.finish(verdict, made.folder / "report.html")
         if mirror.problem:
@@ -199,23 +199,23 @@ def report_or_excuse(made: Plan) -> Path | None:
 
 def _conclude(made: Plan, ran: driver.Ran, seconds: float, how: SweepOptions) -> None:
     """What came of it, and where to look."""
-    todo = ran.todo
-    click.echo(f"\n{made.name}: {summary(todo)}  ({clock(seconds)})")
-    if how.retrain and (n := sum(item.stands for item in todo.items)):
+    status = ran.status
+    click.echo(f"\n{made.name}: {summary(status)}  ({clock(seconds)})")
+    if how.retrain and (n := sum(one.stands for one in status.trials)):
         click.echo(f"{counted(n, 'trial')} not trained again; what was there stands")
-    for item in todo.items:
+    for item in status.trials:
         if item.symbol == "!":
             reason = first_line(item.message, item.failure)
             click.echo(f"! {made.names[item.trial.id]}: {item.why} {reason}")
             click.echo(f"  log: {shown(made.store.train(item.trial.id) / 'log.txt')}")
-    if todo.left:
-        word = "stopped" if ran.status >= 128 else "not all done"
+    if status.left:
+        word = "stopped" if ran.exit_code >= 128 else "not all done"
         click.echo(f"{word}; `{made.to('sweep')}{how}` does what is left")
-    for line in standing_lines(todo, made, f"{made.to('sweep')}{how}"):
+    for line in standing_lines(status, made, f"{made.to('sweep')}{how}"):
         click.echo(line)
     if how.bare:
         return
-    if not todo.left:
+    if not status.left:
         _print_table(made)
     _tell_where(made)
 

@@ -24,6 +24,7 @@ from zoo.trials import identity
 from zoo.trials.trial import Trial
 
 NAME = "plan.lock.jsonl"
+_TRIAL = json_text.Fields("rounds", required=("id", "cell", "seed"), unread=("identity",))
 Kind = Literal["edited", "pinned", "drift"]
 Row = dict[str, Any]
 Difference = tuple[str, Any, Any]  # dotted name, before, now
@@ -78,6 +79,7 @@ class Lock:
     """The lines of a lock."""
 
     trials: tuple[Row, ...]
+    """`id`, `cell`, `seed`, `rounds` and the `line` itself: the rest is read only of what moved."""
     claims: tuple[Row, ...]
 
 
@@ -89,20 +91,24 @@ def read(folder: Path) -> Lock | None:
     """
     path = folder / NAME
     try:
-        rows = [json_text.parse(line) for line in path.read_bytes().splitlines()]
-        trials = tuple(row for row in rows if "id" in row)
-        claims = tuple(row for row in rows if "id" not in row)
-        for row in trials:
-            _ = row["cell"], row["seed"], row["identity"]
-        for row in claims:
-            _ = row["claim"]["id"], row["sealed"]
+        trials: list[Row] = []
+        claims: list[Row] = []
+        for line in path.read_bytes().splitlines():
+            row = _TRIAL.parse(line)
+            if "id" in row:
+                _ = row["identity"]
+                head = {name: row[name] for name in ("id", "cell", "seed")}
+                trials.append(head | {"rounds": row.get("rounds"), "line": line})
+            else:
+                _ = row["claim"]["id"], row["sealed"]
+                claims.append(row)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(path, f"cannot be read ({_why(error)})") from error
     if not trials:
         raise _unreadable(path, "has no trial in it")
-    return Lock(trials, claims)
+    return Lock(tuple(trials), tuple(claims))
 
 
 def _unreadable(path: Path, found: str) -> InputError:
@@ -162,7 +168,7 @@ def compare(previous: Lock | None, trials: Iterable[Trial]) -> LockChanges:
     if previous is None:
         return LockChanges(False, tuple(trials), (), ())
     left = {row["id"]: row for row in previous.trials}
-    before = {id_: row.get("rounds") for id_, row in left.items()}
+    before = {id_: row["rounds"] for id_, row in left.items()}
     fresh = [trial for trial in trials if left.pop(trial.id, None) is None]
     longer = tuple((t, old) for t in trials if (old := before.get(t.id)) not in (None, t.rounds))
     by_cell = {(identity.canonical(row["cell"]), row["seed"]): row for row in left.values()}
@@ -177,7 +183,8 @@ def compare(previous: Lock | None, trials: Iterable[Trial]) -> LockChanges:
     return LockChanges(True, tuple(new), tuple(changed), tuple(by_cell.values()), longer)
 
 
-def _change(row: Row, trial: Trial) -> Change:
+def _change(head: Row, trial: Trial) -> Change:
+    row = json_text.parse(head["line"])
     followed = attribution.followed(row.get("said", {}), trial.said, rehearsal=trial.rehearsal)
     kinds: dict[Kind, list[Difference]] = {"drift": [], "edited": [], "pinned": []}
     for name, old, new in identity.differences(row["identity"], trial.identity):

@@ -28,7 +28,7 @@ from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
 from zoo.orchestrate.progress import Display
 from zoo.orchestrate.watch import Watch
-from zoo.runs.sweep_status import Todo, look_again
+from zoo.runs.sweep_status import SweepStatus, read_again
 from zoo.store.run_store import Store, claim, claimed, read_json, write_json, write_text
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial
@@ -90,15 +90,15 @@ class Sweep:
 class Ran:
     """What one invocation came to."""
 
-    status: int
+    exit_code: int
     """0 = all trials are done, 1 = some are not, 130 or 143 = stopped by a signal."""
-    todo: Todo
+    status: SweepStatus
     """Where its trials stand now."""
 
 
 def run(
     sweep: Sweep,
-    todo: Todo,
+    status: SweepStatus,
     executor: Callable[[], Executor],
     display: Display,
     *,
@@ -108,58 +108,58 @@ def run(
     """Run what is left of a sweep; its lock is written also where nothing is.
 
     Args:
-        todo: where its trials stood a moment ago (`look`); what was left is looked at again once
-            the sweep is ours.
+        status: of its trials a moment ago (`read_status`); what was left is read again once the
+            sweep is ours.
         executor, mirror: made only when something is to be run.
         report: writes the report; called after the last trial and before the mirror closes.
 
     Raises:
         StateError: another driver runs this sweep; a record or journal cannot be read.
     """
-    if not todo.left:
+    if not status.left:
         freeze(sweep)
-        return Ran(0, todo)
+        return Ran(0, status)
     with _driver_lock(sweep), Signals() as signals:
         for trial in sweep.trials:
             processes.reap(sweep.store.train(trial.id))
-        todo = look_again(todo, sweep.store, retrain=sweep.retrain)
+        status = read_again(status, sweep.store, retrain=sweep.retrain)
         _freeze(sweep)
         mirroring = _Mirroring(mirror, display) if mirror else None
         verdict, written = False, None
         try:
-            _execute(sweep, todo, executor(), display, signals)
-            todo = look_again(todo, sweep.store, retrain=sweep.retrain)
-            verdict = _verdict(todo, signals)
+            _execute(sweep, status, executor(), display, signals)
+            status = read_again(status, sweep.store, retrain=sweep.retrain)
+            verdict = _verdict(status, signals)
             written = report()
         finally:
             if mirroring:
                 mirroring.close(verdict, written, signals)
-        return Ran(128 + (signals.number or 0) if verdict is None else int(not verdict), todo)
+        return Ran(128 + (signals.number or 0) if verdict is None else int(not verdict), status)
 
 
-def _verdict(todo: Todo, signals: Signals) -> bool | None:
+def _verdict(status: SweepStatus, signals: Signals) -> bool | None:
     """True = all done, False = not all, None = a signal stopped it before."""
-    if not todo.left:
+    if not status.left:
         return True
     return None if signals.number else False
 
 
 def _execute(
-    sweep: Sweep, todo: Todo, executor: Executor, display: Display, signals: Signals
+    sweep: Sweep, status: SweepStatus, executor: Executor, display: Display, signals: Signals
 ) -> None:
     """Run the tasks in a second thread; take events, redraw and obey signals in this one."""
     profile, root = sweep.profile, str(sweep.store.root)
     prompts = sweep.longest_prompts
     tasks = [
         Task(
-            item.trial,
+            one.trial,
             profile,
             root,
             secrets.token_hex(8),
-            retrain=item.retrain,
-            longest_prompt=prompts.get(item.trial.id),
+            retrain=one.state == "retrain",
+            longest_prompt=prompts.get(one.trial.id),
         )
-        for item in todo.left
+        for one in status.left
     ]
     names = short_names(sweep.planned or sweep.trials)
     watch = Watch([task.trial for task in tasks], sweep.store, profile.concurrency, names=names)

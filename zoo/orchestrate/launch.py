@@ -28,7 +28,7 @@ import zoo
 from zoo.catalog import ComputeProfile
 from zoo.orchestrate import processes
 from zoo.runs import live
-from zoo.runs.sweep_status import look_at
+from zoo.runs.sweep_status import trial_status
 from zoo.store import journal, record
 from zoo.store.record import Record
 from zoo.store.run_store import Store, claim, claimed, write_json
@@ -94,8 +94,7 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> En
         time.sleep(POLL_S)
     if grace() is not None:
         return Ended("preempted", "interrupted")
-    item = look_at(task.trial, task.store)
-    if not item.runs and not (task.retrain and item.again):
+    if not trial_status(task.trial, task.store, retrain=task.retrain).runs:
         return _outcome(record.read(task.folder))  # by another sweep, while we waited
     child = Child(task)
     try:
@@ -159,7 +158,7 @@ class Child:
     def _after_training(self, found: Record, interrupted: bool, seconds: float) -> Ended:
         """Training is over and stays so, whatever became of what came after it."""
         again = self.task.retrain and found.about.get("token") != self.task.token
-        if not again and not look_at(self.task.trial, self.task.store).runs:
+        if not again and not trial_status(self.task.trial, self.task.store).runs:
             return Ended(found.state, seconds=seconds)
         if interrupted:
             what = "training again" if again else "measuring what is trained"

@@ -33,7 +33,7 @@ from zoo.resources import (
 )
 from zoo.runs import throughput
 from zoo.runs.seed_noise import spreads
-from zoo.runs.sweep_status import Item, Todo, look
+from zoo.runs.sweep_status import SweepStatus, TrialStatus, read_status
 from zoo.trials.metrics import Metric, last_k, metrics_of
 from zoo.trials.trial import Trial
 
@@ -61,21 +61,21 @@ class PlanReport:
         return self.made.manifest.experiment
 
     @cached_property
-    def todo(self) -> Todo:
+    def status(self) -> SweepStatus:
         """Where every chosen trial stands."""
-        return look(self.made.chosen, self.made.store, self.made.changes.changed)
+        return read_status(self.made.chosen, self.made.store, self.made.changes.changed)
 
     @cached_property
     def left(self) -> list[Trial]:
         """Chosen trials that a sweep would run."""
-        return [item.trial for item in self.todo.left]
+        return [one.trial for one in self.status.left]
 
     @cached_property
     def cost(self) -> SweepCost:
         """Of what is left to run."""
         models = {model.name: model for t in self.left for model in (t.model, t.start)}
         fetched = [name for name, card in models.items() if is_here(card)]
-        return sweep_cost(map(_to_pay, self.todo.left), self.profile, self.rates, fetched)
+        return sweep_cost(map(_to_pay, self.status.left), self.profile, self.rates, fetched)
 
     @cached_property
     def rates(self) -> dict[str, Rate]:
@@ -177,14 +177,16 @@ class PlanReport:
         return found
 
 
-def _to_pay(item: Item) -> Trial:
+def _to_pay(status: TrialStatus) -> Trial:
     """The trial as it is to be paid for: where it is trained already, only what is due is measured,
     as of a checkpoint from elsewhere."""
-    if item.trains:
-        return item.trial
-    rounds = [(e, tuple(at for due, at in item.due if due is e)) for e in item.trial.evaluations]
+    if status.trains:
+        return status.trial
+    rounds = [
+        (e, tuple(at for due, at in status.due if due is e)) for e in status.trial.evaluations
+    ]
     due = tuple(e.model_copy(update={"rounds": at}) for e, at in rounds if at)
-    return item.trial.model_copy(update={"trainer": "external", "evaluations": due})
+    return status.trial.model_copy(update={"trainer": "external", "evaluations": due})
 
 
 def is_here(card: ModelCard) -> bool:

@@ -14,19 +14,19 @@ from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
 from zoo.planning.build import Plan, visible_gpus
 from zoo.resources import place
-from zoo.runs.sweep_status import Todo
+from zoo.runs.sweep_status import SweepStatus
 from zoo.trials.trial import Trial
 
 
 def must_be_ready(
-    made: Plan, todo: Todo, profile: ComputeProfile, *, relock: bool, executor: str = "ray"
+    made: Plan, status: SweepStatus, profile: ComputeProfile, *, relock: bool, executor: str = "ray"
 ) -> None:
     """Refuse a sweep that cannot go well. `executor`: who starts the trials.
 
     Raises:
         InputError: everything that is in the way.
     """
-    left = [item.trial for item in todo.left]
+    left = [one.trial for one in status.left]
     faults = [] if relock else list(_drifted(made))
     real = [trial for trial in left if not trial.simulated]
     faults += _models(real, made)

@@ -11,7 +11,7 @@ from zoo.planning import prompt_lengths
 from zoo.planning.plan_report import PlanReport
 from zoo.planning.reference_check import known
 from zoo.resources import Hours, Placement
-from zoo.runs.sweep_status import Item, Todo
+from zoo.runs.sweep_status import SweepStatus, TrialStatus
 from zoo.trials import identity
 from zoo.trials.trial import Trial
 
@@ -19,15 +19,15 @@ from zoo.trials.trial import Trial
 def as_data(outlook: PlanReport) -> dict[str, Any]:
     """The whole plan. Hours are GPU-hours, or CPU-hours where the profile has no GPU (`unit`)."""
     made, cost = outlook.made, outlook.cost
-    trained = [item.trial for item in outlook.todo.left if item.trains]
+    trained = [status.trial for status in outlook.status.left if status.trains]
     return {
         "name": made.name,
         "simulated": made.simulated,
         "rehearsal": made.manifest.rehearse,
         "profile": outlook.profile.name,
-        "counts": counts(outlook.todo),
-        "trials": trial_rows(outlook.todo, made.names),
-        "grading": grading(outlook.todo),
+        "counts": counts(outlook.status),
+        "trials": trial_rows(outlook.status, made.names),
+        "grading": grading(outlook.status),
         "changes": change_rows(made.changes),
         "claims": [
             power_row(power) | {"seal": made.seals.get(power.claim.id)} for power in outlook.powers
@@ -65,39 +65,40 @@ def as_data(outlook: PlanReport) -> dict[str, Any]:
     }
 
 
-def counts(todo: Todo) -> dict[str, int]:
+def counts(status: SweepStatus) -> dict[str, int]:
     """Trials by state, all, and to run."""
-    return todo.counts | {"trials": len(todo.items), "to_run": len(todo.left)}
+    return status.counts | {"trials": len(status.trials), "to_run": len(status.left)}
 
 
-def grading(todo: Todo) -> dict[str, Any]:
+def grading(status: SweepStatus) -> dict[str, Any]:
     """Where another grader than the present one spoke, and what its own replay found."""
-    items = todo.items
     return {
-        "evaluations_by_another": len(frozenset().union(*(i.standing.scores for i in items))),
-        "to_replay": [item.trial.id for item in items if item.standing.replay],
+        "evaluations_by_another": len(
+            frozenset().union(*(s.standing.scores for s in status.trials))
+        ),
+        "to_replay": [one.trial.id for one in status.trials if one.standing.replay],
         "stale": {
-            item.trial.id: item.standing.stale_from
-            for item in items
-            if item.standing.stale_from is not None
+            one.trial.id: one.standing.stale_from
+            for one in status.trials
+            if one.standing.stale_from is not None
         },
     }
 
 
-def trial_rows(todo: Todo, names: Mapping[str, str]) -> list[dict[str, Any]]:
+def trial_rows(status: SweepStatus, names: Mapping[str, str]) -> list[dict[str, Any]]:
     """One row a trial, in the plan's order. `names`: short names by id."""
-    return [_trial(item, names) for item in todo.items]
+    return [_trial(one, names) for one in status.trials]
 
 
-def _trial(item: Item, names: Mapping[str, str]) -> dict[str, Any]:
-    trial = item.trial
+def _trial(status: TrialStatus, names: Mapping[str, str]) -> dict[str, Any]:
+    trial = status.trial
     return {
         "id": trial.id,
         "name": names[trial.id],
         "cell": trial.cell,
         "seed": trial.seed,
-        "symbol": item.symbol,
-        "why": item.why,
+        "symbol": status.symbol,
+        "why": status.why,
     }
 
 
@@ -175,10 +176,10 @@ def _placement(placement: Placement) -> dict[str, Any]:
 def explain(outlook: PlanReport, trial: Trial) -> dict[str, Any]:
     """One trial: where it stands, what moved since the lock, what its id is made of, where it fits,
     what it costs."""
-    (item,) = [item for item in outlook.todo.items if item.trial.id == trial.id]
+    (status,) = [status for status in outlook.status.trials if status.trial.id == trial.id]
     cost = outlook.one_cost(trial)
     changed = change_rows(outlook.made.changes)["changed"]
-    return _trial(item, outlook.made.names) | {
+    return _trial(status, outlook.made.names) | {
         "changed": next((row for row in changed if row["id"] == trial.id), None),
         "identity": trial.identity,
         "digest": identity.digest(trial.identity),

@@ -19,7 +19,7 @@ from zoo.planning.plan_report import PlanReport
 from zoo.render import plan_claims, plan_contents, plan_placement
 from zoo.render.plan_costs import cost, counted, hours
 from zoo.resources import forecloses
-from zoo.runs.sweep_status import AGAIN, NEVER_RAN, Todo
+from zoo.runs.sweep_status import AGAIN, NEVER_RAN, SweepStatus
 from zoo.trials import identity
 from zoo.trials.trial import Trial
 
@@ -36,9 +36,9 @@ def whole(outlook: PlanReport, *, every_trial: bool) -> Iterator[str]:
         "what runs", [*plan_contents.what(outlook), *plan_placement.placement(outlook)]
     )
     yield ""
-    yield from trial_lines(outlook.todo, made.names, every_trial=every_trial)
+    yield from trial_lines(outlook.status, made.names, every_trial=every_trial)
     yield from change_lines(made.changes)
-    yield from standing_lines(outlook.todo, made, outlook.command())
+    yield from standing_lines(outlook.status, made, outlook.command())
     if outlook.left:
         yield from _section(
             f"cost of what is left on {plan_placement.kind(outlook)}", cost(outlook)
@@ -49,7 +49,7 @@ def whole(outlook: PlanReport, *, every_trial: bool) -> Iterator[str]:
         yield from _section("warnings", warnings(outlook))
         yield from _section(plan_claims.title(outlook), plan_claims.lines(outlook))
     yield ""
-    yield summary(outlook.todo)
+    yield summary(outlook.status)
     yield from _next(outlook)
 
 
@@ -85,21 +85,23 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 # -- trials and changes ----------------------------------------------------------------------------
 
 
-def trial_lines(todo: Todo, names: Mapping[str, str], *, every_trial: bool) -> Iterator[str]:
+def trial_lines(
+    status: SweepStatus, names: Mapping[str, str], *, every_trial: bool
+) -> Iterator[str]:
     """One line for the trials that stand alike, with names where something is wrong with them; or
     one line a trial. `names`: short names by id."""
     if every_trial:
-        width = max(len(names[item.trial.id]) for item in todo.items)
-        for item in todo.items:
-            name = f"{names[item.trial.id]:<{width}}"
-            yield f"{_symbol(item.symbol, bold=item.runs)} {name}  {item.why}"
+        width = max(len(names[one.trial.id]) for one in status.trials)
+        for one in status.trials:
+            name = f"{names[one.trial.id]:<{width}}"
+            yield f"{_symbol(one.symbol, bold=one.runs)} {name}  {one.why}"
         return
     groups: dict[tuple[str, str], list[str]] = {}
-    for item in todo.items:
-        why = item.why if item.symbol in "~!" else item.why.split(" at ")[0]
+    for one in status.trials:
+        why = one.why if one.symbol in "~!" else one.why.split(" at ")[0]
         head, again, _ = why.partition(AGAIN)  # hours differ from trial to trial
         why = head + again
-        groups.setdefault((item.symbol, why), []).append(names[item.trial.id])
+        groups.setdefault((one.symbol, why), []).append(names[one.trial.id])
     for (symbol, why), found in groups.items():
         usual = symbol == "=" or why == NEVER_RAN
         who = " (--all names them)" if usual else f": {listed(found, 4)}"
@@ -129,11 +131,11 @@ def change_lines(changes: LockChanges) -> Iterator[str]:
         yield f"- {len(ids):,} no longer in the manifest (runs are kept): {listed(ids, 2)}"
 
 
-def standing_lines(todo: Todo, made: Plan, sweep: str | None = None) -> Iterator[str]:
+def standing_lines(status: SweepStatus, made: Plan, sweep: str | None = None) -> Iterator[str]:
     """What finished trials lack that no sweep does by itself: another grading, training again.
     `sweep`: the command that runs them, where it has options of its own."""
     command = made.to("grade")
-    standings = [item.standing for item in todo.items]
+    standings = [one.standing for one in status.trials]
     scores = frozenset().union(*(standing.scores for standing in standings))
     if scores:
         are = "evaluation is" if len(scores) == 1 else "evaluations are"
@@ -148,13 +150,13 @@ def standing_lines(todo: Todo, made: Plan, sweep: str | None = None) -> Iterator
             f"note: {were} rewarded by another grader; `{command}` tells whether {whose} would "
             "be others now, without training"
         )
-    stands = [item for item in todo.items if item.stands]
-    if stale := [item.trial.id for item in stands if item.standing.stale_from is not None]:
+    stands = [one for one in status.trials if one.stands]
+    if stale := [one.trial.id for one in stands if one.standing.stale_from is not None]:
         yield (
             f"note: rewards of {counted(len(stale), 'finished trial')} change under grader "
             f"{GRADER_VERSION}; they stand as they were trained: {listed(stale, 2)}"
         )
-    if again := [item for item in stands if item.standing.stale_from is None]:
+    if again := [one for one in stands if one.standing.stale_from is None]:
         need = "needs" if len(again) == 1 else "need"
         yield (
             f"note: {counted(len(again), 'finished trial')} {need} training again for what the "
@@ -192,10 +194,10 @@ def diff(outlook: PlanReport) -> Iterator[str]:
         yield "nothing changed since the sweep last started"
 
 
-def summary(todo: Todo) -> str:
+def summary(status: SweepStatus) -> str:
     """Counts in words: `+ 4 to run  = 8 done`."""
-    symbols = Counter(item.symbol for item in todo.items)
-    stopped = sum(item.stopped for item in todo.items if item.symbol == "=")
+    symbols = Counter(one.symbol for one in status.trials)
+    stopped = sum(one.state == "stopped" for one in status.trials)
     more = {"=": f" ({stopped:,} stopped)"} if stopped else {}
     told = [
         f"{s} {symbols[s]:,} {word}{more.get(s, '')}" for s, word in WORDS.items() if symbols[s]
@@ -214,7 +216,7 @@ def warnings(outlook: PlanReport) -> Iterator[str]:
 
 def _next(outlook: PlanReport) -> Iterator[str]:
     """What a sweep would do now, and by which command."""
-    if not outlook.todo.left:
+    if not outlook.status.left:
         yield "nothing to do"
         return
     profile, n = outlook.profile, len(outlook.left)
@@ -235,8 +237,8 @@ def _next(outlook: PlanReport) -> Iterator[str]:
 
 def explain(outlook: PlanReport, trial: Trial) -> Iterator[str]:
     """Why one trial runs, and what its id is made of."""
-    (item,) = [item for item in outlook.todo.items if item.trial.id == trial.id]
-    yield f"{_symbol(item.symbol)} {trial.id}: {item.why}"
+    (status,) = [status for status in outlook.status.trials if status.trial.id == trial.id]
+    yield f"{_symbol(status.symbol)} {trial.id}: {status.why}"
     yield f"name: {outlook.made.names[trial.id]}"
     yield f"folder: {outlook.made.store.train(trial.id)}"
     for change in outlook.made.changes.changed:

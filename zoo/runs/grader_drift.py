@@ -42,7 +42,7 @@ NOTHING = Standing()
 
 
 def standing(
-    trial: Trial, folder: Path, found: Record | None, index: Iterable[dict[str, Any]]
+    trial: Trial, folder: Path | str, found: Record | None, index: Iterable[dict[str, Any]]
 ) -> Standing:
     """Where a trial stands, from its folder, its record and its index (`evals.jsonl` rows).
 
@@ -50,7 +50,7 @@ def standing(
         StateError: what the last replay left cannot be read.
     """
     index, scores = list(index), frozenset[str]()
-    if any(row.get("grader", FIRST) != GRADER_VERSION for row in index):
+    if {row.get("grader", FIRST) for row in index} - {GRADER_VERSION}:
         scores = frozenset(row["scores"] for row in last_rows(index) if not is_present(row))
     if found is None or not found.finished() or trial.trainer == "external":
         return Standing(scores)
@@ -84,7 +84,7 @@ def to_replay(trial: Trial, found: Record) -> int:
     return min(trial.rounds, found.round)
 
 
-def present_replay(folder: Path, record: Record) -> Replay | None:
+def present_replay(folder: Path | str, record: Record) -> Replay | None:
     """What the present grader's replay of the recorded lineage found so far; None where it began
     none.
 

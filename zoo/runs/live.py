@@ -11,15 +11,19 @@ launch began again. Reads journals alone.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.grader_version import GRADER_VERSION
+from zoo.json_text import Fields
 from zoo.store import journal
 from zoo.store.record import Record
 from zoo.store.run_store import read_json
 
 Row = dict[str, Any]
+_MEASURED = Fields("attempt", "lineage", "round", "key", "grader")
 LAUNCH = "launch.json"
 """Which launch holds a trial's folder: its token, number and lineage. Written under the lock."""
 
@@ -41,7 +45,7 @@ class Live:
         return max(self.rounds, default=0)
 
 
-def read(folder: Path, found: Record | None) -> Live:
+def read(folder: Path | str, found: Record | None) -> Live:
     """The live rows of a trial's folder. `found`: its record.
 
     Raises:
@@ -51,25 +55,30 @@ def read(folder: Path, found: Record | None) -> Live:
     return of_rows(rows, evals, found)
 
 
-def measured(folder: Path, found: Record) -> tuple[Row, ...]:
-    """The live rows of `evals.jsonl` of training that came to an outcome, as `read` gives them.
-    `metrics.jsonl` is read only where they do not tell by themselves that all of them count.
+def measured(folder: Path | str, found: Record) -> tuple[Row, ...]:
+    """The live rows of `evals.jsonl` of training that came to an outcome: what was measured of it.
+
+    Where they tell by themselves that all of them count, and are by the current grader, only that
+    is read (`attempt`, `lineage`, `round`, `key`, `grader`); else all, and `metrics.jsonl`.
 
     Raises:
         StateError: a journal that cannot be read.
     """
-    evals = journal.read(f"{folder}/evals.jsonl")
+    evals = journal.read(f"{folder}/evals.jsonl", _MEASURED)
     if _of_recorded_launch(evals, found):
         return tuple(evals)
-    return of_rows(journal.read(f"{folder}/metrics.jsonl"), evals, found).evals
+    return read(folder, found).evals
 
 
 def _of_recorded_launch(evals: list[Row], found: Record) -> bool:
-    """Whether all of them are of the recorded lineage, one at least of its end, and by the recorded
-    launch or a later one: after it, nothing trained that lineage on."""
+    """Whether all of them are by the current grader and of the recorded lineage, one at least of
+    its end, and by the recorded launch or a later one: after it, nothing trained that lineage
+    on."""
     lineage, attempt, end = found.lineage, found.attempt, False
     for row in evals:
         if lineage_of(row) != lineage or row["attempt"] < attempt:
+            return False
+        if row.get("grader") != GRADER_VERSION:
             return False
         end = end or row["round"] >= found.round
     return end and found.finished()
@@ -82,22 +91,22 @@ def of_rows(rows: list[Row], evals: list[Row], found: Record | None) -> Live:
     return Live(lineage, rounds, tuple(_live_evals(evals, lineage, rounds)))
 
 
-def latest_launch(folder: Path) -> dict[str, Any]:
+def latest_launch(folder: Path | str) -> dict[str, Any]:
     """What the last launch that held a trial's folder said of itself: `token`, `attempt`,
     `lineage`; nothing where none did or where it cannot be read."""
     try:
-        found = read_json(folder / LAUNCH)
+        found = read_json(f"{folder}/{LAUNCH}")
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def was_launched(folder: Path) -> bool:
+def was_launched(folder: Path | str) -> bool:
     """Whether anything ever worked on a trial."""
-    return (folder / LAUNCH).exists() or (folder / "trial.json").exists()
+    return any(os.path.exists(f"{folder}/{name}") for name in (LAUNCH, "trial.json"))
 
 
-def superseded(folder: Path, found: Record) -> bool:
+def superseded(folder: Path | str, found: Record) -> bool:
     """Whether a launch began after the one that left an unfinished record, and left none."""
     if found.finished():
         return False

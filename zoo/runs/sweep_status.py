@@ -1,4 +1,4 @@
-"""What is left to do, and why: the state of every trial as its run folder tells it.
+"""The status of a sweep: where every trial stands as its run folder tells it, and what is left.
 
 `+` new, or trained with an evaluation missing whose weights are kept; `~` stale (the cell ran under
 another id: something that bears on its result changed), or finished and standing as it is, though
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import Literal
 
 from zoo.grader_version import GRADER_VERSION
@@ -31,6 +31,32 @@ from zoo.trials.trial import Trial
 NEVER_RAN = "never ran"
 AGAIN = "needs training again"
 Symbol = Literal["+", "=", ">", "!", "~"]
+TrialState = Literal[
+    "new",
+    "unmeasured",
+    "moved",
+    "outdated",
+    "retrain",
+    "unfinished",
+    "failed",
+    "stopped",
+    "done",
+]
+"""`unmeasured`: trained, and evaluations are missing whose weights are kept; `moved`: the cell ran
+under another id; `outdated`: finished, and only training again would bring what is asked;
+`retrain`: the same, and somebody asked for it; `stopped`: ended early for a reason that is an
+outcome."""
+SYMBOLS: dict[TrialState, Symbol] = {
+    "new": "+",
+    "unmeasured": "+",
+    "moved": "~",
+    "outdated": "~",
+    "retrain": "~",
+    "unfinished": ">",
+    "failed": "!",
+    "stopped": "=",
+    "done": "=",
+}
 WORDS: dict[Symbol, str] = {
     "+": "new",
     "~": "stale",
@@ -41,71 +67,72 @@ WORDS: dict[Symbol, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One trial, where it stands, and why it will run or not."""
+class TrialStatus:
+    """One trial: its state, and why a sweep will run it or not."""
 
     trial: Trial
-    symbol: Symbol
+    state: TrialState
     why: str
     message: str = ""
-    """What a failed trial left as its reason; may have many lines."""
+    """What a failed or stopped trial left as its reason; may have many lines."""
     failure: str | None = None
     """Its failure class."""
     standing: Standing = NOTHING
-    """Where it stands against the current grader."""
-    again: bool = False
-    """Finished, and only training again would bring all that is asked of it."""
-    retrain: bool = False
-    """Whether it is to be trained again, as somebody asked."""
-    stopped: bool = False
-    """Training ended early for a reason that is an outcome."""
+    """What the current grader changes of it."""
     due: tuple[Due, ...] = ()
-    """What a sweep would measure of it from kept weights, without training."""
+    """What a sweep would measure of an `unmeasured` trial from kept weights."""
+    retrainable: bool = False
+    """Finished, and only training again would bring all that is asked of it."""
     reward: float | None = None
     """Mean reward of the last round, where a trial is done and its record has it."""
 
     @property
+    def symbol(self) -> Symbol:
+        """The state in one character."""
+        return SYMBOLS[self.state]
+
+    @property
     def stands(self) -> bool:
-        """Whether nothing is left to do but training again: reported, not run by itself."""
-        return self.again and self.symbol == "~"
+        """Whether it is finished as it is, and nothing but training again is left to do."""
+        return self.state in ("outdated", "retrain")
 
     @property
     def runs(self) -> bool:
         """Whether a sweep would run the trial."""
-        return self.retrain or (self.symbol != "=" and not self.stands)
+        return self.state not in ("outdated", "stopped", "done")
 
     @property
     def trains(self) -> bool:
         """Whether a sweep would train it, and not only measure it."""
-        return self.retrain or (self.runs and not self.due)
+        return self.runs and self.state != "unmeasured"
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
+class SweepStatus:
     """All trials of a plan, in its order."""
 
-    items: tuple[Item, ...]
+    trials: tuple[TrialStatus, ...]
 
     @property
-    def left(self) -> list[Item]:
+    def left(self) -> list[TrialStatus]:
         """Trials that a sweep would run."""
-        return [item for item in self.items if item.runs]
+        return [status for status in self.trials if status.runs]
 
     @property
     def counts(self) -> dict[str, int]:
         """Word of each symbol -> number of trials; every word is named, also at zero."""
-        found = Counter(item.symbol for item in self.items)
+        found = Counter(status.symbol for status in self.trials)
         return {word: found[symbol] for symbol, word in WORDS.items()}
 
 
-def look(
+def read_status(
     trials: Iterable[Trial],
     store: Store,
     changes: Iterable[Change] = (),
     *,
     retrain: bool = False,
-) -> Todo:
-    """Where every trial stands.
+) -> SweepStatus:
+    """The status of every trial.
 
     Args:
         changes: cells whose id is another than in the lock.
@@ -119,66 +146,75 @@ def look(
     found = []
     for trial in trials:
         if store.ran(trial.id):
-            item = look_at(trial, store)
-            found.append(replace(item, retrain=True) if retrain and item.again else item)
+            found.append(trial_status(trial, store, retrain=retrain))
         elif (change := moved.get(trial.id)) and store.ran(change.old_id):
-            found.append(Item(trial, "~", f"stale: {change}"))
+            found.append(TrialStatus(trial, "moved", f"stale: {change}"))
         else:
-            found.append(Item(trial, "+", NEVER_RAN))
-    return Todo(tuple(found))
+            found.append(TrialStatus(trial, "new", NEVER_RAN))
+    return SweepStatus(tuple(found))
 
 
-def look_again(before: Todo, store: Store, *, retrain: bool = False) -> Todo:
-    """As `look`, at what was left alone: what is done stays done.
+def read_again(before: SweepStatus, store: Store, *, retrain: bool = False) -> SweepStatus:
+    """As `read_status`, of what was left alone: what is done stays done.
 
     Raises:
         StateError: a record or journal that cannot be read.
     """
-    items = iter(look([item.trial for item in before.left], store, retrain=retrain).items)
-    return Todo(tuple(next(items) if item.runs else item for item in before.items))
+    left = [status.trial for status in before.left]
+    again = iter(read_status(left, store, retrain=retrain).trials)
+    return SweepStatus(tuple(next(again) if old.runs else old for old in before.trials))
 
 
-def look_at(trial: Trial, store: Store) -> Item:
-    """Where one trial stands."""
-    folder = store.train(trial.id)
-    found = record.read(folder)
+def trial_status(trial: Trial, store: Store, *, retrain: bool = False) -> TrialStatus:
+    """The status of one trial; `retrain`: as somebody asked to train finished trials again.
+
+    Raises:
+        StateError: a record or journal that cannot be read.
+    """
+    folder = store.train_path(trial.id)
+    found = record.read_outcome(folder)
     if found is None or live.superseded(folder, found):
         return _unrecorded(trial, folder, found)
     if found.state == "failed":
         why = f"failed at round {found.round}/{trial.rounds} [{found.failure_class}]"
-        return Item(trial, "!", why, found.message, found.failure_class)
+        return TrialStatus(trial, "failed", why, found.message, found.failure_class)
     if found.state == "preempted":
-        return Item(trial, ">", f"interrupted at round {found.round}/{trial.rounds}; starts again")
-    return _finished(trial, store, folder, found)
+        why = f"interrupted at round {found.round}/{trial.rounds}; starts again"
+        return TrialStatus(trial, "unfinished", why)
+    status = _finished(trial, store, folder, found)
+    return replace(status, state="retrain") if retrain and status.retrainable else status
 
 
-def _finished(trial: Trial, store: Store, folder: Path, found: Record) -> Item:
+def _finished(trial: Trial, store: Store, folder: str, found: Record) -> TrialStatus:
     """A trial whose training came to an outcome: what is still to measure, and what of what the
     manifest asks it cannot give."""
     index = live.measured(folder, found)
     standing = grader_drift.standing(trial, folder, found, index)
     kept, lost = split_missing(trial, store, found, index)
     short = found.state == "done" and not found.done(trial.rounds)
-    again = standing.stale_from is not None or short or bool(lost)
+    status = partial(
+        TrialStatus,
+        trial,
+        standing=standing,
+        retrainable=standing.stale_from is not None or short or bool(lost),
+    )
     if kept:
         why = f"evaluation missing: {_named(kept)}"
-        return Item(trial, "+", why, standing=standing, again=again, due=tuple(kept))
+        return status(state="unmeasured", why=why, due=tuple(kept))
     if standing.stale_from is not None:
         why = f"rewards change from round {standing.stale_from} under grader {GRADER_VERSION}"
-        return Item(trial, "~", why, standing=standing, again=True)
+        return status(state="outdated", why=why)
     reward = found.metrics.get("train/reward") if found.form > 1 else None
     if found.state == "stopped":
         why = f"stopped at round {found.round}/{trial.rounds} ({found.stop_reason})"
-        item = Item(trial, "=", why, found.message, standing=standing, stopped=True)
-        return replace(item, reward=reward)
+        return status(state="stopped", why=why, message=found.message, reward=reward)
     if short:
         have = f"has {found.round} of {trial.rounds} rounds and no optimiser to go on"
-        why = f"{have}, {_again(found)}"
-        return Item(trial, "~", why, standing=standing, again=True)
+        return status(state="outdated", why=f"{have}, {_again(found)}")
     if lost:
         why = f"{_named(lost)}: weights not kept, {_again(found)}"
-        return Item(trial, "~", why, standing=standing, again=True)
-    return Item(trial, "=", f"{found.round} rounds", standing=standing, reward=reward)
+        return status(state="outdated", why=why)
+    return status(state="done", why=f"{found.round} rounds", reward=reward)
 
 
 def _named(due: list[Due]) -> str:
@@ -195,11 +231,12 @@ def _again(found: Record) -> str:
     return f"{AGAIN}: {number} {'GPU-' if gpus else ''}hours"
 
 
-def _unrecorded(trial: Trial, folder: Path, found: Record | None) -> Item:
+def _unrecorded(trial: Trial, folder: str, found: Record | None) -> TrialStatus:
     """A trial whose last launch left no record: never started, or killed (or running now)."""
     if not live.was_launched(folder):
-        return Item(trial, "+", NEVER_RAN)
+        return TrialStatus(trial, "new", NEVER_RAN)
     rounds = live.read(folder, found).rounds
     if not rounds:
-        return Item(trial, ">", "began, no round ended; starts again")
-    return Item(trial, ">", f"no record after round {max(rounds)}/{trial.rounds}; starts again")
+        return TrialStatus(trial, "unfinished", "began, no round ended; starts again")
+    why = f"no record after round {max(rounds)}/{trial.rounds}; starts again"
+    return TrialStatus(trial, "unfinished", why)

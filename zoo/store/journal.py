@@ -14,6 +14,7 @@ from typing import Any
 
 from zoo import json_text
 from zoo.errors import StateError
+from zoo.json_text import Fields
 from zoo.store.run_store import read_bytes
 
 
@@ -29,14 +30,16 @@ def truncate_torn_tail(path: Path) -> None:
         path.write_bytes(raw[: raw.rfind(b"\n") + 1])
 
 
-def read(path: Path | str) -> list[dict[str, Any]]:
-    """All whole lines of a journal; none where there is no file.
+def read(path: Path | str, fields: Fields | None = None) -> list[dict[str, Any]]:
+    """All whole lines of a journal; none where there is no file. `fields`: what is wanted of them.
 
     Raises:
         StateError: a broken line, with its number.
     """
     raw = read_bytes(path) or b""
-    return list(_rows(path, raw[: raw.rfind(b"\n") + 1], 0))
+    whole = raw if raw.endswith(b"\n") else raw[: raw.rfind(b"\n") + 1]
+    rows = fields.parse_lines(whole) if fields else None
+    return list(_rows(path, whole, 0)) if rows is None else rows
 
 
 class Tail:

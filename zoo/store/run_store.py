@@ -14,6 +14,7 @@ stage is done when it is there and says so.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -23,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from zoo import json_text
 
@@ -43,16 +44,20 @@ class Store:
 
     def train(self, trial_id: str) -> Path:
         """Folder of a trial's training: that of its hash where there is one, whatever its slug."""
+        return Path(self.train_path(trial_id))
+
+    def train_path(self, trial_id: str) -> str:
+        """`train` as text: a `Path` for each of many trials takes longer than finding it."""
         names = self._born.get(trial_id.rpartition("-")[2], ())
-        return self._trains / (_preferred(self._trains, names) or trial_id)
+        return f"{self._trains}/{_preferred(self._trains, names) or trial_id}"
 
     def ran(self, trial_id: str) -> bool:
         """Whether a trial had a folder when this store was first asked for one."""
         return trial_id.rpartition("-")[2] in self._born
 
     @cached_property
-    def _trains(self) -> Path:
-        return self.root / "train"
+    def _trains(self) -> str:
+        return f"{self.root}/train"
 
     @cached_property
     def _born(self) -> dict[str, list[str]]:
@@ -106,7 +111,7 @@ class Store:
         return f"sqlite:///{path}" if quoted == path else f"sqlite+pysqlite:///{quoted}"
 
 
-def _preferred(root: Path, names: Sequence[str]) -> str | None:
+def _preferred(root: str, names: Sequence[str]) -> str | None:
     """Of several folders of one hash the one that is done, else the older; they are never merged
     nor renamed."""
     if len(names) < 2:
@@ -114,10 +119,10 @@ def _preferred(root: Path, names: Sequence[str]) -> str | None:
 
     def order(name: str) -> tuple[bool, float, str]:
         try:
-            found = read_json(root / name / "record.json") or {}
+            found = read_json(f"{root}/{name}/record.json") or {}
         except ValueError:
             found = {}
-        return found.get("state") not in ("done", "stopped"), _began(root / name), name
+        return found.get("state") not in ("done", "stopped"), _began(Path(root, name)), name
 
     return min(names, key=order)
 
@@ -163,10 +168,27 @@ def read_json(path: Path | str) -> Any | None:
 def read_bytes(path: Path | str) -> bytes | None:
     """A whole file, or None where there is no such file."""
     try:
-        with open(path, "rb", buffering=0) as stream:
-            return stream.read()
+        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    try:  # faster than a stream, where many files are read
+        return os.read(number, os.fstat(number).st_size)
+    finally:
+        os.close(number)
+
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def is_full(error: BaseException) -> TypeGuard[OSError]:
+    """Whether a disk has no room, or its user no quota."""
+    return isinstance(error, OSError) and error.errno in FULL
+
+
+def full_text(error: OSError, folder: Path) -> str:
+    """What to tell of a full disk: which file, or else which folder it was to be written in."""
+    place = error.filename2 or error.filename or folder
+    return f"{place}: cannot be written ({os.strerror(error.errno or 0)}); make room"
 
 
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid

@@ -136,18 +136,13 @@ class Expansion:
         texts = {k: resolved.texts.get(k) or identity.canonical(v) for k, v in payload.items()}
         mark = "rehearsal." if self.rehearse else ""
         slug = f"{mark}{cell['model']}.{cell['reward']}.{cell['data']}"
-        found = []
+        # everything in here was validated where it was said; a trial is only put together
+        shared = Trial.model_construct(**said, **more)
+        found: list[Trial] = []
         for seed in self.experiment.seeds:
             texts["seed"] = str(seed)
-            # everything in here was validated where it was said; a trial is only put together
-            trial = Trial.model_construct(
-                id=f"{slug}.s{seed}-{identity.digest_of(texts)}",
-                identity=payload | {"seed": seed},
-                seed=seed,
-                **said,
-                **more,
-            )
-            found.append(trial)
+            own = {"id": f"{slug}.s{seed}-{identity.digest_of(texts)}", "seed": seed}
+            found.append(shared.model_copy(update=own | {"identity": payload | {"seed": seed}}))
         return found
 
     def _told(self, cell: Cell, changes: dict[str, Any]) -> dict[str, Any]:

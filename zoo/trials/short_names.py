@@ -23,13 +23,18 @@ def short_names(trials: Iterable[Trial]) -> dict[str, str]:
     shared = Counter(names.values())
     clashing = [trial for trial in trials if shared[names[trial.id]] > 1]
     values: dict[tuple[str, str], set[str]] = {}
+    cells = {id(trial.cell): trial.cell for trial in clashing}  # the seeds of a cell share it
+    told = {at: {axis: plain(v) for axis, v in cell.items()} for at, cell in cells.items()}
     for trial in clashing:
-        for axis, value in trial.cell.items():
-            values.setdefault((names[trial.id], axis), set()).add(plain(value))
+        for axis, value in told[id(trial.cell)].items():
+            values.setdefault((names[trial.id], axis), set()).add(value)
     varying = {axis for (_, axis), found in values.items() if len(found) > 1}
+    more = {
+        at: "".join(f" {axis}={value}" for axis, value in cell.items() if axis in varying)
+        for at, cell in told.items()
+    }
     for trial in clashing:
-        said = [f" {axis}={plain(v)}" for axis, v in trial.cell.items() if axis in varying]
-        names[trial.id] += "".join(said)
+        names[trial.id] += more[id(trial.cell)]
     shared = Counter(names.values())
     return {id_: name if shared[name] == 1 else id_ for id_, name in names.items()}
 

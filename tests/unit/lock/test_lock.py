@@ -244,3 +244,11 @@ def test_a_folder_in_place_of_a_lock_stops_everything(tmp_path: Path) -> None:
     (tmp_path / lock.NAME).mkdir()
     with pytest.raises(InputError, match=r"cannot be read \(Is a directory\); .* move it away"):
         lock.read(tmp_path)
+
+
+def test_lock_keeps_of_a_trial_what_finds_it_and_its_line(write: Write, tmp_path: Path) -> None:
+    found = locked(tmp_path, write())
+    (line,) = (tmp_path / lock.NAME).read_bytes().splitlines()
+    whole = json.loads(line)
+    short = {name: whole[name] for name in ("id", "cell", "seed", "rounds")}
+    assert found.trials == (short | {"line": line},)

@@ -17,7 +17,7 @@ from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.orchestrate.launch import write_task
 from zoo.orchestrate.processes import Note, boot_id
 from zoo.orchestrate.progress import Lines
-from zoo.runs.sweep_status import look
+from zoo.runs.sweep_status import read_status
 from zoo.store.run_store import claim, write_json
 from zoo.train.entry import run as in_process
 from zoo.train.session import Job
@@ -46,10 +46,10 @@ def drive(
     out = io.StringIO()
     again = settings.pop("retrain", False)
     sweep = replace(sweep_of(made), longest_prompts=longest_prompts or {}, retrain=again)
-    todo = look(sweep.trials, sweep.store, retrain=sweep.retrain)
-    ran = driver.run(sweep, todo, settings.pop("executor", _local), Lines(out), **settings)
-    assert ran.todo.counts == look(sweep.trials, sweep.store).counts
-    return ran.status, out.getvalue()
+    status = read_status(sweep.trials, sweep.store, retrain=sweep.retrain)
+    ran = driver.run(sweep, status, settings.pop("executor", _local), Lines(out), **settings)
+    assert ran.status.counts == read_status(sweep.trials, sweep.store).counts
+    return ran.exit_code, out.getvalue()
 
 
 def sweep_of(made: simulated.Sweep) -> driver.Sweep:
@@ -66,7 +66,7 @@ def test_a_sweep_runs_every_trial_and_a_second_one_does_nothing(tmp_path: Path) 
     status, told = drive(made)
     assert status == 0
     assert told.count("done in") == 4
-    assert not look(made.trials, made.store).left
+    assert not read_status(made.trials, made.store).left
 
     def must_not_start() -> LocalExecutor:
         raise AssertionError("there is nothing to do")
@@ -119,7 +119,7 @@ def test_one_failure_changes_no_other_trial_and_is_tried_again_once(
     status, told = drive(made)
     assert status == 1
     assert told.count("FAILED [error] round 2: failed as ZOO_SIMULATE asks") == 1
-    assert look(made.trials, made.store).counts == {
+    assert read_status(made.trials, made.store).counts == {
         "new": 0,
         "stale": 0,
         "done": 3,

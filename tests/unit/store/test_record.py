@@ -55,3 +55,31 @@ def test_a_folder_in_place_of_a_record_stops(tmp_path: Path) -> None:
 def test_metrics_that_json_cannot_hold_become_none() -> None:
     found = records.finite({"a": 1, "b": math.nan, "c": math.inf, "d": None, "e": -0.5})
     assert found == {"a": 1.0, "b": None, "c": None, "d": None, "e": -0.5}
+
+
+def test_outcome_is_the_record_without_its_longest_parts(tmp_path: Path) -> None:
+    assert records.read_outcome(tmp_path) is None
+    made = Record(
+        id="a-1",
+        stage="train",
+        state="done",
+        round=4,
+        attempt=2,
+        identity={"seed": 1},
+        stack={"torch": "2"},
+    )
+    records.write(tmp_path, made)
+    assert records.read(tmp_path) == made
+    found = records.read_outcome(tmp_path)
+    assert found is not None
+    assert found.model_dump() == made.model_dump() | {"identity": {}, "stack": {}}
+
+
+@pytest.mark.parametrize("text", ["{", '{"id": 1}', '{"form": 3}', "[]", '{"identity": 1}'])
+def test_outcome_of_a_broken_record_stops_as_the_record_does(tmp_path: Path, text: str) -> None:
+    (tmp_path / "record.json").write_text(text)
+    with pytest.raises(StateError) as whole:
+        records.read(tmp_path)
+    with pytest.raises(StateError) as short:
+        records.read_outcome(tmp_path)
+    assert str(short.value) == str(whole.value)

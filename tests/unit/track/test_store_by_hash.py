@@ -11,7 +11,7 @@ from tests.support import simulated
 from zoo.evals.stages import sample_identity, sampling_seed
 from zoo.orchestrate.launch import write_task
 from zoo.runs.outcome import load
-from zoo.runs.sweep_status import look
+from zoo.runs.sweep_status import read_status
 from zoo.store import journal, record
 from zoo.store.run_store import Store
 from zoo.train.entry import run
@@ -27,7 +27,7 @@ def test_trial_under_another_name_is_found_done_and_keeps_its_folder(tmp_path: P
     assert run(write_task(task)) == 0
     (trial,) = sweep.trials
     other = trial.model_copy(update={"id": named(trial.id, "my-llama.correctness.pocket-easy.s0")})
-    assert [item.symbol for item in look([other], sweep.store).items] == ["="]
+    assert [item.symbol for item in read_status([other], sweep.store).trials] == ["="]
     store = Store(sweep.store.root)
     assert store.train(other.id) == store.train(trial.id)
     assert load(other, store).measured == load(trial, store).measured

@@ -15,7 +15,7 @@ from zoo.orchestrate import launch
 from zoo.orchestrate.launch import Task, write_task
 from zoo.runs import live
 from zoo.runs.outcome import load
-from zoo.runs.sweep_status import look_at
+from zoo.runs.sweep_status import trial_status
 from zoo.store import journal, record
 from zoo.store.record import Record
 from zoo.store.run_store import Store
@@ -93,9 +93,11 @@ def test_evaluation_added_later_whose_weights_were_not_kept_waits_for_retrain(
     kept = files(task.folder, "rollouts", "checkpoints")
     more, often, _ = make(tmp_path, more=WATCH)
     assert often.id == trial.id
-    assert look_at(often, store).why.startswith("evaluation missing: pocket-easy/t1.0 at round 0")
+    assert trial_status(often, store).why.startswith(
+        "evaluation missing: pocket-easy/t1.0 at round 0"
+    )
     assert run(write_task(more)) == 0  # rounds 0 and 3 are measured, 1 and 2 are not
-    item = look_at(often, store)
+    item = trial_status(often, store)
     assert (item.symbol, item.runs) == ("~", False)
     assert item.why.startswith("pocket-easy/t1.0 at round 1 and 1 more: weights not kept, needs tr")
     assert (task.folder / "record.json").read_bytes() == before
@@ -115,7 +117,7 @@ def test_retrain_opens_a_lineage_and_keeps_the_finished_one(tmp_path: Path) -> N
     assert record.Record.model_validate_json((task.folder / "record.L1.json").read_text()) == first
     after = files(task.folder, "rollouts", "checkpoints")
     assert {name: after[name] for name in kept} == kept
-    assert look_at(longer.trial, store).symbol == "="
+    assert trial_status(longer.trial, store).symbol == "="
 
 
 def test_retrain_is_not_done_again_by_whoever_waited_for_it(tmp_path: Path) -> None:
@@ -158,7 +160,7 @@ def test_diverged_trial_is_stopped_at_its_last_finite_round_and_never_run_again(
     found = recorded(task)
     assert (found.state, found.stop_reason, found.round) == ("stopped", "diverged", 1)
     assert found.message == "round 2, update 1 of 1: loss is nan"
-    item = look_at(trial, store)
+    item = trial_status(trial, store)
     assert (item.symbol, item.why, item.runs) == ("=", "stopped at round 1/3 (diverged)", False)
     outcome = load(trial, store)
     assert (outcome.state, {m.round for m in outcome.measured}) == ("stopped", {0})
@@ -185,9 +187,11 @@ def test_failed_last_evaluation_leaves_training_done_and_the_evaluation_missing(
     with pytest.raises(TrialError, match="the engine died"):
         work()
     assert recorded(task).state == "done"
-    assert look_at(trial, store).why.startswith("evaluation missing: pocket-easy/t1.0 at round 0")
+    assert trial_status(trial, store).why.startswith(
+        "evaluation missing: pocket-easy/t1.0 at round 0"
+    )
     assert run(write_task(task)) == 0  # measures what is missing from the weights
-    assert look_at(trial, store).symbol == "="
+    assert trial_status(trial, store).symbol == "="
     assert recorded(task).lineage == live.read(task.folder, recorded(task)).lineage == 1
 
 
