@@ -1,8 +1,9 @@
 """One invocation of a sweep: claim it, freeze the plan, run what is left, mirror, end.
 
-The driver's main thread owns signals and the display; the executor works in a second thread and the
-mirror in a third. Nothing here trains, knows Ray or opens MLflow: executor, mirror and report are
-handed in. A trial that failed in an earlier invocation is tried once; none is tried twice in one.
+The driver's main thread owns the schedule, signals and the display; executors and the mirror work
+in threads of their own. Nothing here trains, knows Ray or opens MLflow: executor, mirror and report
+are handed in. A trial that failed in an earlier invocation is tried once; none is tried twice in
+one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,12 +28,14 @@ from zoo.orchestrate import processes
 from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
 from zoo.orchestrate.progress import Display
+from zoo.orchestrate.schedule import Schedule
 from zoo.orchestrate.watch import Watch
 from zoo.runs.sweep_status import SweepStatus, read_again
 from zoo.store.run_store import Store, claim, claimed, read_json, write_json, write_text
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial
 
+POLL_S = 0.1
 SYNC_S = 3.0
 MIRROR_PATIENCE_S = 60.0
 UNHARMED = "the run folders are not affected"
@@ -147,7 +150,7 @@ def _verdict(status: SweepStatus, signals: Signals) -> bool | None:
 def _execute(
     sweep: Sweep, status: SweepStatus, executor: Executor, display: Display, signals: Signals
 ) -> None:
-    """Run the tasks in a second thread; take events, redraw and obey signals in this one."""
+    """Start what is left as slots come free; take events, redraw and obey signals."""
     profile, root = sweep.profile, str(sweep.store.root)
     prompts = sweep.longest_prompts
     tasks = [
@@ -164,36 +167,36 @@ def _execute(
     names = short_names(sweep.planned or sweep.trials)
     watch = Watch([task.trial for task in tasks], sweep.store, profile.concurrency, names=names)
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    stop, crash = Stop(), queue.SimpleQueue[BaseException]()
-
-    def work() -> None:
-        try:
-            executor.run(tasks, events.put, stop)
-        except BaseException as error:  # of the executor itself, told in the main thread
-            crash.put(error)
-
-    worker = threading.Thread(target=work, name="executor", daemon=True)
+    stop = Stop()
+    executor.open(events.put, stop)
     display.start(watch)
-    worker.start()
+    schedule = Schedule(tasks, executor, stop)
     try:
-        while worker.is_alive() or not events.empty():
+        while not schedule.over:
+            schedule.fill()
             signals.rearm()
             signals.pass_on(stop, display)
-            _take(events, watch, display)
+            executor.check()
+            for event in _arrived(events):
+                schedule.take(event)
+                _show(event, watch, display)
             display.tick()
     finally:
         display.close()
+        stop.set(0.0)  # where the loop broke, what still runs ends at once
+        executor.close()
         processes.kill_launch(*(task.token for task in tasks))
-    if not crash.empty():
-        raise crash.get()
 
 
-def _take(events: queue.SimpleQueue[Event], watch: Watch, display: Display) -> None:
-    """Handle the events that are there; wait a moment for one."""
-    try:
-        event = events.get(timeout=0.1)
-    except queue.Empty:
-        return
+def _arrived(events: queue.SimpleQueue[Event]) -> Iterator[Event]:
+    """The events that are there; waits a moment for the first."""
+    with suppress(queue.Empty):
+        yield events.get(timeout=POLL_S)
+        while True:
+            yield events.get_nowait()
+
+
+def _show(event: Event, watch: Watch, display: Display) -> None:
     view = watch.views[event.id]
     if event.ended is None:
         view.begin()

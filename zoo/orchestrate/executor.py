@@ -1,13 +1,13 @@
-"""What every executor is: it takes tasks, runs them somewhere, and says when each starts and ends.
+"""The interface of executors: they start tasks somewhere and report when each begins and ends.
 
-An executor decides nothing about what runs or in which order; it never retries; one task's failure
-is nobody else's business.
+An executor decides nothing about what runs, when or in which order (`zoo.orchestrate.schedule`
+does); it never retries, and one task's failure does not affect another.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -44,11 +44,39 @@ class Event:
 Tell = Callable[[Event], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A task that was started. `stop` ends this task alone."""
+
+    id: str
+    stop: Stop = field(default_factory=Stop)
+
+    def grace(self, sweep: Stop) -> float | None:
+        """Seconds of grace where this task or the whole sweep shall end, else None."""
+        graces = [stop.grace() for stop in (self.stop, sweep)]
+        return min((grace for grace in graces if grace is not None), default=None)
+
+
 class Executor(Protocol):
-    """Runs tasks. `run` returns when every task has ended or `stop` was obeyed."""
+    """Starts tasks. Used by one thread, between `open` and `close`."""
 
     name: str
+    slots: int
+    """How many tasks may run at a time; the caller starts no more."""
 
-    def run(self, tasks: Sequence[Task], tell: Tell, stop: Stop) -> None:
-        """Run tasks, and tell of each start and end as it comes."""
+    def open(self, tell: Tell, stop: Stop) -> None:
+        """Make ready. `tell` is called from any thread, once when a task begins and once when it
+        ends; where `stop` is set, every task ends within its grace."""
+        ...
+
+    def start(self, task: Task) -> Handle:
+        """Start a task; returns at once."""
+        ...
+
+    def check(self) -> None:
+        """Raise `StateError` where the executor itself broke and will run nothing more."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; returns when nothing of it runs any more."""
         ...

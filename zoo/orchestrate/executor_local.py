@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import math
 import os
-import queue
 import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from zoo.orchestrate import processes
-from zoo.orchestrate.executor import Event, Stop, Tell
+from zoo.orchestrate.executor import Event, Handle, Stop, Tell
 from zoo.orchestrate.launch import MEASURING_FAILED, RETRAINING_FAILED, Ended, Task, run, write_task
 from zoo.store import record
 from zoo.store.run_store import full_text, is_full
@@ -58,38 +56,49 @@ class LocalExecutor:
         shares: Sequence[str] = (),
     ) -> None:
         self.in_process = in_process
-        self._full = False
-        self.shares: list[str | None] = [*shares[:concurrency]] or [None] * concurrency
+        self._free: list[str | None] = [*shares[:concurrency]] or [None] * concurrency
+        self.slots = len(self._free)
+        self._threads: set[threading.Thread] = set()
+        self._crash: BaseException | None = None
 
-    def run(self, tasks: Sequence[Task], tell: Tell, stop: Stop) -> None:
-        """Run all tasks in order; returns when none is running any more. Where the disk is full, no
-        further task starts: none could keep anything."""
-        waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
-        for task in tasks:
-            waiting.put(task)
-        threads = [
-            threading.Thread(target=self._work, args=(waiting, share, tell, stop), daemon=True)
-            for share in self.shares[: len(tasks)]
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+    def open(self, tell: Tell, stop: Stop) -> None:
+        """Nothing to make ready."""
+        self._tell, self._stop = tell, stop
+
+    def start(self, task: Task) -> Handle:
+        """Run a task in a thread of its own, on the share that is free."""
+        handle, share = Handle(task.trial.id), self._free.pop(0)
+        work = (replace(task, devices=share), handle, share)
+        thread = threading.Thread(target=self._work, args=work, daemon=True)
+        self._threads.add(thread)
+        thread.start()
+        return handle
+
+    def check(self) -> None:
+        """Raise what a thread could not report as the end of its task."""
+        if self._crash is not None:
+            raise self._crash
+
+    def close(self) -> None:
+        """Wait for all threads."""
+        for thread in [*self._threads]:
             thread.join()
 
-    def _work(
-        self, waiting: queue.SimpleQueue[Task], share: str | None, tell: Tell, stop: Stop
-    ) -> None:
-        with suppress(queue.Empty):
-            while stop.grace() is None and not self._full:
-                task = replace(waiting.get_nowait(), devices=share)
-                tell(Event(task.trial.id))
-                ended = self._one(task, stop)
-                tell(Event(task.trial.id, ended))
-                self._full = self._full or ended.failure_class == "disk"
-
-    def _one(self, task: Task, stop: Stop) -> Ended:
+    def _work(self, task: Task, handle: Handle, share: str | None) -> None:
         try:
-            return run(task, stop.grace) if self.in_process is None else self._here(task)
+            self._tell(Event(handle.id))
+            ended = self._one(task, handle)
+            self._free.append(share)
+            self._threads.discard(threading.current_thread())
+            self._tell(Event(handle.id, ended))
+        except BaseException as error:
+            self._crash = error
+
+    def _one(self, task: Task, handle: Handle) -> Ended:
+        try:
+            if self.in_process is not None:
+                return self._here(task)
+            return run(task, lambda: handle.grace(self._stop))
         except Exception as error:  # of the launch itself: a full disk, an unreadable record
             if is_full(error):
                 return Ended("failed", "disk", full_text(error, task.folder))

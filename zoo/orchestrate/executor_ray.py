@@ -11,19 +11,19 @@ from __future__ import annotations
 import logging
 import math
 import os
+import pickle
+import queue
 import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
-from zoo.orchestrate.executor import Event, Stop, Tell
+from zoo.orchestrate.executor import Event, Handle, Stop, Tell
 from zoo.orchestrate.launch import Ended, Task, run, source_folder
 from zoo.orchestrate.watch import View, number
 
@@ -48,32 +48,57 @@ FAREWELL_S = 15.0  # how long Tune may take to end after its last trial did
 
 
 class RayExecutor:
-    """Runs `profile.concurrency` trials at a time on a Ray of its own, on this machine."""
+    """Runs `profile.concurrency` trials at a time on a Ray of its own, on this machine.
+
+    One Tuner for the whole sweep: a searcher hands it each task as the driver starts it.
+    """
 
     name = "ray"
 
     def __init__(self, profile: ComputeProfile, scratch: Path) -> None:
         """`scratch`: a folder for Ray's own files; removed at the end."""
-        self.profile, self.scratch = profile, scratch
+        self.profile, self.scratch, self.slots = profile, scratch, profile.concurrency
+        self._crash: BaseException | None = None
 
-    def run(self, tasks: Sequence[Task], tell: Tell, stop: Stop) -> None:
-        """Run all tasks; returns when every trial process has ended and Ray is gone.
+    def open(self, tell: Tell, stop: Stop) -> None:
+        """Start Ray and Tune, in a thread; tasks that are started meanwhile wait for it."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        (self.scratch / "tasks").mkdir(parents=True)
+        self._run = _Run(self, tell, stop)
+        self._thread = threading.Thread(target=self._work, name="ray", daemon=True)
+        self._thread.start()
 
-        Raises:
-            StateError: Ray could not be started, or died.
-        """
+    def start(self, task: Task) -> Handle:
+        """Queue a task for Tune, which places it at once."""
+        return self._run.start(task)
+
+    def check(self) -> None:
+        """Raise `StateError` where Ray did not start, died, or Tune failed."""
+        if self._crash is not None:
+            raise self._crash
+
+    def close(self) -> None:
+        """End Tune and Ray; returns when both are gone."""
+        self._run.closed.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            self._on_ray()
+        except BaseException as error:
+            self._crash = error
+
+    def _on_ray(self) -> None:
         os.environ.update(SETTINGS)
         if (path := source_folder()) is not None:
             given = os.environ.get("PYTHONPATH")
             os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [path, given]))
         import ray
 
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        self.scratch.mkdir(parents=True)
         home = make_home()
         try:
             self._start(ray, home)
-            _Run(self, tasks, tell, stop).go(ray)
+            self._run.go(ray)
         except StateError as error:
             raise StateError(f"{error} (Ray's logs: {home})") from error
         finally:
@@ -125,65 +150,78 @@ def make_home() -> Path:
     )
 
 
-@dataclass
 class _Run:
-    """One call of `RayExecutor.run`: tells events, obeys the stop, and waits for Tune."""
+    """One Tuner from `open` to `close`: hands it tasks, tells events and passes stops on."""
 
-    executor: RayExecutor
-    tasks: Sequence[Task]
-    tell: Tell
-    stop: Stop
-    over: dict[str, bool] = field(default_factory=dict)
-    """Trials that were started -> whether they have ended."""
-    crash: Exception | None = None
+    def __init__(self, executor: RayExecutor, tell: Tell, stop: Stop) -> None:
+        self.executor, self.tell, self.stop = executor, tell, stop
+        self.queue: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.handles: dict[str, Handle] = {}
+        """Tasks that were started and have not ended."""
+        self.begun: set[str] = set()
+        self.closed, self.halt = threading.Event(), threading.Event()
+        self.crash: Exception | None = None
+        self._graces: dict[str, float] = {}
+
+    def start(self, task: Task) -> Handle:
+        id_ = task.trial.id
+        handle = self.handles[id_] = Handle(id_)
+        with (self.executor.scratch / "tasks" / id_).open("wb") as stream:
+            pickle.dump(task, stream)
+        self.queue.put(id_)
+        return handle
 
     def go(self, ray: Any) -> None:
-        halt = threading.Event()
-        fit = threading.Thread(target=self._fit, args=(halt,), name="tune", daemon=True)
+        """Feed Tune until the executor is closed.
+
+        Raises:
+            StateError: Ray died, or Tune ended before.
+        """
+        fit = threading.Thread(target=self._fit, name="tune", daemon=True)
         fit.start()
-        stop_file = self.executor.scratch / "stop"
-        told = None
-        while fit.is_alive():
+        while fit.is_alive() and not (self.closed.is_set() and not self.begun):
             fit.join(POLL_S)
-            if (grace := self.stop.grace()) is not None:
-                if grace != told:
-                    _write_grace(stop_file, grace)
-                    told = grace
-                if all(self.over.values()):
-                    break
+            self._pass_stops_on()
             if not _alive(ray):
                 raise StateError("Ray died; its trials were ended. Run the sweep again: it goes on")
-            if len(self.over) == len(self.tasks) and all(self.over.values()):
-                break
-        halt.set()
+        early = not self.closed.is_set()
+        self.halt.set()
         fit.join(FAREWELL_S)
-        if self.stop.grace() is None:
-            if self.crash is not None:
-                raise StateError(f"Ray Tune failed: {self.crash}") from self.crash
-            self._account_for_the_rest()
+        if self.crash is not None:
+            raise StateError(f"Ray Tune failed: {self.crash}") from self.crash
+        if early:
+            raise StateError("Ray Tune ended before the sweep did. Run it again: it goes on")
 
-    def _account_for_the_rest(self) -> None:
-        """Trials of which Tune never told an end: Ray could not run them."""
-        for task in self.tasks:
-            if not self.over.setdefault(task.trial.id, False):
-                why = "Ray ended without running the trial to its end"
-                self._told(task.trial.id, Ended("failed", "error", why))
+    def _pass_stops_on(self) -> None:
+        """Write stops where the supervisors read them. A task that Tune has not begun ends here."""
+        for handle in [*self.handles.values()]:
+            grace = handle.grace(self.stop)
+            if grace is None or self._graces.get(handle.id) == grace:
+                continue
+            self._graces[handle.id] = grace
+            _write_grace(_stop_file(self.executor.scratch, handle.id), grace)
+            if handle.id not in self.begun:
+                self.told(handle.id, Ended("preempted", "interrupted"))
 
-    def _told(self, id_: str, ended: Ended | None) -> None:
-        if ended is None and id_ not in self.over and self.stop.grace() is None:
-            self.over[id_] = False
+    def told(self, id_: str, ended: Ended | None) -> None:
+        """Pass on what Tune saw of a task, once each."""
+        if id_ not in self.handles:
+            return
+        if ended is None:
+            self.begun.add(id_)
             self.tell(Event(id_))
-        elif ended is not None and self.over.get(id_) is False:
-            self.over[id_] = True
+        else:
+            self.begun.discard(id_)
+            self.handles.pop(id_)
             self.tell(Event(id_, ended))
 
-    def _fit(self, halt: threading.Event) -> None:
+    def _fit(self) -> None:
         try:
-            self._tuner(halt).fit()
+            self._tuner().fit()
         except Exception as error:
             self.crash = error
 
-    def _tuner(self, halt: threading.Event) -> Any:
+    def _tuner(self) -> Any:
         from ray import tune
 
         _hush()
@@ -191,13 +229,13 @@ class _Run:
         resources = {"cpu": profile.cpus_per_trial}
         if profile.gpus_per_trial:
             resources["gpu"] = profile.gpus_per_trial
-        by_id = {task.trial.id: task for task in self.tasks}
-        function = tune.with_parameters(supervise, tasks=by_id, stop_file=str(scratch / "stop"))
-        observer, stopper = _hooks(self._told, halt)
+        function = tune.with_parameters(supervise, scratch=str(scratch))
+        observer, stopper, searcher = _hooks(self)
         return tune.Tuner(
             tune.with_resources(function, resources),
-            param_space={"trial": tune.grid_search(list(by_id))},
             tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                num_samples=-1,  # as many as the searcher gives
                 max_concurrent_trials=profile.concurrency,
                 reuse_actors=True,  # the worker only looks after a process; each trial has its own
                 trial_name_creator=_trial_name,
@@ -214,55 +252,76 @@ class _Run:
         )
 
 
-def _hooks(told: Callable[[str, Ended | None], None], halt: threading.Event) -> tuple[Any, Any]:
-    """Tune's callback and stopper. Tune pickles both into files that nobody reads; what they hold
-    stays behind."""
+def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
+    """Tune's callback, stopper and searcher. Tune pickles them into files that nobody reads; what
+    they hold stays behind."""
     from ray.tune import Callback, Stopper
+    from ray.tune.search import Searcher
 
     class Local:
+        run: _Run
+
         def __getstate__(self) -> dict[str, Any]:
             return {}
 
     class Observer(Local, Callback):
         """Tells what Tune sees; decides nothing."""
 
-        def __init__(self, told: Callable[[str, Ended | None], None]) -> None:
-            self.told = told
-
         def on_trial_start(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
-            self.told(trial.config["trial"], None)
+            self.run.told(trial.config["trial"], None)
 
         def on_trial_complete(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
-            self.told(trial.config["trial"], _ended(trial.last_result))
+            self.run.told(trial.config["trial"], _ended(trial.last_result))
 
         def on_trial_error(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
             why = "the Ray worker that looked after the trial died"
-            self.told(trial.config["trial"], Ended("failed", "killed", why))
+            self.run.told(trial.config["trial"], Ended("failed", "killed", why))
 
     class Halt(Local, Stopper):
         """Ends everything once the driver says so."""
-
-        def __init__(self, halt: threading.Event) -> None:
-            self.halt = halt
 
         def __call__(self, trial_id: str, result: Any) -> bool:
             return False
 
         def stop_all(self) -> bool:
-            return self.halt.is_set()
+            return self.run.halt.is_set()
 
-    return Observer(told), Halt(halt)
+    class FromQueue(Local, Searcher):
+        """Gives Tune what the driver started; None = nothing now."""
+
+        def suggest(self, trial_id: str) -> Any:
+            if self.run.halt.is_set():
+                return Searcher.FINISHED
+            with suppress(queue.Empty):
+                return {"trial": self.run.queue.get(timeout=POLL_S)}
+            return None
+
+        def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+            """Nothing to learn."""
+
+        def save(self, checkpoint_path: str) -> None:
+            """Nothing to keep: a sweep that goes on has a new Tuner."""
+
+        def restore(self, checkpoint_path: str) -> None:
+            """See `save`."""
+
+    hooks = Observer(), Halt(), FromQueue()
+    for hook in hooks:
+        hook.run = run_
+    return hooks
 
 
-def supervise(config: dict[str, Any], tasks: dict[str, Task], stop_file: str) -> None:
+def supervise(config: dict[str, Any], scratch: str) -> None:
     """The Tune trainable: runs one trial's process group to its end, in a Ray worker.
 
     If this worker dies, the trial's standard input closes and the trial ends itself.
     """
     from ray import tune
 
-    task = tasks[config["trial"]]
-    view, wish = View(task.trial, task.trial.id, task.store), Path(stop_file)
+    with (Path(scratch) / "tasks" / config["trial"]).open("rb") as stream:
+        task: Task = pickle.load(stream)  # written by the driver, in a folder of its own
+    view = View(task.trial, task.trial.id, task.store)
+    stop_file = _stop_file(Path(scratch), task.trial.id)
     final: dict[str, Any] = {}
 
     def tick() -> None:
@@ -271,7 +330,7 @@ def supervise(config: dict[str, Any], tasks: dict[str, Task], stop_file: str) ->
             tune.report({**final, "round": view.round})
 
     try:
-        ended = run(task, lambda: _read_grace(wish), tick)
+        ended = run(task, lambda: _read_grace(stop_file), tick)
     except Exception as error:  # of the launch itself; Ray need not retry or print it
         ended = Ended("failed", "error", f"{type(error).__name__}: {error}")
     told = {"state": ended.state, "failure_class": ended.failure_class, "message": ended.message}
@@ -287,6 +346,11 @@ def _ended(result: dict[str, Any]) -> Ended:
 
 def _trial_name(trial: Any) -> str:
     return trial.config["trial"]
+
+
+def _stop_file(scratch: Path, id_: str) -> Path:
+    """Where a task's supervisor reads that it shall end, and within how many seconds."""
+    return scratch / "tasks" / f"{id_}.stop"
 
 
 def _write_grace(path: Path, seconds: float) -> None:

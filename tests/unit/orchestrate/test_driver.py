@@ -241,7 +241,7 @@ def test_an_executor_that_breaks_is_an_error_and_not_a_hang(tmp_path: Path) -> N
     class Breaks:
         name = "breaks"
 
-        def run(self, tasks, tell, stop) -> None:
+        def open(self, tell, stop) -> None:
             raise StateError("no machine")
 
     with pytest.raises(StateError, match="no machine"):

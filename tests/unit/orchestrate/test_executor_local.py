@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from pathlib import Path
 
@@ -53,10 +52,11 @@ def test_trials_that_run_at_once_see_a_gpu_each(
     tasks, stop = simulated.make(tmp_path).tasks(), Stop()
     assert len(tasks) == 4
     started: list[Event] = []
-    work = threading.Thread(
-        target=lambda: LocalExecutor(4, shares=shares).run(tasks, started.append, stop)
-    )
-    work.start()
+    executor = LocalExecutor(4, shares=shares)
+    assert executor.slots == len(seen)
+    executor.open(started.append, stop)
+    for task in tasks[: executor.slots]:
+        executor.start(task)
     tokens, end = [task.token for task in tasks], time.monotonic() + 60
     try:
         while running(tokens) != seen and time.monotonic() < end:
@@ -65,5 +65,5 @@ def test_trials_that_run_at_once_see_a_gpu_each(
         assert len(started) == len(seen)
     finally:
         stop.set(0)
-        work.join(60)
-    assert not work.is_alive()
+        executor.close()
+    assert running(tokens) == []

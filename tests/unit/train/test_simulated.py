@@ -103,7 +103,11 @@ def test_a_simulated_trial_pays_for_no_process_of_its_own(tmp_path: Path) -> Non
     run(write_task(first))  # imports
     begun = time.process_time()
     ended = []
-    LocalExecutor(1, run).run(rest, ended.append, Stop())
+    executor = LocalExecutor(1, run)
+    executor.open(ended.append, Stop())
+    for task in rest:
+        executor.start(task)
+        executor.close()
     per_trial = (time.process_time() - begun) / len(rest)
     assert sum(event.ended is not None for event in ended) == 19
     assert per_trial < 0.5
