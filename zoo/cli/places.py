@@ -14,9 +14,8 @@ from pathlib import Path
 
 from zoo.cli.context import SWEEPS_VARIABLE, Plan, sweeps_root
 from zoo.errors import Fault, InputError, StateError
-from zoo.track.store import ROOT_VARIABLE, Store
+from zoo.track.store import FULL, ROOT_VARIABLE, Store
 
-FULL = {errno.ENOSPC, errno.EDQUOT}
 UNUSABLE = {
     *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
     *(errno.ELOOP, errno.ENAMETOOLONG),

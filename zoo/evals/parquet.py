@@ -5,6 +5,7 @@ What cannot be read is an error that names the file. Knows no stages; pyarrow is
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,14 @@ def write_parquet(path: Path, columns: dict[str, list[Any]]) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, beside, compression="zstd")
-    beside.replace(path)
+    try:
+        pq.write_table(table, beside, compression="zstd")
+        beside.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say where
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> dict[str, list[Any]]:

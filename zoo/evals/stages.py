@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from zoo.catalog import BenchmarkCard
@@ -134,10 +135,12 @@ class Bench:
             self.trial, evaluation, round_, self.stack, self.lineage, born
         )
         samples = self.store.folder("samples", sample_id)
-        with claim(samples):
-            found = records.read(samples)
-            if found is None or not found.done(round_):
-                found = self._sample(samples, sample_id, payload, evaluation, round_, sampler())
+        found = _done(samples, round_)
+        if found is None:
+            with claim(samples):  # somebody else may have made them while we waited
+                found = _done(samples, round_) or self._sample(
+                    samples, sample_id, payload, evaluation, round_, sampler()
+                )
         scored = self.score(sample_id, evaluation.benchmark.extract, evaluation.samples, round_)
         return replace(scored, seed_rule=found.about.get("seed_rule", ""))
 
@@ -146,10 +149,12 @@ class Bench:
         payload = identity.score_payload(sample_id, policy, GRADER_VERSION)
         score_id = f"{sample_id.rsplit('-', 1)[0]}-{identity.digest(payload)}"
         scores = self.store.folder("scores", score_id)
-        with claim(scores):
-            found = records.read(scores)
-            if found is None or not found.done(round_):
-                found = self._grade(scores, score_id, sample_id, payload, each, round_)
+        found = _done(scores, round_)
+        if found is None:
+            with claim(scores):
+                found = _done(scores, round_) or self._grade(
+                    scores, score_id, sample_id, payload, each, round_
+                )
         values = {name: found.metrics.get(name) for name in measure_names(each)}
         n, audited = (int(found.metrics.get(name) or 0) for name in ("n", "audited"))
         return Measured(sample_id, score_id, n, values, audited)
@@ -276,6 +281,12 @@ class Bench:
         if card.name not in self._problems:
             self._problems[card.name] = load(card, self.store.cache)
         return self._problems[card.name]
+
+
+def _done(folder: Path, round_: int) -> Record | None:
+    """The record of a stage that was done before; records appear whole, so it takes no lock."""
+    found = records.read(folder)
+    return found if found is not None and found.done(round_) else None
 
 
 def _items(rows: dict[str, list[Any]]) -> list[Item]:

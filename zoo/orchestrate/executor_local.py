@@ -22,6 +22,7 @@ from zoo.orchestrate import processes
 from zoo.orchestrate.executor import Event, Stop, Tell
 from zoo.orchestrate.launch import MEASURING_FAILED, RETRAINING_FAILED, Ended, Task, run, write_task
 from zoo.track import record
+from zoo.track.store import full_text, is_full
 
 InProcess = Callable[[Path], int]
 """Runs the trial of a `trial.json`; returns its exit status (0, 1, 130, 143)."""
@@ -57,10 +58,12 @@ class LocalExecutor:
         shares: Sequence[str] = (),
     ) -> None:
         self.in_process = in_process
+        self._full = False
         self.shares: list[str | None] = [*shares[:concurrency]] or [None] * concurrency
 
     def run(self, tasks: Sequence[Task], tell: Tell, stop: Stop) -> None:
-        """Run all tasks in order; returns when none is running any more."""
+        """Run all tasks in order; returns when none is running any more. Where the disk is full, no
+        further task starts: none could keep anything."""
         waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
         for task in tasks:
             waiting.put(task)
@@ -77,15 +80,19 @@ class LocalExecutor:
         self, waiting: queue.SimpleQueue[Task], share: str | None, tell: Tell, stop: Stop
     ) -> None:
         with suppress(queue.Empty):
-            while stop.grace() is None:
+            while stop.grace() is None and not self._full:
                 task = replace(waiting.get_nowait(), devices=share)
                 tell(Event(task.trial.id))
-                tell(Event(task.trial.id, self._one(task, stop)))
+                ended = self._one(task, stop)
+                tell(Event(task.trial.id, ended))
+                self._full = self._full or ended.failure_class == "disk"
 
     def _one(self, task: Task, stop: Stop) -> Ended:
         try:
             return run(task, stop.grace) if self.in_process is None else self._here(task)
         except Exception as error:  # of the launch itself: a full disk, an unreadable record
+            if is_full(error):
+                return Ended("failed", "disk", full_text(error, task.folder))
             return Ended("failed", "error", f"{type(error).__name__}: {error}")
 
     def _here(self, task: Task) -> Ended:

@@ -234,7 +234,9 @@ def ending(view: View) -> str:
     if ended.state == "stopped":
         return f"stopped at {where}: {first_line(ended.message, None)}"
     reason = first_line(ended.message, ended.failure_class)
-    return f"FAILED [{ended.failure_class}] {reason} (log: {view.folder / 'log.txt'})"
+    log = view.folder / "log.txt"
+    where = f" (log: {log})" if log.exists() else ""  # a simulated trial has none
+    return f"FAILED [{ended.failure_class}] {reason}{where}"
 
 
 def first_line(message: str, failure_class: str | None) -> str:

@@ -14,6 +14,7 @@ stage is done when it is there and says so.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -23,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from zoo import json_text
 
@@ -174,6 +175,20 @@ def read_bytes(path: Path | str) -> bytes | None:
         return os.read(number, os.fstat(number).st_size)
     finally:
         os.close(number)
+
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def is_full(error: BaseException) -> TypeGuard[OSError]:
+    """Whether a disk has no room, or its user no quota."""
+    return isinstance(error, OSError) and error.errno in FULL
+
+
+def full_text(error: OSError, folder: Path) -> str:
+    """What to tell of a full disk: which file, or else which folder it was to be written in."""
+    place = error.filename2 or error.filename or folder
+    return f"{place}: cannot be written ({os.strerror(error.errno or 0)}); make room"
 
 
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid

@@ -17,18 +17,25 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from zoo.track.store import full_text, is_full
 from zoo.train.session import Interrupted, Job, Session, open_session
 
 
 def run(path: Path) -> int:
-    """Run the trial that `path` (a `trial.json`) describes; returns the exit status."""
+    """Run the trial that `path` (a `trial.json`) describes; returns the exit status.
+
+    Raises:
+        OSError: the disk is full, so that the record may be missing.
+    """
     job = Job.read(path)
     try:
         with open_session(job) as session:
             _work(session)
     except Interrupted as interrupted:
         return interrupted.status
-    except Exception:
+    except Exception as error:
+        if is_full(error):
+            raise
         traceback.print_exc()
         return 1
     return 0
@@ -72,7 +79,12 @@ def main() -> None:
         threading.Thread(target=_end_with_launcher, daemon=True).start()
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
-    status = run(Path(sys.argv[1]))
+    path = Path(sys.argv[1])
+    try:
+        status = run(path)
+    except OSError as error:
+        print(f"zoo: {full_text(error, path.parent)}", file=sys.stderr)
+        status = 1
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # engines leave threads behind that may hang a normal exit

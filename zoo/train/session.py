@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,7 +32,7 @@ from zoo.track import record as records
 from zoo.track.evaluations import split_missing
 from zoo.track.record import Record, finite
 from zoo.track.stack import SIMULATED, provenance, stack
-from zoo.track.store import Store, claim, write_json, write_text
+from zoo.track.store import Store, claim, full_text, is_full, write_json, write_text
 
 SamplerFactory = Callable[[], Sampler]
 
@@ -99,7 +99,7 @@ class Session:
         self.started, self._clock = time.time(), time.monotonic()
         for name in ("metrics.jsonl", "evals.jsonl"):
             journal.truncate_torn_tail(self.folder / name)
-        found = records.read(self.folder)
+        self._found = found = records.read(self.folder)  # while we hold the lock, we alone write it
         rows = [
             row
             for name in ("metrics.jsonl", "evals.jsonl")
@@ -109,7 +109,7 @@ class Session:
         launch = max(launch, live.latest_launch(self.folder).get("attempt", 0))
         self.attempt, self.lineage, self.round = launch + 1, 0, 0
         self.bench = Bench(job.store, self.trial, self.stack, durable=self.durable)
-        self._recorded = False
+        self._recorded, self._phase = False, ""
         self.metrics: dict[str, float | None] = {}
         self._announce()
 
@@ -127,7 +127,7 @@ class Session:
 
     def finished(self) -> Record | None:
         """The record of training that came to an outcome, whatever was measured of it since."""
-        found = records.read(self.folder)
+        found = self._found
         return found if found is not None and found.finished() else None
 
     def begin(self) -> None:
@@ -154,7 +154,9 @@ class Session:
 
     def phase(self, word: str) -> None:
         """Say what the trial is doing, for the progress display alone."""
-        write_text(self.folder / "phase", word, durable=False)
+        if word != self._phase:
+            write_text(self.folder / "phase", word, durable=False)
+            self._phase = word
 
     def due(self, round_: int) -> list[Evaluation]:
         """Evaluations of the trial at a round."""
@@ -290,6 +292,7 @@ class Session:
             about=about,
         )
         records.write(self.folder, record, durable=self.durable)
+        self._found = record
 
 
 def _sync(folder: Path) -> None:
@@ -324,6 +327,10 @@ def open_session(job: Job) -> Iterator[Session]:
             )
             raise
         except Exception as error:
+            if is_full(error):
+                with suppress(OSError):  # there may be room for a record
+                    session.write_record("failed", "disk", full_text(error, session.folder))
+                raise
             text = f"{type(error).__name__}: {error}"
             session.write_record(
                 "failed", "oom" if "out of memory" in text.lower() else "error", text

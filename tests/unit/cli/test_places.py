@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -16,23 +18,30 @@ from tests.support.mounts import tmpfs
 from zoo.cli.main import main
 from zoo.cli.places import describe
 
-Run = Callable[..., tuple[int, str]]
+Run = Callable[[str], tuple[int, str]]
+Whole = Callable[[str], tuple[int, str, str]]
 READING = ("plan tiny", "show tiny", "status tiny", "plan tiny --json", "status tiny --json")
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """`zoo WORDS` with what the console script does about errors: exit status and error text."""
+def run_whole(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Whole:
+    """As `run`: exit status, what it printed, and error text."""
 
-    def of(words: str) -> tuple[int, str]:
+    def of(words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["zoo", *words.split()])
         with pytest.raises(SystemExit) as ended:
             main()
         code = ended.value.code
         assert isinstance(code, int)
-        return code, capfd.readouterr().err
+        return code, *capfd.readouterr()
 
     return of
+
+
+@pytest.fixture
+def run(run_whole: Whole) -> Run:
+    """`zoo WORDS` with what the console script does about errors: exit status and error text."""
+    return lambda words: run_whole(words)[::2]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +127,50 @@ def test_full_disk_is_told_with_the_place_and_no_traceback(
         assert text.startswith(f"zoo: {disk}/sweeps/tiny/")
         assert "cannot be written (No space left on device); make room" in text
         assert [path.name for path in disk.rglob("*.tmp")] == []
+
+
+def test_full_disk_in_the_middle_of_a_sweep_ends_it_with_one_message(
+    folder: Path, run_whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tmpfs(folder / "disk", "size=300k") as disk:
+        monkeypatch.setenv("ZOO_RUNS", str(disk / "runs"))
+        monkeypatch.setenv("ZOO_SWEEPS", str(folder / "sweeps"))
+        sweep = "sweep tiny --bare --set seeds=[1,2,3,4]"
+        status, out, error = run_whole(sweep)
+        assert (status, error) == (1, "")
+        assert out.count("FAILED") == out.count("FAILED [disk] ") == 1
+        assert f"FAILED [disk] {disk}/runs/" in out
+        assert "cannot be written (No space left on device); make room" in out
+        assert "does what is left" in out
+        assert out.count(" started") < 16  # no trial after it could keep anything
+        subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
+        status, out, error = run_whole(sweep)
+        assert (status, error) == (0, "")
+        assert "= 16 done" in out
+
+
+@pytest.mark.parametrize("kept", [*range(14), 17, 21, 27])
+def test_disk_that_is_full_at_any_moment_of_a_trial_loses_nothing(
+    folder: Path, run_whole: Whole, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    left, replace = [kept], Path.replace
+
+    def limited(self: Path, target: Path) -> Path:
+        """The disk takes so many files of stages and no more."""
+        left[0] -= not {"train", "samples", "scores"}.isdisjoint(self.parts)
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", limited)
+        status, out, error = run_whole("sweep tiny --bare")
+    assert (status, error) == (1, "")
+    assert out.count("FAILED") == out.count("FAILED [disk] ") == 1
+    assert list(folder.rglob("*.tmp")) == []
+    status, out, error = run_whole("sweep tiny --bare")
+    assert (status, error) == (0, "")
+    assert "= 4 done" in out
 
 
 def test_errors_of_other_kinds_are_not_explained_away() -> None:
