@@ -10,6 +10,7 @@ import click
 from zoo.catalog import ModelCard, ProblemCard
 from zoo.cli.cards import counted, named
 from zoo.cli.context import catalog_of
+from zoo.cli.words import Words
 from zoo.data import problems, references
 from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver, model_folder
@@ -30,7 +31,7 @@ def check(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
                 assert isinstance(card, ProblemCard)
                 right = look_at_data(card, resolver) and right
         except InputError as error:
-            click.echo(f"{card.name}\n  wrong  {error}")
+            click.echo(f"{card.name}\n  wrong  {Words(cards).with_cards(str(error))}")
             right = False
     resolver.save()
     return 0 if right else 1

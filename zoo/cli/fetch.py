@@ -18,6 +18,7 @@ from zoo.catalog.validate import validate
 from zoo.cli.cards import named
 from zoo.cli.check import look_at_data
 from zoo.cli.context import catalog_of
+from zoo.cli.words import Words
 from zoo.data import fetch as fetching
 from zoo.data import hub
 from zoo.data.check import check_model
@@ -53,19 +54,20 @@ def fetch(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
                 right = look_at_data(card, resolver) and right
         return right
 
-    status = each(names, one)
+    status = each(names, one, cards)
     resolver.save()
     return status
 
 
-def each(names: tuple[str, ...], one: Callable[[str], bool]) -> int:
-    """Do one thing for each name; the worst exit status (1: something is wrong, 2: bad input)."""
+def each(names: tuple[str, ...], one: Callable[[str], bool], cards: tuple[str, ...]) -> int:
+    """Do one thing for each name; the worst exit status (1: something is wrong, 2: bad input).
+    `cards`: folders that commands in messages have to name again."""
     status = 0
     for name in names:
         try:
             status = max(status, 0 if one(name) else 1)
         except ZooError as error:
-            click.echo(f"zoo: {error}", err=True)
+            click.echo(f"zoo: {Words(cards).with_cards(str(error))}", err=True)
             status = max(status, error.exit_code)
     return status
 
@@ -74,7 +76,7 @@ def pin(names: tuple[str, ...], cards: tuple[str, ...], revision: str | None) ->
     """Ask the hub which commit is the newest (or a branch's, a tag's) and write it into the
     card."""
     catalog = catalog_of(cards)
-    return each(names, lambda name: _pin(catalog, name, revision))
+    return each(names, lambda name: _pin(catalog, name, revision), cards)
 
 
 def _pin(catalog: Catalog, name: str, revision: str | None) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from zoo.catalog import ComputeProfile, ModelCard, ProblemCard
 from zoo.cli.context import Plan, visible_gpus
-from zoo.data import problems
+from zoo.data import loadable, problems
 from zoo.data.places import NotFetched
 from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
@@ -78,7 +78,7 @@ def _models(trials: list[Trial], made: Plan) -> Iterator[Fault]:
     for card in cards.values():
         try:
             if card.pinned:
-                model_folder(card)
+                yield from loadable.faults(model_folder(card))
         except InputError as error:
             yield from error.faults
 
@@ -106,6 +106,8 @@ def _profile(trials: list[Trial], profile: ComputeProfile) -> Iterator[Fault]:
     if profile.plans_only:
         yield Fault(f"--on {profile.name}", f"plans only: {profile.plans_only}", "another profile")
         return
+    if _contradicts(profile):
+        return  # `_machine` says so once, not of every model
     for trial in {(t.model.name, t.batch): t for t in trials}.values():
         placed = place(trial, profile)
         if placed.fits is False:
@@ -116,11 +118,16 @@ def _profile(trials: list[Trial], profile: ComputeProfile) -> Iterator[Fault]:
             yield Fault(f"model {trial.model.name}", found, "one GPU a trial", hint)
 
 
+def _contradicts(profile: ComputeProfile) -> bool:
+    """Whether one trial asks for more GPUs than the profile says that there are."""
+    return profile.gpus is not None and profile.gpus_per_trial > profile.gpus
+
+
 def _machine(profile: ComputeProfile, executor: str) -> Iterator[Fault]:
     """What each trial asks for and the profile or this machine never has: Ray would wait for it."""
     place, gpus = f"--on {profile.name}", profile.gpus_per_trial
     there = len(visible_gpus(profile)) if gpus else 0
-    if profile.gpus is not None and gpus > profile.gpus:
+    if _contradicts(profile):
         found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, and the profile has "
         found += f"{profile.gpus} in all"
         yield Fault(place, found, hint="correct gpus or gpus_per_trial in its card")

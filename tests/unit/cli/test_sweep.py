@@ -82,6 +82,24 @@ def test_sweep_with_a_missing_shard_is_refused_as_is_its_plan(
     assert zoo("plan", "tiny", *words).error == told.error
 
 
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ({"model_type": None}, "m/config.json: no `model_type`; expected a `model_type` that"),
+        ({"vocab_size": 3}, "m/tokenizer.json: token ids up to 3, and config.json says vocab_size"),
+    ],
+)
+def test_sweep_over_a_model_that_no_trial_could_load_is_refused(
+    folder: Path, refused: Refused, config: dict[str, Any], found: str
+) -> None:
+    write_model(folder / "m", **config)
+    vocabulary = {"model": {"type": "BPE", "vocab": {"a": 0, "b": 3}}}
+    (folder / "m/tokenizer.json").write_text(json.dumps(vocabulary))
+    card(folder, "models", "near", path="../../m", prompt="none", cap=64)
+    words = ("--set", "trainer=trl", "--set", "grid.model=near", "--set", "overrides=[]")
+    assert refused("tiny", *words).error.startswith(f"{folder}/{found}")
+
+
 def write_rows(path: Path, count: int) -> None:
     """Problems, the first of them twice."""
     texts = ["0 + 1"] + [f"{n} + 1" for n in range(count - 1)]
