@@ -184,6 +184,17 @@ def test_a_trial_that_asks_for_more_than_the_profile_or_the_machine_has_is_refus
     assert "--on many: a trial needs 100000 CPUs, this machine has " in told.error
 
 
+def test_profile_without_gpus_is_refused_once_and_not_for_every_model(
+    folder: Path, refused: Refused
+) -> None:
+    gpu = {"name": "H100", "memory_gib": 80}
+    card(folder, "profiles", "none", device="cuda", gpu=gpu, gpus=0, gpus_per_trial=1)
+    assert refused("tiny", "--on", "none", "--set", "trainer=trl").error == (
+        "--on none: a trial needs 1 GPU, and the profile has 0 in all; correct gpus or "
+        "gpus_per_trial in its card"
+    )
+
+
 def test_an_executor_that_zoo_does_not_have_yet_is_refused(folder: Path, refused: Refused) -> None:
     card(folder, "profiles", "queue", executor="slurm")
     told = refused("tiny", "--on", "queue", "--set", "trainer=trl")
