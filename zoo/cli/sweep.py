@@ -22,7 +22,7 @@ from zoo.cli.plan_claims import seal_notes
 from zoo.cli.plan_costs import counted
 from zoo.cli.plan_text import change_lines, standing_lines, summary
 from zoo.cli.prompts import measured
-from zoo.cli.ready import must_be_ready, must_not_have_drifted
+from zoo.cli.ready import must_be_ready, must_have_room, must_not_have_drifted
 from zoo.cli.references import must_be_usable
 from zoo.data.questions import overlaps
 from zoo.manifest.warn_overlaps import overlap_warnings
@@ -73,6 +73,7 @@ def run(name: str, words: Words, how: How) -> int:
     must_be_ready(made, status, chosen, relock=how.relock, executor=kind)
     left = [item.trial for item in status.left]
     sweep = replace(sweep, longest_prompts=measured(left, made))
+    must_have_room(left, chosen, sweep.longest_prompts)
     must_be_usable(left, made)
     click.echo(f"{made.name}: {summary(status)}")
     for line in [*change_lines(made.changes), *seal_notes(made)]:

@@ -18,7 +18,7 @@ from zoo.manifest.plan_warning import PlanWarning
 from zoo.manifest.power import Power
 from zoo.manifest.schema import Experiment
 from zoo.manifest.trial import Trial
-from zoo.manifest.warn_cards import card_warnings
+from zoo.manifest.warn_cards import Prompts, card_warnings
 from zoo.manifest.warn_claims import claim_warnings
 from zoo.manifest.warn_evaluate import evaluate_warnings
 from zoo.manifest.warn_overlaps import Overlap
@@ -44,6 +44,7 @@ def warnings(
     upper: Mapping[str, float] | None = None,
     overlaps: Sequence[Overlap] = (),
     chosen: Sequence[Trial] | None = None,
+    prompts: Prompts | None = None,
 ) -> list[PlanWarning]:
     """All warnings of a plan but those of `zoo.manifest.warn_overrides`, which need the catalog.
 
@@ -53,12 +54,13 @@ def warnings(
         upper: the upper ends of these estimates; what is not there has no range.
         overlaps: of benchmarks with training data, found by content.
         chosen: the trials that are meant; what touches none of them is left out. None = all.
+        prompts: where prompts were measured in tokens.
     """
     meant = trials if chosen is None else chosen
     wires = [w for w in experiment.tripwires if any(matches(t.cell, w.when) for t in meant)]
     claims, powers = _touching(experiment.claims, powers, trials, meant)
     return [
-        *card_warnings(meant, overlaps, trials),
+        *card_warnings(meant, overlaps, trials, prompts),
         *setting_warnings(meant),
         *tripwire_warnings(wires, metrics_of(trials)),
         *length_warnings(wires, experiment.rounds),
