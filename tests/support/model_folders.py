@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG = {
+    "model_type": "llama",
     "architectures": ["LlamaForCausalLM"],
     "num_hidden_layers": 2,
     "hidden_size": 8,

@@ -14,6 +14,7 @@ from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver, model_folder
 from zoo.errors import InputError
 from zoo.planning.build import catalog_of
+from zoo.planning.options import PlanOptions
 from zoo.store.run_store import Store
 
 
@@ -30,7 +31,7 @@ def check(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
                 assert isinstance(card, ProblemCard)
                 right = look_at_data(card, resolver) and right
         except InputError as error:
-            click.echo(f"{card.name}\n  wrong  {error}")
+            click.echo(f"{card.name}\n  wrong  {PlanOptions(cards).with_cards(str(error))}")
             right = False
     resolver.save()
     return 0 if right else 1

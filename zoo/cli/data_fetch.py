@@ -22,6 +22,7 @@ from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, ZooError
 from zoo.planning.build import catalog_of
+from zoo.planning.options import PlanOptions
 from zoo.store.run_store import Store, write_text
 from zoo.yamlio import strict_yaml
 from zoo.yamlio.validate import validate
@@ -54,19 +55,20 @@ def fetch(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
                 right = look_at_data(card, resolver) and right
         return right
 
-    status = each(names, one)
+    status = each(names, one, cards)
     resolver.save()
     return status
 
 
-def each(names: tuple[str, ...], one: Callable[[str], bool]) -> int:
-    """Do one thing for each name; the worst exit status (1: something is wrong, 2: bad input)."""
+def each(names: tuple[str, ...], one: Callable[[str], bool], cards: tuple[str, ...]) -> int:
+    """Do one thing for each name; the worst exit status (1: something is wrong, 2: bad input).
+    `cards`: folders that commands in messages have to name again."""
     status = 0
     for name in names:
         try:
             status = max(status, 0 if one(name) else 1)
         except ZooError as error:
-            click.echo(f"zoo: {error}", err=True)
+            click.echo(f"zoo: {PlanOptions(cards).with_cards(str(error))}", err=True)
             status = max(status, error.exit_code)
     return status
 
@@ -75,7 +77,7 @@ def pin(names: tuple[str, ...], cards: tuple[str, ...], revision: str | None) ->
     """Ask the hub which commit is the newest (or a branch's, a tag's) and write it into the
     card."""
     catalog = catalog_of(cards)
-    return each(names, lambda name: _pin(catalog, name, revision))
+    return each(names, lambda name: _pin(catalog, name, revision), cards)
 
 
 def _pin(catalog: Catalog, name: str, revision: str | None) -> bool:

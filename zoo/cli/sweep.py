@@ -24,7 +24,7 @@ from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.build import Plan, plan, profile_of, shown, visible_gpus
 from zoo.planning.options import PlanOptions
-from zoo.planning.preflight import must_be_ready, must_not_have_drifted
+from zoo.planning.preflight import must_be_ready, must_have_room, must_not_have_drifted
 from zoo.planning.prompt_lengths import measured
 from zoo.planning.reference_check import must_be_usable
 from zoo.render.plan_claims import seal_notes
@@ -74,6 +74,7 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     must_be_ready(made, status, chosen, relock=how.relock, executor=kind)
     left = [item.trial for item in status.left]
     sweep = replace(sweep, longest_prompts=measured(left, made))
+    must_have_room(left, chosen, sweep.longest_prompts)
     must_be_usable(left, made)
     click.echo(f"{made.name}: {summary(status)}")
     for line in [*change_lines(made.changes), *seal_notes(made)]:

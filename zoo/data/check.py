@@ -12,7 +12,7 @@ from pathlib import Path
 
 from zoo.catalog import ModelCard
 from zoo.catalog.model_config import FIELDS, Config, context_of, ends_of, text_part, usual
-from zoo.data import weights
+from zoo.data import loadable, weights
 from zoo.data.resolve import read_json
 
 
@@ -37,6 +37,7 @@ def check_model(card: ModelCard, folder: Path) -> list[Finding]:
     findings = [Finding(True, f"config.json: {name}, context {context_of(text) or 'not stated'}")]
     findings += _weights(folder)
     findings += _tokenizer(folder)
+    findings += [Finding(False, str(fault)) for fault in loadable.faults(folder)]
     generation = read_json(folder / "generation_config.json") or {}
     said = list(_against(card, text, ends_of(text, generation)))
     return findings + (said or [Finding(True, "config.json and card agree")])

@@ -1,17 +1,18 @@
 """Which problems of a benchmark a training set holds, found by content.
 
-Questions are compared by a 64-bit hash of each, as the `overlap` filter compares them
-(`problems.normalise`), but without letter case and characters that nobody sees. The hashes of a set
-are kept in the run store's cache under the set's digest, so they stay valid wherever its files lie,
-and a plan compares two sets in milliseconds. Planning (`light`) reads no file for this: it takes
-the hashes of sets that it had to read for their digests, and those that `zoo data check`, `zoo data
-fetch` or `zoo sweep` left in the cache.
+Questions are compared by a 64-bit hash of their content (`content`): what the `overlap` filter
+compares (`problems.normalise`), without letter case, spacing and the punctuation of sentences. The
+hashes of a set are kept in the run store's cache under the set's digest, so they stay valid
+wherever its files lie, and a plan compares two sets in milliseconds. Planning (`light`) reads no
+file for this: it takes the hashes of sets that it had to read for their digests, and those that
+`zoo data check`, `zoo data fetch` or `zoo sweep` left in the cache.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import unicodedata
 from array import array
 from collections.abc import Iterable
@@ -27,6 +28,18 @@ from zoo.trials.trial import ALL, Evaluation, Trial
 
 Hashes = array  # of 64-bit numbers, one a problem, in the order of the set
 
+_ONE = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+    | dict.fromkeys("\u2018\u2019\u2032", "'")
+    | dict.fromkeys('"“”„«»`$?;。、¿…', " ")
+)
+"""Characters that are another way of writing one, or only part words."""
+_APART = re.compile(r"\\[,: !()\[\]]|\.(?!\d)|(?<!\d)[,:]|[,:](?!\d|\s+(?!\d{3}\b)\d)")
+"""LaTeX's spaces and brackets around formulas; stops, commas and colons but in numbers and lists of
+numbers: `2, 3` is `2,3`, and `1, 500` is not `1,500`."""
+_LOOSE = re.compile(r"(?<![^\W_]) | (?![^\W_])")
+"""A space that parts no words or numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class SharedProblems:
@@ -40,21 +53,27 @@ class SharedProblems:
 
 
 def hashes(loaded: Iterable[Problem]) -> Hashes:
-    """A 64-bit hash of each question as `alike` has it, in order."""
+    """A 64-bit hash of the `content` of each question, in order."""
     found = bytearray()
     for problem in loaded:
-        text = alike(problem.question).encode("utf-8", "surrogatepass")
+        text = content(problem.question).encode("utf-8", "surrogatepass")
         found += hashlib.blake2b(text, digest_size=8).digest()
     return array("Q", bytes(found))
 
 
-def alike(question: str) -> str:
-    """The text by which a question that is measured counts as one that is trained on: case and
-    invisible characters (zero-width spaces, soft hyphens) make no other question."""
-    seen = question
+def content(question: str) -> str:
+    """The text by which a question that is measured counts as one that is trained on.
+
+    Letter case, characters that nobody sees (zero-width spaces), dollar signs and other marks of
+    mathematics, the punctuation of sentences, the kind of dash or quote, and spaces make no other
+    question, unless a space parts two words or numbers. What bears on mathematics stays: digits,
+    signs and operators, brackets, `!`, primes, points and commas of numbers (`-1`, `1.5`, `5!`).
+    """
+    seen = unicodedata.normalize("NFKC", question)
     if not question.isascii():
-        seen = "".join(c for c in question if unicodedata.category(c) != "Cf")
-    return problems.normalise(problems.normalise(seen).casefold())
+        seen = "".join(c for c in seen if unicodedata.category(c) != "Cf")
+    seen = _APART.sub(" ", seen.casefold().translate(_ONE))
+    return _LOOSE.sub("", " ".join(seen.split()))
 
 
 class Questions:
@@ -108,7 +127,7 @@ class Questions:
             return None
 
     def _file(self, digest: str) -> Path | None:
-        return self.cache / "questions" / f"{digest}.alike" if self.cache else None
+        return self.cache / "questions" / f"{digest}.content" if self.cache else None
 
 
 def overlaps(trials: Iterable[Trial], questions: Questions) -> list[SharedProblems]:

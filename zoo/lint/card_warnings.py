@@ -5,7 +5,7 @@ Looks once at trials that share cards, so ten thousand trials cost little more t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,16 +23,29 @@ PROMPT_TOKENS = 1024
 context holds prompt and response, vllm_rollout.py:L90-91)."""
 
 
+CAP = "grpo.max_completion_length"
+Prompts = Mapping[str, Mapping[str, int]]
+"""Trial id -> setting that limits responses (`CAP`, `max_tokens_of`) -> tokens of the longest
+prompt that they answer."""
+
+
+def max_tokens_of(decoding: str) -> str:
+    """The setting that limits the responses under a decoding, where it has one of its own."""
+    return f"max_tokens of decoding {decoding}"
+
+
 def card_warnings(
     trials: Sequence[Trial],
     overlaps: Sequence[SharedProblems] = (),
     study: Sequence[Trial] | None = None,
+    prompts: Prompts | None = None,
 ) -> list[PlanWarning]:
     """All warnings about cards, settings and evaluation.
 
     Args:
         overlaps: of benchmarks with training data, found by content.
         study: all trials of the study, of which `trials` are some; None = the same.
+        prompts: where prompts were measured in tokens.
     """
     groups, seeds = list(_groups(trials).values()), len({trial.seed for trial in trials})
     whole = groups if study is None or study is trials else list(_groups(study).values())
@@ -42,7 +55,7 @@ def card_warnings(
         *_data(groups),
         *overlap_warnings(trials, overlaps),
         *_leaks(groups, overlaps),
-        *_lengths(groups),
+        *_lengths(groups, prompts or {}),
         *_reward_caps(groups),
         *_boxes(groups, whole),
     ]
@@ -206,36 +219,40 @@ def _overlapping(evaluations: Iterable[Evaluation]) -> list[BenchmarkCard]:
 # -- lengths and formats --------------------------------------------------------------------------
 
 
-def _lengths(groups: list[_Group]) -> list[PlanWarning]:
-    """Responses that the model's context cannot hold beside a prompt."""
-    training: dict[tuple[str, int], list[_Group]] = {}
-    measuring: dict[tuple[str, str, int], list[_Group]] = {}
+def _lengths(groups: list[_Group], prompts: Prompts) -> list[PlanWarning]:
+    """Responses that the model's context cannot hold beside a prompt: the longest, or where that
+    was not measured one of `PROMPT_TOKENS`."""
+    training: dict[tuple[str, int, int], list[_Group]] = {}
+    measuring: dict[tuple[str, str, int, int], list[_Group]] = {}
     for group in groups:
         trial = group.first
         context = trial.model.context
         if context is None:
             continue
-        if not group.external and trial.cap + PROMPT_TOKENS > context:
-            training.setdefault((trial.model.name, trial.cap), []).append(group)
-        longest = {
-            e.decoding_name: e.decoding.max_tokens
-            for e in trial.evaluations
-            if e.decoding.max_tokens and e.decoding.max_tokens + PROMPT_TOKENS > context
-        }
-        for decoding, tokens in longest.items():
-            measuring.setdefault((trial.model.name, decoding, tokens), []).append(group)
+        known = prompts.get(trial.id, {})
+        prompt = known.get(CAP, PROMPT_TOKENS)
+        if not group.external and trial.cap + prompt > context:
+            training.setdefault((trial.model.name, trial.cap, prompt), []).append(group)
+        limits = {e.decoding_name: e.decoding.max_tokens or 0 for e in trial.evaluations}
+        for decoding, tokens in limits.items():
+            prompt = known.get(max_tokens_of(decoding), PROMPT_TOKENS)
+            if tokens and tokens + prompt > context:
+                key = (trial.model.name, decoding, tokens, prompt)
+                measuring.setdefault(key, []).append(group)
     return [
         *(
-            PlanWarning("cap-over-context", _too_long(f"a cap of {cap:,}", same), _count(same))
-            for (_, cap), same in training.items()
+            PlanWarning(
+                "cap-over-context", _too_long(f"a cap of {cap:,}", prompt, same), _count(same)
+            )
+            for (_, cap, prompt), same in training.items()
         ),
         *(
             PlanWarning(
                 "evaluation-over-context",
-                _too_long(f"max_tokens {tokens:,} of decoding {decoding}", same),
+                _too_long(f"max_tokens {tokens:,} of decoding {decoding}", prompt, same),
                 _count(same),
             )
-            for (_, decoding, tokens), same in measuring.items()
+            for (_, decoding, tokens, prompt), same in measuring.items()
         ),
     ]
 
@@ -275,16 +292,16 @@ def _other_cap(reward: str, cap: int, same: list[_Group]) -> str:
     )
 
 
-def _too_long(what: str, same: list[_Group]) -> str:
+def _too_long(what: str, prompt: int, same: list[_Group]) -> str:
     model = same[0].first.model
     context = model.context or 0
-    if (room := context - PROMPT_TOKENS) < 1:
+    if (room := context - prompt) < 1:
         return (
             f"the context of {model.name} ({context:,}) is short for {what} beside a prompt; a "
             "sweep measures the prompts and refuses those that do not fit"
         )
     return (
-        f"{what} and {PROMPT_TOKENS:,} tokens of prompt are over the context of {model.name} "
+        f"{what} and {prompt:,} tokens of prompt are over the context of {model.name} "
         f"({context:,}); set it to {room:,} at most"
     )
 

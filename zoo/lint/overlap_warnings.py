@@ -31,7 +31,7 @@ def _text(overlap: SharedProblems) -> str:
         f"{shared:,} of the {overlap.of:,} problems of {_place(card)} {are} in the training data "
         f"{_place(overlap.data)}, so accuracy on {them} measures memory; take {them} out of the "
         f"training data, as `filters: {{overlap: [{card.name}]}}` of a data card does, except "
-        "where letter case differs"
+        "where letter case, spacing or punctuation differ"
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from zoo.claims.power import Power
 from zoo.data.questions import SharedProblems
 from zoo.errors import did_you_mean, listed
-from zoo.lint.card_warnings import card_warnings
+from zoo.lint.card_warnings import Prompts, card_warnings
 from zoo.lint.claim_warnings import claim_warnings
 from zoo.lint.evaluation_warnings import evaluate_warnings
 from zoo.lint.plan_warning import PlanWarning
@@ -44,6 +44,7 @@ def warnings(
     upper: Mapping[str, float] | None = None,
     overlaps: Sequence[SharedProblems] = (),
     chosen: Sequence[Trial] | None = None,
+    prompts: Prompts | None = None,
 ) -> list[PlanWarning]:
     """All warnings of a plan but those of `zoo.lint.override_warnings`, which need the catalog.
 
@@ -53,12 +54,13 @@ def warnings(
         upper: the upper ends of these estimates; what is not there has no range.
         overlaps: of benchmarks with training data, found by content.
         chosen: the trials that are meant; what touches none of them is left out. None = all.
+        prompts: where prompts were measured in tokens.
     """
     meant = trials if chosen is None else chosen
     wires = [w for w in experiment.tripwires if any(matches(t.cell, w.when) for t in meant)]
     claims, powers = _touching(experiment.claims, powers, trials, meant)
     return [
-        *card_warnings(meant, overlaps, trials),
+        *card_warnings(meant, overlaps, trials, prompts),
         *setting_warnings(meant),
         *tripwire_warnings(wires, metrics_of(trials)),
         *length_warnings(wires, experiment.rounds),

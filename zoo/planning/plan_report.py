@@ -15,11 +15,13 @@ from zoo.claims.power import Power, powers_of
 from zoo.data.questions import overlaps
 from zoo.data.resolve import model_folder
 from zoo.errors import InputError
+from zoo.lint.card_warnings import Prompts
 from zoo.lint.override_warnings import override_warnings
 from zoo.lint.plan_warning import PlanWarning
 from zoo.lint.warnings import warnings
 from zoo.manifest.schema import Experiment
 from zoo.planning.build import Plan
+from zoo.planning.prompt_lengths import remembered
 from zoo.resources import (
     Placement,
     Rate,
@@ -75,7 +77,8 @@ class PlanReport:
         """Of what is left to run."""
         models = {model.name: model for t in self.left for model in (t.model, t.start)}
         fetched = [name for name, card in models.items() if is_here(card)]
-        return sweep_cost(map(_to_pay, self.status.left), self.profile, self.rates, fetched)
+        left, longest = map(_to_pay, self.status.left), self._prompts[0]
+        return sweep_cost(left, self.profile, self.rates, fetched, longest)
 
     @cached_property
     def rates(self) -> dict[str, Rate]:
@@ -93,13 +96,18 @@ class PlanReport:
             groups.setdefault((*shape, str(batch.micro_batch)), []).append(trial)
         return groups
 
+    @cached_property
+    def _prompts(self) -> tuple[dict[str, int], Prompts]:
+        """What was measured of the prompts of chosen trials."""
+        return remembered(self.made.chosen, self.made)
+
     def placement(self, trial: Trial) -> Placement:
         """How a trial lies on the chosen profile."""
-        return place(trial, self.profile)
+        return place(trial, self.profile, prompt=self._prompts[0].get(trial.id))
 
     def one_cost(self, trial: Trial) -> TrialCost:
         """What one trial costs from round 0."""
-        return sweep_cost([trial], self.profile, self.rates).trials[0]
+        return sweep_cost([trial], self.profile, self.rates, (), self._prompts[0]).trials[0]
 
     @cached_property
     def lengths(self) -> dict[str, tuple[float, float]]:
@@ -118,7 +126,8 @@ class PlanReport:
         """How a trial fits each profile that names a kind of GPU."""
         catalog = self.made.catalog
         known = [catalog.get(ComputeProfile, name) for name in catalog.names(ComputeProfile)]
-        return fits_each(trial, [profile for profile in known if profile.gpu])
+        kinds = [profile for profile in known if profile.gpu]
+        return fits_each(trial, kinds, self._prompts[0].get(trial.id))
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -148,6 +157,7 @@ class PlanReport:
             upper=self.upper,
             overlaps=overlaps(made.chosen, made.resolver.questions),
             chosen=made.chosen,
+            prompts=self._prompts[1],
         )
         recipe = partial(made.catalog.get, RecipeCard)
         found += override_warnings(experiment, made.trials, recipe, made.manifest.last, made.chosen)

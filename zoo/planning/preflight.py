@@ -4,15 +4,16 @@ profile can run it. All faults at once, and nothing is started or written."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from zoo.catalog import ComputeProfile, ModelCard, ProblemCard
-from zoo.data import problems
+from zoo.data import loadable, problems
 from zoo.data.places import NotFetched
 from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
 from zoo.planning.build import Plan, visible_gpus
+from zoo.planning.prompt_lengths import remembered
 from zoo.resources import place
 from zoo.runs.sweep_status import SweepStatus
 from zoo.trials.trial import Trial
@@ -31,7 +32,7 @@ def must_be_ready(
     real = [trial for trial in left if not trial.simulated]
     faults += _models(real, made)
     faults += _problems(left, made)
-    faults += _profile(real, profile)
+    faults += _profile(real, profile, remembered(real, made)[0])
     if executor == "slurm" and not profile.plans_only:
         place, hint = f"--on {profile.name}", "`--executor local` inside an allocation"
         faults.append(Fault(place, "zoo does not submit jobs yet (executor: slurm)", hint=hint))
@@ -78,7 +79,7 @@ def _models(trials: list[Trial], made: Plan) -> Iterator[Fault]:
     for card in cards.values():
         try:
             if card.pinned:
-                model_folder(card)
+                yield from loadable.faults(model_folder(card))
         except InputError as error:
             yield from error.faults
 
@@ -102,12 +103,29 @@ def _problems(trials: list[Trial], made: Plan) -> Iterator[Fault]:
         yield Fault("data", found, hint=f"`zoo data fetch {' '.join(away)}`")
 
 
-def _profile(trials: list[Trial], profile: ComputeProfile) -> Iterator[Fault]:
+def must_have_room(
+    trials: list[Trial], profile: ComputeProfile, longest: Mapping[str, int]
+) -> None:
+    """Refuse trials that do not fit once their prompts were measured. `longest`: by trial id.
+
+    Raises:
+        InputError: each model, and what it needs.
+    """
+    real = [trial for trial in trials if not trial.simulated]
+    if faults := list(_profile(real, profile, longest)):
+        raise InputError(faults)
+
+
+def _profile(
+    trials: list[Trial], profile: ComputeProfile, longest: Mapping[str, int]
+) -> Iterator[Fault]:
     if profile.plans_only:
         yield Fault(f"--on {profile.name}", f"plans only: {profile.plans_only}", "another profile")
         return
-    for trial in {(t.model.name, t.batch): t for t in trials}.values():
-        placed = place(trial, profile)
+    if _contradicts(profile):
+        return  # `_machine` says so once, not of every model
+    for trial in {(t.model.name, t.batch, t.cap, longest.get(t.id)): t for t in trials}.values():
+        placed = place(trial, profile, prompt=longest.get(trial.id))
         if placed.fits is False:
             yield Fault(f"model {trial.model.name}", placed.why, f"room on '{profile.name}'")
         elif not placed.driven:
@@ -116,11 +134,16 @@ def _profile(trials: list[Trial], profile: ComputeProfile) -> Iterator[Fault]:
             yield Fault(f"model {trial.model.name}", found, "one GPU a trial", hint)
 
 
+def _contradicts(profile: ComputeProfile) -> bool:
+    """Whether one trial asks for more GPUs than the profile says that there are."""
+    return profile.gpus is not None and profile.gpus_per_trial > profile.gpus
+
+
 def _machine(profile: ComputeProfile, executor: str) -> Iterator[Fault]:
     """What each trial asks for and the profile or this machine never has: Ray would wait for it."""
     place, gpus = f"--on {profile.name}", profile.gpus_per_trial
     there = len(visible_gpus(profile)) if gpus else 0
-    if profile.gpus is not None and gpus > profile.gpus:
+    if _contradicts(profile):
         found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, and the profile has "
         found += f"{profile.gpus} in all"
         yield Fault(place, found, hint="correct gpus or gpus_per_trial in its card")

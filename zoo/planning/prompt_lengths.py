@@ -19,6 +19,7 @@ from zoo.data import render
 from zoo.data.prompts import Longest, PromptLengths
 from zoo.data.resolve import model_folder, read_json
 from zoo.errors import Fault, InputError, listed
+from zoo.lint.card_warnings import CAP, Prompts, max_tokens_of
 from zoo.planning.build import Plan
 from zoo.trials.trial import Trial
 
@@ -98,13 +99,37 @@ def uses(trial: Trial) -> Iterator[Use]:
     """The sets of problems that a trial sends to its model, and to its base where that is another
     one."""
     if trial.trainer != "external":
-        key = "grpo.max_completion_length"
-        yield Use(trial.model, trial.data, trial.prompt, None, trial.cap, key)
+        yield Use(trial.model, trial.data, trial.prompt, None, trial.cap, CAP)
     for model in {m.name: m for m in (trial.model, trial.start)}.values():
         for e in trial.evaluations:
-            cap, key = e.decoding.max_tokens, f"max_tokens of decoding {e.decoding_name}"
-            key = key if cap else "grpo.max_completion_length"
+            cap = e.decoding.max_tokens
+            key = max_tokens_of(e.decoding_name) if cap else CAP
             yield Use(model, e.benchmark, trial.prompt, e.problems, cap or trial.cap, key)
+
+
+def remembered(trials: Iterable[Trial], made: Plan) -> tuple[dict[str, int], Prompts]:
+    """What was measured of prompts, for placement and for warnings. Light.
+
+    Returns:
+        Trial id -> tokens of its longest prompt, where all of its sets were measured; and by the
+        setting that limits the responses, where they were measured exactly.
+    """
+    lengths = PromptLengths(made.resolver)
+    whole: dict[str, int] = {}
+    settings: dict[str, dict[str, int]] = {}
+    for same in _groups(trials):
+        found = [(use, lengths.known(*use.prompts)) for use in uses(same[0])]
+        longest = [prompt.tokens for _, prompt in found if prompt]
+        by: dict[str, list[int | None]] = {}
+        for use, prompt in found:
+            exact = prompt.tokens if prompt and prompt.exact else None
+            by.setdefault(use.cap_key, []).append(exact)
+        known = {key: max(filter(None, of)) for key, of in by.items() if None not in of}
+        for trial in same:
+            settings[trial.id] = known
+            if len(longest) == len(found):
+                whole[trial.id] = max(longest)
+    return whole, settings
 
 
 def line(trials: Iterable[Trial], made: Plan) -> str:

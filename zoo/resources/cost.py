@@ -92,6 +92,7 @@ def trial_cost(
     profile: ComputeProfile,
     rates: Mapping[str, Rate] | None = None,
     gpus: int | None = None,
+    prompt: int | None = None,
 ) -> TrialCost:
     """Cost of one trial on a profile; a simulated one costs nothing worth a figure, and what was
     trained elsewhere is only evaluated.
@@ -99,8 +100,9 @@ def trial_cost(
     Args:
         rates: model card -> rate measured on this hardware; tables answer for the rest.
         gpus: just so many a trial; None = the smallest number on which it fits.
+        prompt: tokens of its longest prompt; None = not measured.
     """
-    placement = place(trial, profile, gpus)
+    placement = place(trial, profile, gpus, prompt=prompt)
     if trial.simulated:
         return TrialCost(placement, Hours(), Hours(), Hours(), Hours(), Disk(), Disk())
     rate = (rates or {}).get(trial.model.name)

@@ -18,8 +18,8 @@ from zoo.resources.memory import GIB, Memory
 from zoo.trials.trial import Trial
 
 PROMPT_TOKENS = 1024
-"""Least room for a prompt beside the response cap: the study's limit (sh:L25). Longer prompts get
-more where they were measured."""
+"""Room for a prompt beside the response cap where prompts were not measured, and the least of an
+engine: the study's limit (sh:L25)."""
 GPUS = (1, 2, 4, 8, 16, 32, 64, 128)  # 128: the study's largest (Mistral-Small-24B, I#69)
 DRIVEN_GPUS = 1  # zoo.train starts one process a trial, on one GPU
 USABLE = 0.90  # of the card; the rest is fragmentation and error of this model
@@ -83,8 +83,11 @@ class Placement:
         return f"{split} = {total:,} completions an update"
 
 
-def place(trial: Trial, profile: ComputeProfile, gpus: int | None = None) -> Placement:
+def place(
+    trial: Trial, profile: ComputeProfile, gpus: int | None = None, *, prompt: int | None = None
+) -> Placement:
     """The smallest number of GPUs (or just `gpus`) on which the trial fits, and how it lies there.
+    `prompt`: tokens of its longest prompt; None = not measured, `PROMPT_TOKENS` are assumed.
 
     Where the model's geometry or the GPU is not stated, micro-batch and vLLM's share are the
     profile's own; a CPU's memory is not modelled, so only pocket models are known to fit there.
@@ -97,13 +100,15 @@ def place(trial: Trial, profile: ComputeProfile, gpus: int | None = None) -> Pla
     if gpu is None or geometry is None:
         lacking = "profile states no GPU" if gpu is None else "model card states no geometry"
         return _as_told(trial, profile, gpus or 1, None, f"not known: the {lacking}")
-    search = _Search(trial, profile, geometry, gpu.memory_gib)
+    search = _Search(trial, profile, geometry, gpu.memory_gib, prompt)
     return search.best((gpus,) if gpus else GPUS)
 
 
-def fits_each(trial: Trial, profiles: Iterable[ComputeProfile]) -> dict[str, Placement]:
+def fits_each(
+    trial: Trial, profiles: Iterable[ComputeProfile], prompt: int | None = None
+) -> dict[str, Placement]:
     """Profile -> placement: whether a trial fits each compute card."""
-    return {profile.name: place(trial, profile) for profile in profiles}
+    return {profile.name: place(trial, profile, prompt=prompt) for profile in profiles}
 
 
 def micro_batch(batch: Batch, limit: int, gpus: int = 1) -> int:
@@ -150,7 +155,12 @@ class _Search:
     card for vLLM)."""
 
     def __init__(
-        self, trial: Trial, profile: ComputeProfile, geometry: Geometry, total_gib: float
+        self,
+        trial: Trial,
+        profile: ComputeProfile,
+        geometry: Geometry,
+        total_gib: float,
+        prompt: int | None,
     ) -> None:
         self.batch, self.profile, self.geometry = trial.batch, profile, geometry
         self.total, self.usable = total_gib, USABLE * total_gib
@@ -165,10 +175,11 @@ class _Search:
         engine_bytes = 4 if profile.engine_dtype == "float32" else 2
         self.engine_weights = engine_bytes * size / GIB
         context, lengths = trial.model.context or NO_LIMIT, expected(trial)
-        trained, checkpointing = trial.cap + PROMPT_TOKENS, profile.gradient_checkpointing
-        row = parts.activation_bytes(geometry, min(context, trained), checkpointing)
+        trained = trial.cap + (PROMPT_TOKENS if prompt is None else prompt)
+        padded = min(context, trained)
+        row = parts.activation_bytes(geometry, padded, profile.gradient_checkpointing)
         self.each = row / GIB if self.trains else 0.0  # activations of one completion
-        self.served = longest_sequence(trial, context)
+        self.served = longest_sequence(trial, context, prompt)
         typical = max(SEQUENCE_TOKENS, TYPICAL_PROMPT + max(lengths.base, lengths.trained))
         self.typical = min(self.served, math.ceil(typical))
 

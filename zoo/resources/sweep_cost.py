@@ -86,14 +86,16 @@ def sweep_cost(
     profile: ComputeProfile,
     rates: Mapping[str, Rate] | None = None,
     fetched: Collection[str] = (),
+    prompts: Mapping[str, int] | None = None,
 ) -> SweepCost:
     """Cost of trials (those that are left to run) on a profile.
 
     Args:
         rates: model card -> rate measured on this hardware.
         fetched: models whose weights lie here already.
+        prompts: trial id -> tokens of its longest prompt, where it was measured.
     """
-    sums = _Sums(profile, rates or {})
+    sums = _Sums(profile, rates or {}, prompts or {})
     for trial in trials:
         sums.add(trial)
     return sums.done(fetched)
@@ -102,8 +104,10 @@ def sweep_cost(
 class _Sums:
     """Distinct costs and how often each occurs, all together and by arm."""
 
-    def __init__(self, profile: ComputeProfile, rates: Mapping[str, Rate]) -> None:
-        self.profile, self.rates = profile, rates
+    def __init__(
+        self, profile: ComputeProfile, rates: Mapping[str, Rate], prompts: Mapping[str, int]
+    ) -> None:
+        self.profile, self.rates, self.prompts = profile, rates, prompts
         self.index: dict[tuple[Any, ...], int] = {}
         self.costs: list[TrialCost] = []
         self.order: list[int] = []
@@ -115,11 +119,12 @@ class _Sums:
 
     def add(self, trial: Trial) -> None:
         """Count one trial."""
-        key = self._key(trial)
+        prompt = self.prompts.get(trial.id)
+        key = (prompt, *self._key(trial))
         at = self.index.get(key)
         if at is None:
             at = self.index[key] = len(self.costs)
-            cost = trial_cost(trial, self.profile, self.rates)
+            cost = trial_cost(trial, self.profile, self.rates, prompt=prompt)
             self.costs.append(cost)
             if not trial.simulated:
                 self.models |= {model.name: model for model in (trial.model, trial.start)}

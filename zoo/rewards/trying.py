@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import Any, NoReturn
 
 from zoo.catalog import RewardCard
 from zoo.errors import Fault, InputError
@@ -33,17 +34,27 @@ COMPLETIONS = tuple(
 
 @contextmanager
 def attended(shown: str) -> Iterator[None]:
-    """While a user's code runs: what it prints goes to standard error, and past `PATIENCE_S` it is
-    said there which reward runs. `shown` is what messages call it.
+    """While a user's code runs: what it prints goes to standard error, past `PATIENCE_S` it is said
+    there which reward runs, and `os._exit` raises, as this process is not its to end. `shown` is
+    what messages call it.
     """
     text = f"zoo: still trying reward {shown}; Ctrl-C stops it"
     timer = threading.Timer(PATIENCE_S, print, [text], {"file": sys.stderr})
     timer.daemon = True
     timer.start()
+    leave, me = os._exit, os.getpid()
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != me:  # a process that the code started
+            leave(status)
+        raise SystemExit(f"it calls os._exit({status})")
+
+    os._exit = refuse
     try:
         with redirect_stdout(sys.stderr):
             yield
     finally:
+        os._exit = leave
         timer.cancel()
 
 

@@ -30,7 +30,7 @@ def grpo_arguments(
         longest_prompt: in tokens; None = not measured.
     """
     passes = int(trial.grpo.get("num_iterations", 1))
-    placed = place(trial, profile, gpus=DRIVEN_GPUS)
+    placed = place(trial, profile, gpus=DRIVEN_GPUS, prompt=longest_prompt)
     arguments = {
         "output_dir": str(output),
         "per_device_train_batch_size": placed.micro_batch,

@@ -79,8 +79,9 @@ def main() -> None:
         threading.Thread(target=_end_with_launcher, daemon=True).start()
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    path = Path(sys.argv[1])
     try:
-        status = run(path := Path(sys.argv[1]))
+        status = run(path)
     except OSError as error:
         print(f"zoo: {full_text(error, path.parent)}", file=sys.stderr)
         status = 1

@@ -33,6 +33,34 @@ def tiny(hub: Mirror, empty_home: Path) -> Path:
     return card
 
 
+@pytest.mark.parametrize(
+    ("kind", "command"), [("models", "zoo models pin near"), ("data", "zoo data fetch near")]
+)
+def test_commands_in_messages_name_the_folder_of_the_cards(
+    empty_home: Path, capsys: pytest.CaptureFixture[str], kind: str, command: str
+) -> None:
+    said = {
+        "models": "schema: model/1\nname: near\nrepo: org/near\nprompt: none\ncap: 64\n",
+        "data": "schema: data/1\nname: near\n"
+        f"hub: {{repo: org/near, revision: {OLD}, files: [a]}}\n",
+    }
+    file = empty_home / "my cards" / kind / "near.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(said[kind])
+    assert check(kind, ("near",), ("my cards",)) == 1
+    assert f"`{command} --cards 'my cards'`" in capsys.readouterr().out
+
+
+def test_fetch_names_the_folder_of_the_cards_in_its_messages(
+    empty_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = empty_home / "mine/models/near.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("schema: model/1\nname: near\nrepo: org/near\nprompt: none\ncap: 64\n")
+    assert fetch("models", ("near",), ("mine",)) == 2
+    assert "`zoo models pin near --cards mine`" in capsys.readouterr().err
+
+
 def far(folder: Path, *lines: str) -> None:
     """A card of a file in a git repository."""
     file = folder / "cards/data/far.yaml"

@@ -196,3 +196,41 @@ def test_a_cap_as_long_as_the_context_is_one_fault(long: Path) -> None:
         "expected room for a prompt and its response; grpo.max_completion_length of 840 leaves "
         "room for the longest prompt"
     )
+
+
+def over_context(*sets: str) -> list[str]:
+    """Texts of the warnings about responses that the context cannot hold beside a prompt."""
+    words = [word for text in sets for word in ("--set", text)]
+    told = json.loads(zoo("plan", "long", "--json", *words).text)["warnings"]
+    return [warning["text"] for warning in told if warning["id"].endswith("-over-context")]
+
+
+def test_plan_warns_by_measured_prompts_and_not_by_assumed_ones(long: Path) -> None:
+    lower, upper = "grpo.max_completion_length=1000", "grpo.max_completion_length=1100"
+    assert over_context(lower) == []  # 1,024 tokens of prompt are assumed
+    measured()
+    assert over_context(lower) == [
+        "a cap of 1,000 and 1,208 tokens of prompt are over the context of mine (2,048); set it to "
+        "840 at most"
+    ]
+    rows = (long / "mine.jsonl").read_text().splitlines()[:6]
+    (long / "mine.jsonl").write_text("".join(f"{row}\n" for row in rows))
+    assert len(over_context(upper)) == 1  # another set of problems, not measured
+    measured()
+    assert over_context(upper) == []
+
+
+def test_plan_warns_by_measured_prompts_of_the_evaluation(long: Path) -> None:
+    decoding = "evaluate.decoding={t0: {temperature: 0.0, max_tokens: 1100}}"
+    assert len(over_context(decoding)) == 1
+    measured(decoding)
+    assert over_context(decoding) == []
+
+
+def test_remembered_prompts_are_those_that_a_sweep_measures(long: Path) -> None:
+    made = plan("long", thorough=True)
+    assert prompt_lengths.remembered(made.trials, made) == ({}, {made.trials[0].id: {}})
+    longest = prompt_lengths.measured(made.trials, made)
+    whole, settings = prompt_lengths.remembered(made.trials, made)
+    assert whole == longest
+    assert settings == {made.trials[0].id: {"grpo.max_completion_length": 1208}}

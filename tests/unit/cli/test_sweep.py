@@ -82,6 +82,24 @@ def test_sweep_with_a_missing_shard_is_refused_as_is_its_plan(
     assert zoo("plan", "tiny", *words).error == told.error
 
 
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ({"model_type": None}, "m/config.json: no `model_type`; expected a `model_type` that"),
+        ({"vocab_size": 3}, "m/tokenizer.json: token ids up to 3, and config.json says vocab_size"),
+    ],
+)
+def test_sweep_over_a_model_that_no_trial_could_load_is_refused(
+    folder: Path, refused: Refused, config: dict[str, Any], found: str
+) -> None:
+    write_model(folder / "m", **config)
+    vocabulary = {"model": {"type": "BPE", "vocab": {"a": 0, "b": 3}}}
+    (folder / "m/tokenizer.json").write_text(json.dumps(vocabulary))
+    card(folder, "models", "near", path="../../m", prompt="none", cap=64)
+    words = ("--set", "trainer=trl", "--set", "grid.model=near", "--set", "overrides=[]")
+    assert refused("tiny", *words).error.startswith(f"{folder}/{found}")
+
+
 def write_rows(path: Path, count: int) -> None:
     """Problems, the first of them twice."""
     texts = ["0 + 1"] + [f"{n} + 1" for n in range(count - 1)]
@@ -164,6 +182,17 @@ def test_a_trial_that_asks_for_more_than_the_profile_or_the_machine_has_is_refus
     assert "--on wide: a trial needs 4 GPUs, and the profile has 2 in all" in told.error
     told = refused("tiny", "--on", "many", "--executor", "ray")
     assert "--on many: a trial needs 100000 CPUs, this machine has " in told.error
+
+
+def test_profile_without_gpus_is_refused_once_and_not_for_every_model(
+    folder: Path, refused: Refused
+) -> None:
+    gpu = {"name": "H100", "memory_gib": 80}
+    card(folder, "profiles", "none", device="cuda", gpu=gpu, gpus=0, gpus_per_trial=1)
+    assert refused("tiny", "--on", "none", "--set", "trainer=trl").error == (
+        "--on none: a trial needs 1 GPU, and the profile has 0 in all; correct gpus or "
+        "gpus_per_trial in its card"
+    )
 
 
 def test_an_executor_that_zoo_does_not_have_yet_is_refused(folder: Path, refused: Refused) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.real_data import FOLDER, needs_real_data
+from tests.support.real_data import rows as rows_of
 from tests.support.study_cards import MANIFEST, write_cards
 from zoo.catalog import Catalog, DataCard
 from zoo.data import LocalResolver, problems
-from zoo.data.questions import hashes, overlaps
+from zoo.data.questions import content, hashes, overlaps
 from zoo.lint.warnings import warnings
 from zoo.manifest.load import load
 from zoo.planning.expand import expand
@@ -60,7 +62,8 @@ def test_overlap_of_own_files_is_counted_and_told(tmp_path: Path, resolver: Loca
     assert leak.text == (
         "106 of the 300 problems of test.jsonl are in the training data train.jsonl, so accuracy "
         "on them measures memory; take them out of the training data, as `filters: {overlap: "
-        "[test]}` of a data card does, except where letter case differs"
+        "[test]}` of a data card does, except where letter case, spacing or "
+        "punctuation differ"
     )
 
 
@@ -140,12 +143,61 @@ def test_hashes_take_text_that_is_no_unicode() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["WHAT IS {} + 1?", "what\u200b is {} + 1?", "Wh\u00adat is {} + 1?"]
+    "text",
+    [
+        *("WHAT IS {} + 1?", "what\u200b is {} + 1?", "Wh\u00adat is {} + 1?"),
+        *("What is ${}+1$?", "What is: {} +1.", "“What is \\({}\\, + 1\\)” ?"),
+    ],
 )
-def test_overlap_ignores_letter_case_and_invisible_characters(
+def test_overlap_ignores_case_spacing_punctuation_and_invisible_characters(
     tmp_path: Path, resolver: LocalResolver, text: str
 ) -> None:
     data = rows(tmp_path / "train.jsonl", range(9), text)
     test = rows(tmp_path / "test.jsonl", range(5))
     trials = study(tmp_path, resolver, [data], [test])
     assert found(trials, resolver) == [("train", "test", 5, 5)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Find $f(2)-f(1)$.", "Find f(2) \u2212 f(1)"),
+        ("points (2, 3), and (x,y)", "Points (2,3) and (x, y)"),
+        ("It's $\\$5$ a kilo; how much?", "It\u2019s \\$5 a kilo, how much"),
+        ("so that\n\\[a + b = 1.\\]Find a", "so that $a+b = 1$. Find $a.$"),
+    ],
+)
+def test_content_of_questions_that_are_one_is_one(one: str, other: str) -> None:
+    assert content(one) == content(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(
+            ("add -1", "add 1"),
+            ("add 1.5", "add 15"),
+            ("add .5", "add 5"),
+            ("is 5! odd", "is 5 odd"),
+        ),
+        *(("1,500 m", "1500 m"), ("1, 500 m", "1,500 m"), ("1,5", "1.5"), ("1 2", "12")),
+        *(("(2,3)", "(23)"), ("f(x,y)", "f(xy)"), ("f'(2)", "f(2)"), ("f''(2)", "f'(2)")),
+        *(("2^3", "23"), ("x_1", "x1"), ("1/2", "12"), ("3:2", "32"), ("3:2", "3/2"), ("|x|", "x")),
+        *(("x+1", "x 1"), ("x+1", "x-1"), ("a<b", "a>b"), ("5%", "5"), ("5.2.1", "52.1")),
+        *(("(x+1)2", "x+12"), ("2*3", "23"), ("2 \\cdot 3", "2 3"), ("x=y", "x y"), ("{1}", "1")),
+    ],
+)
+def test_content_of_questions_that_differ_in_mathematics_differs(one: str, other: str) -> None:
+    assert content(one) != content(other)
+
+
+@needs_real_data
+def test_content_joins_no_two_questions_of_math() -> None:
+    found: dict[str, set[str]] = {}
+    for file in sorted(FOLDER.glob("raw/math/*.jsonl")):
+        for row in rows_of(f"raw/math/{file.name}"):
+            text = problems.normalise(row["problem"])
+            found.setdefault(content(text), set()).add(text)
+    assert len(found) > 12_000
+    joined = [same for same in found.values() if len(same) > 1]
+    assert len(joined) == 4  # each the same problem twice, spaced or punctuated otherwise

@@ -77,6 +77,9 @@ def test_without_a_terminal_events_are_lines_without_control_codes(tmp_path: Pat
     lines = Lines(out)
     lines.start(watch)
     ended = Ended("failed", "oom", "out of memory\nmore", 3.0)
+    log = made.store.train(made.trials[2].id) / "log.txt"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.touch()
     lines.event(Event(made.trials[2].id, ended))
     text = out.getvalue()
     assert "\x1b" not in text

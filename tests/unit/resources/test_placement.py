@@ -181,6 +181,20 @@ def test_the_longest_sequence_is_training_or_evaluation_within_the_context() -> 
     assert longest_sequence(made, 4096) == 4096
 
 
+def test_memory_is_of_the_longest_prompt_where_it_was_measured() -> None:
+    made = trial("qwen2.5-1.5b")
+
+    def activations(prompt: int | None) -> float:
+        memory = place(made, profile(1, micro_batch=1), prompt=prompt).memory
+        assert memory is not None
+        return memory.activations
+
+    assert activations(1024) == activations(None)
+    per_token = activations(None) / (made.cap + 1024)
+    assert activations(200) == pytest.approx(per_token * (made.cap + 200))
+    assert activations(9000) == pytest.approx(per_token * (made.cap + 9000))
+
+
 def test_the_longest_sequence_holds_a_prompt_that_was_measured() -> None:
     made = trial("qwen2.5-7b")
     assert longest_sequence(made, None, 1208) == 8192 + 1208

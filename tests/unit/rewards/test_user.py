@@ -3,7 +3,9 @@ was planned or nothing."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -140,6 +142,35 @@ def test_what_is_wrong_with_a_file_is_told_at_its_place(
     with pytest.raises(InputError) as caught:
         load_user_reward(write(text))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import os\nos._exit(0)\n", "mine.py:2:1: does not run: SystemExit: it calls os._exit(0)"),
+        (
+            "from os import _exit\n" + body("_exit(3)"),
+            "mine.py:3:5: fails on a made-up group: SystemExit: it calls os._exit(3)",
+        ),
+    ],
+)
+def test_a_file_that_ends_the_process_is_told_at_its_place(
+    text: str, message: str, write: Write
+) -> None:
+    file = write(text)
+    code = f"from zoo.rewards.user import load_user_reward as l; l({file.name!r})"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=file.absolute().parent, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert message in ended.stderr
+
+
+def test_a_file_may_end_the_processes_that_it_starts(write: Write) -> None:
+    child = "import os\npid = os.fork()\nif not pid:\n    os._exit(7)\n"
+    told = "assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7\n"
+    load_user_reward(write(child + told + MINE))
+    assert os._exit.__module__ == "posix"
 
 
 def test_all_that_a_file_says_wrongly_is_told_at_once(write: Write) -> None:
