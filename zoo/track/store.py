@@ -1,7 +1,7 @@
 """The run store: where everything of a run lies, how files appear in it, and who may write.
 
     runs/train/ID/{trial.json, launch.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/,
-                   checkpoints/, launches/, record.json, regraded.json}
+                   checkpoints/, state/, launches/, record.json, regraded.json}
     runs/samples/ID/{sample.json, completions.parquet, record.json}
     runs/scores/ID/{score.json, scores.parquet, record.json}
     runs/sweeps/NAME/, runs/mlflow.db
@@ -71,6 +71,11 @@ class Store:
     def checkpoint(self, trial_id: str, round_: int, branch: str = "") -> Path:
         """Folder of the weights after a round."""
         return self.train(trial_id) / "checkpoints" / branch / f"round-{round_:04d}"
+
+    def state(self, trial_id: str, branch: str = "") -> Path:
+        """Folder of a lineage's checkpoints that training continues from; see
+        `zoo.track.checkpoints`."""
+        return self.train(trial_id) / "state" / branch
 
     def completions(self, sample_id: str) -> Path:
         """Responses to a benchmark."""

@@ -20,7 +20,7 @@ from zoo.orchestrate.progress import Lines
 from zoo.orchestrate.todo import look
 from zoo.track.store import claim, write_json
 from zoo.train.entry import run as in_process
-from zoo.train.session import Job
+from zoo.train.job import Job
 
 PROFILE = ComputeProfile(form="profile/1", name="test", executor="local")
 

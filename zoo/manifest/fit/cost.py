@@ -40,6 +40,10 @@ UNKNOWN_PARAMETERS = 1e9  # of a model that states neither size nor geometry
 TOKEN_BYTES = 6.1
 SCORE_BYTES = 64  # a graded row: id, verdict, prediction
 CHECKPOINT_BYTES = 4  # a parameter: the final weights in float32
+STATE_BYTES = 12  # a parameter: weights in float32 and both moments of Adam
+STATES = (
+    2  # checkpoints of a running trial: the newest and the one before it, or the one being saved
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,12 @@ def trial_cost(
         ),
         base_disk=Disk(samples=TOKEN_BYTES * base_tokens, scores=SCORE_BYTES * base_rows),
     )
+
+
+def state_bytes(trial: Trial) -> float:
+    """Bytes of one checkpoint that training continues from."""
+    trains = trial.trainer == "trl"
+    return STATE_BYTES * parameters_of(trial.model) * trains
 
 
 def _company(trial: Trial, placed: Placement, rate: Rate | None) -> Hours:
