@@ -34,8 +34,7 @@ ROOM = 1.05
 MOST_SHARE = 0.05
 """Share of the time that saving may take."""
 MOST_LOST_S = 1800.0
-"""Seconds of work that a crash may lose, where that takes no more than `MOST_SHARE`... or a round
-is longer."""
+"""Seconds of work that a crash may lose, whatever the share; at least a round."""
 _BLOCK = 1 << 20
 
 
@@ -316,11 +315,11 @@ def _is_full(root: Path, needs: float, error: Exception) -> bool:
 
 def _no_room(root: Path, needs: float) -> TrialError:
     free = shutil.disk_usage(root).free
-    wanted = f"a checkpoint takes {needs / 2**30:.2f} GiB" if needs else "a checkpoint"
+    size = f" of {needs / 2**30:.2f} GiB" if needs else ""
     return TrialError(
         "disk",
-        f"no room for {wanted}: {free / 2**30:.2f} GiB are free at {root}; make room and run the "
-        "sweep again, the checkpoint before this one is there",
+        f"{root}: no room for a checkpoint{size}, {free / 2**30:.2f} GiB are free; make room and "
+        "run the sweep again: it continues from the checkpoint before this one",
     )
 
 

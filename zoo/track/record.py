@@ -44,7 +44,7 @@ class Record(BaseModel):
     stack: dict[str, str] = {}
     identity: dict[str, Any] = {}
     failure_class: str | None = None
-    """One word: config, data, reward, mismatch, oom, killed, interrupted, error."""
+    """One word: config, data, reward, mismatch, disk, oom, killed, interrupted, error."""
     stop_reason: str | None = None
     """Of a stopped trial: `diverged`, `budget` or `tripwire:<metric>`."""
     message: str = ""
