@@ -180,11 +180,25 @@ class Outlook:
 def _to_pay(item: Item) -> Trial:
     """The trial as it is to be paid for: where it is trained already, only what is due is measured,
     as of a checkpoint from elsewhere."""
+    if item.trains and item.saved is not None:
+        return _rest(item.trial, item.saved.round)
     if item.trains:
         return item.trial
     rounds = [(e, tuple(at for due, at in item.due if due is e)) for e in item.trial.evaluations]
     due = tuple(e.model_copy(update={"rounds": at}) for e, at in rounds if at)
     return item.trial.model_copy(update={"trainer": "external", "evaluations": due})
+
+
+def _rest(trial: Trial, after: int) -> Trial:
+    """What is left of a trial that continues after a round."""
+    left = [
+        e.model_copy(
+            update={"rounds": tuple(round_ - after for round_ in e.rounds if round_ > after)}
+        )
+        for e in trial.evaluations
+    ]
+    rest = {"rounds": trial.rounds - after, "evaluations": tuple(e for e in left if e.rounds)}
+    return trial.model_copy(update=rest)
 
 
 def is_here(card: ModelCard) -> bool:

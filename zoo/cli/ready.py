@@ -16,6 +16,8 @@ from zoo.errors import Fault, InputError
 from zoo.manifest.fit import place
 from zoo.manifest.trial import Trial
 from zoo.orchestrate.todo import Todo
+from zoo.track import checkpoints
+from zoo.track.stack import SIMULATED, stack
 
 
 def must_be_ready(
@@ -52,6 +54,25 @@ def must_not_have_drifted(made: Plan, *, relock: bool) -> None:
         InputError: every field that moved.
     """
     if not relock and (faults := list(_drifted(made))):
+        raise InputError(faults)
+
+
+def must_continue_alike(todo: Todo, profile: ComputeProfile) -> None:
+    """Refuse to continue trials under another stack, geometry or grader than they began under.
+
+    Raises:
+        InputError: every trial whose checkpoint tells of another.
+    """
+    real = stack(dict(os.environ) | profile.env)
+    faults: list[Fault] = []
+    for item in todo.left:
+        if item.saved is not None:
+            now = SIMULATED if item.trial.simulated else real
+            moved = item.saved.moved(checkpoints.conditions(item.trial, profile, now))
+            if moved:
+                found = checkpoints.refusal(item.saved, moved)
+                faults.append(Fault(item.trial.id, found, hint=checkpoints.HINT))
+    if faults:
         raise InputError(faults)
 
 

@@ -22,7 +22,7 @@ from zoo.cli.plan_claims import seal_notes
 from zoo.cli.plan_costs import counted
 from zoo.cli.plan_text import change_lines, standing_lines, summary
 from zoo.cli.prompts import measured
-from zoo.cli.ready import must_be_ready, must_not_have_drifted
+from zoo.cli.ready import must_be_ready, must_continue_alike, must_not_have_drifted
 from zoo.cli.references import must_be_usable
 from zoo.data.questions import overlaps
 from zoo.manifest.warn_overlaps import overlap_warnings
@@ -37,7 +37,8 @@ MOST_ROWS = 30
 @dataclass(frozen=True)
 class How:
     """How a sweep runs. `bare`: no MLflow, no report; `relock`: accept what moved; `retrain`: train
-    again what only training again would change."""
+    again what only training again would change; `save_every`: rounds between checkpoints;
+    `across_stacks`: continue also what another stack began."""
 
     profile: str | None = None
     executor: str | None = None
@@ -45,6 +46,8 @@ class How:
     bare: bool = False
     relock: bool = False
     retrain: bool = False
+    save_every: int | None = None
+    across_stacks: bool = False
 
     def __str__(self) -> str:
         """The same words again, for a command that goes on; what was relocked is relocked."""
@@ -52,6 +55,7 @@ class How:
             "--on": self.profile,
             "--executor": self.executor,
             "--concurrency": self.concurrency,
+            "--save-every": self.save_every,
         }
         words = [f" {option} {shlex.quote(str(v))}" for option, v in said.items() if v is not None]
         return "".join(words) + " --bare" * self.bare
@@ -64,6 +68,8 @@ def run(name: str, words: Words, how: How) -> int:
     for line in made.remembered_note("sweep"):
         click.echo(line)
     chosen = profile_of(made.catalog, how.profile, how.concurrency)
+    if how.save_every is not None:
+        chosen = chosen.model_copy(update={"save_every": how.save_every})
     todo = look(made.chosen, made.store, made.changes.changed, retrain=how.retrain)
     sweep = _sweep(made, chosen, how)
     if not todo.left:
@@ -71,6 +77,8 @@ def run(name: str, words: Words, how: How) -> int:
     must_be_writable(made)
     kind = how.executor or ("local" if made.simulated else chosen.executor)
     must_be_ready(made, todo, chosen, relock=how.relock, executor=kind)
+    if not how.across_stacks:
+        must_continue_alike(todo, chosen)
     left = [item.trial for item in todo.left]
     sweep = replace(sweep, longest_prompts=measured(left, made))
     must_be_usable(left, made)
@@ -106,6 +114,7 @@ def _sweep(made: Plan, profile: ComputeProfile, how: How) -> driver.Sweep:
         made.words.cards,
         made.words.rewards,
         how.retrain,
+        how.across_stacks,
     )
 
 

@@ -26,9 +26,9 @@ from zoo.manifest.load import Manifest
 from zoo.manifest.trial import Trial
 from zoo.manifest.trial_names import short_names
 from zoo.orchestrate import processes
-from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
+from zoo.orchestrate.executor import ROUND_END, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
-from zoo.orchestrate.progress import Display
+from zoo.orchestrate.progress import Display, clock
 from zoo.orchestrate.todo import Todo, look_again
 from zoo.orchestrate.watch import Watch
 from zoo.track.store import Store, claim, claimed, read_json, write_json, write_text
@@ -77,6 +77,8 @@ class Sweep:
     """Files of rewards that it named."""
     retrain: bool = False
     """Also train again what only training again would change."""
+    across_stacks: bool = False
+    """Continue also what another stack or geometry began."""
     longest_prompts: Mapping[str, int] = field(default_factory=dict)
     """Trial id -> tokens of its longest prompt, where it was measured."""
 
@@ -158,6 +160,7 @@ def _execute(
             secrets.token_hex(8),
             retrain=item.retrain,
             longest_prompt=prompts.get(item.trial.id),
+            across_stacks=sweep.across_stacks,
         )
         for item in todo.left
     ]
@@ -178,7 +181,7 @@ def _execute(
     try:
         while worker.is_alive() or not events.empty():
             signals.rearm()
-            signals.pass_on(stop, display)
+            signals.pass_on(stop, display, watch, profile)
             _take(events, watch, display)
             display.tick()
     finally:
@@ -203,8 +206,8 @@ def _take(events: queue.SimpleQueue[Event], watch: Watch, display: Display) -> N
 
 
 class Signals:
-    """Ctrl-C and SIGTERM as a wish to stop: the first gives trials their grace, the next does
-    not."""
+    """Ctrl-C and SIGTERM as a wish to stop. The first Ctrl-C lets trials end their rounds, the
+    first SIGTERM gives them the profile's grace; the next one of either ends them at once."""
 
     HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -232,14 +235,26 @@ class Signals:
         self.number = self.number or number
         self.times += 1
 
-    def pass_on(self, stop: Stop, display: Display) -> None:
-        """Hand what came to the executor and tell the user."""
+    def pass_on(self, stop: Stop, display: Display, watch: Watch, profile: ComputeProfile) -> None:
+        """Hand what came to the executor and tell the user, with how long it takes."""
         if self.times == self._told:
             return
         self._told = self.times
-        stop.set(GRACE_S if self.times == 1 else 0.0)
-        if self.times == 1:
-            display.say("stopping: trials get a moment to write their records (again = at once)")
+        if self.times > 1:
+            stop.set(0.0)
+        elif self.number == signal.SIGINT:
+            stop.set(ROUND_END)
+            left = watch.round_left_s()
+            takes = "" if left is None else f", in about {clock(left)}"
+            display.say(
+                f"stopping: trials end their rounds and save them{takes} (again = at once, and "
+                "rounds since the last save are lost)"
+            )
+        else:
+            stop.set(profile.grace_s)
+            display.say(
+                f"stopping: trials have {profile.grace_s:g} s to end their rounds and save them"
+            )
 
 
 class _Mirroring:

@@ -4,9 +4,10 @@
 another id: something that bears on its result changed), or finished and standing as it is, though
 the current grader gives other rewards, or more rounds or an evaluation are asked for that only
 training again would bring (`zoo sweep --retrain`); `=` done, or stopped for a reason that is an
-outcome; `>` unfinished (interrupted or killed, starts again at round 0); `!` failed, tried once
-more by the next sweep. Light: reads records and journals, imports nothing heavy, writes nothing,
-and does not know who runs the work.
+outcome; `>` unfinished (interrupted or killed; continues from its newest checkpoint, without one at
+round 0); `!` failed, tried once more by the next sweep, in the same way. Light: reads records,
+journals and manifests of checkpoints, imports nothing heavy, writes nothing, and does not know who
+runs the work.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import Literal
 from zoo.grader_version import GRADER_VERSION
 from zoo.manifest.lock import Change
 from zoo.manifest.trial import Trial
-from zoo.track import live, record, regraded
+from zoo.track import checkpoints, live, record, regraded
+from zoo.track.checkpoints import Checkpoint
 from zoo.track.evaluations import Due, split_missing
 from zoo.track.record import Record
 from zoo.track.regraded import NOTHING, Standing
@@ -61,6 +63,8 @@ class Item:
     """What a sweep would measure of it from kept weights, without training."""
     reward: float | None = None
     """Mean reward of the last round, where a trial is done and its record has it."""
+    saved: Checkpoint | None = None
+    """Where training that came to no end continues; None = at round 0. By sizes alone."""
 
     @property
     def stands(self) -> bool:
@@ -144,9 +148,12 @@ def look_at(trial: Trial, store: Store) -> Item:
         return _unrecorded(trial, folder, found)
     if found.state == "failed":
         why = f"failed at round {found.round}/{trial.rounds} [{found.failure_class}]"
-        return Item(trial, "!", why, found.message, found.failure_class)
+        saved = checkpoints.newest(checkpoints.root_of(folder, found.lineage))
+        why += _continues(saved) if saved else ""
+        return Item(trial, "!", why, found.message, found.failure_class, saved=saved)
     if found.state == "preempted":
-        return Item(trial, ">", f"interrupted at round {found.round}/{trial.rounds}; starts again")
+        why = f"interrupted at round {found.round}/{trial.rounds}"
+        return _continued(trial, folder, found.lineage, why)
     return _finished(trial, store, folder, found)
 
 
@@ -197,7 +204,19 @@ def _unrecorded(trial: Trial, folder: Path, found: Record | None) -> Item:
     """A trial whose last launch left no record: never started, or killed (or running now)."""
     if not live.was_launched(folder):
         return Item(trial, "+", NEVER_RAN)
-    rounds = live.read(folder, found).rounds
+    rows = live.read(folder, found)
+    rounds = rows.rounds
     if not rounds:
         return Item(trial, ">", "began, no round ended; starts again")
-    return Item(trial, ">", f"no record after round {max(rounds)}/{trial.rounds}; starts again")
+    why = f"no record after round {max(rounds)}/{trial.rounds}"
+    return _continued(trial, folder, rows.lineage, why)
+
+
+def _continued(trial: Trial, folder: Path, lineage: int, why: str) -> Item:
+    """A trial whose training came to no end, and where it continues."""
+    saved = checkpoints.newest(checkpoints.root_of(folder, lineage))
+    return Item(trial, ">", why + _continues(saved), saved=saved)
+
+
+def _continues(saved: Checkpoint | None) -> str:
+    return "; starts again" if saved is None else f"; continues after round {saved.round}"

@@ -17,12 +17,18 @@ import hashlib
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.catalog import ComputeProfile
 from zoo.errors import TrialError
+from zoo.grader_version import GRADER_VERSION
+from zoo.manifest.fit import geometry
+from zoo.manifest.trial import Trial
+from zoo.track.record import branch
+from zoo.track.stack import differences
 from zoo.track.store import read_json, write_json
 
 MANIFEST = "manifest.json"
@@ -31,10 +37,6 @@ STEPS = ("begun", "written", "hashed", "manifest", "renamed", "synced")
 """Steps of a save, in their order; the checkpoint counts from `renamed` on."""
 ROOM = 1.05
 """Free space that a save asks for, in sizes of the checkpoint."""
-MOST_SHARE = 0.05
-"""Share of the time that saving may take."""
-MOST_LOST_S = 1800.0
-"""Seconds of work that a crash may lose, whatever the share; at least a round."""
 _BLOCK = 1 << 20
 
 
@@ -56,6 +58,21 @@ class Checkpoint:
     def bytes(self) -> int:
         """Size of its files."""
         return sum(size for size, _ in self.files.values())
+
+    def moved(self, conditions: Mapping[str, str]) -> list[str]:
+        """In what `conditions` differ from those that it was made under."""
+        return differences(self.state.get("conditions", {}), conditions)
+
+
+def conditions(trial: Trial, profile: ComputeProfile, stack: Mapping[str, str]) -> dict[str, str]:
+    """What training must not change under way: stack, geometry, and the grader that makes its
+    rewards."""
+    return {**stack, **geometry(trial, profile), "grader": GRADER_VERSION}
+
+
+def root_of(folder: Path, lineage: int) -> Path:
+    """Folder of a lineage's checkpoints, below a trial's folder."""
+    return folder / "state" / branch(lineage)
 
 
 def save(
@@ -167,21 +184,12 @@ def retire(root: Path, keep: str, optimiser: Callable[[str], bool], *, extendabl
             empty.rmdir()
 
 
-def is_due(elapsed_s: float, round_s: float, save_s: float) -> bool:
-    """Whether a save is due under the default rule: as soon as it costs at most `MOST_SHARE` of
-    the time, and before `MOST_LOST_S` of work are at stake.
-
-    Args:
-        elapsed_s: since the last save. round_s: of a round. save_s: of a save; 0 = not known.
-    """
-    return elapsed_s * MOST_SHARE >= save_s * (1 - MOST_SHARE) or elapsed_s + round_s > MOST_LOST_S
+HINT = "go back to that, accept it: --across-stacks, or remove the folder to begin again at round 0"
 
 
-def default_save_every(round_s: float, save_s: float) -> int:
-    """Rounds from save to save by the default rule, for a plan."""
-    fewest = -(-save_s * (1 - MOST_SHARE) / MOST_SHARE // round_s) if round_s else 1
-    most = MOST_LOST_S // round_s if round_s else fewest
-    return int(max(1, min(fewest, most)))
+def refusal(found: Checkpoint, moved: list[str]) -> str:
+    """Why training does not continue from a checkpoint unasked."""
+    return f"{found.folder.parent} was made under other conditions: {', '.join(moved)}"
 
 
 def _name(round_: int) -> str:

@@ -72,11 +72,6 @@ class Store:
         """Folder of the weights after a round."""
         return self.train(trial_id) / "checkpoints" / branch / f"round-{round_:04d}"
 
-    def state(self, trial_id: str, branch: str = "") -> Path:
-        """Folder of a lineage's checkpoints that training continues from; see
-        `zoo.track.checkpoints`."""
-        return self.train(trial_id) / "state" / branch
-
     def completions(self, sample_id: str) -> Path:
         """Responses to a benchmark."""
         return self.folder("samples", sample_id) / "completions.parquet"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from statistics import median
 
-from zoo.track import checkpoints
+from zoo.manifest.fit.saves import is_due
 
 WINDOW = 8
 """Rounds that the time of a round is taken from."""
@@ -57,7 +57,7 @@ class Pace:
         tells what one costs."""
         now = time.monotonic()
         round_s = self.round_s or now - self._round_began
-        return checkpoints.is_due(now - self._last_save, round_s, self.save_s)
+        return is_due(now - self._last_save, round_s, self.save_s)
 
     def left_s(self) -> float | None:
         """Until the round that runs has ended and is saved; None where nothing tells."""

@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import TrialError
-from zoo.manifest.fit import geometry
 from zoo.manifest.fit.cost import state_bytes
 from zoo.rewards.guard import Guard
 from zoo.track import checkpoints, journal, live
-from zoo.track import record as records
 from zoo.track.checkpoints import Checkpoint
-from zoo.track.stack import differences
 from zoo.train.job import Job
 from zoo.train.pace import Pace
 
@@ -28,7 +25,7 @@ class Saves:
     """Checkpoints of one launch of a trial."""
 
     def __init__(self, job: Job, stack: dict[str, str], *, durable: bool) -> None:
-        self.job, self.stack, self.durable = job, stack, durable
+        self.job, self.durable = job, durable
         self.folder = job.store.train(job.trial.id)
         self.pace = Pace()
         self.resumed: Checkpoint | None = None
@@ -36,15 +33,15 @@ class Saves:
         self.damaged: list[str] = []
         """Checkpoints that were not used: path and what is wrong."""
         self.guard: Guard | None = None
-        self.geometry = geometry(job.trial, job.profile)
+        self.conditions = checkpoints.conditions(job.trial, job.profile, stack)
 
     def find(self, lineage: int) -> Checkpoint | None:
         """The newest whole checkpoint of a lineage; None where nothing can be continued.
 
         Raises:
-            TrialError: it was made under another stack or geometry.
+            TrialError: it was made under other conditions (stack, geometry, grader).
         """
-        root = self._root(records.branch(lineage))
+        root = checkpoints.root_of(self.folder, lineage)
         found = checkpoints.newest_whole(root, self._report)
         if found is None:
             for round_ in checkpoints.weights_only(root):
@@ -60,15 +57,10 @@ class Saves:
         print(f"zoo: damaged checkpoint {text}", flush=True)
 
     def _require_same(self, found: Checkpoint) -> None:
-        """Refuse to mix what two stacks or geometries computed in one policy."""
-        moved = moves(found, self.stack, self.geometry)
+        """Refuse to mix in one policy what was computed under different conditions."""
+        moved = found.moved(self.conditions)
         if moved and not self.job.across_stacks:
-            raise TrialError(
-                "config",
-                f"{found.folder} was made under another stack or geometry ({', '.join(moved)}); "
-                "go back to that, accept it with --across-stacks, or remove the folder "
-                f"{found.folder.parent} to begin again at round 0",
-            )
+            raise TrialError("config", f"{checkpoints.refusal(found, moved)}; {checkpoints.HINT}")
 
     def account(self, guard: Guard) -> None:
         """Keep a reward's account of failures in checkpoints, and continue the one of the
@@ -94,7 +86,7 @@ class Saves:
         Raises:
             TrialError: of class `disk`, where there is no room.
         """
-        root = self._root(records.branch(lineage))
+        root = checkpoints.root_of(self.folder, lineage)
         with self.pace.saving():
             if self.durable:
                 for name in ("metrics.jsonl", "evals.jsonl"):
@@ -106,8 +98,7 @@ class Saves:
                 "trial": self.job.trial.id,
                 "lineage": lineage,
                 "attempt": attempt,
-                "stack": self.stack,
-                "geometry": self.geometry,
+                "conditions": self.conditions,
                 "guard": self.guard.state() if self.guard else None,
                 "evaluated": self._evaluated(lineage),
             }
@@ -119,11 +110,12 @@ class Saves:
         mine = (row for row in rows if live.lineage_of(row) == lineage)
         return sorted({(row["key"], row["round"]) for row in mine})
 
-    def retire(self, branch: str) -> None:
+    def retire(self, lineage: int) -> None:
         """Remove what training continued from, but for what the profile keeps."""
         profile = self.job.profile
         extendable = profile.keep_extendable
-        checkpoints.retire(self._root(branch), profile.keep, is_optimiser, extendable=extendable)
+        root = checkpoints.root_of(self.folder, lineage)
+        checkpoints.retire(root, profile.keep, is_optimiser, extendable=extendable)
 
     def about(self) -> dict[str, Any]:
         """What the record says of them."""
@@ -133,15 +125,6 @@ class Saves:
         if self.damaged:
             found["damaged_checkpoints"] = self.damaged
         return found
-
-    def _root(self, branch: str) -> Path:
-        return self.job.store.state(self.job.trial.id, branch)
-
-
-def moves(found: Checkpoint, stack: dict[str, str], geometry_: dict[str, str]) -> list[str]:
-    """In what a checkpoint's stack and geometry differ from others."""
-    before = found.state
-    return [*differences(before["stack"], stack), *differences(before["geometry"], geometry_)]
 
 
 def is_optimiser(name: str) -> bool:

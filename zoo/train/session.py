@@ -110,7 +110,7 @@ class Session:
         `trial.json`, which says what the newest was told.
 
         Raises:
-            TrialError: the checkpoint is of another stack or geometry.
+            TrialError: the checkpoint was made under other conditions (stack, geometry, grader).
         """
         found = self.saves.find(self._lineages) if self._unfinished() else None
         told = self.job.path.read_text(encoding="utf-8")
@@ -145,7 +145,7 @@ class Session:
         self.lineage = self.bench.lineage = found.lineage
         self.round, self._recorded = found.round, True
         self._announce()
-        self.saves.retire(self.branch)
+        self.saves.retire(self.lineage)
 
     # -- while training ---------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class Session:
         if save is not None and self.saves.is_due(round_, at_once=self.requested is not None):
             self.saves.save(round_, save, self.lineage, self.attempt)
         if last:
-            self.saves.retire(self.branch)
+            self.saves.retire(self.lineage)
         self.saves.pace.close()
         return None if last else self.requested
 

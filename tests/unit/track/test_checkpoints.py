@@ -206,27 +206,3 @@ def test_manifest_holds_sizes_hashes_and_what_the_session_keeps(tmp_path: Path) 
     found = checkpoints.newest(tmp_path)
     assert isinstance(found, Checkpoint)
     assert found.bytes == 2100
-
-
-@pytest.mark.parametrize(
-    ("elapsed_s", "round_s", "save_s", "due"),
-    [
-        (1, 1, 0, True),  # nothing is known of a save yet
-        (100, 10, 10, False),
-        (190, 10, 10, True),  # 10 s in 200 are 5 %
-        (1500, 200, 100, False),
-        (1700, 200, 100, True),  # another round, and more than half an hour would be lost
-        (4000, 4000, 300, True),  # a round is longer than that
-    ],
-)
-def test_default_rule_saves_at_five_per_cent_or_half_an_hour(
-    elapsed_s: float, round_s: float, save_s: float, due: bool
-) -> None:
-    assert checkpoints.is_due(elapsed_s, round_s, save_s) == due
-
-
-@pytest.mark.parametrize(
-    ("round_s", "save_s", "rounds"), [(10, 10, 19), (200, 100, 9), (4000, 300, 1), (60, 0, 1)]
-)
-def test_plan_of_the_default_rule(round_s: float, save_s: float, rounds: int) -> None:
-    assert checkpoints.default_save_every(round_s, save_s) == rounds
