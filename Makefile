@@ -89,7 +89,7 @@ stack: setup ## tests on real Ray, TRL, vLLM and MLflow
 	@$(BIN)/python -m pytest tests/stack
 
 faults: setup ## tests that kill, fill and break things
-	@$(BIN)/python -m pytest tests/faults
+	@ZOO_KILLS=5 $(BIN)/python -m pytest tests/faults
 
 gpu: setup ## tests that need an NVIDIA GPU
 	@$(BIN)/python -m pytest tests/gpu

@@ -12,7 +12,7 @@ import pytest
 from tests.support import sweeps
 from tests.support.simulated import write_manifest
 
-LOCAL = ("--executor", "local", "--concurrency", "2", "--bare")
+LOCAL = ("--executor", "local", "--concurrency", "2", "--bare", "--save-every", "1")
 
 
 @pytest.fixture
@@ -31,7 +31,8 @@ def records(folder: Path) -> dict[str, dict]:
 def test_a_stopped_sweep_leaves_no_process_and_the_next_one_finishes_it(
     folder: Path, number: signal.Signals, status: int
 ) -> None:
-    sweep = sweeps.start(folder, *LOCAL, ZOO_SIMULATE="hang:3@pocket-llama")
+    how = "sleep:1" if number == signal.SIGINT else "hang:3"  # Ctrl-C waits for a round's end
+    sweep = sweeps.start(folder, *LOCAL, ZOO_SIMULATE=f"{how}@pocket-llama")
     sweeps.wait_for(
         lambda: len(records(folder)) == 2 and sorted(sweeps.rounds(folder))[:2] == [3, 3]
     )
@@ -41,8 +42,11 @@ def test_a_stopped_sweep_leaves_no_process_and_the_next_one_finishes_it(
     states = sorted(record["state"] for record in records(folder).values())
     assert states == ["done", "done", "preempted", "preempted"]
     told = sweeps.finish(folder, *LOCAL)
-    assert told.count("started") == 2
+    after = 3 if number == signal.SIGINT else 2
+    assert told.count("started, continues after round") == 2
+    assert told.count(f"started, continues after round {after}") == 2
     assert {record["attempt"] for record in records(folder).values()} == {1, 2}
+    assert {record["lineage"] for record in records(folder).values()} == {1}
 
 
 def test_a_second_ctrl_c_does_not_wait_for_a_trial_that_does_not_listen(folder: Path) -> None:

@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from made_up_sweep import make_sweep, write_trial
 
+from tests.support.made_up_sweep import make_sweep, write_trial
 from zoo.errors import InputError
 from zoo.runs.outcome import values_of
 from zoo.store import journal

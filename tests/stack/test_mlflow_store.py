@@ -16,9 +16,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from made_up_sweep import make_sweep
 
 from tests.support import sweeps
+from tests.support.made_up_sweep import make_sweep
 from tests.support.mounts import tmpfs
 from tests.support.simulated import write_manifest
 from zoo.store.run_store import Store

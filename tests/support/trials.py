@@ -50,9 +50,9 @@ def trials_of(path: Path) -> list[Trial]:
     return expand(load(path), Catalog(), LocalResolver())
 
 
-def start(trial: Trial, store: Store) -> subprocess.Popen[bytes]:
-    """Start a trial's process, as a launcher would."""
-    profile = Catalog().get(ComputeProfile, "laptop")
+def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[bytes]:
+    """Start a trial's process, as a launcher would. `settings`: of its profile."""
+    profile = Catalog().get(ComputeProfile, "laptop").model_copy(update=settings)
     folder = store.train(trial.id)
     folder.mkdir(parents=True, exist_ok=True)
     run = {

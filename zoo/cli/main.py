@@ -141,6 +141,17 @@ def schema(cards: tuple[str, ...]) -> int:
     help="Who starts the trials. [default: the profile's; local for simulated ones]",
 )
 @click.option("--concurrency", type=click.IntRange(min=1), help="Trials at a time.")
+@click.option(
+    "--save-every",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Rounds between checkpoints. [default: the profile's, else by what saving costs]",
+)
+@click.option(
+    "--across-stacks",
+    is_flag=True,
+    help="Continue trials also under another software stack, geometry or grader.",
+)
 @click.option("--bare", is_flag=True, help="Only run trials: no MLflow, no report.")
 @click.option("--relock", is_flag=True, help="Accept cards and digests that moved since the lock.")
 @click.option(
@@ -151,7 +162,11 @@ def schema(cards: tuple[str, ...]) -> int:
 @profile_option
 @which_plan
 def sweep(manifest: str, words: PlanOptions, **how: Any) -> int:
-    """Run what is left of a MANIFEST, then write its report. Finished trials are never redone."""
+    """Run what is left of a MANIFEST, then write its report. Finished trials are never redone.
+
+    What was interrupted continues from its newest checkpoint. Ctrl-C waits until the running rounds
+    have ended and are saved; a second one does not wait.
+    """
     from zoo.cli.sweep import SweepOptions, run
 
     return run(manifest, words, SweepOptions(**how))

@@ -24,7 +24,12 @@ from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.build import Plan, plan, profile_of, shown, visible_gpus
 from zoo.planning.options import PlanOptions
-from zoo.planning.preflight import must_be_ready, must_have_room, must_not_have_drifted
+from zoo.planning.preflight import (
+    must_be_ready,
+    must_continue_alike,
+    must_have_room,
+    must_not_have_drifted,
+)
 from zoo.planning.prompt_lengths import measured
 from zoo.planning.reference_check import must_be_usable
 from zoo.render.plan_claims import seal_notes
@@ -38,7 +43,8 @@ MOST_ROWS = 30
 @dataclass(frozen=True)
 class SweepOptions:
     """How a sweep runs. `bare`: no MLflow, no report; `relock`: accept what moved; `retrain`: train
-    again what only training again would change."""
+    again what only training again would change; `save_every`: rounds between checkpoints;
+    `across_stacks`: continue also what another stack began."""
 
     profile: str | None = None
     executor: str | None = None
@@ -46,6 +52,8 @@ class SweepOptions:
     bare: bool = False
     relock: bool = False
     retrain: bool = False
+    save_every: int | None = None
+    across_stacks: bool = False
 
     def __str__(self) -> str:
         """The same words again, for a command that goes on; what was relocked is relocked."""
@@ -53,6 +61,7 @@ class SweepOptions:
             "--on": self.profile,
             "--executor": self.executor,
             "--concurrency": self.concurrency,
+            "--save-every": self.save_every,
         }
         words = [f" {option} {shlex.quote(str(v))}" for option, v in said.items() if v is not None]
         return "".join(words) + " --bare" * self.bare
@@ -65,6 +74,8 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     for line in made.remembered_note("sweep"):
         click.echo(line)
     chosen = profile_of(made.catalog, how.profile, how.concurrency)
+    if how.save_every is not None:
+        chosen = chosen.model_copy(update={"save_every": how.save_every})
     status = read_status(made.chosen, made.store, made.changes.changed, retrain=how.retrain)
     sweep = _sweep(made, chosen, how)
     if not status.left:
@@ -72,6 +83,8 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     must_be_writable(made)
     kind = how.executor or ("local" if made.simulated else chosen.executor)
     must_be_ready(made, status, chosen, relock=how.relock, executor=kind)
+    if not how.across_stacks:
+        must_continue_alike(status, chosen)
     left = [item.trial for item in status.left]
     sweep = replace(sweep, longest_prompts=measured(left, made))
     must_have_room(left, chosen, sweep.longest_prompts)
@@ -108,6 +121,7 @@ def _sweep(made: Plan, profile: ComputeProfile, how: SweepOptions) -> driver.Swe
         made.words.cards,
         made.words.rewards,
         how.retrain,
+        how.across_stacks,
     )
 
 

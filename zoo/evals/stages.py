@@ -116,6 +116,8 @@ class Bench:
         self.store, self.trial, self.stack, self.durable = store, trial, stack, durable
         self.lineage = 1
         """The lineage of training that the samples come from."""
+        self.launch = 0
+        """The launch that continued that lineage; 0 = the one that began it."""
         self.grader, self._own = graders or Graders(), graders is None
         self._problems: dict[str, list[Problem]] = {}
 
@@ -132,7 +134,7 @@ class Bench:
         """
         born = self.store.train(self.trial.id).name
         sample_id, payload = sample_identity(
-            self.trial, evaluation, round_, self.stack, self.lineage, born
+            self.trial, evaluation, round_, self.stack, self.lineage, born, self.launch
         )
         samples = self.store.folder("samples", sample_id)
         found = _done(samples, round_)
@@ -300,15 +302,18 @@ def sample_identity(
     stack: dict[str, str],
     lineage: int = 1,
     born: str | None = None,
+    launch: int = 0,
 ) -> tuple[str, dict[str, Any]]:
     """Id and payload of the samples of an evaluation at a round. `born`: name of the trial's folder
-    (default: its id).
+    (default: its id); `launch`: the launch that continued training after a crash, 0 = none did.
 
     Training again gives a policy of its own (bit for bit the same only on a CPU), so samples of a
-    later lineage never pass for those of the first.
+    later lineage never pass for those of the first, nor those that a dead launch took beyond the
+    last checkpoint for those of the launch that continued from it.
     """
     born = born or trial.id
     policy: dict[str, Any] = {"train": born} | ({"lineage": lineage} if lineage > 1 else {})
+    policy |= {"launch": launch} if launch else {}
     if round_ == 0:
         policy = identity.model_payload(trial.start, trial.base_digest or trial.model_digest)
         policy |= {"simulated": True} if trial.simulated else {}

@@ -25,9 +25,9 @@ from zoo.errors import StateError
 from zoo.lock import lock
 from zoo.manifest.load import Manifest
 from zoo.orchestrate import processes
-from zoo.orchestrate.executor import GRACE_S, Event, Executor, Stop
+from zoo.orchestrate.executor import ROUND_END, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
-from zoo.orchestrate.progress import Display
+from zoo.orchestrate.progress import Display, clock
 from zoo.orchestrate.schedule import Schedule
 from zoo.orchestrate.watch import Watch
 from zoo.runs.sweep_status import SweepStatus, read_again
@@ -80,6 +80,8 @@ class Sweep:
     """Files of rewards that it named."""
     retrain: bool = False
     """Also train again what only training again would change."""
+    across_stacks: bool = False
+    """Continue also what another stack or geometry began."""
     longest_prompts: Mapping[str, int] = field(default_factory=dict)
     """Trial id -> tokens of its longest prompt, where it was measured."""
 
@@ -161,6 +163,7 @@ def _execute(
             secrets.token_hex(8),
             retrain=one.state == "retrain",
             longest_prompt=prompts.get(one.trial.id),
+            across_stacks=sweep.across_stacks,
         )
         for one in status.left
     ]
@@ -175,7 +178,7 @@ def _execute(
         while not schedule.over:
             schedule.fill()
             signals.rearm()
-            signals.pass_on(stop, display)
+            signals.pass_on(stop, display, watch, profile)
             executor.check()
             for event in _arrived(events):
                 schedule.take(event)
@@ -206,8 +209,8 @@ def _show(event: Event, watch: Watch, display: Display) -> None:
 
 
 class Signals:
-    """Ctrl-C and SIGTERM as a wish to stop: the first gives trials their grace, the next does
-    not."""
+    """Ctrl-C and SIGTERM as a wish to stop. The first Ctrl-C lets trials end their rounds, the
+    first SIGTERM gives them the profile's grace; the next one of either ends them at once."""
 
     HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -235,14 +238,26 @@ class Signals:
         self.number = self.number or number
         self.times += 1
 
-    def pass_on(self, stop: Stop, display: Display) -> None:
-        """Hand what came to the executor and tell the user."""
+    def pass_on(self, stop: Stop, display: Display, watch: Watch, profile: ComputeProfile) -> None:
+        """Hand what came to the executor and tell the user, with how long it takes."""
         if self.times == self._told:
             return
         self._told = self.times
-        stop.set(GRACE_S if self.times == 1 else 0.0)
-        if self.times == 1:
-            display.say("stopping: trials get a moment to write their records (again = at once)")
+        if self.times > 1:
+            stop.set(0.0)
+        elif self.number == signal.SIGINT:
+            stop.set(ROUND_END)
+            left = watch.round_left_s()
+            takes = "" if left is None else f", in about {clock(left)}"
+            display.say(
+                f"stopping: trials end their rounds and save them{takes} (again = at once, and "
+                "rounds since the last save are lost)"
+            )
+        else:
+            stop.set(profile.grace_s)
+            display.say(
+                f"stopping: trials have {profile.grace_s:g} s to end their rounds and save them"
+            )
 
 
 class _Mirroring:

@@ -6,6 +6,7 @@ does); it never retries, and one task's failure does not affect another.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from typing import Protocol
 
 from zoo.orchestrate.launch import Ended, Task
 
-GRACE_S = 20.0  # from SIGTERM to SIGKILL: a trial writes its record, an engine lets go of its GPU
+ROUND_END = math.inf
+"""The grace that lets trials end their round, however long that takes."""
 
 
 @dataclass
@@ -21,9 +23,9 @@ class Stop:
     """The wish that everything ends, and how long it may take. Set by a signal, read by all."""
 
     wish: threading.Event = field(default_factory=threading.Event)
-    grace_s: float = GRACE_S
+    grace_s: float = ROUND_END
 
-    def set(self, grace_s: float = GRACE_S) -> None:
+    def set(self, grace_s: float = ROUND_END) -> None:
         """Ask everything to end within `grace_s`; asked again, the shorter one holds."""
         self.grace_s = min(self.grace_s, grace_s)
         self.wish.set()

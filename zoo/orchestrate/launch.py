@@ -11,6 +11,7 @@ nothing of what a trial does.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import shutil
@@ -54,6 +55,8 @@ class Task:
     """Train again what finished, as somebody asked."""
     longest_prompt: int | None = None
     """Tokens of the longest prompt that the trial sends; None = not measured."""
+    across_stacks: bool = False
+    """Continue also what another stack or geometry began."""
     devices: str | None = None
     """`CUDA_VISIBLE_DEVICES` of its process; None = as it is here, or as the profile says."""
 
@@ -84,7 +87,8 @@ class Ended:
 
 
 Grace = Callable[[], float | None]
-"""Asked again and again: None = go on; a number = stop, with so many seconds of grace."""
+"""Asked again and again: None = go on; a number = stop, with so many seconds of grace; infinite =
+end the round, however long that takes."""
 
 
 def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> Ended:
@@ -130,11 +134,16 @@ class Child:
         return os.waitid(os.P_PID, self.process.pid, flags) is not None
 
     def stop(self, grace: Grace) -> None:
-        """SIGTERM to the group, and SIGKILL after the grace, which may shrink while we wait."""
+        """Ask the trial to end: SIGINT where it may end its round, SIGTERM once the grace is
+        limited, and SIGKILL to its group after that. The grace may shrink while we wait. Only the
+        leader is asked: what it started is still needed to end a round."""
         self.stopped = True
-        begun = time.monotonic()
-        self._signal(signal.SIGTERM)
-        while not self.exited() and time.monotonic() - begun < (grace() or 0.0):
+        begun, asked = time.monotonic(), None
+        while not self.exited() and time.monotonic() - begun < (left := grace() or 0.0):
+            wanted = signal.SIGINT if math.isinf(left) else signal.SIGTERM
+            if wanted != asked:
+                self.process.send_signal(wanted)
+                begun, asked = time.monotonic(), wanted
             time.sleep(0.05)
         self._signal(signal.SIGKILL)
         os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
@@ -262,6 +271,7 @@ def write_task(task: Task, launch: Path | None = None) -> Path:
         "token": task.token,
         "retrain": _finished_lineage(task) if task.retrain else 0,
         "longest_prompt": task.longest_prompt,
+        "across_stacks": task.across_stacks,
     }
     path = (launch or task.launch) / "trial.json"
     data = {"trial": task.trial.model_dump(mode="json", by_alias=True), "run": run_}

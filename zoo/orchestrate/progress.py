@@ -74,7 +74,8 @@ class Lines:
         """Tell that a trial started or ended."""
         view = self.watch.views[event.id]
         if event.ended is None:
-            self.say(f"{view.name}  started")
+            after = f", continues after round {view.resumes}" if view.resumes else ""
+            self.say(f"{view.name}  started{after}")
             return
         over = sum(v.ended is not None for v in self.watch.views.values())
         self.say(f"{view.name}  {ending(view)}  ({over}/{len(self.watch.views)})")
@@ -198,7 +199,7 @@ def _columns(view: View, bar: bool) -> str:
     """Bar, round, reward, length and time of a trial; empty before it starts."""
     if view.begun is None:
         return ""
-    rounds, done = view.trial.rounds, max(0, view.round)
+    rounds, done = view.trial.rounds, view.reached
     drawn = f"{'#' * (BAR * done // max(1, rounds)):.<{BAR}} " if bar else ""
     numbers = f"{_number(view.reward, 2):>6}  {_number(view.length, 0):>6}"
     return f"{drawn}{f'{done}/{rounds}':>7}  {numbers}  {_time(view)}"
@@ -212,7 +213,7 @@ def _time(view: View) -> str:
 
 def figures(view: View) -> str:
     """Round, reward, length and time left of a running trial, in a sentence."""
-    told = [f"round {max(0, view.round)}/{view.trial.rounds}"]
+    told = [f"round {view.reached}/{view.trial.rounds}"]
     if view.reward is not None:
         told.append(f"reward {_number(view.reward, 2)}")
     if view.length is not None:
@@ -228,7 +229,7 @@ def ending(view: View) -> str:
     if ended.state == "done":
         told = f"done in {clock(ended.seconds)}"
         return told if view.reward is None else f"{told}, reward {view.reward:.2f}"
-    where = f"round {max(0, view.round)}/{view.trial.rounds}"
+    where = f"round {view.reached}/{view.trial.rounds}"
     if ended.state == "preempted":
         return f"interrupted {ended.message or f'at {where}'}"
     if ended.state == "stopped":

@@ -16,6 +16,7 @@ from zoo.errors import StateError
 from zoo.orchestrate import processes
 from zoo.orchestrate.launch import Ended
 from zoo.runs import live
+from zoo.runs.sweep_status import trial_status
 from zoo.store import record
 from zoo.store.journal import Tail
 from zoo.store.run_store import Store
@@ -30,7 +31,10 @@ class View:
     what its journal holds by then is of earlier launches."""
 
     def __init__(self, trial: Trial, name: str, store: Store, *, running: bool = False) -> None:
-        self.trial, self.name, self.folder = trial, name, store.train(trial.id)
+        self.trial, self.name, self.store = trial, name, store
+        self.folder = store.train(trial.id)
+        self.resumes = 0
+        """The round after which training continues; 0 = it begins."""
         self.begun: float | None = None
         """When it was started, in seconds of the monotonic clock."""
         self.ended: Ended | None = None
@@ -46,6 +50,7 @@ class View:
     def begin(self) -> None:
         """The trial was started."""
         self.begun = time.monotonic()
+        self.resumes = self._saved_round()
 
     def finish(self, ended: Ended) -> None:
         """The trial ended."""
@@ -64,6 +69,14 @@ class View:
     def _take(self, row: dict[str, Any]) -> None:
         self.round, self.metrics = row["round"], row["metrics"]
         self._times = [*self._times[-WINDOW:], row["time"]]
+
+    def _saved_round(self) -> int:
+        """Round of the checkpoint that a launch would continue from; 0 without one."""
+        try:
+            item = trial_status(self.trial, self.store)
+        except StateError:
+            return 0
+        return item.saved.round if item.saved is not None else 0
 
     def _recorded_round(self) -> int:
         try:
@@ -133,6 +146,18 @@ class View:
         return (times[-1] - times[0]) / (len(times) - 1)
 
     @property
+    def reached(self) -> int:
+        """The last round that this trial has, by this launch or what it continues; 0 = none."""
+        return max(0, self.round, self.resumes if self.round < 0 else 0)
+
+    @property
+    def round_left_s(self) -> float | None:
+        """Seconds until the round that runs ends, if it takes as long as those before it."""
+        if self.ended is not None or self.begun is None or self.round_s is None:
+            return None
+        return max(0.0, self.round_s - (time.time() - self._times[-1]))
+
+    @property
     def left_s(self) -> float | None:
         """Seconds that are left if rounds go on as they do; None where that is not known."""
         if self.ended is not None:
@@ -170,6 +195,11 @@ class Watch:
         words = ("done", "stopped", "failed", "interrupted", "waiting")
         known = {word: found.pop(word, 0) for word in words}
         return known | {"running": sum(found.values())}
+
+    def round_left_s(self) -> float | None:
+        """Seconds until every running trial has ended its round; None where nothing tells."""
+        known = [s for view in self.views.values() if (s := view.round_left_s) is not None]
+        return max(known, default=None)
 
     def left_s(self) -> float | None:
         """Seconds until the whole sweep is over; None before the first trial says anything."""

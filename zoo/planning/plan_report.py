@@ -190,6 +190,8 @@ class PlanReport:
 def _to_pay(status: TrialStatus) -> Trial:
     """The trial as it is to be paid for: where it is trained already, only what is due is measured,
     as of a checkpoint from elsewhere."""
+    if status.trains and status.saved is not None:
+        return _rest(status.trial, status.saved.round)
     if status.trains:
         return status.trial
     rounds = [
@@ -197,6 +199,18 @@ def _to_pay(status: TrialStatus) -> Trial:
     ]
     due = tuple(e.model_copy(update={"rounds": at}) for e, at in rounds if at)
     return status.trial.model_copy(update={"trainer": "external", "evaluations": due})
+
+
+def _rest(trial: Trial, after: int) -> Trial:
+    """What is left of a trial that continues after a round."""
+    left = [
+        e.model_copy(
+            update={"rounds": tuple(round_ - after for round_ in e.rounds if round_ > after)}
+        )
+        for e in trial.evaluations
+    ]
+    rest = {"rounds": trial.rounds - after, "evaluations": tuple(e for e in left if e.rounds)}
+    return trial.model_copy(update=rest)
 
 
 def is_here(card: ModelCard) -> bool:

@@ -15,7 +15,9 @@ from zoo.errors import Fault, InputError
 from zoo.planning.build import Plan, visible_gpus
 from zoo.planning.prompt_lengths import remembered
 from zoo.resources import place
+from zoo.runs import checkpoints
 from zoo.runs.sweep_status import SweepStatus
+from zoo.store.stack import SIMULATED, stack
 from zoo.trials.trial import Trial
 
 
@@ -53,6 +55,25 @@ def must_not_have_drifted(made: Plan, *, relock: bool) -> None:
         InputError: every field that moved.
     """
     if not relock and (faults := list(_drifted(made))):
+        raise InputError(faults)
+
+
+def must_continue_alike(status: SweepStatus, profile: ComputeProfile) -> None:
+    """Refuse to continue trials under another stack, geometry or grader than they began under.
+
+    Raises:
+        InputError: every trial whose checkpoint tells of another.
+    """
+    real = stack(dict(os.environ) | profile.env)
+    faults: list[Fault] = []
+    for one in status.left:
+        if one.saved is not None:
+            now = SIMULATED if one.trial.simulated else real
+            moved = one.saved.moved(checkpoints.conditions(one.trial, profile, now))
+            if moved:
+                found = checkpoints.refusal(one.saved, moved)
+                faults.append(Fault(one.trial.id, found, hint=checkpoints.HINT))
+    if faults:
         raise InputError(faults)
 
 

@@ -30,14 +30,16 @@ def cost(outlook: PlanReport) -> Iterator[str]:
         yield "a measurement that dies goes on after the last evaluation that was done"
     else:
         yield from _loss(outlook)
-    disk = f"disk {size(found.peak_bytes)} at the end ({size(found.disk.total)} runs)"
+    disk = f"disk {size(found.peak_bytes)} at most ({size(found.disk.total)} runs at the end"
+    disk += f", {size(found.running_bytes)} checkpoints while they run)"
     fetch = sum(found.downloads.values())
     names = list(found.downloads)
     yield disk + (f"; downloads {size(fetch)}: {listed(names, 5)}" if fetch else "")
     if not foreign:
         yield (
-            "kept: last weights, all responses and samples; not kept: checkpoints between, "
-            "optimiser states, log-probabilities (--explain ID says what that rules out)"
+            f"kept: {_kept(outlook)}, all responses and samples; not kept: "
+            f"{'' if outlook.profile.keep_extendable else 'optimiser states, '}log-probabilities "
+            "(--explain ID says what that rules out)"
         )
 
 
@@ -77,12 +79,27 @@ def _loss(outlook: PlanReport) -> Iterator[str]:
     trials, node = found.node_loss
     if not trials:
         return
-    text = "a crash loses what was running, as trials start again at round 0: at most "
-    text += f"{figure(found.worst_loss.mid)} {found.unit} if one trial dies"
+    every = sorted({cost.saves.every for cost in found.trials if cost.saves.every})
+    span = f"{every[0]}" + (f" to {every[-1]}" if len(every) > 1 else "") if every else "0"
+    share = max(cost.saves.share for cost in found.trials)
+    text = (
+        f"checkpoints every {span} round{'s' * (span != '1')} ({share:.1%} of the time at most): "
+    )
+    text += f"a crash loses at most {figure(found.worst_loss.mid)} {found.unit} if one trial dies"
     if trials > 1:
         where = "node" if found.unit == "GPU-hours" else "machine"
         text += f", {figure(node.mid)} if a {where} dies with the {trials} that it runs at once"
     yield text
+
+
+def _kept(outlook: PlanReport) -> str:
+    """Which weights are kept, in the words of the profile."""
+    word, _, every = outlook.profile.keep.partition(":")
+    between = {
+        "all": " and those of all checkpoints",
+        "every": f" and those of every {every} rounds",
+    }
+    return "last weights" + between.get(word, "")
 
 
 def _if_it_fits(outlook: PlanReport) -> str:

@@ -28,6 +28,7 @@ from zoo.resources.rates import (
     total,
     training_share,
 )
+from zoo.resources.saves import STATE_BYTES, Saves, saves
 from zoo.trials.trial import Evaluation, Trial
 
 START_H = (1 / 60, 2.5 / 60, 5 / 60)  # cold start on GPUs: weights, compilation, CUDA graphs
@@ -44,10 +45,10 @@ CHECKPOINT_BYTES = 4  # a parameter: the final weights in float32
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """Bytes that a finished trial leaves, before compression. Nothing is removed, so sums are
-    peaks."""
+    """Bytes that a finished trial leaves, before compression."""
 
     checkpoint: float = 0.0
+    """Weights, the last ones and those that the profile keeps."""
     rollouts: float = 0.0
     samples: float = 0.0
     scores: float = 0.0
@@ -70,6 +71,8 @@ class TrialCost:
     base: Hours
     disk: Disk
     base_disk: Disk
+    saves: Saves
+    """Checkpoints that it continues from."""
 
     @property
     def gpus(self) -> int:
@@ -80,6 +83,12 @@ class TrialCost:
     def hours(self) -> Hours:
         """Training, evaluation and start together, without `base`."""
         return total([(self.train, 1), (self.evaluation, 1), (self.start, 1)])
+
+    @property
+    def loss(self) -> Hours:
+        """The most that it loses by dying: the rounds since its last checkpoint, and the start."""
+        at_stake = self.saves.at_stake
+        return total([(self.train, at_stake), (self.evaluation, at_stake), (self.start, 1)])
 
     @property
     def wall_hours(self) -> float:
@@ -104,7 +113,7 @@ def trial_cost(
     """
     placement = place(trial, profile, gpus, prompt=prompt)
     if trial.simulated:
-        return TrialCost(placement, Hours(), Hours(), Hours(), Hours(), Disk(), Disk())
+        return TrialCost(placement, Hours(), Hours(), Hours(), Hours(), Disk(), Disk(), Saves())
     rate = (rates or {}).get(trial.model.name)
     speeds = _Speeds.of(trial, profile, placement, rate)
     lengths, trains = expected(trial), trial.trainer == "trl"
@@ -112,20 +121,31 @@ def trial_cost(
     tokens, rows = _sampled(trial, lengths)
     base_tokens, base_rows = _base_sampled(trial)
     start = Hours(*(START_H if placement.gpus else CPU_START_H), "cold start")
+    train = total([(speeds.training(trained), 1), (_company(trial, placement, rate), trains)])
+    evaluation, size = speeds.sampling(tokens), parameters_of(trial.model)
+    round_s = 3600 * (train.mid + evaluation.mid) / max(1, placement.gpus) / max(1, trial.rounds)
+    saved = saves(trial, profile, size, round_s) if trains else Saves()
     return TrialCost(
         placement=placement,
-        train=total([(speeds.training(trained), 1), (_company(trial, placement, rate), trains)]),
-        evaluation=speeds.sampling(tokens),
+        train=train,
+        evaluation=evaluation,
         start=start.times(max(1, placement.gpus)),
         base=speeds.sampling(base_tokens),
         disk=Disk(
-            checkpoint=CHECKPOINT_BYTES * parameters_of(trial.model) * trains,
+            checkpoint=CHECKPOINT_BYTES * size * trains + saved.left,
             rollouts=TOKEN_BYTES * trained,
             samples=TOKEN_BYTES * tokens,
             scores=SCORE_BYTES * rows,
         ),
         base_disk=Disk(samples=TOKEN_BYTES * base_tokens, scores=SCORE_BYTES * base_rows),
+        saves=saved,
     )
+
+
+def state_bytes(trial: Trial) -> float:
+    """Bytes of one checkpoint that training continues from."""
+    trains = trial.trainer == "trl"
+    return STATE_BYTES * parameters_of(trial.model) * trains
 
 
 def _company(trial: Trial, placed: Placement, rate: Rate | None) -> Hours:

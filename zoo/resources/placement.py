@@ -128,6 +128,23 @@ def longest_sequence(trial: Trial, context: int | None, prompt: int | None = Non
     return min(context or NO_LIMIT, longest + max(PROMPT_TOKENS, prompt or 0))
 
 
+def geometry(trial: Trial, profile: ComputeProfile) -> dict[str, str]:
+    """What of the way a trial is placed bears on its numbers: training does not continue under
+    another one unasked. The micro-batch is of it where a loss is averaged over one."""
+    placed = place(trial, profile, gpus=DRIVEN_GPUS)
+    found = {
+        "device": profile.device,
+        "engine_dtype": profile.engine_dtype,
+        "gpus": str(placed.gpus if profile.device == "cuda" else 0),
+    }
+    by_pass = (
+        trial.grpo.get("loss_type") == "bnpo"
+        or float(trial.grpo.get("entropy_coef") or 0) != 0
+        or float(trial.grpo.get("top_entropy_quantile") or 1) < 1
+    )
+    return found | ({"micro_batch": str(placed.micro_batch)} if by_pass else {})
+
+
 def _as_told(
     trial: Trial, profile: ComputeProfile, gpus: int, fits: bool | None, why: str
 ) -> Placement:

@@ -55,24 +55,31 @@ class SweepCost:
 
     @property
     def peak_bytes(self) -> float:
-        """Disk at the end, which is when it is fullest: nothing is removed."""
-        return self.disk.total + sum(self.downloads.values())
+        """Disk when it is fullest: all that is left at the end, and before that the checkpoints of
+        the largest trials that run at once."""
+        return self.disk.total + sum(self.downloads.values()) + self.running_bytes
+
+    @property
+    def running_bytes(self) -> float:
+        """Bytes of checkpoints that go again when their trials end."""
+        more = sorted((c.saves.running - c.saves.left for c in self.trials), reverse=True)
+        return sum(more[: self.at_once])
 
     @property
     def worst_loss(self) -> Hours:
-        """The most that one dying trial can cost; it starts again at round 0."""
-        return max((cost.hours for cost in self._here), key=lambda h: h.mid, default=Hours())
+        """The most that one dying trial can cost: what came after its last checkpoint."""
+        return max((cost.loss for cost in self._here), key=lambda h: h.mid, default=Hours())
 
     @property
     def node_loss(self) -> tuple[int, Hours]:
         """The most that a dying node can cost: how many trials run there at once, and their hours.
         A trial over several nodes is lost whole."""
         slots, taken, running = self.node_slots, 0, list[Hours]()
-        for cost in sorted(self._here, key=lambda cost: -cost.wall_hours):
+        for cost in sorted(self._here, key=lambda c: -c.loss.mid / max(1, c.gpus)):
             width = min(max(1, cost.gpus), slots)
             if taken + width <= slots and len(running) < self.at_once:
                 taken += width
-                running.append(cost.hours)
+                running.append(cost.loss)
         return len(running), total((hours, 1) for hours in running)
 
     @property
@@ -252,8 +259,8 @@ def forecloses(trials: Iterable[Trial]) -> tuple[str, ...]:
         "Only the weights after the last round are kept: another benchmark, decoding or more "
         "samples can be measured there and on the base model; at rounds between, only by training "
         "again.",
-        "Optimiser states are not kept: no trial can go on beyond its horizon, and one that dies "
-        "starts again at round 0.",
+        "Optimiser states are not kept once a trial is done, unless the profile says "
+        "`keep_extendable`: no finished trial can go on beyond its horizon.",
         "Log-probabilities are not kept: entropy or divergence of single tokens cannot be looked "
         "at later.",
         "All training responses and all samples are kept with their texts: another grader, format "

@@ -69,6 +69,15 @@ class Guard:
             self._count(group, len(verdicts), error)
             return [None] * len(verdicts)
 
+    def state(self) -> dict[str, Any]:
+        """Its account, as JSON: what a checkpoint keeps of it."""
+        return {"samples": self.samples, "faults": self.faults, "errors": list(self.errors)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue an account that `state` gave."""
+        self.samples, self.faults = state["samples"], state["faults"]
+        self.errors = list(state["errors"])
+
     @property
     def fault_share(self) -> float:
         """Samples that the function could not score, of all."""

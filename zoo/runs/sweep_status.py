@@ -4,9 +4,10 @@
 another id: something that bears on its result changed), or finished and standing as it is, though
 the current grader gives other rewards, or more rounds or an evaluation are asked for that only
 training again would bring (`zoo sweep --retrain`); `=` done, or stopped for a reason that is an
-outcome; `>` unfinished (interrupted or killed, starts again at round 0); `!` failed, tried once
-more by the next sweep. Light: reads records and journals, imports nothing heavy, writes nothing,
-and does not know who runs the work.
+outcome; `>` unfinished (interrupted or killed; continues from its newest checkpoint, without one at
+round 0); `!` failed, tried once more by the next sweep, in the same way. Light: reads records,
+journals and manifests of checkpoints, imports nothing heavy, writes nothing, and does not know who
+runs the work.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import Literal
 
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock.lock import Change
+from zoo.runs import checkpoints
 from zoo.runs import live
 from zoo.store import record
 from zoo.runs import grader_drift
+from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due, split_missing
 from zoo.store.record import Record
 from zoo.runs.grader_drift import NOTHING, Standing
@@ -85,6 +88,8 @@ class TrialStatus:
     """Finished, and only training again would bring all that is asked of it."""
     reward: float | None = None
     """Mean reward of the last round, where a trial is done and its record has it."""
+    saved: Checkpoint | None = None
+    """Where training that came to no end continues; None = at round 0. By sizes alone."""
 
     @property
     def symbol(self) -> Symbol:
@@ -177,10 +182,14 @@ def trial_status(trial: Trial, store: Store, *, retrain: bool = False) -> TrialS
         return _unrecorded(trial, folder, found)
     if found.state == "failed":
         why = f"failed at round {found.round}/{trial.rounds} [{found.failure_class}]"
-        return TrialStatus(trial, "failed", why, found.message, found.failure_class)
+        saved = checkpoints.newest(checkpoints.root_of(folder, found.lineage))
+        why += _continues(saved) if saved else ""
+        return TrialStatus(
+            trial, "failed", why, found.message, found.failure_class, saved=saved
+        )
     if found.state == "preempted":
-        why = f"interrupted at round {found.round}/{trial.rounds}; starts again"
-        return TrialStatus(trial, "unfinished", why)
+        why = f"interrupted at round {found.round}/{trial.rounds}"
+        return _continued(trial, folder, found.lineage, why)
     status = _finished(trial, store, folder, found)
     return replace(status, state="retrain") if retrain and status.retrainable else status
 
@@ -235,8 +244,19 @@ def _unrecorded(trial: Trial, folder: str, found: Record | None) -> TrialStatus:
     """A trial whose last launch left no record: never started, or killed (or running now)."""
     if not live.was_launched(folder):
         return TrialStatus(trial, "new", NEVER_RAN)
-    rounds = live.read(folder, found).rounds
+    rows = live.read(folder, found)
+    rounds = rows.rounds
     if not rounds:
         return TrialStatus(trial, "unfinished", "began, no round ended; starts again")
-    why = f"no record after round {max(rounds)}/{trial.rounds}; starts again"
-    return TrialStatus(trial, "unfinished", why)
+    why = f"no record after round {max(rounds)}/{trial.rounds}"
+    return _continued(trial, folder, rows.lineage, why)
+
+
+def _continued(trial: Trial, folder: str, lineage: int, why: str) -> TrialStatus:
+    """A trial whose training came to no end, and where it continues."""
+    saved = checkpoints.newest(checkpoints.root_of(folder, lineage))
+    return TrialStatus(trial, "unfinished", why + _continues(saved), saved=saved)
+
+
+def _continues(saved: Checkpoint | None) -> str:
+    return "; starts again" if saved is None else f"; continues after round {saved.round}"

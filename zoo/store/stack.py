@@ -1,7 +1,8 @@
 """Which software made a number: versions without importing anything, and the commit of the code.
 
 Two runs have the same *stack* when major.minor of torch, transformers, trl and vllm and the compile
-switch agree; ids of samples carry it, and comparisons across stacks are refused unless asked for.
+switch agree; ids of samples carry it. Continuing and comparing across stacks is refused unless
+asked for, by `differences`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,6 +37,17 @@ def stack(env: dict[str, str] | None = None) -> dict[str, str]:
         name: ".".join(package_version(name).split("+")[0].split(".")[:2]) for name in PACKAGES
     }
     return found | {"compile": "off" if env.get("TORCH_COMPILE_DISABLE") == "1" else "on"}
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """In what two stacks differ, as `torch 2.9 -> 2.10`; nothing where they are the same. Also for
+    other settings that numbers depend on, such as a geometry."""
+    names = dict.fromkeys([*before, *now])
+    return [
+        f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}"
+        for name in names
+        if before.get(name) != now.get(name)
+    ]
 
 
 @cache

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import TrainerCallback, set_seed
 
 from zoo.errors import TrialError
+from zoo.train.saves import Save
 from zoo.train.session import SamplerFactory, Session, Stopped
 
 LOGP_LIMIT = 0.1  # nats; an engine with stale weights differs by 0.8 and more (measured)
@@ -22,7 +21,7 @@ LOGP_KEY = "train/sampling/sampling_logp_difference/mean"
 
 class Reseed(TrainerCallback):
     """vLLM's start seeds python, numpy and torch with a constant; seed them from the trial again
-    before training.
+    before training. Where training continues, the Trainer loads the generators' states after this.
     """
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -38,11 +37,12 @@ class Rounds(TrainerCallback):
         session: Session,
         updates_per_round: int,
         sampler: SamplerFactory,
-        keep: Callable[[Path], None],
+        keep: Save,
+        save: Save,
         guard: bool,
     ) -> None:
         self.session, self.updates, self.guard = session, updates_per_round, guard
-        self.sampler, self.keep = sampler, keep
+        self.sampler, self.keep, self.save = sampler, keep, save
         self.lines: list[dict[str, float]] = []
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
@@ -69,7 +69,9 @@ class Rounds(TrainerCallback):
                 f"(limit {LOGP_LIMIT}); the engine does not hold the trainer's weights, and "
                 "nothing after this would mean anything",
             )
-        self.session.close_round(round_, metrics, self.sampler, self.keep)
+        ending = self.session.close_round(round_, metrics, self.sampler, self.keep, self.save)
+        if ending is not None:
+            raise ending
 
 
 def must_be_finite(logs: dict[str, Any], step: int, updates: int) -> None:

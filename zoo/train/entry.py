@@ -14,15 +14,16 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from zoo.store.run_store import full_text, is_full
-from zoo.train.session import Interrupted, Job, Session, open_session
+from zoo.train.job import Job
+from zoo.train.session import Interrupted, Session, open_session
+from zoo.train.signals import Requests
 
 
-def run(path: Path) -> int:
-    """Run the trial that `path` (a `trial.json`) describes; returns the exit status.
+def run(path: Path, requests: Requests | None = None) -> int:
+    """Run the trial that `path` (a `trial.json`) describes; returns the exit status. `requests`:
+    the signals of this process, where it is the trial's own.
 
     Raises:
         OSError: the disk is full, so that the record may be missing.
@@ -30,6 +31,8 @@ def run(path: Path) -> int:
     job = Job.read(path)
     try:
         with open_session(job) as session:
+            if requests is not None:
+                requests.session = session
             _work(session)
     except Interrupted as interrupted:
         return interrupted.status
@@ -58,11 +61,6 @@ def _work(session: Session) -> None:
         session.phase(found.state)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(number, signal.SIG_IGN)
-    raise Interrupted(128 + number)
-
-
 def _end_with_launcher() -> None:
     """Wait for the launcher's end of the pipe to close, then end the whole group."""
     with contextlib.suppress(OSError):
@@ -77,11 +75,10 @@ def main() -> None:
         sys.exit("usage: python -m zoo.train LAUNCH/trial.json")
     if os.environ.get("ZOO_LAUNCHER_PIPE") == "1":
         threading.Thread(target=_end_with_launcher, daemon=True).start()
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
-    path = Path(sys.argv[1])
+    path, requests = Path(sys.argv[1]), Requests()
+    requests.install()
     try:
-        status = run(path)
+        status = run(path, requests)
     except OSError as error:
         print(f"zoo: {full_text(error, path.parent)}", file=sys.stderr)
         status = 1

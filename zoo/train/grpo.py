@@ -18,6 +18,7 @@ from zoo.data.resolve import LocalResolver
 from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
 from zoo.rewards.lookup import reward_of
+from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due
 from zoo.train.config import engine_arguments, grpo_arguments
 from zoo.train.session import SamplerFactory, Session
@@ -28,11 +29,11 @@ def train(session: Session) -> None:
     trained."""
     _check_inputs(session)
     session.phase("loading")
-    session.begin()
+    resumed = session.begin()
     if session.trial.trainer == "external":
         _measure_external(session)
     else:
-        _train(session)
+        _train(session, resumed)
 
 
 def measure(session: Session, missing: list[Due]) -> None:
@@ -61,7 +62,7 @@ def _check_inputs(session: Session) -> None:
             )
 
 
-def _train(session: Session) -> None:
+def _train(session: Session, resumed: Checkpoint | None) -> None:
     from zoo.train.callbacks import Reseed, Rounds
     from zoo.train.engine import (
         EngineSampler,
@@ -74,12 +75,13 @@ def _train(session: Session) -> None:
 
     trial, profile = session.trial, session.job.profile
     guarded = reward_of(trial.reward, trial.batch.completions)
+    session.saves.account(guarded)
     if profile.device == "cpu":
         keep_plain_weights_on_cpu()
     fix_engine_dtype(profile.engine_dtype)
     from trl import GRPOConfig
 
-    from zoo.train.scored_only import ScoredOnlyTrainer
+    from zoo.train.resumable import ResumableTrainer
 
     model, tokenizer = _load(session)
     arguments = grpo_arguments(
@@ -97,7 +99,7 @@ def _train(session: Session) -> None:
         partial(completion_text, tokenizer),
         updates,
     )
-    trainer: Any = ScoredOnlyTrainer(
+    trainer: Any = ResumableTrainer(
         model=model,
         reward_funcs=[reward],
         args=GRPOConfig(**arguments),
@@ -114,11 +116,13 @@ def _train(session: Session) -> None:
         save_weights(trainer.model, profile.engine_dtype, folder)
         tokenizer.save_pretrained(folder)
 
-    trainer.add_callback(Rounds(session, updates, sampler, keep, guard=profile.device == "cpu"))
-    session.log_round(0, {})
-    session.evaluate(0, sampler)
-    session.phase("training")
-    trainer.train()
+    guard = profile.device == "cpu"
+    trainer.add_callback(Rounds(session, updates, sampler, keep, trainer.save_state, guard=guard))
+    if resumed is None:
+        session.log_round(0, {})
+        session.evaluate(0, sampler)
+    session.train_rounds()
+    trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
 
 
 def _load(session: Session) -> tuple[Any, Any]:

@@ -3,37 +3,37 @@ evaluation, rollouts, weights and the record.
 
 A trainer (TRL or simulated) gets a `Session`, closes rounds in it and asks it to evaluate; files,
 ids and order are the same whoever trains. Nothing that an earlier launch left is deleted: training
-that begins again opens a new lineage. The record is written once a launch, when training came to
+continues the newest lineage at its newest whole checkpoint, and without one opens a new lineage at
+round 0. The record is written once a launch, when training came to
 its end: done, stopped for a reason, failed with a class, or preempted. What comes after it (the
 evaluation of the final weights, evaluations asked for later) never rewrites it.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog import ComputeProfile
 from zoo.errors import TrialError, ZooError
 from zoo.evals.stages import Bench, Sampler
 from zoo.grading import GRADER_VERSION
 from zoo.runs import live
+from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import split_missing
 from zoo.store import journal
 from zoo.store import record as records
 from zoo.store.parquet import write_parquet
 from zoo.store.record import Record, finite
-from zoo.store.run_store import Store, claim, full_text, is_full, write_json, write_text
+from zoo.store.run_store import claim, full_text, is_full, write_json, write_text
 from zoo.store.stack import SIMULATED, provenance, stack
-from zoo.trials.trial import Evaluation, Trial
+from zoo.train.job import Job
+from zoo.train.saves import Save, Saves, sync
+from zoo.trials.trial import Evaluation
 
 SamplerFactory = Callable[[], Sampler]
 
@@ -56,37 +56,8 @@ class Stopped(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True)
-class Job:
-    """`trial.json`: what to run, and where. `token` is of this launch alone."""
-
-    path: Path
-    trial: Trial
-    store: Store
-    profile: ComputeProfile
-    token: str
-    retrain: int = 0
-    """The finished lineage that is to be trained again; 0 = none. Where another has taken its place
-    since, somebody else trained it."""
-    longest_prompt: int | None = None
-    """Tokens of the longest prompt, for the engine's size; None = not measured."""
-
-    @classmethod
-    def read(cls, path: Path) -> Job:
-        """Read a `trial.json`."""
-        data = json.loads(path.read_text(encoding="utf-8"))
-        run = data["run"]
-        profile = ComputeProfile.model_validate(run["profile"])
-        trial = Trial.model_validate(data["trial"])
-        return cls(
-            path,
-            trial,
-            Store(run["store"]),
-            profile,
-            run["token"],
-            retrain=run.get("retrain", 0),
-            longest_prompt=run.get("longest_prompt"),
-        )
+Ending = Interrupted | Stopped
+"""Why training ends after a round."""
 
 
 class Session:
@@ -111,6 +82,9 @@ class Session:
         self.attempt, self.lineage, self.round = launch + 1, 0, 0
         self.bench = Bench(job.store, self.trial, self.stack, durable=self.durable)
         self._recorded, self._phase = False, ""
+        self.saves = Saves(job, self.stack, durable=self.durable)
+        self.requested: Ending | None = None
+        """Why training is to end with the round that runs."""
         self.metrics: dict[str, float | None] = {}
         self._announce()
 
@@ -131,13 +105,35 @@ class Session:
         found = self._found
         return found if found is not None and found.finished() else None
 
-    def begin(self) -> None:
-        """Open a new lineage at round 0. What earlier ones left stays where it is, but for
-        `trial.json`, which says what the newest was told."""
+    def begin(self) -> Checkpoint | None:
+        """Continue the newest lineage at its newest whole checkpoint, which is returned; without
+        one open a new lineage at round 0. What earlier ones left stays where it is, but for
+        `trial.json`, which says what the newest was told.
+
+        Raises:
+            TrialError: the checkpoint was made under other conditions (stack, geometry, grader).
+        """
+        found = self.saves.find(self._lineages) if self._unfinished() else None
         told = self.job.path.read_text(encoding="utf-8")
         write_text(self.folder / "trial.json", told, durable=self.durable)
-        self.lineage = self.bench.lineage = self._lineages + 1
+        self.lineage = self.bench.lineage = self._lineages + (found is None)
         self._announce()
+        if found is not None:
+            self._continue(found)
+        return found
+
+    def _unfinished(self) -> bool:
+        """Whether the newest lineage was begun and came to no outcome."""
+        finished = self.finished()
+        return finished is None or finished.lineage != self._lineages
+
+    def _continue(self, found: Checkpoint) -> None:
+        """Take up a lineage after `found`."""
+        rounds = live.live_rounds(journal.read(self.folder / "metrics.jsonl"), self.lineage)
+        self.round, self.bench.launch = found.round, self.attempt
+        self.metrics = rounds[found.round]["metrics"] if found.round in rounds else {}
+        self.saves.pace.learn([row["time"] for row in rounds.values()])
+        print(f"zoo: continues after round {found.round} ({found.folder})", flush=True)
 
     def missing(self, found: Record) -> list[tuple[Evaluation, int]]:
         """Evaluations of finished training that are not in the index and whose weights are
@@ -150,6 +146,7 @@ class Session:
         self.lineage = self.bench.lineage = found.lineage
         self.round, self._recorded = found.round, True
         self._announce()
+        self.saves.retire(self.lineage)
 
     # -- while training ---------------------------------------------------------------------------
 
@@ -163,21 +160,49 @@ class Session:
         """Evaluations of the trial at a round."""
         return [evaluation for evaluation in self.trial.evaluations if round_ in evaluation.rounds]
 
+    def train_rounds(self) -> None:
+        """Rounds are trained from here on, one after the other."""
+        self.phase("training")
+        self.saves.pace.begin()
+
     def close_round(
         self,
         round_: int,
         metrics: dict[str, Any],
         sampler: SamplerFactory,
-        keep: Callable[[Path], None],
-    ) -> None:
-        """End a round: log it, keep the final weights and record that training is done, then
-        measure what is due. `keep` saves the weights into a folder."""
+        keep: Save,
+        save: Save | None = None,
+    ) -> Ending | None:
+        """End a round: log it, keep the final weights and record that training is done, measure
+        what is due, save a checkpoint where one is due. Returns why training ends here, or None
+        where it goes on.
+
+        Args:
+            keep: saves the weights into a folder.
+            save: saves all that training continues from; None = nothing can.
+        """
         self.log_round(round_, metrics)
-        if round_ == self.trial.rounds:
+        last = round_ == self.trial.rounds
+        if last:
             self.keep_weights(round_, keep)
             self.write_record("done")
         self.evaluate(round_, sampler)
         self.phase("training")
+        if save is not None and self.saves.is_due(round_, at_once=self.requested is not None):
+            self.saves.save(round_, save, self.lineage, self.attempt)
+        if last:
+            self.saves.retire(self.lineage)
+        self.saves.pace.close()
+        return None if last else self.requested
+
+    @property
+    def training(self) -> bool:
+        """Whether a round is being trained, so that waiting for its end saves work."""
+        return self.saves.pace.begun and not self._recorded
+
+    def round_left_s(self) -> float | None:
+        """Seconds until the round that runs has ended and is saved, as far as that is known."""
+        return self.saves.pace.left_s()
 
     def evaluate(self, round_: int, sampler: SamplerFactory) -> None:
         """Measure what is due at `round_`. `sampler` runs only if needed."""
@@ -226,7 +251,7 @@ class Session:
         beside.mkdir(parents=True)
         save(beside)
         if self.durable:
-            _sync(beside)
+            sync(beside)
         beside.rename(folder)
 
     # -- at the end of training -------------------------------------------------------------------
@@ -272,6 +297,7 @@ class Session:
             "gpus": self.job.profile.gpus_per_trial,
             "grader": GRADER_VERSION,
         }
+        about |= self.saves.about()
         record = Record(
             form=records.FORM,
             id=self.folder.name,
@@ -294,14 +320,6 @@ class Session:
         )
         records.write(self.folder, record, durable=self.durable)
         self._found = record
-
-
-def _sync(folder: Path) -> None:
-    """Hand all files of a folder to the disk."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
 
 
 @contextmanager

@@ -12,12 +12,14 @@ each with an optional `@TEXT`: only trials whose id contains TEXT. `fail:3@pocke
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import random
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,25 +37,41 @@ from zoo.trials.identity import digest
 from zoo.trials.trial import Trial
 
 VARIABLE = "ZOO_SIMULATE"
+STATE = "simulated.json"
 HARDNESS = {"easy": 0.0, "medium": 0.25, "hard": 0.6}
 
 
 def train(session: Session) -> None:
     """Run a trial without training anything."""
     session.phase("loading")
-    session.begin()
+    resumed = session.begin()
     misbehave = Misbehaviour(os.environ.get(VARIABLE, ""), session.trial.id)
     problems = load(session.trial.data, session.job.store.cache)
     order = random.Random(session.trial.seed)
     reward = reward_of(session.trial.reward, session.trial.batch.completions)
-    session.log_round(0, {})
-    session.evaluate(0, lambda: _policy(session, 0))
-    for round_ in range(1, session.trial.rounds + 1):
-        session.phase("training")
+    session.saves.account(reward)
+    tokens = 0.0
+    if resumed is None:
+        session.log_round(0, {})
+        session.evaluate(0, lambda: _policy(session, 0))
+    else:
+        tokens = _restore(resumed.folder, order)
+    first = resumed.round + 1 if resumed else 1
+    session.train_rounds()
+    for round_ in range(first, session.trial.rounds + 1):
         misbehave.at(round_)
         chosen = order.choices(problems, k=session.trial.batch.prompts)
         metrics = _round(session, reward, round_, chosen)
-        session.close_round(round_, metrics, lambda at=round_: _policy(session, at), _keep)
+        tokens = metrics["train/num_tokens"] = tokens + metrics["train/num_tokens"]
+        ending = session.close_round(
+            round_,
+            metrics,
+            lambda at=round_: _policy(session, at),
+            _keep,
+            partial(_save, order=order, tokens=tokens),
+        )
+        if ending is not None:
+            raise ending
 
 
 def measure(session: Session, missing: list[Due]) -> None:
@@ -64,6 +82,20 @@ def measure(session: Session, missing: list[Due]) -> None:
 
 def _keep(folder: Path) -> None:
     (folder / "SIMULATED").write_text("No weights: this trial was simulated.\n")
+
+
+def _save(folder: Path, *, order: random.Random, tokens: float) -> None:
+    """What a simulated trial continues from: its generator and a number that it adds up."""
+    _keep(folder)
+    state = {"order": order.getstate(), "tokens": tokens}
+    (folder / STATE).write_text(json.dumps(state), encoding="utf-8")
+
+
+def _restore(folder: Path, order: random.Random) -> float:
+    state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    version, numbers, gauss = state["order"]
+    order.setstate((version, tuple(numbers), gauss))
+    return state["tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +243,7 @@ def _metrics(
         "train/grad_norm": abs(rng.gauss(0.5, 0.1)),
         "train/sampling/sampling_logp_difference/mean": abs(rng.gauss(2e-5, 1e-6)),
         "train/step_time": 0.001,
-        "train/num_tokens": float(sum(lengths) * round_),
+        "train/num_tokens": float(sum(lengths)),
     }
 
 

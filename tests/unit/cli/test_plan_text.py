@@ -134,7 +134,7 @@ def test_a_crash_is_told_for_one_trial_and_for_the_node() -> None:
     found = outlook("node_week")
     (line,) = (line for line in text(found).splitlines() if "a crash loses" in line)
     one, node = found.cost.worst_loss.mid, found.cost.node_loss[1].mid
-    assert f"at most {one:.2f} GPU-hours if one trial dies, {node:.1f} if a node dies" in line
+    assert f"at most {one:.3g} GPU-hours if one trial dies, {node:.3g} if a node dies" in line
     assert line.endswith(" with the 8 that it runs at once")
     assert node == pytest.approx(8 * one)
 

@@ -20,7 +20,7 @@ from zoo.orchestrate.progress import Lines
 from zoo.runs.sweep_status import read_status
 from zoo.store.run_store import claim, write_json
 from zoo.train.entry import run as in_process
-from zoo.train.session import Job
+from zoo.train.job import Job
 
 PROFILE = ComputeProfile(form="profile/1", name="test", executor="local")
 

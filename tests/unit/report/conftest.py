@@ -1,15 +1,12 @@
-"""Makes `made_up_sweep` importable, and one sweep with a trial in every state."""
+"""One sweep with a trial in every state."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
-
-from made_up_sweep import Sweep, make_sweep, write_trial
+from tests.support.made_up_sweep import Sweep, make_sweep, write_trial
 
 
 @pytest.fixture

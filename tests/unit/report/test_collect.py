@@ -2,8 +2,8 @@ import csv
 import io
 
 import pytest
-from made_up_sweep import make_sweep
 
+from tests.support.made_up_sweep import make_sweep
 from zoo.report.collect import Side, collect, rows
 from zoo.report.page import csv_text
 from zoo.report.terminal import table

@@ -9,8 +9,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from made_up_sweep import Sweep, make_sweep
 
+from tests.support.made_up_sweep import Sweep, make_sweep
 from zoo.catalog import Catalog
 from zoo.data import LocalResolver
 from zoo.manifest.load import load

@@ -1,8 +1,7 @@
 import re
 from html.parser import HTMLParser
 
-from made_up_sweep import make_sweep, write_trial
-
+from tests.support.made_up_sweep import make_sweep, write_trial
 from zoo.grading import GRADER_VERSION
 from zoo.report.collect import collect
 from zoo.report.page import html, write

@@ -88,14 +88,16 @@ def test_disk_is_everything_at_the_end_and_what_is_fetched() -> None:
     found = sweep_cost(trials, NODE, fetched=["qwen2.5-0.5b"])
     assert found.downloads == {"qwen2.5-1.5b": 2 * 1_543_714_304}
     assert found.disk.checkpoint == 2 * 4 * (494_032_768 + 1_543_714_304)
-    assert found.peak_bytes == found.disk.total + 2 * 1_543_714_304
+    running = 2 * 12 * 1_543_714_304  # two checkpoints of the largest of one trial at a time
+    assert found.running_bytes == running
+    assert found.peak_bytes == found.disk.total + 2 * 1_543_714_304 + running
 
 
 def test_sources_of_rates_are_told_together() -> None:
     trials = [trial("qwen2.5-0.5b"), trial("qwen2.5-1.5b")]
     found = sweep_cost(trials, NODE, {"qwen2.5-0.5b": Rate(5000, "measured here, n=4", 4)})
     assert found.train.source == "measured here, n=4; H100 table"
-    assert found.worst_loss == found.trials[1].hours
+    assert found.worst_loss == found.trials[1].loss
 
 
 def test_a_node_that_dies_costs_all_trials_that_run_on_it() -> None:
@@ -119,7 +121,7 @@ def test_a_trial_over_several_nodes_is_lost_whole() -> None:
 
 def test_what_does_not_fit_cannot_be_lost() -> None:
     found = sweep_cost([trial("qwen2.5-32b"), trial("qwen2.5-0.5b")], profile(8, concurrency=8))
-    assert found.worst_loss == found.trials[1].hours
+    assert found.worst_loss == found.trials[1].loss
     assert found.node_loss == (1, found.worst_loss)
 
 

@@ -1,4 +1,4 @@
-from made_up_sweep import make_sweep, write_trial
+from tests.support.made_up_sweep import make_sweep, write_trial
 
 from zoo.store import journal
 from zoo.runs import outcome

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from made_up_sweep import STACK, Sweep, make_sweep, write_trial
+from tests.support.made_up_sweep import STACK, Sweep, make_sweep, write_trial
 
 from zoo.manifest.metric_name import MetricName
 from zoo.store import journal

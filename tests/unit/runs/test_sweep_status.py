@@ -67,7 +67,10 @@ def test_a_failed_trial_shows_its_class(
     monkeypatch.setenv("ZOO_SIMULATE", "fail:2")
     assert run(write_task(sweep.tasks()[0])) == 1
     item = trial_status(sweep.trials[0], sweep.store)
-    assert (item.symbol, item.why) == ("!", "failed at round 1/3 [error]")
+    assert (item.symbol, item.why) == (
+        "!",
+        "failed at round 1/3 [error]; continues after round 1",
+    )
     assert "failed as ZOO_SIMULATE asks" in item.message
 
 

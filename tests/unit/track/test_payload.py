@@ -1,7 +1,6 @@
 import json
 
-from made_up_sweep import make_sweep, write_trial
-
+from tests.support.made_up_sweep import make_sweep, write_trial
 from zoo.runs.outcome import load
 from zoo.track import payload
 

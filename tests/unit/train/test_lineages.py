@@ -1,7 +1,9 @@
-"""What a launch may touch: it opens lineages, rewrites no finished record, trains only if asked."""
+"""What a launch may touch: it continues or opens lineages, rewrites no finished record, trains only
+if asked."""
 
 from __future__ import annotations
 
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,8 @@ from zoo.store.record import Record
 from zoo.store.run_store import Store
 from zoo.train import session as sessions
 from zoo.train.entry import run
-from zoo.train.session import Interrupted, Job, open_session
+from zoo.train.job import Job
+from zoo.train.session import Interrupted, open_session
 from zoo.trials.trial import Trial
 
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 1, decodings: [t1.0]}\n"
@@ -58,6 +61,7 @@ def test_second_lineage_deletes_nothing_of_the_first(
     first = files(task.folder, "rollouts")
     assert set(first) == {"rollouts/round-0001.parquet", "rollouts/round-0002.parquet"}
     monkeypatch.delenv("ZOO_SIMULATE")
+    shutil.rmtree(task.folder / "state")  # nothing to continue from
     assert run(write_task(task)) == 0
     found = recorded(task)
     assert (found.state, found.attempt, found.lineage) == ("done", 2, 2)
@@ -79,6 +83,7 @@ def test_evaluations_of_a_dead_lineage_stay_out_of_the_finished_one(
     monkeypatch.setenv("ZOO_SIMULATE", "fail:3")
     assert run(write_task(task)) == 1  # measured at rounds 0, 1 and 2
     monkeypatch.delenv("ZOO_SIMULATE")
+    shutil.rmtree(task.folder / "state")
     later, trial, store = make(tmp_path)  # measured at 0 and 3 alone
     assert run(write_task(later)) == 0
     assert {m.round for m in load(trial, store).measured} == {0, 3}

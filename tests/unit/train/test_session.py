@@ -10,7 +10,8 @@ from zoo.evals.stages import Generation, Sampler
 from zoo.manifest.schema import Decoding
 from zoo.orchestrate.launch import write_task
 from zoo.store import journal
-from zoo.train.session import Job, open_session
+from zoo.train.job import Job
+from zoo.train.session import open_session
 
 
 def test_the_engine_gets_the_weights_once_a_round_and_only_if_something_is_missing(

@@ -1,0 +1,47 @@
+"""What a trial's process is told: `trial.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.catalog import ComputeProfile
+from zoo.store.run_store import Store
+from zoo.trials.trial import Trial
+
+
+@dataclass(frozen=True)
+class Job:
+    """`trial.json`: what to run, and where. `token` is of this launch alone."""
+
+    path: Path
+    trial: Trial
+    store: Store
+    profile: ComputeProfile
+    token: str
+    retrain: int = 0
+    """The finished lineage that is to be trained again; 0 = none. Where another has taken its place
+    since, somebody else trained it."""
+    longest_prompt: int | None = None
+    """Tokens of the longest prompt, for the engine's size; None = not measured."""
+    across_stacks: bool = False
+    """Continue also what another stack or geometry began."""
+
+    @classmethod
+    def read(cls, path: Path) -> Job:
+        """Read a `trial.json`."""
+        data = json.loads(path.read_text(encoding="utf-8"))
+        run = data["run"]
+        profile = ComputeProfile.model_validate(run["profile"])
+        trial = Trial.model_validate(data["trial"])
+        return cls(
+            path,
+            trial,
+            Store(run["store"]),
+            profile,
+            run["token"],
+            retrain=run.get("retrain", 0),
+            longest_prompt=run.get("longest_prompt"),
+            across_stacks=run.get("across_stacks", False),
+        )

@@ -1,0 +1,147 @@
+"""The checkpoints of a session: where training can be continued, when one is saved, what each holds
+beside the trainer's files, and what is left of them at the end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import TrialError
+from zoo.resources.cost import state_bytes
+from zoo.rewards.guard import Guard
+from zoo.runs import checkpoints, live
+from zoo.runs.checkpoints import Checkpoint
+from zoo.store import journal
+from zoo.train.job import Job
+from zoo.train.pace import Pace
+
+Save = Callable[[Path], None]
+"""Writes weights, or all that training continues from, into a folder."""
+
+
+class Saves:
+    """Checkpoints of one launch of a trial."""
+
+    def __init__(self, job: Job, stack: dict[str, str], *, durable: bool) -> None:
+        self.job, self.durable = job, durable
+        self.folder = job.store.train(job.trial.id)
+        self.pace = Pace()
+        self.resumed: Checkpoint | None = None
+        """The checkpoint that this launch continues from."""
+        self.damaged: list[str] = []
+        """Checkpoints that were not used: path and what is wrong."""
+        self.guard: Guard | None = None
+        self.conditions = checkpoints.conditions(job.trial, job.profile, stack)
+
+    def find(self, lineage: int) -> Checkpoint | None:
+        """The newest whole checkpoint of a lineage; None where nothing can be continued.
+
+        Raises:
+            TrialError: it was made under other conditions (stack, geometry, grader).
+        """
+        root = checkpoints.root_of(self.folder, lineage)
+        found = checkpoints.newest_whole(root, self._report)
+        if found is None:
+            for round_ in checkpoints.weights_only(root):
+                print(f"zoo: round {round_} has weights and no optimiser; cannot continue there")
+            return None
+        self._require_same(found)
+        print(f"zoo: continues after round {found.round} ({found.folder})", flush=True)
+        self.resumed = found
+        return found
+
+    def _report(self, text: str) -> None:
+        self.damaged.append(text)
+        print(f"zoo: damaged checkpoint {text}", flush=True)
+
+    def _require_same(self, found: Checkpoint) -> None:
+        """Refuse to mix in one policy what was computed under different conditions."""
+        moved = found.moved(self.conditions)
+        if moved and not self.job.across_stacks:
+            raise TrialError("config", f"{checkpoints.refusal(found, moved)}; {checkpoints.HINT}")
+
+    def account(self, guard: Guard) -> None:
+        """Keep a reward's account of failures in checkpoints, and continue the one of the
+        checkpoint that training continues from."""
+        self.guard = guard
+        if self.resumed is not None and (state := self.resumed.state.get("guard")):
+            guard.restore(state)
+
+    def is_due(self, round_: int, *, at_once: bool) -> bool:
+        """Whether a checkpoint is saved after a round. `at_once`: training ends with it."""
+        profile = self.job.profile
+        if round_ == self.job.trial.rounds:
+            return profile.keep_extendable
+        if at_once:
+            return True
+        if profile.save_every is not None:
+            return round_ % profile.save_every == 0
+        return self.pace.save_is_due()
+
+    def save(self, round_: int, write: Save, lineage: int, attempt: int) -> None:
+        """Save a checkpoint; the journals that it rests on are on the disk before it.
+
+        Raises:
+            TrialError: of class `disk`, where there is no room.
+        """
+        root = checkpoints.root_of(self.folder, lineage)
+        with self.pace.saving():
+            if self.durable:
+                for name in ("metrics.jsonl", "evals.jsonl"):
+                    _sync_file(self.folder / name)
+            checkpoints.prune(root, self.job.profile.keep, most=1)
+            before = checkpoints.newest(root)
+            needs = before.bytes if before else state_bytes(self.job.trial)
+            state = {
+                "trial": self.job.trial.id,
+                "lineage": lineage,
+                "attempt": attempt,
+                "conditions": self.conditions,
+                "guard": self.guard.state() if self.guard else None,
+                "evaluated": self._evaluated(lineage),
+            }
+            checkpoints.save(root, round_, write, state, needs=needs, durable=self.durable)
+
+    def _evaluated(self, lineage: int) -> list[tuple[str, int]]:
+        """Key and round of every evaluation of a lineage so far."""
+        rows = journal.read(self.folder / "evals.jsonl")
+        mine = (row for row in rows if live.lineage_of(row) == lineage)
+        return sorted({(row["key"], row["round"]) for row in mine})
+
+    def retire(self, lineage: int) -> None:
+        """Remove what training continued from, but for what the profile keeps."""
+        profile = self.job.profile
+        extendable = profile.keep_extendable
+        root = checkpoints.root_of(self.folder, lineage)
+        checkpoints.retire(root, profile.keep, is_optimiser, extendable=extendable)
+
+    def about(self) -> dict[str, Any]:
+        """What the record says of them."""
+        found: dict[str, Any] = {}
+        if self.resumed is not None:
+            found["resumed_from"] = self.resumed.round
+        if self.damaged:
+            found["damaged_checkpoints"] = self.damaged
+        return found
+
+
+def is_optimiser(name: str) -> bool:
+    """Whether a file of a checkpoint is of no use but to continue training: optimiser, schedule,
+    generators, pickled arguments, and what a simulated trial has of these."""
+    return name.endswith((".pt", ".pth", ".bin")) or name == "simulated.json"
+
+
+def sync(folder: Path) -> None:
+    """Hand all files of a folder to the disk."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            _sync_file(path)
+
+
+def _sync_file(path: Path) -> None:
+    if path.exists():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
