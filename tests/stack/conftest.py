@@ -1,4 +1,4 @@
-"""Makes `made_up_sweep` importable; an MLflow store to copy."""
+"""An MLflow store to copy."""
 
 from __future__ import annotations
 
