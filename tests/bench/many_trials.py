@@ -1,11 +1,13 @@
 """What bookkeeping costs where many trials are recorded: `zoo status` over 10,000 done trials, the
 end of a sweep over as many, of which one was left to run (from the last file of that trial to the
-exit of the process, the report aside), and a `zoo sweep` that finds all of 270 trials done.
+exit of the process, the report aside) or all were, and a `zoo sweep` that finds all of 270 trials
+done.
 
 Makes its store itself: one real simulated trial a manifest, its files copied under the ids and
 identities of the others. Every command is a cold process with a warm page cache, alternated with
 `python -c "import pydantic, yaml"`; the best of some runs (the machine may be busy). The last line
-is one JSON object: seconds, and ratios to the bare import. `floor_10000` is what the files alone
+is one JSON object: seconds (of user and system time where it says `cpu`, as other work on the
+machine stretches the rest), and ratios to the bare import. `floor_10000` is what the files alone
 cost: opening and reading `record.json` and `evals.jsonl` of every trial, and nothing made of them.
 """
 
@@ -38,8 +40,24 @@ import os, sys
 for name in os.listdir(sys.argv[1]):
     for file in ("record.json", "evals.jsonl"):
         number = os.open(f"{sys.argv[1]}/{name}/{file}", os.O_RDONLY)
-        os.read(number, 1 << 20)
+        os.read(number, os.fstat(number).st_size)
         os.close(number)
+"""
+END = """\
+import os, sys, time
+from zoo.cli import main, sweep
+
+class Executor:
+    # runs nothing: the folders of all trials appear at once, as if they had just ended
+    name = "moved"
+    def run(self, tasks, tell, stop):
+        os.rename(*folders)
+        print(len(tasks), time.time(), file=sys.stderr)
+
+folders = sys.argv[1:3]
+sweep._executor = lambda *_: Executor()
+sys.argv[1:] = ["sweep", sys.argv[3], "--bare"]
+main.main()
 """
 MANIFEST = """\
 schema: experiment/1
@@ -101,6 +119,12 @@ def seconds(command: list[str], folder: Path) -> float:
     return time.perf_counter() - begun
 
 
+def cpu_seconds() -> float:
+    """User and system time of all commands so far."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def end_seconds(manifest: Path, trial: Trial, root: Path) -> float:
     """Time from the last file that the last trial of a sweep writes to the sweep's exit."""
     folder = Store(root).train(trial.id)
@@ -108,6 +132,23 @@ def end_seconds(manifest: Path, trial: Trial, root: Path) -> float:
     command = [*ZOO, "sweep", manifest.name, "--bare"]
     subprocess.run(command, cwd=manifest.parent, check=True, stdout=subprocess.DEVNULL)
     return time.time() - (folder / "phase").stat().st_mtime
+
+
+def end_all_seconds(manifest: Path, runs: Path) -> float:
+    """Time from the end of the last of all trials of a sweep to the sweep's exit."""
+    aside, root = runs / "train", runs.with_name("runs-all")
+    root.mkdir(exist_ok=True)
+    command = [sys.executable, "-c", END, str(aside), str(root / "train"), manifest.name]
+    env = os.environ | {"ZOO_RUNS": str(root)}
+    done = subprocess.run(
+        command, cwd=manifest.parent, env=env, check=True, capture_output=True, text=True
+    )
+    ended = time.time()
+    (root / "train").rename(aside)
+    count, begun = done.stderr.split()
+    assert count == "10000"
+    assert "= 10,000 done" in done.stdout, done.stdout[-500:]
+    return ended - float(begun)
 
 
 def main() -> None:
@@ -144,16 +185,20 @@ def main() -> None:
             ),
             "status_10000": (large, lambda: seconds([*ZOO, "status", large.name], folder)),
             "end_10000": (large, end),
+            "end_all_10000": (large, lambda: end_all_seconds(large, stores[large])),
             "noop_270": (small, lambda: seconds([*ZOO, "sweep", small.name], folder)),
         }
         for name, (path, measure) in cases.items():
             os.environ["ZOO_RUNS"] = str(stores[path])
-            ours, bare = [], []
+            ours, bare, used = [], [], []
             for _ in range(REPEATS):
                 bare.append(seconds(BARE, folder))
+                before = cpu_seconds()
                 ours.append(measure())
-            best, least = min(ours), min(bare)
+                used.append(cpu_seconds() - before)
+            best, least, cpu = min(ours), min(bare), min(used)
             figures |= {f"{name}_s": best, f"{name}_bare_s": least, f"ratio_{name}": best / least}
+            figures[f"{name}_cpu_s"] = cpu  # of the whole command, also where a part is timed
             print(f"{name:<13} {best:.3f} s, {best / least:.1f} x the bare import ({least:.3f} s)")
     print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
 

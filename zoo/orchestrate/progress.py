@@ -65,10 +65,12 @@ class Lines:
     def __init__(self, stream: TextIO) -> None:
         self.stream, self.watch = stream, Watch([], None, 1)  # type: ignore[arg-type]
         self.told: dict[str, str] = {}
+        self.over = 0
+        """Trials that ended."""
 
     def start(self, watch: Watch) -> None:
         """Begin to tell of a sweep."""
-        self.watch = watch
+        self.watch, self.over = watch, 0
 
     def event(self, event: Event) -> None:
         """Tell that a trial started or ended."""
@@ -77,8 +79,8 @@ class Lines:
             after = f", continues after round {view.resumes}" if view.resumes else ""
             self.say(f"{view.name}  started{after}")
             return
-        over = sum(v.ended is not None for v in self.watch.views.values())
-        self.say(f"{view.name}  {ending(view)}  ({over}/{len(self.watch.views)})")
+        self.over += 1
+        self.say(f"{view.name}  {ending(view)}  ({self.over}/{len(self.watch.views)})")
 
     def tick(self) -> None:
         """Tell of the rounds that came since, for each trial a few times in its life."""
