@@ -243,12 +243,12 @@ def _base_share(contrast: Contrast, known: TrialOf) -> float:
     """Standard error of the base models of a contrast over the noise of one measurement."""
     square = 0.0
     for side in (side for side in contrast if side.base):
-        often = Counter(_base(cell, known.get(cell)) for cell in side.cells)
+        often = Counter(base_of(cell, known.get(cell)) for cell in side.cells)
         square += sum((n / len(side.cells)) ** 2 for n in often.values())
     return math.sqrt(square)
 
 
-def _base(cell: Cell, trial: Trial | None) -> Hashable:
+def base_of(cell: Cell, trial: Trial | None) -> Hashable:
     """What the samples of a cell's base model depend on and cells differ in; see
     `zoo.evals.stages.sample_identity`."""
     if trial is None:
