@@ -20,7 +20,7 @@ from zoo.manifest.verdicts import cells_of
 from zoo.report.effects import AxisEffect, CellMean, axis_effects, cell_means
 from zoo.report.judge import SEALED, Numbers, Verdict, verdicts
 from zoo.report.values import values_of
-from zoo.report.verdict_text import notes, sentence, word
+from zoo.report.verdict_text import notes, sentence, span, word
 from zoo.track import outcome
 
 WIDTH = 100
@@ -43,7 +43,8 @@ def show(name: str, words: Words, *, by: str | None, metric: str | None, json_: 
     cells = cells_of(made.chosen)
     means = cell_means(numbers, chosen.name, cells)
     effects = [e for axis in axes for e in axis_effects(numbers, chosen.name, axis, cells)]
-    judged = verdicts(made.manifest.experiment.claims, numbers, made.seals)
+    claims = () if made.words.rehearse else made.manifest.experiment.claims  # it decides nothing
+    judged = verdicts(claims, numbers, made.seals)
     if json_:
         click.echo(as_json(_data(made, chosen, judged, means, effects)))
         return 0
@@ -129,7 +130,7 @@ def _claim_row(verdict: Verdict) -> dict[str, Any]:
         "level": judged.level,
         "low_95": plain_low,
         "high_95": plain_high,
-        "p": judged.p,
+        "p": None if verdict.missing else judged.p,
         "n": verdict.n,
         "detects": judged.detects,
         "standing": verdict.standing,
@@ -219,11 +220,7 @@ def _figure(value: float, metric: Metric) -> str:
 
 
 def _span(interval: tuple[float, float] | None, metric: Metric) -> str:
-    if interval is None:
-        return " (no interval)"
-    digits = {"points": 1, "tokens": 0}.get(metric.unit)
-    ends = (f"{end:.3g}" if digits is None else f"{end:.{digits}f}" for end in interval)
-    return f" ({' to '.join(ends)})"
+    return " (no interval)" if interval is None else f" ({span(interval, metric.unit)})"
 
 
 def _claim_lines(judged: Sequence[Verdict]) -> Iterator[str]:

@@ -46,7 +46,10 @@ def notes(verdict: Verdict) -> Iterator[str]:
         return
     found = verdict.estimate
     trials = " against ".join(str(_count(verdict, arm)) for arm in verdict.arms)
-    parts = [f"{trials} trials", f"95 % without correction: {_span(verdict.judged.plain, verdict)}"]
+    parts = [
+        f"{trials} trials",
+        f"95 % without correction: {span(verdict.judged.plain, verdict.unit)}",
+    ]
     if found is not None and found.judged:
         if math.isfinite(found.df):
             parts.append(f"{found.df:.1f} degrees of freedom")
@@ -95,7 +98,7 @@ def _why_not_judged(verdict: Verdict) -> str:
     assert found is not None
     if any(cell.n < 2 for _, cell in found.cells):
         return "a cell has one trial that counts, which has no spread to judge by"
-    return "all trials of a cell are alike, so there is no spread to judge by"
+    return "most cells of the study show no spread between seeds to judge by"
 
 
 def _number(value: float, verdict: Verdict) -> str:
@@ -106,11 +109,14 @@ def _interval(verdict: Verdict, interval: tuple[float, float]) -> str:
     if not all(map(math.isfinite, interval)):
         return "without an interval"
     kind = "exact " if isinstance(verdict.steps[0], Difference) else ""
-    return f"({kind}{100 * verdict.judged.level:.4g} %: {_span(interval, verdict)})"
+    return f"({kind}{100 * verdict.judged.level:.4g} %: {span(interval, verdict.unit)})"
 
 
-def _span(interval: tuple[float, float], verdict: Verdict) -> str:
+def span(interval: tuple[float, float], unit: str) -> str:
+    """`-1.2 to 3.4`, in the digits of the unit."""
     if not all(map(math.isfinite, interval)):
         return "unknown"
-    digits = {"points": 1, "tokens": 0}.get(verdict.unit)
-    return " to ".join(f"{end:.3g}" if digits is None else f"{end:.{digits}f}" for end in interval)
+    digits = {"points": 1, "tokens": 0}.get(unit)
+    if digits is None:
+        return " to ".join(f"{end:.3g}" for end in interval)
+    return " to ".join(f"{round(end, digits) + 0.0:.{digits}f}" for end in interval)  # no -0

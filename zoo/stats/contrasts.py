@@ -29,6 +29,8 @@ from zoo.stats.power import FLOOR, Part, detectable, floored_moments
 from zoo.stats.quantiles import chi_square, student, student_tail
 
 K = TypeVar("K", bound=Hashable)
+ROUNDING = 1e-9
+"""Values that differ by less than this share of their mean are alike: it is no spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Cell:
         mean = fmean(values)
         if len(values) < 2:
             return cls(mean, None, 1)
+        if max(values) - min(values) <= ROUNDING * abs(mean):
+            return cls(mean, 0.0, len(values))
         squares = sum((value - mean) ** 2 for value in values)
         return cls(mean, squares / (len(values) - 1), len(values))
 
@@ -73,7 +77,7 @@ class Estimate:
     @cached_property
     def judged(self) -> bool:
         """Whether there is a spread to judge it by: two trials or more in each of its cells, and
-        not all trials of the study alike."""
+        not most cells of the study without any."""
         if self.known is not None:
             return True
         return bool(self.typical) and all(cell.n >= 2 for _, cell in self.cells)

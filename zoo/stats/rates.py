@@ -84,6 +84,7 @@ class Difference:
         return detectable_rates(self.n1, self.n2, error, miss)
 
 
+@lru_cache(maxsize=4096)
 def exact_greater(x1: int, n1: int, x2: int, n2: int, difference: float) -> float:
     """One-sided exact p-value of p1 - p2 <= `difference` against more."""
     if difference <= -1 or difference >= 1:

@@ -196,3 +196,14 @@ def test_compare_imports_nothing_heavy(many: Path) -> None:
         env={"PYTHONPATH": root, "PATH": "/usr/bin:/bin", "HOME": str(many)},
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_compare_of_a_rehearsal_decides_nothing(folder: Path) -> None:
+    """Its evaluations are fewer, so a claim may be about a number that it does not have."""
+    late = CLAIMS.replace("acc/t1.0", "pass2/t1.0")
+    path = folder / "experiments/many.yaml"
+    path.write_text(MANIFEST.replace("trainer: simulated\n", "") + late)
+    told = zoo("compare", "many.rehearsal")
+    assert told.status == 0
+    assert "claims" not in told.text
+    assert data("many.rehearsal")["claims"] == []

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.claims import claim
 from tests.support.simulated import make
+from tests.support.study_cards import manifest
 from zoo.manifest.claims import Claim
 from zoo.manifest.limits import Line
 from zoo.manifest.trial import Trial
@@ -257,3 +258,36 @@ def test_effects_of_an_axis_are_over_matched_cells(trials: list[Trial]) -> None:
     lonely = [cell for cell in found.cells if cell["model"] != "pocket-llama"]
     assert axis_effects(found, ACC, "reward", lonely)[0].effect == pytest.approx(-10)
     assert axis_effects(found, ACC, "model", lonely) == []
+
+
+def test_checkpoint_from_elsewhere_is_judged_by_its_sampling_alone(tmp_path: Path) -> None:
+    """One seed is enough: the noise of 500 responses on both sides is known."""
+    cards = tmp_path / "cards" / "models"
+    cards.mkdir(parents=True, exist_ok=True)
+    (cards / "after.yaml").write_text(
+        "schema: model/1\nname: after\nrepo: org/after\nprompt: plain\ncap: 8192\nbase: qwen\n"
+    )
+    said = {"id": "g", "says": "It gains.", "kind": "gain", "expect": {"higher_by": 2}}
+    name = "eval/free/acc/t1.0"
+    made, (trial,) = manifest(
+        tmp_path,
+        trainer="external",
+        grid={"model": ["after"]},
+        seeds=[0],
+        claims=[said | {"metric": name}],
+    )
+    found = TrialValues(trial, final={name: 50.0}, series={name: {0: 0.4}}, responses={name: 500})
+    (gain,) = judged(Numbers([found]), *made.experiment.claims)
+    assert gain.word == "supported"
+    assert gain.estimate is not None
+    assert gain.estimate.se == pytest.approx(100 * math.sqrt((0.25 + 0.24) / 500))
+    assert math.isinf(gain.estimate.df)
+
+
+def test_trials_that_are_all_alike_have_no_verdict(trials: list[Trial]) -> None:
+    def alike(trial: Trial) -> float:
+        return 100.0 if trial.cell["reward"] == "correctness" else 56.7
+
+    qwen, _ = judged(numbers(trials, alike), about(BOX))
+    assert (qwen.word, qwen.effect) == ("undecided", pytest.approx(-43.3))
+    assert "most cells of the study show no spread between seeds" in sentence(qwen)
