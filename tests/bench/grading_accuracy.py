@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)
 
 from zoo.grading import Grader, Item, Result  # noqa: E402 - the checkout goes before an install
 from zoo.grading.pool import Limits, Pool  # noqa: E402

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)
 
 from zoo.grading import Grader, Item  # noqa: E402 - the checkout goes before an install
 from zoo.grading.pool import Limits, Pool  # noqa: E402

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)
 
 from zoo.grading import Grader, Item, fast, shapes, tidy  # noqa: E402 - the checkout goes before an install  # noqa: E402
 

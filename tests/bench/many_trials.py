@@ -23,14 +23,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from zoo.catalog import Catalog, ComputeProfile
-from zoo.data import LocalResolver
-from zoo.manifest.load import read
-from zoo.orchestrate.launch import Task, write_task
-from zoo.planning.expand import expand
-from zoo.store.run_store import Store
-from zoo.train.entry import run
-from zoo.trials.trial import Trial
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from zoo.catalog import Catalog, ComputeProfile  # noqa: E402
+from zoo.data import LocalResolver  # noqa: E402
+from zoo.manifest.load import read  # noqa: E402
+from zoo.orchestrate.launch import Task, write_task  # noqa: E402
+from zoo.planning.expand import expand  # noqa: E402
+from zoo.store.run_store import Store  # noqa: E402
+from zoo.train.entry import run  # noqa: E402
+from zoo.trials.trial import Trial  # noqa: E402
 
 REPEATS = 5
 BARE = [sys.executable, "-c", "import pydantic, yaml"]

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
 REPEATS = 7
 ROOT = Path(__file__).parents[2]
 BARE = [sys.executable, "-c", "import pydantic, yaml"]

@@ -17,12 +17,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from zoo.catalog import BenchmarkCard, Catalog, ComputeProfile, ModelCard, PocketSource, PromptCard
-from zoo.data import load, model_folder, render
-from zoo.evals.aggregate import measures
-from zoo.grading import Grader, Item
-from zoo.manifest.schema import Decoding
-from zoo.pocket.generator import LEVELS
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from zoo.catalog import (  # noqa: E402
+    BenchmarkCard,
+    Catalog,
+    ComputeProfile,
+    ModelCard,
+    PocketSource,
+    PromptCard,
+)
+from zoo.data import load, model_folder, render  # noqa: E402
+from zoo.evals.aggregate import measures  # noqa: E402
+from zoo.grading import Grader, Item  # noqa: E402
+from zoo.manifest.schema import Decoding  # noqa: E402
+from zoo.pocket.generator import LEVELS  # noqa: E402
 
 MODELS = ("pocket-qwen2", "pocket-llama", "pocket-mistral")
 DECODINGS = {"t0": Decoding(temperature=0.0), "t1.0": Decoding(temperature=1.0)}

@@ -62,18 +62,14 @@ CLAIM_WARNINGS = {  # manifest -> (warning, claims) that it has to live with; th
     },
     "ablation_prompt": {("margin-out-of-reach", "boxed-spares-strong")},
     "ablation_rollouts_matched": {("margin-out-of-reach", "more-is-the-same")},
-    "ablation_temperature": {("margin-out-of-reach", "usual-bears-cold")},
     "controls": {
-        ("margin-out-of-reach", "random-leaves-others"),
+        ("seeds-cannot-decide", "random-leaves-others"),
         ("margin-out-of-reach", "vote-comes-near"),
     },
     "ablation_rollouts": {
         ("compute-not-matched", "more-is-better, few-are-worse, fewest-is-worst"),
     },
-    "critics": {
-        ("margin-out-of-reach", "spread-is-not-needed"),
-        ("spread-unknown", "length-bias"),
-    },
+    "critics": {("spread-unknown", "length-bias")},
     "paper": {("spread-unknown", "length-grows, length-stays")},
     "pocket": {
         ("seeds-cannot-decide", "gains"),

@@ -103,3 +103,9 @@ def test_contributing_names_paths_and_commands_that_exist() -> None:
     make = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"`?make (\w+)", text):
         assert re.search(rf"^{target}:", make, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests/bench").glob("*.py")), ids=lambda p: p.stem)
+def test_bench_script_leaves_its_folder_out_of_the_path(path: Path) -> None:
+    """`tests/bench/statistics.py` would stand before Python's own module."""
+    assert "sys.path[0] = " in path.read_text(encoding="utf-8")

@@ -1,10 +1,10 @@
 """How far a metric's numbers lie apart by chance alone: between seeds of a cell, and between
 samplings of one model on the same problems.
 
-The first is a prior until a machine has records of its own (`zoo.runs.seed_noise`). The second
-follows from the number of responses: none under greedy decoding, where the same model answers alike
-every time; else the variance of one response around its problem's own rate over the number of
-draws.
+The first is assumed from the size of the benchmarks (`zoo.stats.noise`) until a machine has records
+of its own (`zoo.runs.seed_noise`). The second follows from the number of responses: none under
+greedy decoding, where the same model answers alike every time; else the variance of one response
+around its problem's own rate over the number of draws.
 pass@k and maj@k look at k responses at once, so S samples are S / k draws. Holds no values of any
 trial.
 """
@@ -14,13 +14,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from zoo.stats.noise import assumed_points
 from zoo.trials.metrics import Metric, Series
 
-PRIOR_POINTS = 1.3
-"""Spread of the six-benchmark mean between neighbouring checkpoints in the late half of the study's
-runs (figure 1 of arXiv:2503.18892, digitised: 0.7 to 1.6, mostly 1.3 at 0.5B and 1.5B). The study
-has no seeds; averaging checkpoints would shrink it, differences between seeds are not in it, and
-the two are taken to cancel."""
+UNKNOWN_POINTS = 1.3
+"""Assumed where the size of a benchmark is not known, and of training metrics: the spread of the
+six-benchmark mean between neighbouring checkpoints in the late half of the study's runs (figure 1
+of arXiv:2503.18892, digitised: 0.7 to 1.6, mostly 1.3 at 0.5B and 1.5B)."""
 WITHIN_PROBLEM = 0.09
 """Variance of a single response's score around its problem's own rate. With it, sampling alone
 gives the mean of the study's six benchmarks (1,319, 500, 272, 675, 30, 40 problems) a spread of
@@ -34,21 +34,28 @@ class Spread:
 
     value: float
     source: str
-    """Where it is from, for the plan: `prior`, or how many records."""
+    """Where it is from, for the plan: `assumed`, or how many records."""
     df: int | None = None
     """Degrees of freedom of a measured one."""
 
 
-def prior(metric: Metric, series: Series) -> Spread | None:
-    """The spread between trainings to plan with while there are no records: 1.3 points, or the
-    noise of sampling alone where few problems make it larger; None where nothing is known (lengths,
-    losses)."""
+def prior(metric: Metric, series: Series, averaged: int = 1) -> Spread | None:
+    """The spread between trainings to plan with while there are no records, by the size of the
+    benchmarks; None where nothing is known (lengths, losses).
+
+    Args:
+        averaged: evaluations that the number is a mean of; each samples anew.
+    """
     if metric.unit != "points":
         return None
     noise = _of_draws(metric, series)
-    if noise is None or noise <= PRIOR_POINTS:
-        return Spread(PRIOR_POINTS, "prior")
-    return Spread(noise, f"prior: sampling of {_responses(metric, series)}")
+    if noise is None:
+        return Spread(UNKNOWN_POINTS, "assumed")
+    sampling = noise / math.sqrt(averaged) if series.sampled else 0.0
+    samples = [e.samples for e in metric.evaluations] or [1] * len(series.responses)
+    pairs = zip(series.responses, samples, strict=True)
+    problems = [max(1, (n or 0) // each) for n, each in pairs]
+    return Spread(assumed_points(problems, sampling), "assumed")
 
 
 def resampled(metric: Metric, series: Series) -> Spread | None:

@@ -1,26 +1,27 @@
 """What a design can detect: the smallest true effect that a claim finds with 80 % power at a
 two-sided error of 5 %.
 
-All linear kinds rest on the spread between seeds of one cell, pooled over all cells of the study
-(df = cells x (seeds - 1)); arms are not paired by seed, which widens intervals. With S seeds, m
-cells a side, spread sd and q = t(0.975, df) + t(0.8, df):
+The model is the one by which claims are judged (`zoo.stats.power`): Welch's t with a variance
+floor, each cell with its own spread, arms not paired by seed. What this module adds is what each
+kind of claim puts into it, with S seeds, m cells a side and spread sd:
 
-    contrast     q sd sqrt(2 / (S m))
-    gain         q sqrt(sd^2 / (S m) + b^2)  b = the base's own noise: a base (model x prompt x cap)
-                                             is measured once and shared by all seeds and cells that
-                                             start from it, so b^2 = noise^2 sum (c / m)^2 over the
-                                             bases, c cells each; noise = 0 under greedy decoding
-    interaction  q sd sqrt(4 / (S m))
-    trend        q sd sqrt(R^2 / Sxx / (S m))   R = last less first round, Sxx = sum (r - mean)^2;
-                                             rounds of a trial taken as independent around its line
-    ordering     the contrast with t(1 - 0.2/n) for t(0.8): all n steps must hold together
+    contrast     2m cells of variance sd^2 / (m^2 S)
+    gain         m cells, and b^2 = the base's own noise: a base (model x prompt x cap) is measured
+                 once and shared by all seeds and cells that start from it, so b^2 = noise^2 sum
+                 (c / m)^2 over the bases, c cells each; noise = 0 under greedy decoding
+    interaction  4m cells
+    trend        m cells; the spread of a trial's rise is sd sqrt(R^2 / Sxx), R = last less first
+                 round, Sxx = sum (r - mean)^2, as if rounds were independent around the line (the
+                 judge takes one line a trial and its spread between trials as it is)
+    ordering     the contrast, missed with probability 0.2 / n: all n steps must hold together
     crossover    the gain, likewise, for n values of k
-    rate         (z(0.975) + z(0.8)) sqrt(2 p (1 - p) / (S m)), p = 1/2, the least favourable
-    equal_within with t(0.9) for t(0.8): both sides must hold; it is the margin that can be shown
+    rate         the exact test of two shares near one half, the least favourable
+    equal_within missed with probability 0.1: both sides must hold; it is the margin that can be
+                 shown
 
 Seeds of checkpoints that were trained elsewhere only sample them again: sd is the noise of sampling
-alone (0 under greedy decoding), which is known, so q has z for t and one seed is enough to know it.
-Verdicts are then about these checkpoints.
+alone (0 under greedy decoding), which is known, so one seed is enough to know it. Verdicts are then
+about these checkpoints.
 
 The spread comes from this machine's own records where they have it (`zoo.runs.seed_noise`), else
 from `zoo.claims.noise`. Knows no values of any trial.
@@ -32,17 +33,19 @@ import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from zoo.claims.contrasts import Contrast, TrialOf, Unit, cells_of, units
 from zoo.claims.noise import Spread, prior, resampled
 from zoo.manifest.claim_schema import Claim
-from zoo.manifest.quantiles import normal, student
 from zoo.manifest.schema import Experiment
+from zoo.stats.power import Part, detectable
+from zoo.stats.rates import detectable_rates
+from zoo.stats.verdicts import ALPHA, POWER
 from zoo.trials.grid import Cell
-from zoo.trials.metrics import Metric, Series, metrics_of
+from zoo.trials.metrics import Metric, Series, final_rounds, last_k, metrics_of
 from zoo.trials.trial import Trial
 
-POWER, ERROR = 0.8, 0.05
 MOST_SEEDS = 1000
 
 
@@ -58,14 +61,12 @@ class Power:
     cells: int
     """Cells of the smallest side."""
     seeds: int
-    all_cells: int
-    """Cells of the study, over which the spread is pooled."""
     spread: Spread | None
     """None for rates, and where no spread is known."""
     verdicts: int
     """Sealed verdicts of the study, for the correction."""
-    factor: float
-    """Standard error = spread x factor / sqrt(seeds), and `base` beside it."""
+    weights: tuple[float, ...]
+    """Weight of each trained cell in the hardest contrast; of a trend times its rise."""
     base: float = 0.0
     """Standard error that the base models bring in; no seed lowers it."""
     trained: bool = True
@@ -75,19 +76,17 @@ class Power:
     def effect(self, seeds: int, *, corrected: bool = False) -> float | None:
         """The smallest effect that so many seeds find (for `equal_within`: the smallest margin that
         they can show); corrected = by Bonferroni, the hardest step of Holm's."""
-        error = ERROR / self.verdicts if corrected else ERROR
-        share = (1 - POWER) / len(self.unit.contrasts)
+        error = ALPHA / self.verdicts if corrected else ALPHA
+        miss = (1 - POWER) / len(self.unit.contrasts)
         if self.claim.expect.word == "equal_within":
-            share /= 2
+            miss /= 2
         if self.claim.kind == "rate":
-            found = 100 * (normal(1 - error / 2) + normal(1 - share)) * self.factor
-            found *= 0.5 / math.sqrt(seeds)
-            return found if found <= 100 else None
-        df = self.all_cells * (seeds - 1)
-        if self.spread is None or (self.trained and df < 1):
+            one, other = (len(side.cells) * seeds for side in self.unit.contrasts[0])
+            return detectable_rates(one, other, error, miss)
+        if self.spread is None:
             return None
-        q = sum(student(p, df) if self.trained else normal(p) for p in (1 - error / 2, 1 - share))
-        return q * math.hypot(self.spread.value * self.factor / math.sqrt(seeds), self.base)
+        known = None if self.trained else self.spread.value / math.sqrt(seeds)
+        return _linear(self.weights, self.spread.value, seeds, self.base, known, error, miss)
 
     @property
     def detects(self) -> float | None:
@@ -154,12 +153,31 @@ class Power:
         return high
 
 
+@lru_cache(maxsize=4096)
+def _linear(
+    weights: tuple[float, ...],
+    spread: float,
+    seeds: int,
+    base: float,
+    known: float | None,
+    error: float,
+    miss: float,
+) -> float | None:
+    """The effect of a sum of cell means; `known`: the standard error of a cell where no spread
+    between seeds is estimated."""
+    if known is not None:
+        return detectable([], error, miss, known=math.hypot(known * math.hypot(*weights), base))
+    parts = [Part((weight * spread) ** 2 / seeds, seeds - 1) for weight in weights]
+    return detectable(parts, error, miss, known=base)
+
+
 def powers_of(
     experiment: Experiment, trials: Sequence[Trial], spreads: Mapping[str, Spread] | None = None
 ) -> list[Power]:
     """What the claims of a manifest can find with the trials that it expands to."""
     cells, seeds = cells_of(trials), len(experiment.seeds)
-    return powers(experiment.claims, cells, seeds, metrics_of(trials), spreads, trials)
+    last = last_k(experiment.final)
+    return powers(experiment.claims, cells, seeds, metrics_of(trials), spreads, trials, last)
 
 
 def powers(
@@ -169,6 +187,7 @@ def powers(
     metrics: Mapping[str, Metric],
     spreads: Mapping[str, Spread] | None = None,
     trials: Iterable[Trial] = (),
+    last: int = 1,
 ) -> list[Power]:
     """One entry for each verdict, in the claims' order; claims have passed `check_claims`.
 
@@ -177,6 +196,7 @@ def powers(
         spreads: by metric; they take the place of the prior.
         trials: of these cells; they say which base each starts from and who trained it. Without
             them a base is a model and prompt, and all is trained here.
+        last: evaluations that a final number is the mean of.
     """
     made = [(claim, unit) for claim in claims for unit in units(claim, cells)]
     known = TrialOf(trials)
@@ -187,7 +207,9 @@ def powers(
         series = metric.series
         trained = any(_trained(known.get(cell)) for cell in unit.cells)
         again = resampled(metric, series)
-        spread = again if not trained else (spreads or {}).get(metric.name) or prior(metric, series)
+        averaged = 1 if trend else len(final_rounds(series.rounds, metric.horizon, last)) or 1
+        known_spread = (spreads or {}).get(metric.name) or prior(metric, series, averaged)
+        spread = known_spread if trained else again
         noise = again or spread  # the spread between seeds has that of sampling in it
         shares = max(_base_share(contrast, known) for contrast in unit.contrasts)
         rise = _rise(series) if trend else 1.0
@@ -198,10 +220,12 @@ def powers(
                 measure="points" if claim.kind == "rate" else metric.unit,
                 cells=min(len(side.cells) for c in unit.contrasts for side in c),
                 seeds=seeds,
-                all_cells=len(cells),
                 spread=None if claim.kind == "rate" else spread,
                 verdicts=len(made),
-                factor=rise * max(map(_factor, unit.contrasts)),
+                weights=max(
+                    (_weights(contrast, rise) for contrast in unit.contrasts),
+                    key=lambda weights: math.hypot(*weights),
+                ),
                 base=noise.value * shares if noise else 0.0,
                 trained=trained,
             )
@@ -209,21 +233,22 @@ def powers(
     return found
 
 
-def _factor(contrast: Contrast) -> float:
-    """Standard error of a contrast over the spread of one trial, for one seed."""
-    return math.sqrt(sum(1 / len(side.cells) for side in contrast if not side.base))
+def _weights(contrast: Contrast, rise: float) -> tuple[float, ...]:
+    """The weight of each trained cell of a contrast."""
+    sides = (side.cells for side in contrast if not side.base)
+    return tuple(rise / len(cells) for cells in sides for _ in cells)
 
 
 def _base_share(contrast: Contrast, known: TrialOf) -> float:
     """Standard error of the base models of a contrast over the noise of one measurement."""
     square = 0.0
     for side in (side for side in contrast if side.base):
-        often = Counter(_base(cell, known.get(cell)) for cell in side.cells)
+        often = Counter(base_of(cell, known.get(cell)) for cell in side.cells)
         square += sum((n / len(side.cells)) ** 2 for n in often.values())
     return math.sqrt(square)
 
 
-def _base(cell: Cell, trial: Trial | None) -> Hashable:
+def base_of(cell: Cell, trial: Trial | None) -> Hashable:
     """What the samples of a cell's base model depend on and cells differ in; see
     `zoo.evals.stages.sample_identity`."""
     if trial is None:

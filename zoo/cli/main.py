@@ -184,6 +184,23 @@ def report(name: str, words: PlanOptions) -> int:
 
 @cli.command()
 @click.argument("name")
+@click.option("--by", metavar="AXIS", help="Only the effects of this axis. [default: all axes]")
+@click.option("--metric", metavar="M", help="Of cells and effects. [default: the first claim's]")
+@click.option("--json", "json_", is_flag=True, help="For programs.")
+@which_plan
+def compare(name: str, words: PlanOptions, by: str | None, metric: str | None, json_: bool) -> int:
+    """Judge a sweep: cell means over seeds, effects by axis, and a verdict for each claim.
+
+    A sealed claim is supported, refuted or undecided once all trials that it compares have ended;
+    sealed verdicts are corrected together. Runs and writes nothing.
+    """
+    from zoo.cli.compare import show
+
+    return show(name, words, by=by, metric=metric, json_=json_)
+
+
+@cli.command()
+@click.argument("name")
 @click.option("--all", "all_", is_flag=True, help="Also what the present grader graded before.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
 @click.option("--json", "json_", is_flag=True, help="For programs.")

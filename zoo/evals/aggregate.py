@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import comb
 from statistics import fmean
 
 from zoo.grading import Verdict
+from zoo.stats.samples import pass_at
 from zoo.trials.metrics import pass_ks
 
 Values = dict[str, float | None]
@@ -73,13 +73,6 @@ def repeated(
     for k in pass_ks(samples):
         found[f"pass{k}"] = _mean([pass_at(k, n, c) for n, c in zip(sizes, right, strict=True)])
     return found | {f"maj{samples}": _mean([_vote(kept) for kept in problems])}
-
-
-def pass_at(k: int, n: int, correct: int) -> float:
-    """Chance that one of k responses, drawn without return from n of which `correct` are right, is
-    right; k above n counts as n."""
-    k = min(k, n)
-    return 1 - comb(n - correct, k) / comb(n, k)
 
 
 def _vote(kept: Sequence[tuple[Verdict, str | None]]) -> bool:

@@ -3,12 +3,12 @@
 A claim names what is compared (`compare`, `order`, `differs_by`, or a base with `kind: gain`), in
 which cells (`where`), how often it is judged (`for_each`), by which metric, and the number that the
 result must lie beyond (`expect`). It is supported when its corrected interval lies wholly beyond
-that number, refuted when wholly short of it, else undecided. Judging is not done here; which cells
-a claim compares is said by `zoo.claims.contrasts`, whether it fits its manifest by
-`zoo.claims.checks`.
+that number, refuted when wholly short of it, else undecided. Judging is done by
+`zoo.report.judge`; which cells a claim compares is said by `zoo.claims.contrasts`, whether it fits
+its manifest by `zoo.claims.checks`.
 
-The number of a trial is its final one (`final` of the manifest); stopped trials keep theirs. Over
-the axes that a claim does not name, cells weigh alike. Kinds, and what `expect` is held against:
+The number of a trial is its final one (`final` of the manifest). Over the axes that a claim does
+not name, cells weigh alike. Kinds, and what `expect` is held against:
 
 - contrast (`compare`): mean of the first value less mean of the second.
 - gain (`kind: gain`): final less base (round 0), same problems, same decoding.

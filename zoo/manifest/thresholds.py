@@ -74,8 +74,8 @@ class Line(Part):
 
 
 class Tripwire(Line):
-    """What becomes of a trial that crosses a line. Not part of a trial's id; a trial that it
-    stopped stays in every comparison, at the checkpoint where it stopped."""
+    """What becomes of a trial that crosses a line. Not part of a trial's id; in comparisons the
+    trial counts as collapsed: means are about the others, and the share that collapsed is shown."""
 
     then: Literal["mark", "stop"] = "mark"
     """`mark` it in its record, or also `stop` its training."""

@@ -1,22 +1,10 @@
-"""Small arithmetic of the report: intervals of shares, and numbers as people read them."""
+"""Numbers of the report as people read them."""
 
 from __future__ import annotations
 
-import math
+from zoo.stats.rates import wilson
 
 DASH, MINUS, TIMES = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
-Z95 = 1.959963984540054
-
-
-def wilson(share: float, n: int, z: float = Z95) -> tuple[float, float]:
-    """Wilson's interval of a binomial share: `share` of `n` trials, 95 % by default; both ends
-    within [0, 1].
-    """
-    if n <= 0:
-        return 0.0, 1.0
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -51,19 +51,20 @@ def test_several_samplings_of_one_checkpoint_are_said_to_be_that() -> None:
 
 def test_claims_say_what_they_say_over_what_can_be_found() -> None:
     told = text(outlook("full_grid")).splitlines()
-    title = "claims: what the seeds can detect (80 % power, seed spread 1.3 points, prior)"
+    title = "claims: what the seeds can detect (80 % power)"
     at = told.index("  A strict box reward lowers the final accuracy. (format-hurts, 10 verdicts)")
     assert title in told[:at]
     assert told[at + 1] == (
-        "    3 seeds detect 1.7 points (3 cells a side); 4 would detect 1.5 points; "
-        "2.5 points after correction"
+        "    3 seeds detect 1.6 points (3 cells a side, seed spread 1.0 points, assumed); 4 would "
+        "detect 1.3 points; 2.8 points after correction"
     )
 
 
 def test_the_row_of_a_claim_for_programs_has_all_numbers() -> None:
     rows = plan_data.as_data(outlook("full_grid"))["claims"]
     row = next(row for row in rows if row["id"] == "gains")
-    assert (row["cells"], row["seeds"], row["spread"]) == (3, 3, 1.3)
+    assert (row["cells"], row["seeds"], round(row["spread"], 2)) == (3, 3, 1.0)
+    assert row["spread_source"] == "assumed"
     assert row["detects"] < row["detects_corrected"]
     assert row["detects_with_one_seed_more"] < row["detects"] < row["needs_true_effect"]
     assert 0.5 < row["base_error"] < 1.3  # six benchmarks, one of them 32 times

@@ -4,7 +4,7 @@ from statistics import fmean
 
 import pytest
 
-from zoo.evals.aggregate import measures, pass_at, repeated
+from zoo.evals.aggregate import measures, repeated
 from zoo.grading import Verdict
 
 
@@ -37,15 +37,6 @@ def test_a_measure_without_a_case_is_none() -> None:
 
 RIGHT, WRONG, NONE = Verdict.CORRECT, Verdict.WRONG, Verdict.NO_ANSWER
 FAULT = Verdict.GRADER_FAULT
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 8])
-def test_pass_at_k_is_the_share_of_all_choices_of_k_with_a_right_one(n: int) -> None:
-    for correct in range(n + 1):
-        responses = [i < correct for i in range(n)]
-        for k in range(1, n + 1):
-            chosen = list(combinations(responses, k))
-            assert pass_at(k, n, correct) == pytest.approx(fmean(map(any, chosen)))
 
 
 def test_pass_at_k_is_averaged_over_problems_and_avg_is_acc() -> None:

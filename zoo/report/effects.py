@@ -1,0 +1,132 @@
+"""Means of cells with intervals over seeds, and the effects of each axis: what is shown beside
+verdicts and decides nothing.
+
+An effect of an axis is a value less the axis' first value, over the cells that have a partner on
+both sides, each pair weighing alike. Its intervals are at 95 % and not corrected. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from zoo.claims.contrasts import matched
+from zoo.report.judge import Numbers
+from zoo.report.values import key
+from zoo.stats.contrasts import cell_interval
+from zoo.stats.descriptive import interquartile_mean, probability_of_improvement
+from zoo.stats.rates import clopper_pearson
+from zoo.trials.grid import Cell
+
+
+@dataclass(frozen=True)
+class CellMean:
+    """A cell by one metric, in the unit of claims."""
+
+    cell: Cell
+    trials: int
+    ended: int
+    collapsed: int
+    n: int
+    """Trials that the mean is of: those that ended with a number and did not collapse."""
+    mean: float | None
+    interval: tuple[float, float] | None
+    """At 95 %; None for one trial."""
+    mean_of_all: float | None
+    """Collapsed trials among them, without an interval; None where none collapsed."""
+    collapse: tuple[float, float]
+    """Exact 95 % interval of the share of trials that collapse."""
+
+
+@dataclass(frozen=True)
+class AxisEffect:
+    """A value of an axis less another, over the pairs of cells that differ in nothing else."""
+
+    axis: str
+    value: Any
+    against: Any
+    pairs: int
+    moving: tuple[str, ...]
+    """Other axes that move along, so that the effect is not the axis' alone."""
+    n: int
+    effect: float | None
+    interval: tuple[float, float] | None
+    improvement: float | None
+    """Share of pairs of trials in which the value is higher; descriptive."""
+    iqm: tuple[float, float] | None
+    """Interquartile means over all trials of both sides; descriptive."""
+
+
+def cell_means(numbers: Numbers, metric: str, cells: Sequence[Cell]) -> list[CellMean]:
+    """The given cells by a metric."""
+    study = numbers.study(metric)
+    found: list[CellMean] = []
+    for cell in cells:
+        trials = numbers.by_cell[key(cell)]
+        ended = [trial for trial in trials if trial.ended]
+        collapsed = sum(trial.collapsed for trial in ended)
+        everything = [t.final[metric] for t in ended if metric in t.final]
+        known = study.cells.get(key(cell))
+        found.append(
+            CellMean(
+                cell,
+                len(trials),
+                len(ended),
+                collapsed,
+                known.n if known else 0,
+                known.mean if known else None,
+                cell_interval(study, key(cell)),
+                fmean(everything) if collapsed and everything else None,
+                clopper_pearson(collapsed, len(ended)),
+            )
+        )
+    return found
+
+
+def axis_effects(
+    numbers: Numbers, metric: str, axis: str, cells: Sequence[Cell]
+) -> list[AxisEffect]:
+    """Each value of an axis less its first, over the given cells."""
+    first, *others = dict.fromkeys(cell.get(axis) for cell in cells)
+    return [_effect(numbers, metric, axis, value, first, cells) for value in others]
+
+
+def _effect(
+    numbers: Numbers, metric: str, axis: str, value: Any, against: Any, cells: Sequence[Cell]
+) -> AxisEffect:
+    sides = [[cell for cell in cells if cell.get(axis) == side] for side in (value, against)]
+    found = matched(axis, *sides)
+    study = numbers.study(metric)
+    pairs = [
+        (key(a), key(b)) for a, b in found.pairs if key(a) in study.cells and key(b) in study.cells
+    ]
+    moving = tuple(found.moving)
+    if not pairs:
+        return AxisEffect(axis, value, against, 0, moving, 0, None, None, None, None)
+    weights = {
+        cell: sign / len(pairs) for pair in pairs for cell, sign in zip(pair, (1, -1), strict=True)
+    }
+    estimate = study.estimate(weights)
+    assert estimate is not None
+    one, other = ([_finals(numbers, metric, pair[i]) for pair in pairs] for i in (0, 1))
+    improved = fmean(probability_of_improvement(a, b) for a, b in zip(one, other, strict=True))
+    iqm = [interquartile_mean([v for values in side for v in values]) for side in (one, other)]
+    interval = estimate.interval() if estimate.judged else None
+    return AxisEffect(
+        axis,
+        value,
+        against,
+        len(pairs),
+        moving,
+        estimate.n,
+        estimate.value,
+        interval,
+        improved,
+        (iqm[0], iqm[1]),
+    )
+
+
+def _finals(numbers: Numbers, metric: str, cell: Any) -> list[float]:
+    return [t.final[metric] for t in numbers.counted(cell) if metric in t.final]

@@ -1,0 +1,324 @@
+"""Verdicts of a manifest's claims, from the numbers of its trials.
+
+Which cells a claim compares is said by `zoo.claims.contrasts`, how it is decided by `zoo.stats`;
+this module puts the one into the other. Sealed claims are corrected together. A claim that is not
+sealed gets its effect and interval and no verdict, and so does a study that is not over: nothing is
+decided before all trials of a comparison have ended. Means are about trials that did not collapse
+(`zoo.report.values`); the share that did stands beside them with its exact interval. Pure: values
+in, verdicts out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from zoo.claims.contrasts import Contrast, Side, TrialOf, Unit, cells_of, units
+from zoo.claims.power import base_of
+from zoo.manifest.claim_schema import Claim
+from zoo.report.values import Key, TrialValues, crossed, key, rise, rise_weights, scale
+from zoo.stats.contrasts import Estimate, Study
+from zoo.stats.noise import share_variance
+from zoo.stats.rates import Difference, clopper_pearson
+from zoo.stats.verdicts import Comparison, Effect, Judged, Region, Word, judge
+from zoo.trials.metrics import Metric, metrics_of
+
+SEALED = "sealed"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Trials of one side of a comparison."""
+
+    name: str
+    trials: int
+    """All that the plan has."""
+    ended: int
+    collapsed: int
+
+    @property
+    def rate(self) -> tuple[float, float]:
+        """Exact 95 % interval of the share of trials that collapse."""
+        return clopper_pearson(self.collapsed, self.ended)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one comparison of a claim. Numbers are in the unit of its metric."""
+
+    claim: Claim
+    label: str
+    """Of the comparison, where the claim has several."""
+    unit: str
+    standing: str
+    """How the claim stands in the lock: `sealed`, `exploratory`, ..."""
+    word: Word | None
+    """None for a claim that is not sealed."""
+    judged: Judged
+    steps: tuple[Effect, ...]
+    arms: tuple[Arm, ...]
+    missing: int
+    """Trials that have not ended, or ended without the number."""
+    watched: bool = False
+    """Whether the manifest has tripwires for its trials, so that they could collapse."""
+
+    @property
+    def effect(self) -> float | None:
+        """Of the step that decides; None where there is no estimate."""
+        return self.judged.effect
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """The step that decides, where it is a difference of means."""
+        step = None if self.judged.step is None else self.steps[self.judged.step]
+        return step if isinstance(step, Estimate) else None
+
+    @property
+    def n(self) -> int:
+        """Trials that it rests on."""
+        counted = (arm.ended - (self.claim.kind != "rate") * arm.collapsed for arm in self.arms)
+        return sum(counted)
+
+
+class Numbers:
+    """The numbers of all trials of a study, by cell."""
+
+    def __init__(
+        self, results: Sequence[TrialValues], metrics: Mapping[str, Metric] | None = None
+    ) -> None:
+        self.results = tuple(results)
+        self.trials = [found.trial for found in results]
+        self.metrics = metrics_of(self.trials) if metrics is None else metrics
+        self.cells = cells_of(self.trials)
+        self.by_cell: dict[Key, list[TrialValues]] = {}
+        for found in results:
+            self.by_cell.setdefault(found.key, []).append(found)
+        self._studies: dict[tuple[str, bool], Study[Key]] = {}
+
+    @cached_property
+    def trial_of(self) -> TrialOf:
+        """A trial of each cell."""
+        return TrialOf(self.trials)
+
+    def counted(self, cell: Key) -> list[TrialValues]:
+        """Trials of a cell that a mean is about: those that did not collapse."""
+        return [found for found in self.by_cell.get(cell, []) if not found.collapsed]
+
+    def study(self, name: str, *, trend: bool = False) -> Study[Key]:
+        """The cells by a metric: final numbers, or rises of a fitted line."""
+        if (name, trend) not in self._studies:
+            self._studies[name, trend] = self._study(self.metrics[name], trend)
+        return self._studies[name, trend]
+
+    def _study(self, metric: Metric, trend: bool) -> Study[Key]:
+        values = {
+            cell: [
+                value
+                for found in self.counted(cell)
+                if (value := number(found, metric, trend=trend)) is not None
+            ]
+            for cell in self.by_cell
+        }
+        return Study(values, self._known(metric))
+
+    def _known(self, metric: Metric) -> float | None:
+        """The variance of a trial where it is known: of checkpoints from elsewhere, which are only
+        sampled again; None where trials are trained or it is not known."""
+        if any(trial.trainer != "external" for trial in self.trials):
+            return None
+        if not metric.series.sampled:
+            return 0.0
+        if metric.unit != "points":
+            return None
+        found = [
+            share_variance(r.final[metric.name] / 100, n, metric.at_once)
+            for r in self.results
+            if metric.name in r.final and (n := r.responses.get(metric.name))
+        ]
+        return 100**2 * sum(found) / len(found) if found else None
+
+    def base(self, cell: Key, metric: Metric) -> tuple[float, float | None] | None:
+        """The base model's value before a cell's training, and the variance of its measurement
+        (None = not known); None where it was not measured."""
+        for found in self.by_cell.get(cell, []):
+            value = found.series.get(metric.name, {}).get(0)
+            if value is None:
+                continue
+            if not metric.series.sampled:
+                return scale(metric) * value, 0.0
+            n = found.responses.get(metric.name)
+            if metric.unit != "points" or not n:
+                return scale(metric) * value, None
+            return 100 * value, 100**2 * share_variance(value, n, metric.at_once)
+        return None
+
+
+def number(found: TrialValues, metric: Metric, *, trend: bool = False) -> float | None:
+    """The number of a trial that a mean is formed of, in the unit of claims."""
+    if not trend:
+        return found.final.get(metric.name)
+    fitted = rise(found.series.get(metric.name, {}), metric.series.rounds)
+    return None if fitted is None else scale(metric) * fitted
+
+
+def verdicts(
+    claims: Sequence[Claim], numbers: Numbers, standing: Mapping[str, str]
+) -> list[Verdict]:
+    """The verdicts of all claims, in their order; claims have passed `check_claims`.
+
+    Args:
+        standing: claim id -> how it stands in the lock (`zoo.lock.preregistration`); those that are
+            `sealed` are judged and corrected together.
+    """
+    made = [(claim, unit) for claim in claims for unit in units(claim, numbers.cells)]
+    steps = [_steps(claim, unit, numbers) for claim, unit in made]
+    missing = [_missing(claim, unit, numbers) for claim, unit in made]
+    regions = [region(claim, numbers.metrics[claim.metrics[-1]]) for claim, _ in made]
+    sealed = [i for i, (claim, _) in enumerate(made) if standing.get(claim.id) == SEALED]
+    open_ = [Comparison(regions[i], () if missing[i] else steps[i]) for i in sealed]
+    judged = dict(zip(sealed, judge(open_), strict=True))
+    found: list[Verdict] = []
+    for i, (claim, unit) in enumerate(made):
+        if i not in judged or (missing[i] and steps[i]):
+            (shown,) = judge([Comparison(regions[i], steps[i])])  # for its effect and interval
+        else:
+            shown = judged[i]
+        found.append(
+            Verdict(
+                claim,
+                unit.label,
+                "points" if claim.kind == "rate" else numbers.metrics[claim.metrics[-1]].unit,
+                standing.get(claim.id, "exploratory"),
+                judged[i].word if i in judged else None,
+                shown,
+                steps[i],
+                _arms(claim, unit, numbers),
+                missing[i],
+                any(r.trial.tripwires for c in unit.cells for r in numbers.by_cell[key(c)]),
+            )
+        )
+    return found
+
+
+def region(claim: Claim, metric: Metric) -> Region:
+    """Where a claim says that its effect lies."""
+    word, margin = claim.expect.word, claim.expect.number
+    if word == "lower_by":
+        return Region(high=-margin)
+    if word == "equal_within":
+        return Region(-margin, margin)
+    if word == "not_before":
+        return Region(low=0.0)
+    if word == "higher_by":
+        return Region(low=margin)
+    more_is_better = metric.better != "lower"
+    if claim.event is not None:  # an event is bad, but for a line that is crossed for the better
+        good = {"above": "higher", "below": "lower"}[claim.event.side]
+        more_is_better = metric.better == good
+    return Region(low=-margin) if more_is_better else Region(high=margin)
+
+
+# -- one comparison -------------------------------------------------------------------------------
+
+
+def _steps(claim: Claim, unit: Unit, numbers: Numbers) -> tuple[Effect, ...]:
+    """The effects of a comparison; none where one of them cannot be estimated."""
+    if claim.kind == "rate":
+        found = [_rate(claim, contrast, numbers) for contrast in unit.contrasts]
+    else:
+        names = claim.metrics * (len(unit.contrasts) // len(claim.metrics))
+        studies = {name: numbers.study(name, trend=claim.kind == "trend") for name in {*names}}
+        pairs = zip(unit.contrasts, names, strict=True)
+        found = [_mean(claim, c, numbers, name, studies[name]) for c, name in pairs]
+    there = [step for step in found if step is not None]
+    return tuple(there) if len(there) == len(found) else ()
+
+
+def _rate(claim: Claim, contrast: Contrast, numbers: Numbers) -> Difference | None:
+    """The share of trials that cross the line, first side less second."""
+    assert claim.event is not None
+    counts: list[int] = []
+    for side in contrast:
+        trials = [r for cell in side.cells for r in numbers.by_cell[key(cell)] if r.ended]
+        if not trials:
+            return None
+        name = claim.event.metric
+        counts += [sum(crossed(claim.event, r.series.get(name, {})) for r in trials), len(trials)]
+    return Difference(*counts)
+
+
+def _mean(
+    claim: Claim, contrast: Contrast, numbers: Numbers, name: str, study: Study[Key]
+) -> Estimate | None:
+    """A sum of cell means less what base models bring in."""
+    metric = numbers.metrics[name]
+    weights: dict[Key, float] = {}
+    for side in (side for side in contrast if not side.base):
+        for cell in side.cells:
+            weights[key(cell)] = weights.get(key(cell), 0.0) + side.sign / len(side.cells)
+    offset = square = 0.0
+    for side in contrast:
+        if side.base:
+            noise = _bases(side, numbers, metric, study)
+            if noise is None:
+                return None
+            offset += side.sign * noise[0]
+            square += noise[1]
+        elif claim.kind == "trend" and 0 in metric.series.rounds:
+            noise = _bases(side, numbers, metric, study)
+            square += (rise_weights(metric.series.rounds)[0] ** 2 * noise[1]) if noise else 0.0
+    return study.estimate(weights, offset=offset, base=math.sqrt(square))
+
+
+def _bases(
+    side: Side, numbers: Numbers, metric: Metric, study: Study[Key]
+) -> tuple[float, float] | None:
+    """Mean of the base models of a side's cells, and the variance of that: each base is measured
+    once. A variance that is not known is taken to be that between seeds."""
+    values: list[float] = []
+    variance: dict[object, float] = {}
+    for cell in side.cells:
+        found = numbers.base(key(cell), metric)
+        if found is None:
+            return None
+        values.append(found[0])
+        unknown = study.typical or 0.0
+        base = base_of(cell, numbers.trial_of.get(cell))
+        variance[base] = unknown if found[1] is None else found[1]
+    often = Counter(base_of(cell, numbers.trial_of.get(cell)) for cell in side.cells)
+    m = len(side.cells)
+    return sum(values) / m, sum((c / m) ** 2 * variance[base] for base, c in often.items())
+
+
+def _missing(claim: Claim, unit: Unit, numbers: Numbers) -> int:
+    """Trials of a comparison that have not ended, or ended without the number that it needs."""
+    trend, lacking = claim.kind == "trend", 0
+    metrics = [numbers.metrics[name] for name in claim.metrics]
+    for cell in {key(cell) for cell in unit.cells}:
+        for found in numbers.by_cell[cell]:
+            whole = claim.kind == "rate" or found.collapsed
+            whole = whole or all(number(found, m, trend=trend) is not None for m in metrics)
+            lacking += not (found.ended and whole)
+    return lacking
+
+
+def _arms(claim: Claim, unit: Unit, numbers: Numbers) -> tuple[Arm, ...]:
+    """The trained sides of a comparison, each once."""
+    sides = {
+        tuple(key(cell) for cell in side.cells): side
+        for contrast in unit.contrasts
+        for side in contrast
+        if not side.base
+    }
+    found: list[Arm] = []
+    for cells, side in sides.items():
+        trials = [result for cell in cells for result in numbers.by_cell[cell]]
+        ended = [result for result in trials if result.ended]
+        axes = (axis for axis in (claim.axis, claim.differs_by) if axis is not None)
+        name = ", ".join(str(side.cells[0].get(axis)) for axis in axes)
+        collapsed = sum(result.collapsed for result in ended)
+        found.append(Arm(name or "all", len(trials), len(ended), collapsed))
+    return tuple(found)

@@ -1,0 +1,115 @@
+"""What claims are judged by: the numbers of each trial by metric, in the unit of claims (percentage
+points for shares), and whether the trial collapsed.
+
+A trial collapsed where it crossed a tripwire that the manifest sets for it, or where it stopped
+early for a reason that is an outcome (`diverged`): decided by what was fixed before, never by
+looking at results. Reads `zoo.runs.outcome` and `zoo.runs.finals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from zoo.manifest.thresholds import Line
+from zoo.runs.finals import FinalNumber, all_numbers, finals
+from zoo.runs.outcome import Outcome
+from zoo.trials.grid import Cell
+from zoo.trials.metrics import Metric
+from zoo.trials.trial import Trial
+
+Key = tuple[tuple[str, object], ...]
+"""A cell by content."""
+
+
+@dataclass(frozen=True)
+class TrialValues:
+    """The numbers of one trial."""
+
+    trial: Trial
+    ended: bool = True
+    """Whether it is over, finished or stopped; nothing is judged before all trials are."""
+    collapsed: bool = False
+    final: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Metric -> final number, in the unit of claims."""
+    series: Mapping[str, Mapping[int, float]] = field(
+        default_factory=dict[str, Mapping[int, float]]
+    )
+    """Metric -> round -> value, in the metric's own unit; round 0 = the base model."""
+    responses: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Metric -> responses of one measurement."""
+
+    @property
+    def key(self) -> Key:
+        """Its cell."""
+        return key(self.trial.cell)
+
+
+def key(cell: Cell) -> Key:
+    """A cell by content, to look it up by."""
+    return tuple(cell.items())
+
+
+def scale(metric: Metric) -> float:
+    """What a metric's own numbers are multiplied by to be in the unit of claims."""
+    return 100.0 if metric.unit == "points" else 1.0
+
+
+def values_of(found: Outcome, metrics: Mapping[str, Metric]) -> TrialValues:
+    """The numbers of a trial, from what became of it."""
+    trial = found.trial
+    known = all_numbers(trial, found.measured)
+    known |= {
+        (round_, name): FinalNumber(value, None)
+        for round_, row in found.rounds.items()
+        for name, value in row.items()
+    }
+    series: dict[str, dict[int, float]] = {}
+    responses: dict[str, int] = {}
+    for (round_, name), number in sorted(known.items()):
+        series.setdefault(name, {})[round_] = number.value
+        if number.n is not None:
+            responses[name] = number.n
+    return TrialValues(
+        trial=trial,
+        ended=found.state in ("done", "stopped"),
+        collapsed=found.state == "stopped"
+        or any(crossed(wire, series.get(wire.metric, {})) for wire in trial.tripwires),
+        final={
+            name: scale(metrics[name]) * final.value
+            for name, final in finals(trial, known).items()
+            if name in metrics
+        },
+        series=series,
+        responses=responses,
+    )
+
+
+def crossed(line: Line, series: Mapping[int, float]) -> bool:
+    """Whether a metric lay beyond a line at every measurement of as many rounds in a row as the
+    line asks for. The base model does not count."""
+    since: int | None = None
+    for round_, value in sorted(series.items()):
+        beyond = value > line.number if line.side == "above" else value < line.number
+        if round_ == 0 or not beyond:
+            since = None
+            continue
+        since = round_ if since is None else since
+        if round_ - since + 1 >= line.rounds:
+            return True
+    return False
+
+
+def rise(series: Mapping[int, float], rounds: Sequence[int]) -> float | None:
+    """The straight line fitted to all rounds, its last value less its first; None where a round was
+    not measured."""
+    if any(round_ not in series for round_ in rounds):
+        return None
+    return sum(weight * series[at] for at, weight in rise_weights(rounds).items())
+
+
+def rise_weights(rounds: Sequence[int]) -> dict[int, float]:
+    """Round -> its weight in the rise of a fitted line."""
+    mean = sum(rounds) / len(rounds)
+    squares = sum((at - mean) ** 2 for at in rounds)
+    return {at: (rounds[-1] - rounds[0]) * (at - mean) / squares for at in rounds}
