@@ -148,7 +148,7 @@ def look_at(trial: Trial, store: Store) -> Item:
         return _unrecorded(trial, folder, found)
     if found.state == "failed":
         why = f"failed at round {found.round}/{trial.rounds} [{found.failure_class}]"
-        saved = checkpoints.newest(checkpoints.root_of(folder, found.lineage))
+        saved = checkpoints.newest(checkpoints.root_of(folder, found.lineage), trial.rounds)
         why += _continues(saved) if saved else ""
         return Item(trial, "!", why, found.message, found.failure_class, saved=saved)
     if found.state == "preempted":
@@ -214,7 +214,7 @@ def _unrecorded(trial: Trial, folder: Path, found: Record | None) -> Item:
 
 def _continued(trial: Trial, folder: Path, lineage: int, why: str) -> Item:
     """A trial whose training came to no end, and where it continues."""
-    saved = checkpoints.newest(checkpoints.root_of(folder, lineage))
+    saved = checkpoints.newest(checkpoints.root_of(folder, lineage), trial.rounds)
     return Item(trial, ">", why + _continues(saved), saved=saved)
 
 

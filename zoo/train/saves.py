@@ -42,7 +42,7 @@ class Saves:
             TrialError: it was made under other conditions (stack, geometry, grader).
         """
         root = checkpoints.root_of(self.folder, lineage)
-        found = checkpoints.newest_whole(root, self._report)
+        found = checkpoints.newest_whole(root, self.job.trial.rounds, self._report)
         if found is None:
             for round_ in checkpoints.weights_only(root):
                 print(f"zoo: round {round_} has weights and no optimiser; cannot continue there")

@@ -184,6 +184,19 @@ def test_retrain_that_was_interrupted_continues_its_own_lineage(
     assert (found.lineage, found.about["resumed_from"]) == (2, 4)
 
 
+def test_horizon_below_the_checkpoints_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make(tmp_path)
+    break_off(task, monkeypatch)
+    shorter = make(tmp_path, rounds=2, more="")
+    assert shorter.trial.id == task.trial.id
+    assert look_at(shorter.trial, task.store).saved is None
+    assert run(write_task(shorter)) == 0
+    found = recorded(task)
+    assert (found.round, found.lineage) == (2, 2)
+
+
 def test_finished_trial_without_retrain_is_not_continued_by_old_state(tmp_path: Path) -> None:
     task = make(tmp_path)
     assert run(write_task(task)) == 0
