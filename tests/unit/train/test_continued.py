@@ -102,7 +102,7 @@ def test_damaged_checkpoint_is_named_in_the_record_and_the_one_before_it_used(
 
 
 def test_checkpoint_without_its_optimiser_cannot_be_continued_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = make(tmp_path)
     break_off(task, monkeypatch)
@@ -110,7 +110,7 @@ def test_checkpoint_without_its_optimiser_cannot_be_continued_and_says_so(
     checkpoints.retire(root, "all", lambda name: name == "simulated.json", extendable=False)
     assert look_at(task.trial, task.store).why == "failed at round 5/7 [error]"
     assert run(write_task(task)) == 0
-    said = capsys.readouterr().out
+    said = (task.folder / "log.txt").read_text()
     assert "round 4 has weights and no optimiser; cannot continue there" in said
     assert recorded(task).lineage == 2
 
