@@ -147,9 +147,9 @@ def look_at(trial: Trial, store: Store) -> Item:
     if found is None or live.superseded(folder, found):
         return _unrecorded(trial, folder, found)
     if found.state == "failed":
-        why = f"failed at round {found.round}/{trial.rounds} [{found.failure_class}]"
         saved = checkpoints.newest(checkpoints.root_of(folder, found.lineage), trial.rounds)
-        why += _continues(saved) if saved else ""
+        after = f", continues after round {saved.round}" if saved else ""
+        why = f"failed at round {found.round}/{trial.rounds}{after} [{found.failure_class}]"
         return Item(trial, "!", why, found.message, found.failure_class, saved=saved)
     if found.state == "preempted":
         why = f"interrupted at round {found.round}/{trial.rounds}"

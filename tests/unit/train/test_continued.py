@@ -64,7 +64,7 @@ def test_launch_after_a_failure_continues_the_lineage_and_equals_an_undisturbed_
     break_off(task, monkeypatch)
     assert state(task) == ["round-0002", "round-0004"]
     item = look_at(task.trial, task.store)
-    assert item.why == "failed at round 5/7 [error]; continues after round 4"
+    assert item.why == "failed at round 5/7, continues after round 4 [error]"
     assert run(write_task(task)) == run(write_task(calm)) == 0
     found = recorded(task)
     assert (found.state, found.lineage, found.attempt) == ("done", 1, 2)
