@@ -165,7 +165,13 @@ def _execute(
         for item in todo.left
     ]
     names = short_names(sweep.planned or sweep.trials)
-    watch = Watch([task.trial for task in tasks], sweep.store, profile.concurrency, names=names)
+    watch = Watch(
+        [task.trial for task in tasks],
+        sweep.store,
+        profile.concurrency,
+        names=names,
+        resumes={item.trial.id: item.saved.round for item in todo.left if item.saved},
+    )
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     stop, crash = Stop(), queue.SimpleQueue[BaseException]()
 

@@ -17,7 +17,6 @@ from zoo.manifest.trial import Trial
 from zoo.manifest.trial_names import short_names
 from zoo.orchestrate import processes
 from zoo.orchestrate.launch import Ended
-from zoo.orchestrate.todo import look_at
 from zoo.track import live, record
 from zoo.track.journal import Tail
 from zoo.track.store import Store
@@ -30,8 +29,7 @@ class View:
     what its journal holds by then is of earlier launches."""
 
     def __init__(self, trial: Trial, name: str, store: Store, *, running: bool = False) -> None:
-        self.trial, self.name, self.store = trial, name, store
-        self.folder = store.train(trial.id)
+        self.trial, self.name, self.folder = trial, name, store.train(trial.id)
         self.resumes = 0
         """The round after which training continues; 0 = it begins."""
         self.begun: float | None = None
@@ -49,7 +47,6 @@ class View:
     def begin(self) -> None:
         """The trial was started."""
         self.begun = time.monotonic()
-        self.resumes = self._saved_round()
 
     def finish(self, ended: Ended) -> None:
         """The trial ended."""
@@ -68,14 +65,6 @@ class View:
     def _take(self, row: dict[str, Any]) -> None:
         self.round, self.metrics = row["round"], row["metrics"]
         self._times = [*self._times[-WINDOW:], row["time"]]
-
-    def _saved_round(self) -> int:
-        """Round of the checkpoint that a launch would continue from; 0 without one."""
-        try:
-            item = look_at(self.trial, self.store)
-        except StateError:
-            return 0
-        return item.saved.round if item.saved is not None else 0
 
     def _recorded_round(self) -> int:
         try:
@@ -177,15 +166,19 @@ class Watch:
         *,
         running: bool = False,
         names: Mapping[str, str] | None = None,
+        resumes: Mapping[str, int] | None = None,
     ) -> None:
         """`running`: the trials run already, so what their journals hold counts;
-        `names`: short names by id, where the plan has more trials than these."""
+        `names`: short names by id, where the plan has more trials than these; `resumes`: rounds
+        after which trials continue, by id."""
         trials = list(trials)
         names = names or short_names(trials)
         self.concurrency = concurrency
         self.views = {
             trial.id: View(trial, names[trial.id], store, running=running) for trial in trials
         }
+        for id_, round_ in (resumes or {}).items():
+            self.views[id_].resumes = round_
         self.begun = time.monotonic()
 
     def count(self) -> dict[str, int]:
