@@ -75,7 +75,7 @@ class Outlook:
         """Of what is left to run."""
         models = {model.name: model for t in self.left for model in (t.model, t.start)}
         fetched = [name for name, card in models.items() if is_here(card)]
-        return sweep_cost(map(_to_pay, self.todo.left), self.profile, self.rates, fetched)
+        return sweep_cost(map(to_pay, self.todo.left), self.profile, self.rates, fetched)
 
     @cached_property
     def rates(self) -> dict[str, Rate]:
@@ -177,9 +177,9 @@ class Outlook:
         return found
 
 
-def _to_pay(item: Item) -> Trial:
-    """The trial as it is to be paid for: where it is trained already, only what is due is measured,
-    as of a checkpoint from elsewhere."""
+def to_pay(item: Item) -> Trial:
+    """The trial as it is to be paid for: where it continues, only the rounds that are left; where it
+    is trained already, only what is due is measured, as of a checkpoint from elsewhere."""
     if item.trains and item.saved is not None:
         return _rest(item.trial, item.saved.round)
     if item.trains:

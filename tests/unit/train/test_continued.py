@@ -17,6 +17,7 @@ import pytest
 from tests.support import simulated
 from tests.support.same_trial import traces
 from tests.support.sweeps import wait_for
+from zoo.cli.outlook import to_pay
 from zoo.cli.ready import must_continue_alike
 from zoo.errors import InputError
 from zoo.orchestrate import launch
@@ -313,3 +314,13 @@ def test_store_without_state_begins_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert look_at(task.trial, task.store).saved is None
     assert run(write_task(task)) == 0
     assert recorded(task).lineage == 2
+
+
+def test_plan_pays_only_the_rounds_that_are_left_of_a_continued_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make(tmp_path)
+    break_off(task, monkeypatch)
+    rest = to_pay(look_at(task.trial, task.store))
+    assert (task.trial.rounds, rest.rounds) == (7, 3)
+    assert {e.rounds for e in rest.evaluations} == {(3,), (1, 2, 3)}
