@@ -34,7 +34,8 @@ SEED = int(os.environ.get("ZOO_SEED", "0")) or random.SystemRandom().randrange(1
 
 
 def small_data(folder: Path) -> Path:
-    """A manifest over 12 problems of its own: an epoch is three rounds."""
+    """A manifest over 12 problems of its own, so that an epoch is three rounds, with a reference
+    model that training moves."""
     rows = [{"q": f"What is {i}+{i}?", "a": f"{i}+{i}={2 * i}\n#### {2 * i}"} for i in range(12)]
     (folder / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     return manifest(
@@ -43,7 +44,7 @@ def small_data(folder: Path) -> Path:
         model="pocket-llama",
         reward="box-strict",
         batch="{prompts: 4, num_generations: 4, updates: 4}",
-        rounds=ROUNDS,
+        rounds=f"{ROUNDS}\ngrpo: {{beta: 0.05, sync_ref_model: true, ref_model_sync_steps: 6}}",
         data=f"[{{path: {folder / 'mine.jsonl'}, columns: {{problem: q, answer: a}}, "
         "gold: gsm8k}]",
         evaluate="{full: {benchmarks: [pocket-easy], problems: 8, at: [0, last]}, "

@@ -162,6 +162,25 @@ def test_a_live_trial_is_pushed_as_it_grows(sweep):
     assert sorted(history(sweep, run, "train/reward")) == [1, 2, 3]
 
 
+def test_rounds_that_a_dead_launch_reached_are_in_no_curve_of_the_one_that_continued(sweep):
+    trial = sweep.trials[0]
+    write_trial(sweep, trial, stop_after=2, state=None)
+    push(sweep, ok=False)
+    before = runs(sweep)[trial.id]
+    assert sorted(history(sweep, before, "train/reward")) == [1, 2]
+    path = sweep.store.train(trial.id) / "metrics.jsonl"
+    row = journal.read(path)[-1]
+    said = {"attempt": 2, "lineage": 1, "time": row["time"] + 9}
+    journal.append(path, row | said)  # it continued after round 1
+    push(sweep, ok=False)
+    after = runs(sweep)[trial.id]
+    assert after.info.run_id != before.info.run_id
+    client = connect(sweep.store, sweep.store.mlflow_uri)
+    points = client.get_metric_history(after.info.run_id, "train/reward")
+    assert [point.step for point in points] == [1, 2]
+    assert client.get_run(before.info.run_id).info.lifecycle_stage == "deleted"
+
+
 def test_a_second_attempt_gets_a_run_of_its_own_and_the_first_goes_to_the_trash(sweep):
     trial = sweep.trials[0]
     write_trial(sweep, trial, stop_after=2, state="failed", failure_class="error")

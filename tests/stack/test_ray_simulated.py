@@ -14,11 +14,12 @@ def test_a_sweep_through_ray_survives_a_failure_and_a_stop_and_then_finishes(
     tmp_path: Path,
 ) -> None:
     write_manifest(tmp_path, rounds=4)
-    wrong = "hang:3@pocket-llama.box-strict,fail:2@pocket-qwen2.correctness"
+    wrong = "sleep:6@pocket-llama.box-strict,fail:2@pocket-qwen2.correctness"
     sweep = sweeps.start(tmp_path, "--executor", "ray", "--bare", ZOO_SIMULATE=wrong)
     out = tmp_path / "out.txt"
     sweeps.wait_for(lambda: out.read_text().count("  (") == 3)
-    sweep.send_signal(signal.SIGINT)
+    sweeps.wait_for(lambda: min(sweeps.rounds(tmp_path)) > 1)  # its second round runs
+    os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does: Ray's processes get it, too
     assert sweep.wait(timeout=60) == 130
     assert sweeps.left_running(tmp_path) == []
     told = out.read_text()
@@ -27,7 +28,7 @@ def test_a_sweep_through_ray_survives_a_failure_and_a_stop_and_then_finishes(
     assert not (tmp_path / "runs/sweeps/tiny/ray").exists()
 
     told = sweeps.finish(tmp_path, "--executor", "ray", "--bare")
-    assert told.count("started") == 2
+    assert told.count("started, continues after round ") == 2
     assert "= 4 done" in told
     assert sweeps.left_running(tmp_path) == []
 

@@ -168,7 +168,13 @@ def _execute(
         for one in status.left
     ]
     names = short_names(sweep.planned or sweep.trials)
-    watch = Watch([task.trial for task in tasks], sweep.store, profile.concurrency, names=names)
+    watch = Watch(
+        [task.trial for task in tasks],
+        sweep.store,
+        profile.concurrency,
+        names=names,
+        resumes={one.trial.id: one.saved.round for one in status.left if one.saved},
+    )
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     stop = Stop()
     executor.open(events.put, stop)

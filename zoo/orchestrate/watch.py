@@ -16,7 +16,6 @@ from zoo.errors import StateError
 from zoo.orchestrate import processes
 from zoo.orchestrate.launch import Ended
 from zoo.runs import live
-from zoo.runs.sweep_status import trial_status
 from zoo.store import record
 from zoo.store.journal import Tail
 from zoo.store.run_store import Store
@@ -31,8 +30,7 @@ class View:
     what its journal holds by then is of earlier launches."""
 
     def __init__(self, trial: Trial, name: str, store: Store, *, running: bool = False) -> None:
-        self.trial, self.name, self.store = trial, name, store
-        self.folder = store.train(trial.id)
+        self.trial, self.name, self.folder = trial, name, store.train(trial.id)
         self.resumes = 0
         """The round after which training continues; 0 = it begins."""
         self.begun: float | None = None
@@ -50,7 +48,6 @@ class View:
     def begin(self) -> None:
         """The trial was started."""
         self.begun = time.monotonic()
-        self.resumes = self._saved_round()
 
     def finish(self, ended: Ended) -> None:
         """The trial ended."""
@@ -69,14 +66,6 @@ class View:
     def _take(self, row: dict[str, Any]) -> None:
         self.round, self.metrics = row["round"], row["metrics"]
         self._times = [*self._times[-WINDOW:], row["time"]]
-
-    def _saved_round(self) -> int:
-        """Round of the checkpoint that a launch would continue from; 0 without one."""
-        try:
-            item = trial_status(self.trial, self.store)
-        except StateError:
-            return 0
-        return item.saved.round if item.saved is not None else 0
 
     def _recorded_round(self) -> int:
         try:
@@ -178,15 +167,19 @@ class Watch:
         *,
         running: bool = False,
         names: Mapping[str, str] | None = None,
+        resumes: Mapping[str, int] | None = None,
     ) -> None:
         """`running`: the trials run already, so what their journals hold counts;
-        `names`: short names by id, where the plan has more trials than these."""
+        `names`: short names by id, where the plan has more trials than these; `resumes`: rounds
+        after which trials continue, by id."""
         trials = list(trials)
         names = names or short_names(trials)
         self.concurrency = concurrency
         self.views = {
             trial.id: View(trial, names[trial.id], store, running=running) for trial in trials
         }
+        for id_, round_ in (resumes or {}).items():
+            self.views[id_].resumes = round_
         self.begun = time.monotonic()
 
     def count(self) -> dict[str, int]:

@@ -77,7 +77,7 @@ class PlanReport:
         """Of what is left to run."""
         models = {model.name: model for t in self.left for model in (t.model, t.start)}
         fetched = [name for name, card in models.items() if is_here(card)]
-        left, longest = map(_to_pay, self.status.left), self._prompts[0]
+        left, longest = map(to_pay, self.status.left), self._prompts[0]
         return sweep_cost(left, self.profile, self.rates, fetched, longest)
 
     @cached_property
@@ -187,9 +187,9 @@ class PlanReport:
         return found
 
 
-def _to_pay(status: TrialStatus) -> Trial:
-    """The trial as it is to be paid for: where it is trained already, only what is due is measured,
-    as of a checkpoint from elsewhere."""
+def to_pay(status: TrialStatus) -> Trial:
+    """The trial as it is to be paid for: where it continues, the rounds that are left; where it
+    is trained already, only what is due is measured, as of a checkpoint from elsewhere."""
     if status.trains and status.saved is not None:
         return _rest(status.trial, status.saved.round)
     if status.trains:

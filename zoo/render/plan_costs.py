@@ -79,17 +79,23 @@ def _loss(outlook: PlanReport) -> Iterator[str]:
     trials, node = found.node_loss
     if not trials:
         return
-    every = sorted({cost.saves.every for cost in found.trials if cost.saves.every})
-    span = f"{every[0]}" + (f" to {every[-1]}" if len(every) > 1 else "") if every else "0"
-    share = max(cost.saves.share for cost in found.trials)
-    text = (
-        f"checkpoints every {span} round{'s' * (span != '1')} ({share:.1%} of the time at most): "
-    )
+    text = _saves(outlook)
     text += f"a crash loses at most {figure(found.worst_loss.mid)} {found.unit} if one trial dies"
     if trials > 1:
         where = "node" if found.unit == "GPU-hours" else "machine"
         text += f", {figure(node.mid)} if a {where} dies with the {trials} that it runs at once"
     yield text
+
+
+def _saves(outlook: PlanReport) -> str:
+    """How often checkpoints are saved, and the share of the time that this takes."""
+    saves = [cost.saves for cost in outlook.cost.trials if cost.saves.every]
+    if not saves:
+        return ""
+    low, high = (pick(each.every for each in saves) for pick in (min, max))
+    rounds = f"{low} to {high} rounds" if low < high else f"{low} round{'s'[: low != 1]}"
+    share = 100 * max(each.share for each in saves)
+    return f"checkpoints every {rounds}, at most {share:.2g} % of the time; "
 
 
 def _kept(outlook: PlanReport) -> str:

@@ -125,17 +125,19 @@ def save(
     return made
 
 
-def newest(root: Path) -> Checkpoint | None:
-    """The newest checkpoint that training can continue from, by manifests and sizes alone. Reads
-    no file, changes nothing."""
-    return next((c for c in _listed(root) if isinstance(c, Checkpoint) and not _faults(c)), None)
+def newest(root: Path, below: int | None = None) -> Checkpoint | None:
+    """The newest checkpoint that training can continue from, by manifests and sizes alone. Changes
+    nothing. `below`: the horizon, where only rounds before it are of use."""
+    whole = (c for c in _listed(root, below) if isinstance(c, Checkpoint) and not _faults(c))
+    return next(whole, None)
 
 
-def newest_whole(root: Path, report: Callable[[str], None]) -> Checkpoint | None:
-    """The newest checkpoint whose every byte is as it was written. A damaged one is renamed
-    `.corrupt` and reported (its path, and what is wrong), and the one before it is tried."""
+def newest_whole(root: Path, below: int, report: Callable[[str], None]) -> Checkpoint | None:
+    """The newest checkpoint before a horizon whose every byte is as it was written. A damaged one
+    is renamed `.corrupt` and reported (its path, and what is wrong), and the one before it is
+    tried."""
     _clear(root)
-    for found in _listed(root):
+    for found in _listed(root, below):
         if isinstance(found, Path):
             fault = "its manifest cannot be read"
         else:
@@ -203,13 +205,18 @@ def _folders(root: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     found = [n for n in names if n.startswith("round-") and n.removeprefix("round-").isdecimal()]
-    return [root / n for n in sorted(found, key=lambda n: -int(n.removeprefix("round-")))]
+    return sorted((root / name for name in found), key=lambda folder: -_round_of(folder))
 
 
-def _listed(root: Path) -> list[Checkpoint | Path]:
+def _round_of(folder: Path) -> int:
+    return int(folder.name.removeprefix("round-"))
+
+
+def _listed(root: Path, below: int | None) -> list[Checkpoint | Path]:
     """What training could continue from, the newest first; a path where the manifest is
     unreadable."""
-    found = ((folder, _read(folder)) for folder in _folders(root))
+    folders = (f for f in _folders(root) if below is None or _round_of(f) < below)
+    found = ((folder, _read(folder)) for folder in folders)
     return [c or folder for folder, c in found if c is None or c.resumable]
 
 
@@ -269,8 +276,7 @@ def _strip(found: Checkpoint, optimiser: Callable[[str], bool]) -> None:
 
 def _kept(folder: Path, keep: str) -> bool:
     word, _, every = keep.partition(":")
-    round_ = int(folder.name.removeprefix("round-"))
-    return word == "all" or (word == "every" and round_ % int(every) == 0)
+    return word == "all" or (word == "every" and _round_of(folder) % int(every) == 0)
 
 
 def _clear(root: Path) -> None:

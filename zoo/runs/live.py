@@ -38,6 +38,8 @@ class Live:
     """Round -> its row of `metrics.jsonl`, ascending."""
     evals: tuple[Row, ...]
     """Rows of `evals.jsonl`, in their order; a later row of one measurement replaces an earlier."""
+    replaced_by: int = 0
+    """The last launch that replaced rounds of an earlier one of this lineage; 0 = none did."""
 
     @property
     def reached(self) -> int:
@@ -88,7 +90,8 @@ def of_rows(rows: list[Row], evals: list[Row], found: Record | None) -> Live:
     """The live ones of all rows of both journals."""
     lineage = _lineage([*rows, *evals], found)
     rounds = live_rounds(rows, lineage)
-    return Live(lineage, rounds, tuple(_live_evals(evals, lineage, rounds)))
+    live_evals = tuple(_live_evals(evals, lineage, rounds))
+    return Live(lineage, rounds, live_evals, _replaced_by(rows, lineage))
 
 
 def latest_launch(folder: Path | str) -> dict[str, Any]:
@@ -146,6 +149,17 @@ def live_rounds(rows: list[Row], lineage: int) -> dict[int, Row]:
             rounds = {r: old for r, old in rounds.items() if r < row["round"]}
         rounds[row["round"]] = row
     return dict(sorted(rounds.items()))
+
+
+def _replaced_by(rows: list[Row], lineage: int) -> int:
+    """The last launch that trained rounds again which an earlier one had reached."""
+    last, reached, launch = 0, -1, 0
+    for row in rows:
+        if lineage_of(row) == lineage:
+            if row["attempt"] > launch and row["round"] <= reached:
+                last = row["attempt"]
+            launch, reached = row["attempt"], row["round"]
+    return last
 
 
 def _live_evals(evals: list[Row], lineage: int, rounds: dict[int, Row]) -> list[Row]:

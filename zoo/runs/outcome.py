@@ -76,6 +76,8 @@ class Outcome:
     lineage: int
     """The lineage that the numbers are of; 0 = training never began."""
     record: Record | None
+    replaced_by: int
+    """The last launch that trained rounds again which a dead one had reached; 0 = none did."""
     rounds: dict[int, dict[str, float]]
     """Round -> training metrics (`train/...`), ascending; no `eval/...` and nothing that is not
     finite.
@@ -128,6 +130,7 @@ def load(trial: Trial, store: Store) -> Outcome:
         trial=trial,
         state=_state(trial, found, rows.evals, folder),
         lineage=rows.lineage,
+        replaced_by=rows.replaced_by,
         record=found,
         rounds={r: training(row["metrics"]) for r, row in rows.rounds.items()},
         times={r: row["time"] for r, row in rows.rounds.items()},

@@ -181,9 +181,9 @@ def trial_status(trial: Trial, store: Store, *, retrain: bool = False) -> TrialS
     if found is None or live.superseded(folder, found):
         return _unrecorded(trial, folder, found)
     if found.state == "failed":
-        why = f"failed at round {found.round}/{trial.rounds} [{found.failure_class}]"
-        saved = checkpoints.newest(checkpoints.root_of(folder, found.lineage))
-        why += _continues(saved) if saved else ""
+        saved = checkpoints.newest(checkpoints.root_of(folder, found.lineage), trial.rounds)
+        after = f", continues after round {saved.round}" if saved else ""
+        why = f"failed at round {found.round}/{trial.rounds}{after} [{found.failure_class}]"
         return TrialStatus(
             trial, "failed", why, found.message, found.failure_class, saved=saved
         )
@@ -254,7 +254,7 @@ def _unrecorded(trial: Trial, folder: str, found: Record | None) -> TrialStatus:
 
 def _continued(trial: Trial, folder: str, lineage: int, why: str) -> TrialStatus:
     """A trial whose training came to no end, and where it continues."""
-    saved = checkpoints.newest(checkpoints.root_of(folder, lineage))
+    saved = checkpoints.newest(checkpoints.root_of(folder, lineage), trial.rounds)
     return TrialStatus(trial, "unfinished", why + _continues(saved), saved=saved)
 
 

@@ -7,8 +7,9 @@ slow delays the copy and harms nothing else (`MlflowMirror.problem` says what is
 explicit, statuses are set by us, and points carry the journals' timestamps, so that whatever is
 sent twice is stored once.
 
-A trial that begins again (lineage 2), or whose completions were graded again, gets a new child run:
-MLflow cannot take metrics back, and two policies in one curve would be neither. The earlier child
+A trial that begins again (lineage 2), that trains rounds again which a dead launch had reached
+beyond the last checkpoint, or whose completions were graded again, gets a new child run: MLflow
+cannot take metrics back, and two policies in one curve would be neither. The earlier child
 is renamed, ended, tagged `zoo.superseded_by` and moved to MLflow's trash, from where it can be
 restored.
 """
@@ -204,7 +205,7 @@ class MlflowMirror:
         child = self._children.get(_hash(found.trial.id))
         names = ("attempt", "started", "regraded", "series")
         started, series = payload.started_ms(found), payload.naming(found.trial)
-        wanted = (str(found.lineage), str(started), str(found.regraded), series)
+        wanted = (payload.policy(found), str(started), str(found.regraded), series)
         if child is not None:
             before = {"zoo.series": series} if payload.one_series(found.trial) else {}
             has = tuple((before | child.tags).get(f"zoo.{name}", "0") for name in names)

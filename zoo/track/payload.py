@@ -45,8 +45,8 @@ def params(trial: Trial) -> dict[str, str]:
 
 
 def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
-    """The tags of a child run. `zoo.attempt` carries the lineage, 0 until a line was
-    written."""
+    """The tags of a child run. `zoo.attempt` carries the lineage, 0 until a line was written, and
+    the launch that replaced rounds of it."""
     trial, record = found.trial, found.record
     stack = record.stack if record else {}
     cell = {axis: str(value) for axis, value in trial.cell.items()}
@@ -58,7 +58,7 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
         **{f"zoo.axis.{axis}": value for axis, value in cell.items()},
         "zoo.seed": str(trial.seed),
         "zoo.rounds": str(trial.rounds),
-        "zoo.attempt": str(found.lineage),
+        "zoo.attempt": policy(found),
         "zoo.regraded": str(found.regraded),
         "zoo.series": naming(trial),
         "zoo.started": str(started_ms(found)),
@@ -72,6 +72,11 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
         "mlflow.source.name": "zoo",
     }
     return {name: value[:5000] for name, value in given.items()}
+
+
+def policy(found: Outcome) -> str:
+    """The lineage, and the launch that replaced rounds of it, where one did: `1`, `1.3`."""
+    return f"{found.lineage}.{found.replaced_by}" if found.replaced_by else str(found.lineage)
 
 
 def started_ms(found: Outcome) -> int:
@@ -93,7 +98,7 @@ def one_series(trial: Trial) -> bool:
 
 def mark(found: Outcome) -> str:
     """Says how much of a trial there is to send; equal marks mean there is nothing new."""
-    which = (found.lineage, started_ms(found), found.regraded)
+    which = (policy(found), started_ms(found), found.regraded)
     sizes = (len(found.rounds), len(found.measured), found.state)
     return ":".join(map(str, which + sizes))
 

@@ -43,19 +43,24 @@ class Saves:
             TrialError: it was made under other conditions (stack, geometry, grader).
         """
         root = checkpoints.root_of(self.folder, lineage)
-        found = checkpoints.newest_whole(root, self._report)
+        found = checkpoints.newest_whole(root, self.job.trial.rounds, self._report)
         if found is None:
             for round_ in checkpoints.weights_only(root):
-                print(f"zoo: round {round_} has weights and no optimiser; cannot continue there")
+                self._say(f"round {round_} has weights and no optimiser; cannot continue there")
             return None
         self._require_same(found)
-        print(f"zoo: continues after round {found.round} ({found.folder})", flush=True)
+        self._say(f"continues after round {found.round} ({found.folder})")
         self.resumed = found
         return found
 
     def _report(self, text: str) -> None:
         self.damaged.append(text)
-        print(f"zoo: damaged checkpoint {text}", flush=True)
+        self._say(f"damaged checkpoint {text}")
+
+    def _say(self, text: str) -> None:
+        """Into the trial's log; what is printed may go to somebody's terminal."""
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(f"zoo: {text}\n")
 
     def _require_same(self, found: Checkpoint) -> None:
         """Refuse to mix in one policy what was computed under different conditions."""

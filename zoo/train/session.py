@@ -146,7 +146,6 @@ class Session:
         self.lineage = self.bench.lineage = found.lineage
         self.round, self._recorded = found.round, True
         self._announce()
-        self.saves.retire(self.lineage)
 
     # -- while training ---------------------------------------------------------------------------
 
@@ -173,9 +172,9 @@ class Session:
         keep: Save,
         save: Save | None = None,
     ) -> Ending | None:
-        """End a round: log it, keep the final weights and record that training is done, measure
-        what is due, save a checkpoint where one is due. Returns why training ends here, or None
-        where it goes on.
+        """End a round: log it, measure what is due, save a checkpoint where one is due. After the
+        last round, keep the weights and record that training is done before measuring. Returns why
+        training ends here before its last round, or None.
 
         Args:
             keep: saves the weights into a folder.
@@ -186,14 +185,20 @@ class Session:
         if last:
             self.keep_weights(round_, keep)
             self.write_record("done")
-        self.evaluate(round_, sampler)
-        self.phase("training")
-        if save is not None and self.saves.is_due(round_, at_once=self.requested is not None):
-            self.saves.save(round_, save, self.lineage, self.attempt)
-        if last:
+            self._save(round_, save)
             self.saves.retire(self.lineage)
+        self.evaluate(round_, sampler)
+        if last:
+            return None
+        self.phase("training")
+        self._save(round_, save)
         self.saves.pace.close()
-        return None if last else self.requested
+        return self.requested
+
+    def _save(self, round_: int, save: Save | None) -> None:
+        at_once = self.requested is not None
+        if save is not None and self.saves.is_due(round_, at_once=at_once):
+            self.saves.save(round_, save, self.lineage, self.attempt)
 
     @property
     def training(self) -> bool:

@@ -30,6 +30,7 @@ class Requests:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._take)
         signal.signal(signal.SIGALRM, self._time_is_up)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # Ray blocks it
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         session = self.session

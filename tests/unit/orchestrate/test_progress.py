@@ -148,3 +148,19 @@ def test_a_running_launch_shows_its_own_rounds_and_not_those_of_the_policy_befor
     shutil.rmtree(folder)
     (view,) = Watch(made.trials, made.store, 1, running=True).views.values()
     assert view.round == 3
+
+
+def test_trial_that_continues_shows_the_round_after_which_it_does(tmp_path: Path) -> None:
+    made = simulated.make(tmp_path, models="pocket-llama", rewards="correctness")
+    (trial,) = made.trials
+    watch = Watch(made.trials, made.store, 1, resumes={trial.id: 2})
+    (view,) = watch.views.values()
+    assert view.reached == 2
+    out = io.StringIO()
+    lines = Lines(out)
+    lines.start(watch)
+    view.begin()
+    lines.event(Event(trial.id))
+    assert "started, continues after round 2" in out.getvalue()
+    (*_, line) = picture(watch, 119, 30)
+    assert re.search(r" 2/3 ", line)

@@ -34,7 +34,7 @@ def save(root: Path, *rounds: int) -> None:
 def whole(root: Path) -> tuple[int | None, list[str]]:
     """Round of the newest whole checkpoint, and what was reported on the way."""
     said: list[str] = []
-    found = checkpoints.newest_whole(root, said.append)
+    found = checkpoints.newest_whole(root, 100, said.append)
     return found and found.round, said
 
 

@@ -57,6 +57,20 @@ def test_live_rows_of_a_finished_trial_are_of_its_record_while_another_lineage_t
     assert [row["samples"] for row in found.evals] == ["second"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "launch"),
+    [
+        ([row(1, 1, 0), row(1, 1, 1), row(1, 1, 2)], 0),
+        ([row(1, 1, 0), row(1, 1, 1), row(1, 1, 2), row(2, 1, 3)], 0),  # saved at its end
+        ([row(1, 1, 0), row(1, 1, 1), row(1, 1, 2), row(2, 1, 2)], 2),
+        ([row(1, 1, 0), row(1, 1, 2), row(2, 1, 2), row(3, 1, 3), row(4, 2, 1)], 0),
+        ([row(1, 1, 0), row(1, 1, 2), row(2, 1, 2), row(3, 1, 3)], 2),
+    ],
+)
+def test_launch_that_replaced_rounds_of_a_lineage_is_told(rows: list[Row], launch: int) -> None:
+    assert live.of_rows(rows, [], None).replaced_by == launch
+
+
 def test_live_rows_of_the_base_model_are_of_their_own_lineage_where_it_has_them() -> None:
     rows = [row(1, 1, 0), row(1, 1, 1), row(2, 2, 0)]
     evals = [evaluated(1, 1, 0, "first"), evaluated(1, 1, 1, "trained")]

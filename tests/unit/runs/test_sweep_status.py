@@ -69,7 +69,7 @@ def test_a_failed_trial_shows_its_class(
     item = trial_status(sweep.trials[0], sweep.store)
     assert (item.symbol, item.why) == (
         "!",
-        "failed at round 1/3 [error]; continues after round 1",
+        "failed at round 1/3, continues after round 1 [error]",
     )
     assert "failed as ZOO_SIMULATE asks" in item.message
 
