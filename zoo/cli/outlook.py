@@ -178,8 +178,8 @@ class Outlook:
 
 
 def to_pay(item: Item) -> Trial:
-    """The trial as it is to be paid for: where it continues, only the rounds that are left; where it
-    is trained already, only what is due is measured, as of a checkpoint from elsewhere."""
+    """The trial as it is to be paid for: where it continues, the rounds that are left; where it is
+    trained already, only what is due is measured, as of a checkpoint from elsewhere."""
     if item.trains and item.saved is not None:
         return _rest(item.trial, item.saved.round)
     if item.trains:
