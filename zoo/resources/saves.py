@@ -15,8 +15,8 @@ MOST_LOST_S = 1800.0
 """Seconds of work that a crash may lose, whatever the share; at least a round."""
 STATE_BYTES = 12  # a parameter: weights in float32 and both moments of Adam
 WEIGHT_BYTES = 4  # ... of which the weights
-WRITTEN = 0.5e9  # bytes a second written, hashed and synced; an assumption, runs measure their own
-FIXED_S = 0.1  # a save of next to nothing: files, folders, syncs (0.04 to 0.2 s, measured)
+WRITTEN = 0.5e9  # bytes a second written, hashed and synced; assumed (two shared cores: 0.24e9)
+FIXED_S = 0.1  # a save of next to nothing; assumed (files, hashes and syncs alone: 0.01)
 RUNNING = 2
 """Checkpoints of a running trial: the newest, and the one before it or the one being saved."""
 
