@@ -31,8 +31,8 @@ import numpy as np  # noqa: E402
 from tests.support.drawn_studies import FALL, SCENARIOS, Drawn, Scenario, draw  # noqa: E402
 from zoo.stats.contrasts import Estimate, Study  # noqa: E402 - the checkout goes before an install
 from zoo.stats.looks import judge_looks, shares, sizes  # noqa: E402
-from zoo.stats.power import Part, detectable  # noqa: E402
-from zoo.stats.rates import Difference, clopper_pearson, exact_greater  # noqa: E402
+from zoo.stats.power import PowerPart, detectable  # noqa: E402
+from zoo.stats.proportions import Difference, clopper_pearson, exact_greater  # noqa: E402
 from zoo.stats.samples import pass_at  # noqa: E402
 from zoo.stats.verdicts import Comparison, Region, judge  # noqa: E402
 
@@ -244,7 +244,7 @@ def power(scale: float) -> float:
                 Study(drawn.all_trials(i)).estimate(weights) for i in range(len(drawn.values))
             ]
             for verdicts in (1, 10):
-                parts = [Part(w * w / seeds, seeds - 1) for w in weights.values()]
+                parts = [PowerPart(w * w / seeds, seeds - 1) for w in weights.values()]
                 planned = detectable(parts, 0.05 / verdicts, 0.2)
                 simulated = found_at(studies, 1 - 0.05 / verdicts)
                 assert planned is not None

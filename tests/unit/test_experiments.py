@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from zoo.catalog import Catalog, ComputeProfile
-from zoo.claims.power import powers_of
+from zoo.claims.planned_power import powers_of
 from zoo.errors import InputError
 from zoo.lint.card_warnings import card_warnings
 from zoo.lint.claim_warnings import claim_warnings, family

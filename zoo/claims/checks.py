@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from zoo.claims.contrasts import Unit, branches, matched, units
+from zoo.claims.comparisons import ClaimComparison, branches, matched, units
 from zoo.errors import Flaw, did_you_mean, plain, told
 from zoo.manifest.claim_schema import HOLE, Claim
 from zoo.manifest.metric_name import EVAL, MetricName
-from zoo.manifest.thresholds import Line, Match, Tripwire
+from zoo.manifest.thresholds import Match, Threshold, Tripwire
 from zoo.trials.grid import Cell, matches
 from zoo.trials.metrics import Metric
 
@@ -141,7 +141,7 @@ def _cells(claim: Claim, path: Path, cells: Sequence[Cell]) -> list[Flaw]:
     return next((flaws for unit in made if (flaws := _lacking(unit, (*path, word)))), [])
 
 
-def _lacking(unit: Unit, path: Path) -> list[Flaw]:
+def _lacking(unit: ClaimComparison, path: Path) -> list[Flaw]:
     """The first comparison of a verdict that lacks cells on one side."""
     for axis, one, two in unit.pairs:
         found = matched(axis, one.cells, two.cells)
@@ -263,7 +263,7 @@ def _forms(metrics: Iterable[str]) -> str:
     return f"there are {head}/" + "/".join("{" + ", ".join(place) + "}" for place in places[1:])
 
 
-def _line(line: Line, path: Path, metrics: Mapping[str, Metric]) -> list[Flaw]:
+def _line(line: Threshold, path: Path, metrics: Mapping[str, Metric]) -> list[Flaw]:
     """Whether a line can be crossed at all."""
     known = metrics.get(line.metric)
     if known is None or known.unit != "points" or 0 <= line.number <= 1:

@@ -10,15 +10,15 @@ from typing import Any
 
 import click
 
-from zoo.claims.contrasts import cells_of
-from zoo.claims.power import amount
+from zoo.claims.comparisons import cells_of
+from zoo.claims.planned_power import amount
 from zoo.errors import Fault, InputError, did_you_mean, listed, plain
 from zoo.planning.build import Plan, as_json, plan
 from zoo.planning.options import PlanOptions
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import wrapped
 from zoo.report.effects import AxisEffect, CellMean, axis_effects, cell_means
-from zoo.report.judge import SEALED, Numbers, Verdict, verdicts
+from zoo.report.judge import SEALED, ClaimVerdict, Numbers, verdicts
 from zoo.report.values import values_of
 from zoo.report.verdict_text import notes, sentence, span, word
 from zoo.runs import outcome
@@ -91,7 +91,7 @@ def _axes(made: Plan, said: str | None) -> list[str]:
 def _data(
     made: Plan,
     metric: Metric,
-    judged: Sequence[Verdict],
+    judged: Sequence[ClaimVerdict],
     means: Sequence[CellMean],
     effects: Sequence[AxisEffect],
 ) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _interval_row(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"low": low, "high": high}
 
 
-def _claim_row(verdict: Verdict) -> dict[str, Any]:
+def _claim_row(verdict: ClaimVerdict) -> dict[str, Any]:
     judged, estimate = verdict.judged, verdict.estimate
     low, high = map(_finite, judged.interval)
     plain_low, plain_high = map(_finite, judged.plain)
@@ -155,7 +155,7 @@ def _finite(value: float) -> float | None:
 def _lines(
     made: Plan,
     metric: Metric,
-    judged: Sequence[Verdict],
+    judged: Sequence[ClaimVerdict],
     means: Sequence[CellMean],
     effects: Sequence[AxisEffect],
 ) -> Iterator[str]:
@@ -224,7 +224,7 @@ def _span(interval: tuple[float, float] | None, metric: Metric) -> str:
     return " (no interval)" if interval is None else f" ({span(interval, metric.unit)})"
 
 
-def _claim_lines(judged: Sequence[Verdict]) -> Iterator[str]:
+def _claim_lines(judged: Sequence[ClaimVerdict]) -> Iterator[str]:
     for claim in dict.fromkeys(verdict.claim.id for verdict in judged):
         own = [verdict for verdict in judged if verdict.claim.id == claim]
         yield f"  {own[0].claim.says} ({claim}, {own[0].standing})"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.errors import StateError
-from zoo.evals.stages import Bench, Graders, Measurement
+from zoo.evals.stages import Evaluator, Graders, Measurement
 from zoo.runs.outcome import MeasuredEvaluation, measurements
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet
@@ -89,7 +89,7 @@ class Regrader:
         policy = _policy(trial, row, made)
         rows = read_parquet(self.store.completions(old.sample_id), ["id", "gold"])
         before = self._verdicts(old.score_id, rows)
-        bench = Bench(
+        bench = Evaluator(
             self.store,
             trial,
             made.stack if made else {},

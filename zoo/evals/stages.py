@@ -99,7 +99,7 @@ class Graders:
             grader.close()
 
 
-class Bench:
+class Evaluator:
     """Measures a trial's evaluations into a store. Holds its graders (or somebody's, who then
     closes them) and the problems that it has read.
     """

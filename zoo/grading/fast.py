@@ -13,9 +13,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 from zoo.grading.choices import begins_with_letter, lone_letter, option, renames
-from zoo.grading.compare import Refused, same
 from zoo.grading.digits import same_time
 from zoo.grading.forms import Form, Listing, Matrix, Quantity, Raw, Relation
+from zoo.grading.formula_compare import Refused, same
 from zoo.grading.measures import gather_bare
 from zoo.grading.shapes import read_form
 from zoo.grading.tidy import MAX_ANSWER_CHARS, tidy, too_much

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.catalog import ModelCard
-from zoo.claims.contrasts import TrialOf, Unit, matched
-from zoo.claims.power import Power, amount, needed, seeds_do, seeds_of
+from zoo.claims.comparisons import ClaimComparison, TrialOf, matched
+from zoo.claims.planned_power import Power, amount, needed, seeds_do, seeds_of
 from zoo.errors import listed
 from zoo.lint.plan_warning import PlanWarning
 from zoo.manifest.claim_schema import Claim
@@ -29,7 +29,7 @@ def claim_warnings(
     claims: Sequence[Claim], trials: Sequence[Trial], powers: Sequence[Power]
 ) -> list[PlanWarning]:
     """All warnings about claims that have passed `check_claims`; `powers` are theirs."""
-    made: dict[str, list[Unit]] = {claim.id: [] for claim in claims}
+    made: dict[str, list[ClaimComparison]] = {claim.id: [] for claim in claims}
     for power in powers:
         made[power.claim.id].append(power.unit)
     resolved = TrialOf(trials)
@@ -169,7 +169,7 @@ class _Axis:
     """Completions of a trial on both sides, of each pair in which they are not equal."""
 
 
-def _beside_axes(claim: Claim, made: list[Unit], resolved: TrialOf) -> dict[str, _Axis]:
+def _beside_axes(claim: Claim, made: list[ClaimComparison], resolved: TrialOf) -> dict[str, _Axis]:
     """Axis -> what else differs between the cells that are compared along it."""
     axes: dict[str, _Axis] = {}
     for unit in made:
@@ -270,7 +270,7 @@ def _belongs(name: str, axis: str) -> bool:
 
 
 def _families(
-    claims: Sequence[Claim], made: Mapping[str, list[Unit]], resolved: TrialOf
+    claims: Sequence[Claim], made: Mapping[str, list[ClaimComparison]], resolved: TrialOf
 ) -> list[PlanWarning]:
     """Claims about a reward that rest on models of one family."""
     lonely: dict[str, list[str]] = {}

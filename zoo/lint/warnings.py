@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from zoo.claims.power import Power
+from zoo.claims.planned_power import Power
 from zoo.data.questions import SharedProblems
 from zoo.errors import did_you_mean, listed
 from zoo.lint.card_warnings import Prompts, card_warnings
@@ -49,7 +49,7 @@ def warnings(
     """All warnings of a plan but those of `zoo.lint.override_warnings`, which need the catalog.
 
     Args:
-        powers: of its claims (`zoo.claims.power.powers_of`).
+        powers: of its claims (`zoo.claims.planned_power.powers_of`).
         estimate: what the plan expects to spend, under the names of `Budget`.
         upper: the upper ends of these estimates; what is not there has no range.
         overlaps: of benchmarks with training data, found by content.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
-from zoo.claims.contrasts import units
+from zoo.claims.comparisons import units
 from zoo.manifest.claim_schema import Claim
 from zoo.trials import identity
 from zoo.trials.trial import Trial

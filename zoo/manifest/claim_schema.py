@@ -4,8 +4,8 @@ A claim names what is compared (`compare`, `order`, `differs_by`, or a base with
 which cells (`where`), how often it is judged (`for_each`), by which metric, and the number that the
 result must lie beyond (`expect`). It is supported when its corrected interval lies wholly beyond
 that number, refuted when wholly short of it, else undecided. Judging is done by
-`zoo.report.judge`; which cells a claim compares is said by `zoo.claims.contrasts`, whether it fits
-its manifest by `zoo.claims.checks`.
+`zoo.report.judge`; `zoo.claims.comparisons` lists which cells a claim compares, `zoo.claims.checks`
+tells whether it fits its manifest.
 
 The number of a trial is its final one (`final` of the manifest). Over the axes that a claim does
 not name, cells weigh alike. Kinds, and what `expect` is held against:
@@ -28,7 +28,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from zoo.catalog.cards import MAX_COUNT, Count, Part
-from zoo.manifest.thresholds import Line, Match, Value
+from zoo.manifest.thresholds import Match, Threshold, Value
 from zoo.yamlio.patterns import NAME
 from zoo.yamlio.validate import Misplaced
 
@@ -105,7 +105,7 @@ class Claim(Part):
     value (of `where`, else of the axis) less the contrast under each other."""
     order: OneAxis[Annotated[list[Value], Field(min_length=2)]] | None = None
     """One axis and its values from the highest result to the lowest."""
-    event: Line | None = None
+    event: Threshold | None = None
     """What happens to a trial: it crosses this line."""
     where: Match = {}
     """Only these cells: axis -> a value, a pattern such as `qwen*`, or a list; {} = all."""

@@ -1,8 +1,8 @@
 """Lines that a metric may cross, and what a study may cost.
 
-A `Line` is a metric and one side of a number; a `Tripwire` marks or stops a trial that crosses it,
-a claim's `event` counts the trials that did. Numbers are the metric's own (a share is 0.05 here,
-not 5 points). A `Budget` is compared with the plan's estimate. Nothing here looks at a trial.
+A `Threshold` is a metric and one side of a number; a `Tripwire` marks or stops a trial that crosses
+it, a claim's `event` counts the trials that did. Numbers are the metric's own (0.05, not 5
+points). A `Budget` is compared with the plan's estimate. Nothing here looks at a trial.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Match = dict[str, Wanted]
 """Axis -> a value, a pattern such as `qwen*`, or several; a cell matches where every axis fits."""
 
 
-class Line(Part):
+class Threshold(Part):
     """A metric beyond a number for so many rounds in a row."""
 
     model_config = ConfigDict(
@@ -51,7 +51,7 @@ class Line(Part):
     """Crossed once every measurement of so many rounds in a row lies beyond the number."""
 
     @model_validator(mode="after")
-    def _one_side(self) -> Line:
+    def _one_side(self) -> Threshold:
         if (self.above is None) == (self.below is None):
             raise ValueError("exactly one of `above: NUMBER` and `below: NUMBER`")
         return self
@@ -73,7 +73,7 @@ class Line(Part):
         return text if self.rounds == 1 else f"{text} for {self.rounds} rounds"
 
 
-class Tripwire(Line):
+class Tripwire(Threshold):
     """What becomes of a trial that crosses a line. Not part of a trial's id; in comparisons the
     trial counts as collapsed: means are about the others, and the share that collapsed is shown."""
 

@@ -28,7 +28,7 @@ from zoo.orchestrate import processes
 from zoo.orchestrate.executor import ROUND_END, Event, Executor, Stop
 from zoo.orchestrate.launch import Task
 from zoo.orchestrate.progress import Display, clock
-from zoo.orchestrate.schedule import Schedule
+from zoo.orchestrate.task_queue import TaskQueue
 from zoo.orchestrate.watch import Watch
 from zoo.runs.sweep_status import SweepStatus, read_again
 from zoo.store.run_store import Store, claim, claimed, read_json, write_json, write_text
@@ -179,7 +179,7 @@ def _execute(
     stop = Stop()
     executor.open(events.put, stop)
     display.start(watch)
-    schedule = Schedule(tasks, executor, stop)
+    schedule = TaskQueue(tasks, executor, stop)
     try:
         while not schedule.over:
             schedule.fill()

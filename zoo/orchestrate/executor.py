@@ -1,6 +1,6 @@
 """The interface of executors: they start tasks somewhere and report when each begins and ends.
 
-An executor decides nothing about what runs, when or in which order (`zoo.orchestrate.schedule`
+An executor decides nothing about what runs, when or in which order (`zoo.orchestrate.task_queue`
 does); it never retries, and one task's failure does not affect another.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from zoo.orchestrate.launch import Ended, Task
+from zoo.orchestrate.launch import LaunchResult, Task
 
 ROUND_END = math.inf
 """The grace that lets trials end their round, however long that takes."""
@@ -40,7 +40,7 @@ class Event:
     """A task started (`ended` is None) or ended."""
 
     id: str
-    ended: Ended | None = None
+    ended: LaunchResult | None = None
 
 
 Tell = Callable[[Event], None]

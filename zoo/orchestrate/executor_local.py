@@ -18,7 +18,14 @@ from pathlib import Path
 
 from zoo.orchestrate import processes
 from zoo.orchestrate.executor import Event, Handle, Stop, Tell
-from zoo.orchestrate.launch import MEASURING_FAILED, RETRAINING_FAILED, Ended, Task, run, write_task
+from zoo.orchestrate.launch import (
+    MEASURING_FAILED,
+    RETRAINING_FAILED,
+    LaunchResult,
+    Task,
+    run,
+    write_task,
+)
 from zoo.store import record
 from zoo.store.run_store import full_text, is_full
 
@@ -94,22 +101,22 @@ class LocalExecutor:
         except BaseException as error:
             self._crash = error
 
-    def _one(self, task: Task, handle: Handle) -> Ended:
+    def _one(self, task: Task, handle: Handle) -> LaunchResult:
         try:
             if self.in_process is not None:
                 return self._here(task)
             return run(task, lambda: handle.grace(self._stop))
         except Exception as error:  # of the launch itself: a full disk, an unreadable record
             if is_full(error):
-                return Ended("failed", "disk", full_text(error, task.folder))
-            return Ended("failed", "error", f"{type(error).__name__}: {error}")
+                return LaunchResult("failed", "disk", full_text(error, task.folder))
+            return LaunchResult("failed", "error", f"{type(error).__name__}: {error}")
 
-    def _here(self, task: Task) -> Ended:
+    def _here(self, task: Task) -> LaunchResult:
         assert self.in_process is not None
         clock = time.monotonic()
         launch = task.launch  # asking for it lists the store
         path = write_task(task, launch)
-        processes.Note.of(task.token, os.getpid()).write(launch)
+        processes.ProcessStamp.of(task.token, os.getpid()).write(launch)
         try:
             status = self.in_process(path)
         finally:
@@ -117,10 +124,12 @@ class LocalExecutor:
         seconds = time.monotonic() - clock
         found = record.read(launch.parents[1])
         if found is None:
-            return Ended("failed", "error", f"exit status {status} without a record", seconds)
+            return LaunchResult(
+                "failed", "error", f"exit status {status} without a record", seconds
+            )
         if status and found.finished():
             again = task.retrain and found.about.get("token") != task.token
-            return Ended(
+            return LaunchResult(
                 "failed", "error", RETRAINING_FAILED if again else MEASURING_FAILED, seconds
             )
-        return Ended(found.state, found.failure_class, found.message, seconds)
+        return LaunchResult(found.state, found.failure_class, found.message, seconds)

@@ -24,7 +24,7 @@ from typing import Any
 from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
 from zoo.orchestrate.executor import Event, Handle, Stop, Tell
-from zoo.orchestrate.launch import Ended, Task, run, source_folder
+from zoo.orchestrate.launch import LaunchResult, Task, run, source_folder
 from zoo.orchestrate.watch import View, number
 
 SETTINGS = {
@@ -201,9 +201,9 @@ class _Run:
             self._graces[handle.id] = grace
             _write_grace(_stop_file(self.executor.scratch, handle.id), grace)
             if handle.id not in self.begun:
-                self.told(handle.id, Ended("preempted", "interrupted"))
+                self.told(handle.id, LaunchResult("preempted", "interrupted"))
 
-    def told(self, id_: str, ended: Ended | None) -> None:
+    def told(self, id_: str, ended: LaunchResult | None) -> None:
         """Pass on what Tune saw of a task, once each."""
         if id_ not in self.handles:
             return
@@ -275,7 +275,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
 
         def on_trial_error(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
             why = "the Ray worker that looked after the trial died"
-            self.run.told(trial.config["trial"], Ended("failed", "killed", why))
+            self.run.told(trial.config["trial"], LaunchResult("failed", "killed", why))
 
     class Halt(Local, Stopper):
         """Ends everything once the driver says so."""
@@ -332,16 +332,16 @@ def supervise(config: dict[str, Any], scratch: str) -> None:
     try:
         ended = run(task, lambda: _read_grace(stop_file), tick)
     except Exception as error:  # of the launch itself; Ray need not retry or print it
-        ended = Ended("failed", "error", f"{type(error).__name__}: {error}")
+        ended = LaunchResult("failed", "error", f"{type(error).__name__}: {error}")
     told = {"state": ended.state, "failure_class": ended.failure_class, "message": ended.message}
     tune.report({**final, "round": max(0, view.round), **told, "wall": ended.seconds})
 
 
-def _ended(result: dict[str, Any]) -> Ended:
+def _ended(result: dict[str, Any]) -> LaunchResult:
     """What the trainable said last."""
     if "state" not in result:
-        return Ended("failed", "error", "the trial's supervisor ended without a word")
-    return Ended(result["state"], result["failure_class"], result["message"], result["wall"])
+        return LaunchResult("failed", "error", "the trial's supervisor ended without a word")
+    return LaunchResult(result["state"], result["failure_class"], result["message"], result["wall"])
 
 
 def _trial_name(trial: Any) -> str:

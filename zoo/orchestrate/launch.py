@@ -77,7 +77,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class LaunchResult:
     """How a launch ended; `seconds` is wall time."""
 
     state: record.State
@@ -91,16 +91,16 @@ Grace = Callable[[], float | None]
 end the round, however long that takes."""
 
 
-def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> Ended:
+def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> LaunchResult:
     """Run a trial to its end, or until `grace` says to stop; no process of it is left after
     that."""
     while grace() is None and _somebody_has(task):
         time.sleep(POLL_S)
     if grace() is not None:
-        return Ended("preempted", "interrupted")
+        return LaunchResult("preempted", "interrupted")
     if not trial_status(task.trial, task.store, retrain=task.retrain).runs:
         return _outcome(record.read(task.folder))  # by another sweep, while we waited
-    child = Child(task)
+    child = TrialProcess(task)
     try:
         while not child.exited():
             if grace() is not None:
@@ -114,7 +114,7 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> En
         child.end()
 
 
-class Child:
+class TrialProcess:
     """A running trial process. Made = started."""
 
     def __init__(self, task: Task) -> None:
@@ -125,7 +125,7 @@ class Child:
         with (self.folder / "log.txt").open("ab") as log:
             self._log_start = log.tell()
             self.process = _start(task, told, log)
-        processes.Note.of(task.token, self.process.pid).write(task.launch)
+        processes.ProcessStamp.of(task.token, self.process.pid).write(task.launch)
 
     def exited(self) -> bool:
         """Whether the leader has ended. It stays unreaped until `end`, so its number stays
@@ -148,7 +148,7 @@ class Child:
         self._signal(signal.SIGKILL)
         os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
 
-    def settle(self) -> Ended:
+    def settle(self) -> LaunchResult:
         """How the launch ended; writes the record where the process left none. To be called after
         its exit."""
         self._signal(signal.SIGKILL)  # whatever the leader left behind in its group
@@ -161,20 +161,20 @@ class Child:
         if found is not None and found.finished():
             return self._after_training(found, interrupted, seconds)
         if found is not None and found.about.get("token") == self.task.token:
-            return Ended(found.state, found.failure_class, found.message, seconds)
+            return LaunchResult(found.state, found.failure_class, found.message, seconds)
         return self._speak_for(status, interrupted, seconds)
 
-    def _after_training(self, found: Record, interrupted: bool, seconds: float) -> Ended:
+    def _after_training(self, found: Record, interrupted: bool, seconds: float) -> LaunchResult:
         """Training is over and stays so, whatever became of what came after it."""
         again = self.task.retrain and found.about.get("token") != self.task.token
         if not again and not trial_status(self.task.trial, self.task.store).runs:
-            return Ended(found.state, seconds=seconds)
+            return LaunchResult(found.state, seconds=seconds)
         if interrupted:
             what = "training again" if again else "measuring what is trained"
-            return Ended("preempted", "interrupted", what, seconds)
+            return LaunchResult("preempted", "interrupted", what, seconds)
         what = RETRAINING_FAILED if again else MEASURING_FAILED
         message = f"{what}\n{self._log_tail()}".rstrip()
-        return Ended("failed", "error", message, seconds)
+        return LaunchResult("failed", "error", message, seconds)
 
     def end(self) -> None:
         """Make sure that nothing of the launch is left; does nothing after a settled end."""
@@ -195,21 +195,21 @@ class Child:
         with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(text + "\n")
 
-    def _speak_for(self, status: int, interrupted: bool, seconds: float) -> Ended:
+    def _speak_for(self, status: int, interrupted: bool, seconds: float) -> LaunchResult:
         """The record of a process that left none of its own."""
         if interrupted:
-            ended = Ended("preempted", "interrupted", "", seconds)
+            ended = LaunchResult("preempted", "interrupted", "", seconds)
         else:
             how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
             message = f"ended by {how} without a record\n{self._log_tail()}".rstrip()
-            ended = Ended("failed", "killed" if status < 0 else "error", message, seconds)
+            ended = LaunchResult("failed", "killed" if status < 0 else "error", message, seconds)
         with claim(self.folder, wait=False) as ours:
             latest = live.latest_launch(self.folder)
             if ours and latest.get("token") in (self.task.token, None):
                 self._write_record(ended, latest)  # else others hold or held it, and record it
         return ended
 
-    def _write_record(self, ended: Ended, latest: dict[str, Any]) -> None:
+    def _write_record(self, ended: LaunchResult, latest: dict[str, Any]) -> None:
         task, trial, folder = self.task, self.task.trial, self.folder
         found = record.read(folder)
         if found is not None and found.finished():
@@ -250,11 +250,11 @@ class Child:
         return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
 
 
-def _outcome(found: Record | None, seconds: float = 0.0) -> Ended:
+def _outcome(found: Record | None, seconds: float = 0.0) -> LaunchResult:
     """What finished training came to."""
     if found is None:
-        return Ended("done", seconds=seconds)
-    return Ended(found.state, message=found.message, seconds=seconds)
+        return LaunchResult("done", seconds=seconds)
+    return LaunchResult(found.state, message=found.message, seconds=seconds)
 
 
 def _somebody_has(task: Task) -> bool:

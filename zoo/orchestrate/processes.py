@@ -40,7 +40,7 @@ def boot_id() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class ProcessStamp:
     """Who runs a trial: the leader of its process group, and the process that started it."""
 
     token: str
@@ -51,7 +51,7 @@ class Note:
     launcher_started: int
 
     @classmethod
-    def of(cls, token: str, pid: int) -> Note:
+    def of(cls, token: str, pid: int) -> ProcessStamp:
         """The note of a process that this one has just started."""
         me = os.getpid()
         return cls(token, boot_id(), pid, start_time(pid) or 0, me, start_time(me) or 0)
@@ -71,9 +71,9 @@ class Note:
         return self.boot == boot_id() and start_time(self.launcher) == self.launcher_started
 
 
-def read_notes(folder: Path) -> dict[Path, Note]:
+def read_notes(folder: Path) -> dict[Path, ProcessStamp]:
     """The notes of a trial's launches, by their folders; those that cannot be read are left out."""
-    found: dict[Path, Note] = {}
+    found: dict[Path, ProcessStamp] = {}
     try:
         launches = os.listdir(f"{folder}/{LAUNCHES}")
     except OSError:
@@ -81,7 +81,7 @@ def read_notes(folder: Path) -> dict[Path, Note]:
     for launch in (folder / LAUNCHES / name for name in launches):
         with contextlib.suppress(ValueError, TypeError, OSError):
             if (data := read_json(launch / NOTE)) is not None:
-                found[launch] = Note(**data)
+                found[launch] = ProcessStamp(**data)
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from zoo.errors import StateError
 from zoo.orchestrate import processes
-from zoo.orchestrate.launch import Ended
+from zoo.orchestrate.launch import LaunchResult
 from zoo.runs import live
 from zoo.store import record
 from zoo.store.journal import Tail
@@ -35,7 +35,7 @@ class View:
         """The round after which training continues; 0 = it begins."""
         self.begun: float | None = None
         """When it was started, in seconds of the monotonic clock."""
-        self.ended: Ended | None = None
+        self.ended: LaunchResult | None = None
         self.round = -1
         """The last round that ended; 0 = the base model was measured, -1 = nothing yet."""
         self.metrics: dict[str, Any] = {}
@@ -49,7 +49,7 @@ class View:
         """The trial was started."""
         self.begun = time.monotonic()
 
-    def finish(self, ended: Ended) -> None:
+    def finish(self, ended: LaunchResult) -> None:
         """The trial ended."""
         self.update()
         self.ended = ended

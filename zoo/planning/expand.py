@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoo.catalog import Catalog
 from zoo.claims.checks import check_claims, check_claims_alone, check_tripwires
-from zoo.claims.contrasts import cells_of
+from zoo.claims.comparisons import cells_of
 from zoo.errors import Flaw
 from zoo.manifest.load import Manifest
 from zoo.trials.card_lookup import Resolver

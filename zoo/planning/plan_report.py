@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from zoo.catalog import ComputeProfile, ModelCard, RecipeCard
-from zoo.claims.power import Power, powers_of
+from zoo.claims.planned_power import Power, powers_of
 from zoo.data.questions import overlaps
 from zoo.data.resolve import model_folder
 from zoo.errors import InputError

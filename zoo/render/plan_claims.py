@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoo.claims import power
+from zoo.claims import planned_power
 from zoo.errors import listed
 from zoo.lock.preregistration import Word
 from zoo.planning.build import Plan
@@ -22,13 +22,13 @@ TOLD: dict[Word, str] = {
 
 def title(outlook: PlanReport) -> str:
     """The section's title, with what all its numbers rest on."""
-    common = ", ".join(filter(None, ("80 % power", power.basis(outlook.powers))))
+    common = ", ".join(filter(None, ("80 % power", planned_power.basis(outlook.powers))))
     return f"claims: what the seeds can detect ({common})"
 
 
 def lines(outlook: PlanReport) -> Iterator[str]:
     """What each claim says, what the seeds can detect, and which are sealed."""
-    yield from power.lines(outlook.powers)
+    yield from planned_power.lines(outlook.powers)
     if outlook.powers:
         n = len(outlook.powers)
         together = ", corrected together (Holm)" if n > 1 else ""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from zoo.catalog import RecipeCard
-from zoo.claims import power
+from zoo.claims import planned_power
 from zoo.errors import listed, plain
 from zoo.manifest.metric_name import EVAL
 from zoo.manifest.schema import Override
@@ -98,7 +98,8 @@ def _counted(outlook: PlanReport) -> str:
     experiment, trials = outlook.experiment, outlook.made.trials
     cells = len({t.id.rsplit(".s", 1)[0] + repr(t.cell) for t in trials})
     seeds, foreign = len(experiment.seeds), sum(t.trainer == "external" for t in trials)
-    text = f"{counted(cells, 'cell')} x {power.seeds_of(seeds)} = {counted(len(trials), 'trial')}"
+    each = planned_power.seeds_of(seeds)
+    text = f"{counted(cells, 'cell')} x {each} = {counted(len(trials), 'trial')}"
     text += f" of {counted(experiment.rounds, 'round')}"
     measured = f"{counted(foreign, 'measurement')} of checkpoints trained elsewhere"
     if foreign == len(trials):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.claims.power import Power
+from zoo.claims.planned_power import Power
 from zoo.lock.lock import LockChanges
 from zoo.planning import prompt_lengths
 from zoo.planning.plan_report import PlanReport

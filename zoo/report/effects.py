@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from zoo.claims.contrasts import matched
+from zoo.claims.comparisons import matched
 from zoo.report.judge import Numbers
 from zoo.report.values import key
 from zoo.stats.contrasts import cell_interval
 from zoo.stats.descriptive import interquartile_mean, probability_of_improvement
-from zoo.stats.rates import clopper_pearson
+from zoo.stats.proportions import clopper_pearson
 from zoo.trials.grid import Cell
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.stats.rates import wilson
+from zoo.stats.proportions import wilson
 
 DASH, MINUS, TIMES = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 

@@ -1,6 +1,6 @@
 """Verdicts of a manifest's claims, from the numbers of its trials.
 
-Which cells a claim compares is said by `zoo.claims.contrasts`, how it is decided by `zoo.stats`;
+Which cells a claim compares is said by `zoo.claims.comparisons`, how it is decided by `zoo.stats`;
 this module puts the one into the other. Sealed claims are corrected together. A claim that is not
 sealed gets its effect and interval and no verdict, and so does a study that is not over: nothing is
 decided before all trials of a comparison have ended. Means are about trials that did not collapse
@@ -16,13 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from zoo.claims.contrasts import Contrast, Side, TrialOf, Unit, cells_of, units
-from zoo.claims.power import base_of
+from zoo.claims.comparisons import ClaimComparison, Contrast, ContrastSide, TrialOf, cells_of, units
+from zoo.claims.planned_power import base_of
 from zoo.manifest.claim_schema import Claim
 from zoo.report.values import Key, TrialValues, crossed, key, rise, rise_weights, scale
 from zoo.stats.contrasts import Estimate, Study
 from zoo.stats.noise import share_variance
-from zoo.stats.rates import Difference, clopper_pearson
+from zoo.stats.proportions import Difference, clopper_pearson
 from zoo.stats.verdicts import Comparison, Effect, Judged, Region, Word, judge
 from zoo.trials.metrics import Metric, metrics_of
 
@@ -46,7 +46,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClaimVerdict:
     """What became of one comparison of a claim. Numbers are in the unit of its metric."""
 
     claim: Claim
@@ -166,7 +166,7 @@ def number(found: TrialValues, metric: Metric, *, trend: bool = False) -> float 
 
 def verdicts(
     claims: Sequence[Claim], numbers: Numbers, standing: Mapping[str, str]
-) -> list[Verdict]:
+) -> list[ClaimVerdict]:
     """The verdicts of all claims, in their order; claims have passed `check_claims`.
 
     Args:
@@ -180,14 +180,14 @@ def verdicts(
     sealed = [i for i, (claim, _) in enumerate(made) if standing.get(claim.id) == SEALED]
     open_ = [Comparison(regions[i], () if missing[i] else steps[i]) for i in sealed]
     judged = dict(zip(sealed, judge(open_), strict=True))
-    found: list[Verdict] = []
+    found: list[ClaimVerdict] = []
     for i, (claim, unit) in enumerate(made):
         if i not in judged or (missing[i] and steps[i]):
             (shown,) = judge([Comparison(regions[i], steps[i])])  # for its effect and interval
         else:
             shown = judged[i]
         found.append(
-            Verdict(
+            ClaimVerdict(
                 claim,
                 unit.label,
                 "points" if claim.kind == "rate" else numbers.metrics[claim.metrics[-1]].unit,
@@ -224,7 +224,7 @@ def region(claim: Claim, metric: Metric) -> Region:
 # -- one comparison -------------------------------------------------------------------------------
 
 
-def _steps(claim: Claim, unit: Unit, numbers: Numbers) -> tuple[Effect, ...]:
+def _steps(claim: Claim, unit: ClaimComparison, numbers: Numbers) -> tuple[Effect, ...]:
     """The effects of a comparison; none where one of them cannot be estimated."""
     if claim.kind == "rate":
         found = [_rate(claim, contrast, numbers) for contrast in unit.contrasts]
@@ -274,7 +274,7 @@ def _mean(
 
 
 def _bases(
-    side: Side, numbers: Numbers, metric: Metric, study: Study[Key]
+    side: ContrastSide, numbers: Numbers, metric: Metric, study: Study[Key]
 ) -> tuple[float, float] | None:
     """Mean of the base models of a side's cells, and the variance of that: each base is measured
     once. A variance that is not known is taken to be that between seeds."""
@@ -293,7 +293,7 @@ def _bases(
     return sum(values) / m, sum((c / m) ** 2 * variance[base] for base, c in often.items())
 
 
-def _missing(claim: Claim, unit: Unit, numbers: Numbers) -> int:
+def _missing(claim: Claim, unit: ClaimComparison, numbers: Numbers) -> int:
     """Trials of a comparison that have not ended, or ended without the number that it needs."""
     trend, lacking = claim.kind == "trend", 0
     metrics = [numbers.metrics[name] for name in claim.metrics]
@@ -305,7 +305,7 @@ def _missing(claim: Claim, unit: Unit, numbers: Numbers) -> int:
     return lacking
 
 
-def _arms(claim: Claim, unit: Unit, numbers: Numbers) -> tuple[Arm, ...]:
+def _arms(claim: Claim, unit: ClaimComparison, numbers: Numbers) -> tuple[Arm, ...]:
     """The trained sides of a comparison, each once."""
     sides = {
         tuple(key(cell) for cell in side.cells): side

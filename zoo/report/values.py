@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from zoo.manifest.thresholds import Line
+from zoo.manifest.thresholds import Threshold
 from zoo.runs.finals import FinalNumber, all_numbers, finals
 from zoo.runs.outcome import Outcome
 from zoo.trials.grid import Cell
@@ -85,7 +85,7 @@ def values_of(found: Outcome, metrics: Mapping[str, Metric]) -> TrialValues:
     )
 
 
-def crossed(line: Line, series: Mapping[int, float]) -> bool:
+def crossed(line: Threshold, series: Mapping[int, float]) -> bool:
     """Whether a metric lay beyond a line at every measurement of as many rounds in a row as the
     line asks for. The base model does not count."""
     since: int | None = None

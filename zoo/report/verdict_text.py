@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from zoo.claims.power import amount
-from zoo.report.judge import Arm, Verdict
-from zoo.stats.rates import Difference
+from zoo.claims.planned_power import amount
+from zoo.report.judge import Arm, ClaimVerdict
+from zoo.stats.proportions import Difference
 
 NOTABLE_SPREAD = 3.0
 """From this many times the typical spread on, unequal spreads are pointed out."""
 
 
-def word(verdict: Verdict) -> str:
+def word(verdict: ClaimVerdict) -> str:
     """`supported`, `refuted`, `undecided`, or `no verdict` for a claim that is not sealed."""
     return verdict.word or "no verdict"
 
 
-def sentence(verdict: Verdict) -> str:
+def sentence(verdict: ClaimVerdict) -> str:
     """One sentence: the effect with its interval, what was claimed, and why it is undecided."""
     if verdict.effect is None:
         return f"No estimate: {_why_none(verdict)}."
@@ -40,7 +40,7 @@ def sentence(verdict: Verdict) -> str:
     return f"{effect}; {claimed}, and {where[verdict.word]}."
 
 
-def notes(verdict: Verdict) -> Iterator[str]:
+def notes(verdict: ClaimVerdict) -> Iterator[str]:
     """What the interval rests on, a line each."""
     if verdict.effect is None:
         return
@@ -72,28 +72,28 @@ def _collapse(arm: Arm) -> str:
     return f"{found} ({100 * low:.0f} to {100 * high:.0f} %)"
 
 
-def _about(verdict: Verdict) -> str:
+def _about(verdict: ClaimVerdict) -> str:
     if verdict.claim.kind == "rate":
         return "all of them count in the rate"
     return "the interval is about trials that do not collapse"
 
 
-def _count(verdict: Verdict, arm: Arm) -> int:
+def _count(verdict: ClaimVerdict, arm: Arm) -> int:
     return arm.ended - (verdict.claim.kind != "rate") * arm.collapsed
 
 
-def _waiting(verdict: Verdict) -> str:
+def _waiting(verdict: ClaimVerdict) -> str:
     total = sum(arm.trials for arm in verdict.arms)
     return f"{verdict.missing} of {total} trials have no number yet"
 
 
-def _why_none(verdict: Verdict) -> str:
+def _why_none(verdict: ClaimVerdict) -> str:
     if verdict.missing:
         return _waiting(verdict)
     return "a cell has no trial that did not collapse, or its base model was not measured"
 
 
-def _why_not_judged(verdict: Verdict) -> str:
+def _why_not_judged(verdict: ClaimVerdict) -> str:
     found = verdict.estimate
     assert found is not None
     if any(cell.n < 2 for _, cell in found.cells):
@@ -101,11 +101,11 @@ def _why_not_judged(verdict: Verdict) -> str:
     return "most cells of the study show no spread between seeds to judge by"
 
 
-def _number(value: float, verdict: Verdict) -> str:
+def _number(value: float, verdict: ClaimVerdict) -> str:
     return f"{'+' * (value > 0)}{amount(value, verdict.unit)}"
 
 
-def _interval(verdict: Verdict, interval: tuple[float, float]) -> str:
+def _interval(verdict: ClaimVerdict, interval: tuple[float, float]) -> str:
     if not all(map(math.isfinite, interval)):
         return "without an interval"
     kind = "exact " if isinstance(verdict.steps[0], Difference) else ""

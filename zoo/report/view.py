@@ -34,7 +34,7 @@ STATE_WORDS = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One contrast in the headline table. `left`, `width` (%) and `tint` (0 to 1) draw it."""
 
     gain: str
@@ -60,7 +60,7 @@ class ReportRow:
     found: Outcome
     axes: tuple[str, ...]
     repeats: tuple[bool, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     state: str
 
     @property
@@ -113,14 +113,14 @@ def state_words(found: Outcome) -> str:
     return f"{text} ({cause})" if cause else text
 
 
-def _cell(found: Outcome, change: Contrast) -> Cell:
+def _cell(found: Outcome, change: Contrast) -> TableCell:
     before, after, gain = change.before, change.after, change.gain
     hover = "; ".join(
         _told(name, side) for name, side in (("before", before), ("after", after)) if side
     )
     base = before.get("acc") if before else None
     left, moved = (base, gain) if base is not None and gain is not None else (0.0, 0.0)
-    return Cell(
+    return TableCell(
         gain=points(gain),
         before=percent(base),
         after=percent(after.get("acc")) if after else DASH,

@@ -28,7 +28,7 @@ from zoo.resources.rates import (
     total,
     training_share,
 )
-from zoo.resources.saves import STATE_BYTES, Saves, saves
+from zoo.resources.save_plan import STATE_BYTES, SavePlan, saves
 from zoo.trials.trial import Evaluation, Trial
 
 START_H = (1 / 60, 2.5 / 60, 5 / 60)  # cold start on GPUs: weights, compilation, CUDA graphs
@@ -71,7 +71,7 @@ class TrialCost:
     base: Hours
     disk: Disk
     base_disk: Disk
-    saves: Saves
+    saves: SavePlan
     """Checkpoints that it continues from."""
 
     @property
@@ -113,7 +113,7 @@ def trial_cost(
     """
     placement = place(trial, profile, gpus, prompt=prompt)
     if trial.simulated:
-        return TrialCost(placement, Hours(), Hours(), Hours(), Hours(), Disk(), Disk(), Saves())
+        return TrialCost(placement, Hours(), Hours(), Hours(), Hours(), Disk(), Disk(), SavePlan())
     rate = (rates or {}).get(trial.model.name)
     speeds = _Speeds.of(trial, profile, placement, rate)
     lengths, trains = expected(trial), trial.trainer == "trl"
@@ -124,7 +124,7 @@ def trial_cost(
     train = total([(speeds.training(trained), 1), (_company(trial, placement, rate), trains)])
     evaluation, size = speeds.sampling(tokens), parameters_of(trial.model)
     round_s = 3600 * (train.mid + evaluation.mid) / max(1, placement.gpus) / max(1, trial.rounds)
-    saved = saves(trial, profile, size, round_s) if trains else Saves()
+    saved = saves(trial, profile, size, round_s) if trains else SavePlan()
     return TrialCost(
         placement=placement,
         train=train,

@@ -1,7 +1,7 @@
 """Which rows of a trial's journals count: the one reading of launches and lineages for everybody.
 
 A *launch* is a process that worked on a trial (`attempt` in a row: its number). A *lineage* is a
-policy: training that began at round 0, gone on with by one launch or several. Live are the rows of
+policy: training that began at round 0, gone on with by one launch or several. LiveRows are the rows of
 one lineage: the recorded one where the trial finished, else the newest; and what others measured of
 the base model, where it did not. Where a later
 launch went on from an earlier round, what the dead one wrote beyond it is superseded; of several
@@ -29,7 +29,7 @@ LAUNCH = "launch.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveRows:
     """The rows of a trial that count."""
 
     lineage: int
@@ -47,7 +47,7 @@ class Live:
         return max(self.rounds, default=0)
 
 
-def read(folder: Path | str, found: Record | None) -> Live:
+def read(folder: Path | str, found: Record | None) -> LiveRows:
     """The live rows of a trial's folder. `found`: its record.
 
     Raises:
@@ -86,12 +86,12 @@ def _of_recorded_launch(evals: list[Row], found: Record) -> bool:
     return end and found.finished()
 
 
-def of_rows(rows: list[Row], evals: list[Row], found: Record | None) -> Live:
+def of_rows(rows: list[Row], evals: list[Row], found: Record | None) -> LiveRows:
     """The live ones of all rows of both journals."""
     lineage = _lineage([*rows, *evals], found)
     rounds = live_rounds(rows, lineage)
     live_evals = tuple(_live_evals(evals, lineage, rounds))
-    return Live(lineage, rounds, live_evals, _replaced_by(rows, lineage))
+    return LiveRows(lineage, rounds, live_evals, _replaced_by(rows, lineage))
 
 
 def latest_launch(folder: Path | str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import fmean
 
-from zoo.claims.noise import Spread
+from zoo.claims.measurement_noise import Spread
 from zoo.runs import live
 from zoo.store import record as records
 from zoo.runs.finals import Key, FinalNumber, averages, final_number, numbers

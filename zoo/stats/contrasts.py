@@ -25,7 +25,7 @@ from functools import cached_property
 from statistics import fmean, median
 from typing import Generic, TypeVar
 
-from zoo.stats.power import FLOOR, Part, detectable, floored_moments
+from zoo.stats.power import FLOOR, PowerPart, detectable, floored_moments
 from zoo.stats.quantiles import chi_square, student, student_tail
 
 K = TypeVar("K", bound=Hashable)
@@ -148,10 +148,10 @@ class Estimate:
         seeds = self.se**2 - self.base**2
         if self.known is not None or seeds <= 0:
             return detectable([], error, miss, known=self.se)
-        shape = [Part(w * w / cell.n, cell.n - 1) for w, cell in self.cells]
+        shape = [PowerPart(w * w / cell.n, cell.n - 1) for w, cell in self.cells]
         raised = sum(part.variance * floored_moments(part.df)[0] for part in shape)
         square = seeds / raised  # a variance between trials that gives this standard error
-        parts = [Part(part.variance * square, part.df) for part in shape]
+        parts = [PowerPart(part.variance * square, part.df) for part in shape]
         return detectable(parts, error, miss, known=self.base)
 
     # -- beside every verdict ---------------------------------------------------------------------

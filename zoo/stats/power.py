@@ -29,7 +29,7 @@ FLOOR = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PowerPart:
     """What a cell brings into the variance of an estimate, w^2 sigma^2 / n, and the degrees of
     freedom with which that is estimated."""
 
@@ -49,7 +49,7 @@ def floored_moments(df: int) -> tuple[float, float]:
 
 
 def detectable(
-    parts: Sequence[Part], error: float, miss: float, *, known: float = 0.0
+    parts: Sequence[PowerPart], error: float, miss: float, *, known: float = 0.0
 ) -> float | None:
     """The smallest true effect that is found but with probability `miss`, at two-sided `error`.
 
@@ -77,7 +77,7 @@ def detectable(
     )
 
 
-def _satterthwaite(parts: Sequence[Part], first: Sequence[float]) -> float:
+def _satterthwaite(parts: Sequence[PowerPart], first: Sequence[float]) -> float:
     """Degrees of freedom of the sum of all variances; of two cells of unequal df the smaller."""
     if len(parts) == 2 and parts[0].df != parts[1].df:
         return min(part.df for part in parts)

@@ -29,7 +29,7 @@ Word = Literal["supported", "refuted", "undecided"]
 
 
 class Effect(Protocol):
-    """What `zoo.stats.contrasts.Estimate` and `zoo.stats.rates.Difference` have in common."""
+    """What `zoo.stats.contrasts.Estimate` and `zoo.stats.proportions.Difference` have in common."""
 
     @property
     def value(self) -> float:

@@ -20,7 +20,7 @@ from zoo.evals.stages import Sampler
 from zoo.rewards.lookup import reward_of
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due
-from zoo.train.config import engine_arguments, grpo_arguments
+from zoo.train.grpo_config import engine_arguments, grpo_arguments
 from zoo.train.session import SamplerFactory, Session
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from statistics import median
 
-from zoo.resources.saves import is_due
+from zoo.resources.save_plan import is_due
 
 WINDOW = 8
 """Rounds that the time of a round is taken from."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import TrialError, ZooError
-from zoo.evals.stages import Bench, Sampler
+from zoo.evals.stages import Evaluator, Sampler
 from zoo.grading import GRADER_VERSION
 from zoo.runs import live
 from zoo.runs.checkpoints import Checkpoint
@@ -80,7 +80,7 @@ class Session:
         launch, self._lineages = live.newest(rows, found)
         launch = max(launch, live.latest_launch(self.folder).get("attempt", 0))
         self.attempt, self.lineage, self.round = launch + 1, 0, 0
-        self.bench = Bench(job.store, self.trial, self.stack, durable=self.durable)
+        self.bench = Evaluator(job.store, self.trial, self.stack, durable=self.durable)
         self._recorded, self._phase = False, ""
         self.saves = Saves(job, self.stack, durable=self.durable)
         self.requested: Ending | None = None

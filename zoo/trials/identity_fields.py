@@ -93,7 +93,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "top_p": SAMPLE,
         "max_tokens": Place("sample", "by value; None = the trial's cap"),
     },
-    "Line": dict.fromkeys(("metric", "above", "below", "rounds"), JUDGING),
+    "Threshold": dict.fromkeys(("metric", "above", "below", "rounds"), JUDGING),
     "Tripwire": {"then": TRIPWIRE, "when": TRIPWIRE},
     "Budget": dict.fromkeys(("gpu_hours", "usd", "disk_gib", "hours"), GUARD),
     "Claim": dict.fromkeys(

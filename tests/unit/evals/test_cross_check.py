@@ -12,7 +12,7 @@ from tests.support.trials import manifest, trials_of
 from zoo.data import Problem
 from zoo.evals.aggregate import measures
 from zoo.evals.cross_check import Auditor, audit_values, box_verdicts
-from zoo.evals.stages import Bench, Generation
+from zoo.evals.stages import Evaluator, Generation
 from zoo.grading import Grader, Item, Result, Verdict
 from zoo.manifest.schema import Decoding
 from zoo.store import record
@@ -105,7 +105,7 @@ def test_a_real_evaluation_is_audited_and_its_disagreements_can_be_looked_at(
         return [Generation(rf"\boxed{{0.5={p.answer}}}", [1, 2], "stop") for p in problems]
 
     (trial,) = trials_of(manifest(tmp_path))
-    bench = Bench(Store(tmp_path / "runs"), trial, {}, durable=False)
+    bench = Evaluator(Store(tmp_path / "runs"), trial, {}, durable=False)
     try:
         found = bench.measure(trial.evaluations[0], 0, lambda: sampler)
         again = bench.measure(trial.evaluations[0], 0, lambda: sampler)

@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.support.claims import claim
 from tests.support.study_cards import manifest
-from zoo.claims.contrasts import cells_of
-from zoo.claims.power import powers
+from zoo.claims.comparisons import cells_of
+from zoo.claims.planned_power import powers
 from zoo.lint.card_warnings import card_warnings
 from zoo.lint.claim_warnings import claim_warnings, family
 from zoo.lint.plan_warning import PlanWarning

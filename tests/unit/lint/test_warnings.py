@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.study_cards import COMMIT, manifest
-from zoo.claims.power import powers_of
+from zoo.claims.planned_power import powers_of
 from zoo.data.questions import SharedProblems
 from zoo.lint.card_warnings import card_warnings
 from zoo.lint.plan_warning import PlanWarning

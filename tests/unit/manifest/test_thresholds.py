@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from zoo.manifest.thresholds import Budget, Line, Tripwire
+from zoo.manifest.thresholds import Budget, Threshold, Tripwire
 
 
 def test_a_tripwire_reads_as_the_design_writes_it() -> None:
@@ -19,7 +19,7 @@ def test_a_tripwire_reads_as_the_design_writes_it() -> None:
 
 
 def test_zero_is_a_number_like_others() -> None:
-    assert str(Line(metric="train/accuracy", below=0)) == "train/accuracy below 0"
+    assert str(Threshold(metric="train/accuracy", below=0)) == "train/accuracy below 0"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from zoo.errors import StateError
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.orchestrate.launch import write_task
-from zoo.orchestrate.processes import Note, boot_id
+from zoo.orchestrate.processes import ProcessStamp, boot_id
 from zoo.orchestrate.progress import Lines
 from zoo.runs.sweep_status import read_status
 from zoo.store.run_store import claim, write_json
@@ -166,7 +166,7 @@ def test_launch_folders_of_dead_drivers_are_cleared_away(tmp_path: Path) -> None
     bare, noted, fresh = (task.folder / "launches" / name for name in ("bare", "noted", "fresh"))
     for folder in (bare, noted, fresh):
         write_json(folder / "trial.json", {})
-    Note("noted", boot_id(), 2**22 + 1, 1, 2**22 + 1, 1).write(noted)
+    ProcessStamp("noted", boot_id(), 2**22 + 1, 1, 2**22 + 1, 1).write(noted)
     os.utime(bare, (1, 1))
     assert drive(made)[0] == 0
     assert list((task.folder / "launches").iterdir()) == [fresh]

@@ -12,7 +12,7 @@ import pytest
 from tests.support import simulated
 from zoo.orchestrate import launch, processes
 from zoo.orchestrate.executor import Stop
-from zoo.orchestrate.launch import Ended, Task
+from zoo.orchestrate.launch import LaunchResult, Task
 from zoo.runs import live
 from zoo.store import record
 from zoo.store.run_store import claim, write_json
@@ -141,21 +141,21 @@ def test_a_trial_that_another_process_holds_is_waited_for(task: Task) -> None:
 
 
 def test_nothing_starts_after_a_stop(task: Task) -> None:
-    assert launch.run(task, lambda: 0.0) == Ended("preempted", "interrupted")
+    assert launch.run(task, lambda: 0.0) == LaunchResult("preempted", "interrupted")
     assert not (task.folder / "trial.json").exists()
 
 
 def test_the_reaper_leaves_alone_what_has_a_living_launcher(task: Task) -> None:
     task.launch.mkdir(parents=True)
-    processes.Note.of(task.token, os.getpid()).write(task.launch)
+    processes.ProcessStamp.of(task.token, os.getpid()).write(task.launch)
     assert processes.reap(task.folder, patience_s=0) == []
     assert task.launch.exists()
 
 
 def test_a_number_that_belongs_to_somebody_else_by_now_does_not_match() -> None:
-    note = processes.Note.of("token", os.getpid())
+    note = processes.ProcessStamp.of("token", os.getpid())
     assert note.leader_alive
-    later = processes.Note(note.token, note.boot, note.pid, note.started + 1, 1, 1)
+    later = processes.ProcessStamp(note.token, note.boot, note.pid, note.started + 1, 1, 1)
     assert not later.leader_alive
 
 
@@ -187,7 +187,7 @@ def test_the_reaper_ends_what_a_dead_launcher_left_behind(task: Task) -> None:
     orphan = subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
     while processes.of_launch(task.token) != [orphan.pid]:  # it has no environment until exec ends
         time.sleep(0.01)
-    note = processes.Note.of(task.token, orphan.pid)
+    note = processes.ProcessStamp.of(task.token, orphan.pid)
     replace(note, launcher=1, launcher_started=-1).write(task.launch)
     assert processes.reap(task.folder, patience_s=0.1) == [orphan.pid]
     assert orphan.wait(5) == -9
@@ -200,7 +200,7 @@ def test_two_launchers_of_one_trial_never_read_each_others_launch(
     """Both start a process at once; one waits for the trial's lock and finds the work done."""
     monkeypatch.setattr(launch, "_somebody_has", lambda task: False)  # both passed the check
     tasks = [replace(task, token=f"token-{i}") for i in range(2)]
-    found: list[Ended] = []
+    found: list[LaunchResult] = []
     threads = [
         threading.Thread(target=lambda t=t: found.append(launch.run(t, never))) for t in tasks
     ]
@@ -216,7 +216,7 @@ def test_two_launchers_of_one_trial_never_read_each_others_launch(
 
 
 def test_launcher_leaves_no_record_where_another_launch_held_the_trial_since(task: Task) -> None:
-    child = launch.Child(task)
+    child = launch.TrialProcess(task)
     child.stop(lambda: 0.0)
     write_json(task.folder / live.LAUNCH, {"token": "another", "attempt": 7, "lineage": 7})
     assert child.settle().state == "preempted"

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support import simulated
 from zoo.orchestrate.executor import Event
-from zoo.orchestrate.launch import Ended, write_task
-from zoo.orchestrate.processes import Note
+from zoo.orchestrate.launch import LaunchResult, write_task
+from zoo.orchestrate.processes import ProcessStamp
 from zoo.orchestrate.progress import Lines, LiveDisplay, clock, display, ending, picture
 from zoo.orchestrate.watch import Watch
 from zoo.store import journal
@@ -33,9 +33,9 @@ def half_way(tmp_path: Path, **settings) -> tuple[simulated.Sweep, Watch]:
             journal.append(task.folder / "metrics.jsonl", row)
         view.update()
         (task.folder / "phase").write_text("training")
-    views[0].finish(Ended("done", seconds=65.0))
+    views[0].finish(LaunchResult("done", seconds=65.0))
     views[2].begin()
-    views[2].finish(Ended("failed", "oom", "out of memory\nmore", 3.0))
+    views[2].finish(LaunchResult("failed", "oom", "out of memory\nmore", 3.0))
     return made, watch
 
 
@@ -76,7 +76,7 @@ def test_without_a_terminal_events_are_lines_without_control_codes(tmp_path: Pat
     out = io.StringIO()
     lines = Lines(out)
     lines.start(watch)
-    ended = Ended("failed", "oom", "out of memory\nmore", 3.0)
+    ended = LaunchResult("failed", "oom", "out of memory\nmore", 3.0)
     log = made.store.train(made.trials[2].id) / "log.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.touch()
@@ -126,7 +126,7 @@ def test_an_interrupted_launch_says_what_it_was_doing(
 ) -> None:
     made = simulated.make(tmp_path, models="pocket-llama", rewards="correctness")
     (view,) = Watch(made.trials, made.store, 1).views.values()
-    view.finish(Ended("preempted", "interrupted", message))
+    view.finish(LaunchResult("preempted", "interrupted", message))
     assert ending(view) == said
 
 
@@ -142,7 +142,7 @@ def test_a_running_launch_shows_its_own_rounds_and_not_those_of_the_policy_befor
         journal.append(task.folder / "metrics.jsonl", row)
     write_json(task.folder / "launch.json", {"token": token, "attempt": 2, "lineage": 2})
     folder = task.folder / "launches" / "here"
-    Note.of("here", os.getpid()).write(folder)
+    ProcessStamp.of("here", os.getpid()).write(folder)
     (view,) = Watch(made.trials, made.store, 1, running=True).views.values()
     assert view.round == round_
     shutil.rmtree(folder)

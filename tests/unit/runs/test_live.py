@@ -34,7 +34,7 @@ def recorded(state: str, round_: int, **more: Any) -> Record:
     )
 
 
-def values(found: live.Live) -> dict[int, float]:
+def values(found: live.LiveRows) -> dict[int, float]:
     return {round_: row["metrics"]["train/x"] for round_, row in found.rounds.items()}
 
 
@@ -106,7 +106,7 @@ def test_live_rows_without_a_lineage_read_as_one_a_launch() -> None:
 
 
 def test_live_rows_of_nothing_are_none() -> None:
-    assert live.of_rows([], [], None) == live.Live(0, {}, ())
+    assert live.of_rows([], [], None) == live.LiveRows(0, {}, ())
 
 
 @pytest.mark.parametrize(("lineage", "folder"), [(0, ""), (1, ""), (2, "L2"), (13, "L13")])

@@ -129,10 +129,10 @@ def test_what_is_detected_follows_from_the_spread_and_not_from_the_effect() -> N
 
 
 def test_what_is_detected_after_is_on_average_what_was_promised_before() -> None:
-    from zoo.stats.power import Part, detectable
+    from zoo.stats.power import PowerPart, detectable
 
     draw = random.Random(4)
-    before = detectable([Part(1 / 5, 4)] * 2, 0.005, 0.2)
+    before = detectable([PowerPart(1 / 5, 4)] * 2, 0.005, 0.2)
     after = []
     for _ in range(400):
         cells = {str(i): [draw.gauss(0, 1) for _ in range(5)] for i in range(12)}

@@ -10,7 +10,7 @@ import pytest
 
 from zoo.stats.descriptive import interquartile_mean, probability_of_improvement
 from zoo.stats.noise import assumed_points, sampling_variance, share_variance
-from zoo.stats.power import Part, detectable, floored_moments
+from zoo.stats.power import PowerPart, detectable, floored_moments
 from zoo.stats.samples import pass_at
 
 
@@ -64,26 +64,26 @@ def test_moments_of_floored_variances_are_those_of_draws(df: int) -> None:
 
 def test_three_seeds_of_one_cell_a_side_detect_seven_spreads_after_ten_verdicts() -> None:
     """Simulated: 3.4 at 0.05 and 7.1 at 0.005; by pooled degrees of freedom it was 3.1."""
-    cells = [Part(1 / 3, 2)] * 2
+    cells = [PowerPart(1 / 3, 2)] * 2
     assert detectable(cells, 0.05, 0.2) == pytest.approx(3.4, rel=0.1)
     assert detectable(cells, 0.005, 0.2) == pytest.approx(7.1, rel=0.1)
 
 
 def test_cells_with_one_trial_detect_nothing() -> None:
-    assert detectable([Part(1.0, 0), Part(0.5, 1)], 0.05, 0.2) is None
+    assert detectable([PowerPart(1.0, 0), PowerPart(0.5, 1)], 0.05, 0.2) is None
 
 
 def test_known_noise_needs_no_degrees_of_freedom() -> None:
     z = 1.959964 + 0.841621
     assert detectable([], 0.05, 0.2, known=2.0) == pytest.approx(2 * z, rel=1e-6)
-    assert detectable([Part(0.0, 2)], 0.05, 0.2, known=2.0) == pytest.approx(2 * z, rel=1e-6)
-    small, none = (detectable([Part(1 / 5, 4)], 0.05, 0.2, known=b) for b in (0.01, 0.0))
+    assert detectable([PowerPart(0.0, 2)], 0.05, 0.2, known=2.0) == pytest.approx(2 * z, rel=1e-6)
+    small, none = (detectable([PowerPart(1 / 5, 4)], 0.05, 0.2, known=b) for b in (0.01, 0.0))
     assert small == pytest.approx(none, rel=1e-3)
 
 
 def test_unequal_cells_have_the_smaller_ones_degrees() -> None:
-    assert (detectable([Part(1 / 3, 2), Part(1 / 9, 8)], 0.05, 0.2) or 0) > (
-        detectable([Part(1 / 3, 2), Part(1 / 3, 2)], 0.05, 0.2) or 0
+    assert (detectable([PowerPart(1 / 3, 2), PowerPart(1 / 9, 8)], 0.05, 0.2) or 0) > (
+        detectable([PowerPart(1 / 3, 2), PowerPart(1 / 3, 2)], 0.05, 0.2) or 0
     )
 
 

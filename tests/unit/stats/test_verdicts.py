@@ -8,8 +8,8 @@ import random
 import pytest
 
 from zoo.stats.contrasts import Estimate, Study
+from zoo.stats.proportions import Difference
 from zoo.stats.quantiles import student_tail
-from zoo.stats.rates import Difference
 from zoo.stats.verdicts import Comparison, Judged, Region, holm, judge
 
 MORE, EQUAL, NOT_WORSE = Region(low=2), Region(-1, 1), Region(low=-1)

@@ -244,7 +244,7 @@ def stopped(
 ) -> tuple[int, float]:
     """Status of a trial that gets signals in its third round, and seconds from them to its end."""
     monkeypatch.setenv("ZOO_SIMULATE", f"sleep:{sleep_s}")
-    child = launch.Child(task)
+    child = launch.TrialProcess(task)
     wait_for_round(task, 2)
     began = time.monotonic()
     for number in signals:
@@ -298,7 +298,7 @@ def test_second_sigint_in_the_first_round_ends_at_once(
 ) -> None:
     task = make(tmp_path)
     monkeypatch.setenv("ZOO_SIMULATE", "sleep:30")
-    child = launch.Child(task)
+    child = launch.TrialProcess(task)
     wait_for_round(task, 0)
     os.kill(child.process.pid, signal.SIGINT)  # in the first round, of which nothing is known
     time.sleep(0.2)

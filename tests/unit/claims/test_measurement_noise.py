@@ -9,7 +9,7 @@ from statistics import pstdev
 import pytest
 
 from tests.support.claims import ACC, STUDY
-from zoo.claims.noise import Spread, prior, resampled
+from zoo.claims.measurement_noise import Spread, prior, resampled
 from zoo.trials.metrics import Metric, Series
 
 

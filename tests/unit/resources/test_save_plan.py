@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.study_models import profile, trial
 from zoo.resources import trial_cost
-from zoo.resources.saves import Saves, default_every, is_due
+from zoo.resources.save_plan import SavePlan, default_every, is_due
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_plan_of_the_default_rule(round_s: float, save_s: float, rounds: int) ->
     assert default_every(round_s, save_s) == rounds
 
 
-def of(**settings: object) -> Saves:
+def of(**settings: object) -> SavePlan:
     made = profile(8).model_copy(update=settings)
     return trial_cost(trial("qwen2.5-1.5b"), made).saves
 

@@ -22,7 +22,7 @@ RUNNING = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Saves:
+class SavePlan:
     """The checkpoints of one trial."""
 
     every: int = 0
@@ -39,7 +39,7 @@ class Saves:
     """Bytes of what is left of them afterwards."""
 
 
-def saves(trial: Trial, profile: ComputeProfile, parameters: float, round_s: float) -> Saves:
+def saves(trial: Trial, profile: ComputeProfile, parameters: float, round_s: float) -> SavePlan:
     """What a profile's `save_every` and `keep` come to for a trial that trains.
 
     Args:
@@ -52,7 +52,7 @@ def saves(trial: Trial, profile: ComputeProfile, parameters: float, round_s: flo
     made = range(every, trial.rounds, every)
     step = int(divisor or 1)
     kept = 0 if word == "last" else sum(round_ % step == 0 for round_ in made)
-    return Saves(
+    return SavePlan(
         every=every,
         at_stake=min(1.0, every / max(1, trial.rounds)),
         share=save_s / (save_s + every * round_s) if round_s else 0.0,

@@ -24,7 +24,7 @@ alone (0 under greedy decoding), which is known, so one seed is enough to know i
 about these checkpoints.
 
 The spread comes from this machine's own records where they have it (`zoo.runs.seed_noise`), else
-from `zoo.claims.noise`. Knows no values of any trial.
+from `zoo.claims.measurement_noise`. Knows no values of any trial.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from zoo.claims.contrasts import Contrast, TrialOf, Unit, cells_of, units
-from zoo.claims.noise import Spread, prior, resampled
+from zoo.claims.comparisons import ClaimComparison, Contrast, TrialOf, cells_of, units
+from zoo.claims.measurement_noise import Spread, prior, resampled
 from zoo.manifest.claim_schema import Claim
 from zoo.manifest.schema import Experiment
-from zoo.stats.power import Part, detectable
-from zoo.stats.rates import detectable_rates
+from zoo.stats.power import PowerPart, detectable
+from zoo.stats.proportions import detectable_rates
 from zoo.stats.verdicts import ALPHA, POWER
 from zoo.trials.grid import Cell
 from zoo.trials.metrics import Metric, Series, final_rounds, last_k, metrics_of
@@ -55,7 +55,7 @@ class Power:
     where the seeds do not decide (one seed has no spread, or no spread is known)."""
 
     claim: Claim
-    unit: Unit
+    unit: ClaimComparison
     measure: str
     """Unit of all numbers: points, tokens, or as logged."""
     cells: int
@@ -167,7 +167,7 @@ def _linear(
     between seeds is estimated."""
     if known is not None:
         return detectable([], error, miss, known=math.hypot(known * math.hypot(*weights), base))
-    parts = [Part((weight * spread) ** 2 / seeds, seeds - 1) for weight in weights]
+    parts = [PowerPart((weight * spread) ** 2 / seeds, seeds - 1) for weight in weights]
     return detectable(parts, error, miss, known=base)
 
 

@@ -1,4 +1,4 @@
-"""Which cells a claim compares: one `Unit` for each verdict that it gets.
+"""Which cells a claim compares: one `ClaimComparison` for each verdict that it gets.
 
 A unit is one or more contrasts (an ordering and a crossover have several, and all must hold); a
 contrast is a sum of sides, each the mean over some cells with a sign. Pure: cells in, cells out.
@@ -18,7 +18,7 @@ from zoo.trials.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ContrastSide:
     """The mean over `cells`, with its sign in the contrast."""
 
     sign: int
@@ -27,18 +27,18 @@ class Side:
     """Whether it is the base models of these cells (round 0) that count."""
 
 
-Contrast = tuple[Side, ...]
+Contrast = tuple[ContrastSide, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class ClaimComparison:
     """What one verdict is about."""
 
     label: str
     """Values of the axes of `for_each`, and which two are set against each other where a claim
     differs by an axis; empty for the only verdict of a claim."""
     contrasts: tuple[Contrast, ...]
-    pairs: tuple[tuple[str, Side, Side], ...] = ()
+    pairs: tuple[tuple[str, ContrastSide, ContrastSide], ...] = ()
     """(axis, side, side): sides that are meant to differ in that axis only."""
 
     @property
@@ -71,7 +71,7 @@ class TrialOf:
         return found
 
 
-def units(claim: Claim, cells: Sequence[Cell]) -> list[Unit]:
+def units(claim: Claim, cells: Sequence[Cell]) -> list[ClaimComparison]:
     """The verdicts of a claim over distinct cells, in the cells' order.
 
     Sides may be empty or unequal where cells are missing; see `claim_checks`.
@@ -80,25 +80,29 @@ def units(claim: Claim, cells: Sequence[Cell]) -> list[Unit]:
     groups: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in inside:
         groups.setdefault(tuple(cell.get(axis) for axis in claim.for_each), []).append(cell)
-    made: list[Unit] = []
+    made: list[ClaimComparison] = []
     for group in groups.values():
         label = ", ".join(str(group[0].get(axis)) for axis in claim.for_each)
         made += _units(claim, label, group, inside)
     return [unit for unit in made if unit.cells]
 
 
-def _units(claim: Claim, label: str, group: list[Cell], inside: list[Cell]) -> list[Unit]:
+def _units(
+    claim: Claim, label: str, group: list[Cell], inside: list[Cell]
+) -> list[ClaimComparison]:
     if claim.kind in ("gain", "crossover"):
-        contrast = (Side(1, tuple(group)), Side(-1, tuple(group), base=True))
-        return [Unit(label, (contrast,) * (len(claim.tested_k) or 1))]
+        contrast = (ContrastSide(1, tuple(group)), ContrastSide(-1, tuple(group), base=True))
+        return [ClaimComparison(label, (contrast,) * (len(claim.tested_k) or 1))]
     if claim.kind == "trend":
-        return [Unit(label, ((Side(1, tuple(group)),),))]
+        return [ClaimComparison(label, ((ContrastSide(1, tuple(group)),),))]
     axis = claim.axis
     assert axis is not None
     if claim.kind != "interaction":
         sides = [_at(group, axis, value) for value in claim.values]
-        contrasts = tuple((Side(1, a), Side(-1, b)) for a, b in pairwise(sides))
-        return [Unit(label, contrasts, tuple((axis, *contrast) for contrast in contrasts))]
+        contrasts = tuple((ContrastSide(1, a), ContrastSide(-1, b)) for a, b in pairwise(sides))
+        return [
+            ClaimComparison(label, contrasts, tuple((axis, *contrast) for contrast in contrasts))
+        ]
     by = claim.differs_by
     assert by is not None
     first, *others = branches(claim, inside)
@@ -107,15 +111,15 @@ def _units(claim: Claim, label: str, group: list[Cell], inside: list[Cell]) -> l
 
 def _interaction(
     claim: Claim, label: str, group: list[Cell], axes: tuple[str, str], first: Any, other: Any
-) -> Unit:
+) -> ClaimComparison:
     axis, by = axes
     a, b = claim.values
     sides = tuple(
-        Side(sign, _at(_at(group, by, branch), axis, value))
+        ContrastSide(sign, _at(_at(group, by, branch), axis, value))
         for branch, value, sign in ((first, a, 1), (first, b, -1), (other, a, -1), (other, b, 1))
     )
     against = f"{first} against {other}"
-    return Unit(
+    return ClaimComparison(
         f"{label}: {against}" if label else against,
         (sides,),
         ((axis, sides[0], sides[1]), (axis, sides[2], sides[3]), (by, sides[0], sides[2])),

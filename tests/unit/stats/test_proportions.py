@@ -7,7 +7,7 @@ from math import comb
 
 import pytest
 
-from zoo.stats.rates import (
+from zoo.stats.proportions import (
     EXACT_UP_TO,
     Difference,
     _score,

@@ -10,8 +10,8 @@ import pytest
 from tests.support import simulated
 from zoo.orchestrate.executor import Event, Handle, Stop
 from zoo.orchestrate.executor_local import LocalExecutor
-from zoo.orchestrate.launch import Ended
-from zoo.orchestrate.schedule import Schedule
+from zoo.orchestrate.launch import LaunchResult
+from zoo.orchestrate.task_queue import TaskQueue
 
 
 class Recording:
@@ -41,22 +41,22 @@ def test_schedule_with_free_slots_starts_tasks_in_order_and_no_more(tmp_path: Pa
     tasks = simulated.make(tmp_path).tasks()
     ids = [task.trial.id for task in tasks]
     executor = Recording(2)
-    schedule = Schedule(tasks, executor, Stop())
+    schedule = TaskQueue(tasks, executor, Stop())
     schedule.fill()
     schedule.fill()
     assert executor.started == ids[:2]
     schedule.take(Event(ids[1]))  # it began
     schedule.fill()
     assert executor.started == ids[:2]
-    schedule.take(Event(ids[1], Ended("failed", "error")))
+    schedule.take(Event(ids[1], LaunchResult("failed", "error")))
     schedule.fill()
     assert executor.started == ids[:3]
     assert not schedule.over
     for id_ in (ids[0], ids[2]):
-        schedule.take(Event(id_, Ended("done")))
+        schedule.take(Event(id_, LaunchResult("done")))
     assert not schedule.over
     schedule.fill()
-    schedule.take(Event(ids[3], Ended("done")))
+    schedule.take(Event(ids[3], LaunchResult("done")))
     assert schedule.over
 
 
@@ -66,16 +66,16 @@ def test_schedule_after_stop_or_full_disk_waits_for_what_runs_and_starts_nothing
 ) -> None:
     tasks, stop = simulated.make(tmp_path).tasks(), Stop()
     executor = Recording(2)
-    schedule = Schedule(tasks, executor, stop)
+    schedule = TaskQueue(tasks, executor, stop)
     schedule.fill()
     first, second = executor.started
     if why == "stop":
         stop.set(5)
-    schedule.take(Event(first, Ended("failed", "disk")))
+    schedule.take(Event(first, LaunchResult("failed", "disk")))
     schedule.fill()
     assert executor.started == [first, second]
     assert not schedule.over
-    schedule.take(Event(second, Ended("preempted", "interrupted")))
+    schedule.take(Event(second, LaunchResult("preempted", "interrupted")))
     assert schedule.over
 
 

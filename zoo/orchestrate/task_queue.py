@@ -12,7 +12,7 @@ from zoo.orchestrate.executor import Event, Executor, Handle, Stop
 from zoo.orchestrate.launch import Task
 
 
-class Schedule:
+class TaskQueue:
     """Tasks in their order, those that run, and whether further ones start."""
 
     def __init__(self, tasks: Iterable[Task], executor: Executor, stop: Stop) -> None:

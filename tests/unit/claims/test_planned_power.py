@@ -11,13 +11,13 @@ import pytest
 
 from tests.support.claims import ACC, FULL_GRID, STUDY, claim, grid, metrics
 from tests.support.study_cards import manifest
-from zoo.claims.noise import Spread
-from zoo.claims.power import Power, basis, lines, powers, powers_of
+from zoo.claims.measurement_noise import Spread
+from zoo.claims.planned_power import Power, basis, lines, powers, powers_of
 from zoo.manifest.claim_schema import Claim
 from zoo.stats.contrasts import Study
 from zoo.stats.noise import assumed_points
-from zoo.stats.power import Part, detectable
-from zoo.stats.rates import detectable_rates
+from zoo.stats.power import PowerPart, detectable
+from zoo.stats.proportions import detectable_rates
 from zoo.trials.metrics import Metric, Series
 
 CELLS = grid(**FULL_GRID)  # 90 cells, as experiments/full_grid.yaml
@@ -35,7 +35,7 @@ def model(
     base: float = 0.0,
 ) -> float:
     """What the statistics say of a sum of cells with these weights."""
-    parts = [Part((weight * spread) ** 2 / seeds, seeds - 1) for weight in weights]
+    parts = [PowerPart((weight * spread) ** 2 / seeds, seeds - 1) for weight in weights]
     found = detectable(parts, error, miss, known=base)
     assert found is not None
     return found

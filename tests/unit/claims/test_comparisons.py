@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tests.support.claims import FULL_GRID, claim, grid
-from zoo.claims.contrasts import Side, Unit, matched, units
+from zoo.claims.comparisons import ClaimComparison, ContrastSide, matched, units
 
 CELLS = grid(**FULL_GRID)
 
 
-def shape(unit: Unit) -> list[list[tuple[int, int]]]:
+def shape(unit: ClaimComparison) -> list[list[tuple[int, int]]]:
     """Sign and number of cells of each side of each contrast."""
     return [[(side.sign, len(side.cells)) for side in contrast] for contrast in unit.contrasts]
 
@@ -43,7 +43,7 @@ def test_a_gain_is_over_the_base_of_the_same_cells() -> None:
     found = units(claim("{kind: gain, for_each: [model], where: {reward: correctness}}"), CELLS)
     assert len(found) == 10
     trained, base = found[0].contrasts[0]
-    assert base == Side(-1, trained.cells, base=True)
+    assert base == ContrastSide(-1, trained.cells, base=True)
     assert len(trained.cells) == 3
 
 
