@@ -53,7 +53,7 @@ def what(outlook: PlanReport) -> Iterator[str]:
     if told := prompt_lengths.line(outlook.made.chosen, outlook.made):
         yield f"prompts    {told}"
     for wire in experiment.tripwires:
-        yield f"tripwire   {wire}: recorded and shown; no trial is marked or stopped by it yet"
+        yield f"tripwire   {wire}: {wire.then}s a trial"
 
 
 def _changed(outlook: PlanReport) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 `+` new, or trained with an evaluation missing whose weights are kept; `~` stale (the cell ran under
 another id: something that bears on its result changed), or finished and standing as it is, though
-the current grader gives other rewards, or more rounds or an evaluation are asked for that only
-training again would bring (`zoo sweep --retrain`); `=` done, or stopped for a reason that is an
-outcome; `>` unfinished (interrupted or killed; continues from its newest checkpoint, without one at
-round 0); `!` failed, tried once more by the next sweep, in the same way. Light: reads records,
-journals and manifests of checkpoints, imports nothing heavy, writes nothing, and does not know who
-runs the work.
+the current grader gives other rewards, no line stops it any more that stopped it, or more rounds or
+an evaluation are asked for that only training again would bring (`zoo sweep --retrain`); `=` done,
+or stopped for a reason that is an outcome; `>` unfinished (interrupted or killed; continues from
+its newest checkpoint, without one at round 0); `!` failed, tried once more by the next sweep, in
+the same way. Light: reads records, journals and manifests of checkpoints, imports nothing heavy,
+writes nothing, and does not know who runs the work.
 """
 
 from __future__ import annotations
@@ -20,14 +20,12 @@ from typing import Literal
 
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock.lock import Change
-from zoo.runs import checkpoints
-from zoo.runs import live
-from zoo.store import record
-from zoo.runs import grader_drift
+from zoo.runs import checkpoints, grader_drift, live, tripwires
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due, split_missing
-from zoo.store.record import Record
 from zoo.runs.grader_drift import NOTHING, Standing
+from zoo.store import record
+from zoo.store.record import Record
 from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 
@@ -184,9 +182,7 @@ def trial_status(trial: Trial, store: Store, *, retrain: bool = False) -> TrialS
         saved = checkpoints.newest(checkpoints.root_of(folder, found.lineage), trial.rounds)
         after = f", continues after round {saved.round}" if saved else ""
         why = f"failed at round {found.round}/{trial.rounds}{after} [{found.failure_class}]"
-        return TrialStatus(
-            trial, "failed", why, found.message, found.failure_class, saved=saved
-        )
+        return TrialStatus(trial, "failed", why, found.message, found.failure_class, saved=saved)
     if found.state == "preempted":
         why = f"interrupted at round {found.round}/{trial.rounds}"
         return _continued(trial, folder, found.lineage, why)
@@ -201,11 +197,13 @@ def _finished(trial: Trial, store: Store, folder: str, found: Record) -> TrialSt
     standing = grader_drift.standing(trial, folder, found, index)
     kept, lost = split_missing(trial, store, found, index)
     short = found.state == "done" and not found.done(trial.rounds)
+    crossed = tripwires.crossed_in(trial, folder, found)
+    loosened = tripwires.loosened(found, crossed)
     status = partial(
         TrialStatus,
         trial,
         standing=standing,
-        retrainable=standing.stale_from is not None or short or bool(lost),
+        retrainable=standing.stale_from is not None or short or bool(lost) or loosened,
     )
     if kept:
         why = f"evaluation missing: {_named(kept)}"
@@ -216,6 +214,9 @@ def _finished(trial: Trial, store: Store, folder: str, found: Record) -> TrialSt
     reward = found.metrics.get("train/reward") if found.form > 1 else None
     if found.state == "stopped":
         why = f"stopped at round {found.round}/{trial.rounds} ({found.stop_reason})"
+        if loosened:
+            why = f"{why}, which no line stops any more, {_again(found)}"
+            return status(state="outdated", why=why)
         return status(state="stopped", why=why, message=found.message, reward=reward)
     if short:
         have = f"has {found.round} of {trial.rounds} rounds and no optimiser to go on"
@@ -223,7 +224,8 @@ def _finished(trial: Trial, store: Store, folder: str, found: Record) -> TrialSt
     if lost:
         why = f"{_named(lost)}: weights not kept, {_again(found)}"
         return status(state="outdated", why=why)
-    return status(state="done", why=f"{found.round} rounds", reward=reward)
+    marked = "".join(f", crossed {one}" for one in crossed)
+    return status(state="done", why=f"{found.round} rounds{marked}", reward=reward)
 
 
 def _named(due: list[Due]) -> str:
