@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import zoo
 from zoo.catalog import ComputeProfile
 from zoo.orchestrate import processes
 from zoo.runs import live
@@ -306,7 +305,7 @@ def environment(task: Task) -> dict[str, str]:
 def source_folder() -> str | None:
     """Where this very zoo is imported from, for processes that must run the same code; None where
     it is installed."""
-    folder = Path(zoo.__file__).resolve().parent.parent
+    folder = Path(__file__).resolve().parents[2]
     return None if folder.name in ("site-packages", "dist-packages") else str(folder)
 
 
