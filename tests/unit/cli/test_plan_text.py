@@ -23,7 +23,7 @@ def _nothing_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outlook(name: str, *sets: str, profile: str = "h100x8") -> Plan:
-    made = study.plan(str(EXPERIMENTS / f"{name}.yaml"), PlanOptions(sets=sets))
+    made = study.load_study(str(EXPERIMENTS / f"{name}.yaml"), PlanOptions(sets=sets))
     return Plan(made, made.catalog.get(ComputeProfile, profile))
 
 
