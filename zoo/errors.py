@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 from typing import Any
 
 
@@ -87,10 +88,33 @@ class FetchError(ZooError):
     """Something could not be downloaded; says from where, why, and what to do."""
 
 
-class TrialError(ZooError):
-    """A trial cannot go on; `failure_class` says why, in the words of the record."""
+class FailureClass(StrEnum):
+    """Why a trial failed, as its record says it. `zoo.store.failures.classify` finds it."""
 
-    def __init__(self, failure_class: str, message: str) -> None:
+    CONFIG = "config"
+    """Settings, model or stack that this trial cannot be run with."""
+    DATA = "data"
+    """Problems or a reward's code that are not what was planned with."""
+    REWARD = "reward"
+    """Rewards that raise or are no numbers, beyond their share."""
+    MISMATCH = "mismatch"
+    """Engine and trainer hold other weights."""
+    DISK = "disk"
+    """A full disk."""
+    OOM = "oom"
+    """Out of memory, of the GPU or the machine."""
+    KILLED = "killed"
+    """Ended by a signal that zoo did not send."""
+    INTERRUPTED = "interrupted"
+    """Stopped by Ctrl-C or SIGTERM."""
+    ERROR = "error"
+    """Anything else."""
+
+
+class TrialError(ZooError):
+    """A trial cannot go on; `failure_class` says why."""
+
+    def __init__(self, failure_class: FailureClass, message: str) -> None:
         self.failure_class = failure_class
         super().__init__(failure_class, message)
 

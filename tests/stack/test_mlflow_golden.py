@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from mlflow.entities import ViewType
 
-from zoo.planning.build import Plan, plan
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import Study, load_study
 from zoo.track.client import MlflowMirror, connect
 
 ARCHIVE = Path(__file__).parents[1] / "golden" / "store-v1.tar.gz"
@@ -29,22 +29,22 @@ scores replaced, rounds, measurements, state."""
 
 
 @pytest.fixture
-def made(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+def made(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(tmp_path, filter="data")
     shutil.copy(empty_database, tmp_path / "runs" / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     for name in ("ZOO_RUNS", "ZOO_SWEEPS", "ZOO_SIMULATE", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
-    return plan("store_v1", PlanOptions(), started=True)
+    return load_study("store_v1", PlanOptions(), started=True)
 
 
-def push(made: Plan) -> None:
+def push(made: Study) -> None:
     mirror = MlflowMirror(made.store, made.manifest.experiment, made.trials)
     assert mirror.finish(None), mirror.problem
 
 
-def runs(made: Plan) -> dict[str, Any]:
+def runs(made: Study) -> dict[str, Any]:
     """Run id -> run, of all runs, also those in the trash."""
     client = connect(made.store, made.store.mlflow_uri)
     found = client.get_experiment_by_name("store_v1")
@@ -52,7 +52,7 @@ def runs(made: Plan) -> dict[str, Any]:
     return {run.info.run_id: run for run in kept}
 
 
-def children(made: Plan) -> dict[str, tuple[str, str]]:
+def children(made: Study) -> dict[str, tuple[str, str]]:
     tagged = [run for run in runs(made).values() if "zoo.trial" in run.data.tags]
     return {
         run.data.tags["zoo.trial"].rpartition("-")[2]: (run.info.status, run.data.tags["zoo.mark"])
@@ -60,7 +60,7 @@ def children(made: Plan) -> dict[str, tuple[str, str]]:
     }
 
 
-def test_golden_store_mirrored_again_makes_no_second_run(made: Plan) -> None:
+def test_golden_store_mirrored_again_makes_no_second_run(made: Study) -> None:
     push(made)
     assert children(made) == WRITTEN
     before = runs(made)
@@ -72,7 +72,7 @@ def test_golden_store_mirrored_again_makes_no_second_run(made: Plan) -> None:
     }
 
 
-def test_golden_store_over_runs_of_the_old_mirror_makes_no_second_run(made: Plan) -> None:
+def test_golden_store_over_runs_of_the_old_mirror_makes_no_second_run(made: Study) -> None:
     push(made)
     before = runs(made)
     client = connect(made.store, made.store.mlflow_uri)

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.simulated import write_manifest
 from zoo.planning import prompt_lengths
-from zoo.planning.build import plan
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import load_study
 
 HEAVY = (
     *("torch", "ray", "trl", "vllm", "mlflow", "sympy", "transformers", "datasets", "rich"),
@@ -60,7 +60,7 @@ def test_plan_reads_measured_prompts_without_a_tokenizer(
 ) -> None:
     monkeypatch.setenv("ZOO_RUNS", str(tmp_path / "runs"))
     path, sets = write_manifest(tmp_path), ("trainer=trl",)
-    made = plan(str(path), PlanOptions(sets=sets), thorough=True)
+    made = load_study(str(path), PlanOptions(sets=sets), thorough=True)
     prompt_lengths.measured(made.trials, made)
     told = light(tmp_path, ["plan", "tiny.yaml", "--set", *sets])
     assert "prompts    longest 20 tokens (pocket-easy, pocket-qwen2)" in told

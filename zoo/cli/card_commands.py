@@ -24,7 +24,7 @@ from zoo.catalog import (
 from zoo.data import problems
 from zoo.data.places import NotFetched
 from zoo.errors import Fault, InputError, did_you_mean, printable
-from zoo.planning.build import catalog_of
+from zoo.planning.study import catalog_of
 from zoo.rewards.user import installed, installed_names
 from zoo.store.run_store import Store
 from zoo.trials.card_lookup import slug

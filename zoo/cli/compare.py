@@ -13,8 +13,8 @@ import click
 from zoo.claims.comparisons import cells_of
 from zoo.claims.planned_power import amount
 from zoo.errors import Fault, InputError, did_you_mean, listed, plain
-from zoo.planning.build import Plan, as_json, plan
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import Study, as_json, load_study
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import wrapped
 from zoo.report.effects import AxisEffect, CellMean, axis_effects, cell_means
@@ -34,27 +34,27 @@ def show(name: str, words: PlanOptions, *, by: str | None, metric: str | None, j
         InputError: an axis or metric that the sweep does not have.
         StateError: a journal or record that cannot be read.
     """
-    made = plan(name, words, started=True)
-    metrics = metrics_of(made.trials)
-    chosen = _metric(made, metrics, metric)
-    axes = _axes(made, by)
+    study = load_study(name, words, started=True)
+    metrics = metrics_of(study.trials)
+    chosen = _metric(study, metrics, metric)
+    axes = _axes(study, by)
     numbers = Numbers(
-        [values_of(outcome.load(trial, made.store), metrics) for trial in made.trials], metrics
+        [values_of(outcome.load(trial, study.store), metrics) for trial in study.trials], metrics
     )
-    cells = cells_of(made.chosen)
+    cells = cells_of(study.chosen)
     means = cell_means(numbers, chosen.name, cells)
     effects = [e for axis in axes for e in axis_effects(numbers, chosen.name, axis, cells)]
-    claims = () if made.words.rehearse else made.manifest.experiment.claims  # it decides nothing
-    judged = verdicts(claims, numbers, made.seals)
+    claims = () if study.words.rehearse else study.manifest.experiment.claims  # it decides nothing
+    judged = verdicts(claims, numbers, study.seals)
     if json_:
-        click.echo(as_json(_data(made, chosen, judged, means, effects)))
+        click.echo(as_json(_data(study, chosen, judged, means, effects)))
         return 0
-    for line in wrapped(_lines(made, chosen, judged, means, effects), WIDTH):
+    for line in wrapped(_lines(study, chosen, judged, means, effects), WIDTH):
         click.echo(line)
     return 0
 
 
-def _metric(made: Plan, metrics: dict[str, Metric], said: str | None) -> Metric:
+def _metric(study: Study, metrics: dict[str, Metric], said: str | None) -> Metric:
     """The metric that cells and effects are shown by: the one that was asked for, else that of the
     first claim about means, else the first of `eval/...`."""
     final = {name: metric for name, metric in metrics.items() if metric.final is not None}
@@ -64,7 +64,7 @@ def _metric(made: Plan, metrics: dict[str, Metric], said: str | None) -> Metric:
         hint = did_you_mean(said, list(final)) or f"there are: {listed(final, 8)}"
         found = "is not measured at the last round" if said in metrics else "is not measured"
         raise InputError(Fault("--metric", f"'{said}' {found}", hint=hint))
-    claims = [c for c in made.manifest.experiment.claims if c.kind not in ("rate", "trend")]
+    claims = [c for c in study.manifest.experiment.claims if c.kind not in ("rate", "trend")]
     names = [claim.metrics[-1] for claim in claims]
     names += [name for name, metric in final.items() if metric.compared]
     names += list(final)
@@ -73,9 +73,9 @@ def _metric(made: Plan, metrics: dict[str, Metric], said: str | None) -> Metric:
     return final[found]
 
 
-def _axes(made: Plan, said: str | None) -> list[str]:
+def _axes(study: Study, said: str | None) -> list[str]:
     """The axes whose effects are shown: the one that was asked for, else all with two values."""
-    cells = cells_of(made.chosen)
+    cells = cells_of(study.chosen)
     values = {axis: {plain(cell.get(axis)) for cell in cells} for axis in cells[0]}
     if said is None:
         return [axis for axis, found in values.items() if len(found) > 1]
@@ -89,18 +89,18 @@ def _axes(made: Plan, said: str | None) -> list[str]:
 
 
 def _data(
-    made: Plan,
+    study: Study,
     metric: Metric,
     judged: Sequence[ClaimVerdict],
     means: Sequence[CellMean],
     effects: Sequence[AxisEffect],
 ) -> dict[str, Any]:
     return {
-        "name": made.name,
+        "name": study.name,
         "metric": metric.name,
         "unit": metric.unit,
-        "simulated": made.simulated,
-        "rehearsal": made.words.rehearse,
+        "simulated": study.simulated,
+        "rehearsal": study.words.rehearse,
         "claims": [_claim_row(verdict) for verdict in judged],
         "cells": [_interval_row(asdict(mean)) for mean in means],
         "effects": [_interval_row(asdict(effect)) for effect in effects],
@@ -153,13 +153,13 @@ def _finite(value: float) -> float | None:
 
 
 def _lines(
-    made: Plan,
+    study: Study,
     metric: Metric,
     judged: Sequence[ClaimVerdict],
     means: Sequence[CellMean],
     effects: Sequence[AxisEffect],
 ) -> Iterator[str]:
-    if made.simulated or made.words.rehearse:
+    if study.simulated or study.words.rehearse:
         yield "SIMULATED OR REHEARSED: these numbers say nothing about the models named."
         yield ""
     yield click.style(f"{metric.name}: final numbers ({metric.unit}), 95 % intervals", bold=True)

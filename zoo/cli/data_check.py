@@ -13,8 +13,8 @@ from zoo.data import problems, references
 from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver, model_folder
 from zoo.errors import InputError
-from zoo.planning.build import catalog_of
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import catalog_of
 from zoo.store.run_store import Store
 
 

@@ -21,8 +21,8 @@ from zoo.data import hub
 from zoo.data.check import check_model
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, ZooError
-from zoo.planning.build import catalog_of
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import catalog_of
 from zoo.store.run_store import Store, write_text
 from zoo.yamlio import strict_yaml
 from zoo.yamlio.validate import validate

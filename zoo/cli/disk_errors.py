@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zoo.errors import Fault, InputError, StateError
-from zoo.planning.build import SWEEPS_VARIABLE, Plan, sweeps_root
+from zoo.planning.study import SWEEPS_VARIABLE, Study, sweeps_root
 from zoo.store.run_store import FULL, ROOT_VARIABLE, Store
 
 UNUSABLE = {
@@ -41,14 +41,14 @@ def exit_code(error: OSError) -> int:
     return 1 if error.errno in FULL else 2
 
 
-def must_be_writable(made: Plan) -> None:
+def must_be_writable(study: Study) -> None:
     """Refuse to run where the run store or the sweep's folder cannot be written. Writes nothing.
 
     Raises:
         InputError: each of the places, and why.
     """
     faults = []
-    for folder in (made.store.root, made.folder):
+    for folder in (study.store.root, study.folder):
         try:
             _look(folder)
         except OSError as error:

@@ -24,8 +24,8 @@ from zoo.evals.regrade import Regrader
 from zoo.evals.rollouts import replay_trial
 from zoo.evals.stages import Graders
 from zoo.orchestrate.progress import REDRAW_S, clock
-from zoo.planning.build import Plan, as_json, plan, shown
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import Study, as_json, load_study, shown
 from zoo.render import grade_text
 from zoo.render.grade_text import Told
 from zoo.rewards.replay import Replay
@@ -51,32 +51,32 @@ class GradeOptions:
 
 def run(name: str, words: PlanOptions, how: GradeOptions, tick: Tick | None = None) -> int:
     """Grade a sweep again and tell what came of it; returns the exit status."""
-    made = plan(name, words, started=True)
+    study = load_study(name, words, started=True)
     graders, told = Graders(how.workers), Told()
-    regrader = Regrader(made.store, graders, told.compared)
+    regrader = Regrader(study.store, graders, told.compared)
     status = 130
     try:
         with _ticking(tick) as ticking:
-            work = _Work(made, how, regrader, told, ticking)
-            for trial in made.chosen:
+            work = _Work(study, how, regrader, told, ticking)
+            for trial in study.chosen:
                 work.trial(trial)
         status = 1 if told.problems or told.broken else 0
     except KeyboardInterrupt:
-        told.problems.append(f"interrupted; `{made.to('grade')}` does what is left")
+        told.problems.append(f"interrupted; `{study.to('grade')}` does what is left")
     finally:
         graders.close()
     if how.json_:
-        click.echo(as_json(grade_text.as_data(made.name, told)))
+        click.echo(as_json(grade_text.as_data(study.name, told)))
         return status
-    click.echo("\n".join(grade_text.lines(made.name, told)))
+    click.echo("\n".join(grade_text.lines(study.name, told)))
     if (
         (told.compared or told.replayed_now)
-        and (made.folder / "report.html").is_file()
+        and (study.folder / "report.html").is_file()
         and status != 130
     ):
-        if (page := report_or_excuse(made)) is not None:
+        if (page := report_or_excuse(study)) is not None:
             click.echo(f"report: {shown(page)}")
-        click.echo(f"MLflow: `zoo ui {made.called}` brings it up to date")
+        click.echo(f"MLflow: `zoo ui {study.called}` brings it up to date")
     return status
 
 
@@ -84,7 +84,7 @@ def run(name: str, words: PlanOptions, how: GradeOptions, tick: Tick | None = No
 class _Work:
     """What is done to each trial. A trial that cannot be graded stops no other."""
 
-    made: Plan
+    study: Study
     how: GradeOptions
     regrader: Regrader
     told: Told
@@ -92,7 +92,7 @@ class _Work:
 
     def trial(self, trial: Trial) -> None:
         """Grade a trial again, unless it never ran or somebody else holds it."""
-        folder = self.made.store.train(trial.id)
+        folder = self.study.store.train(trial.id)
         if not folder.is_dir():
             self.told.left_out["never ran"] += 1
             return
@@ -110,7 +110,7 @@ class _Work:
         self.told.problems.append(f"{trial.id}: {why}")
 
     def _measurements(self, trial: Trial) -> None:
-        folder = self.made.store.train(trial.id)
+        folder = self.study.store.train(trial.id)
         for row in grader_drift.last_rows(live.read(folder, record.read(folder)).evals):
             if grader_drift.is_present(row) and not self.how.all_:
                 continue
@@ -122,7 +122,7 @@ class _Work:
                 self._cannot(trial, str(error))
 
     def _rollouts(self, trial: Trial) -> None:
-        store, told = self.made.store, self.told
+        store, told = self.study.store, self.told
         folder = store.train(trial.id)
         found = record.read(folder)
         if found is None or not found.finished():

@@ -21,9 +21,9 @@ from zoo.cli.card_commands import known
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.manifest.load import manifest_of
-from zoo.planning.build import catalog_of
 from zoo.planning.expand import expand
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import catalog_of
 from zoo.scaffold.choose import Choice, data, model, reward
 from zoo.scaffold.manifest_text import FOLDER, manifest_text
 from zoo.store.run_store import Store

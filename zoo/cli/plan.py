@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import click
 
-from zoo.planning.build import as_json, plan, profile_of
 from zoo.planning.options import PlanOptions
-from zoo.planning.plan_report import PlanReport
+from zoo.planning.plan import plan_with
 from zoo.planning.select import one_trial
+from zoo.planning.study import as_json
 from zoo.render import plan_data, plan_text
 
 
@@ -32,12 +32,12 @@ WIDTH = 100  # columns of the text, or fewer where the terminal is narrower
 
 def show(name: str, words: PlanOptions, how: PlanFormat) -> int:
     """Print the plan; returns 0, or 3 where `detailed_exitcode` is asked and there is work."""
-    made = plan(name, words)
-    for line in made.remembered_note("plan"):
+    outlook = plan_with(name, words, how.profile)
+    study = outlook.study
+    for line in study.remembered_note("plan"):
         click.echo(line, err=how.json_)
-    outlook = PlanReport(made, profile_of(made.catalog, how.profile, None), how.profile is not None)
     if how.explain is not None:
-        trial = one_trial(made.chosen, made.names, how.explain, "--explain", made.name)
+        trial = one_trial(study.chosen, study.names, how.explain, "--explain", study.name)
         lines = plan_text.explain(outlook, trial)
         text = as_json(plan_data.explain(outlook, trial)) if how.json_ else "\n".join(lines)
     elif how.json_:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from zoo.manifest import json_schema
-from zoo.planning.build import catalog_of
+from zoo.planning.study import catalog_of
 
 
 def show(cards: tuple[str, ...]) -> int:

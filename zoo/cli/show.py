@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from zoo.catalog import DataCard, ModelCard
-from zoo.planning.build import Plan, as_json, plan, shown
 from zoo.planning.options import PlanOptions
 from zoo.planning.select import one_trial
+from zoo.planning.study import Study, as_json, load_study, shown
 from zoo.trials.expansion import Expansion
 from zoo.trials.trial import Trial
 
@@ -19,11 +19,11 @@ Row = tuple[str, Any, str]  # dotted name, value, where it came from
 
 def show(name: str, words: PlanOptions, trial: str, *, json_: bool) -> int:
     """Print a trial's values and origins."""
-    made = plan(name, words)
-    for line in made.remembered_note("show"):
+    study = load_study(name, words)
+    for line in study.remembered_note("show"):
         click.echo(line, err=json_)
-    chosen = one_trial(made.chosen, made.names, trial, "--trial", made.name)
-    rows = resolved(made, chosen)
+    chosen = one_trial(study.chosen, study.names, trial, "--trial", study.name)
+    rows = resolved(study, chosen)
     if json_:
         told = {name: {"value": value, "from": origin} for name, value, origin in rows}
         click.echo(as_json({"id": chosen.id, "cell": chosen.cell, "values": told}))
@@ -37,10 +37,10 @@ def show(name: str, words: PlanOptions, trial: str, *, json_: bool) -> int:
     return 0
 
 
-def resolved(made: Plan, trial: Trial) -> list[Row]:
+def resolved(study: Study, trial: Trial) -> list[Row]:
     """Every value that a trial runs with, in the order of a manifest; of a checkpoint that was
     trained elsewhere only what it is measured with. Names are distinct."""
-    told = _Origins(made, trial)
+    told = _Origins(study, trial)
     rows: list[Row] = [("recipe", trial.recipe, told.axis("recipe") or told.line("recipe"))]
     rows.append(("trainer", trial.trainer, told.setting("trainer") or told.line("trainer")))
     for axis in ("model", "reward", "data"):
@@ -97,10 +97,10 @@ def _trained(trial: Trial, told: _Origins) -> list[Row]:
 class _Origins:
     """Where the values of one trial came from, in words."""
 
-    def __init__(self, made: Plan, trial: Trial) -> None:
-        expansion = Expansion(made.manifest, made.catalog, made.resolver)
+    def __init__(self, study: Study, trial: Trial) -> None:
+        expansion = Expansion(study.manifest, study.catalog, study.resolver)
         expansion.trials()
-        self.document, self.experiment = made.manifest.document, made.manifest.experiment
+        self.document, self.experiment = study.manifest.document, study.manifest.experiment
         self.inline = expansion.names.inline
         original = expansion.names.known(ModelCard, str(trial.cell["model"]))
         self.settings = expansion.settings.origins(trial.cell, original)

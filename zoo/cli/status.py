@@ -11,9 +11,9 @@ import click
 from zoo.errors import Fault, InputError
 from zoo.orchestrate import driver, processes
 from zoo.orchestrate.watch import Watch
-from zoo.planning.build import Plan, as_json, plan, shown
 from zoo.planning.options import PlanOptions
 from zoo.planning.select import one_trial
+from zoo.planning.study import Study, as_json, load_study, shown
 from zoo.render.plan_data import counts, grading, trial_rows
 from zoo.render.plan_text import standing_lines, summary
 from zoo.runs.sweep_status import SweepStatus, read_status
@@ -21,35 +21,35 @@ from zoo.runs.sweep_status import SweepStatus, read_status
 
 def show(name: str, words: PlanOptions, *, json_: bool) -> int:
     """Print each trial's state; running ones with their round."""
-    made = plan(name, words, started=True)
-    status = read_status(made.chosen, made.store, made.changes.changed)
-    holder = driver.holder(made.store, made.name)
+    study = load_study(name, words, started=True)
+    status = read_status(study.chosen, study.store, study.changes.changed)
+    holder = driver.holder(study.store, study.name)
     unfinished = [item.trial.id for item in status.trials if item.runs or item.retrainable]
-    running = {id_ for id_ in unfinished if processes.running(made.store.train(id_))}
+    running = {id_ for id_ in unfinished if processes.running(study.store.train(id_))}
     if json_:
         data = {
-            "name": made.name,
+            "name": study.name,
             "counts": counts(status),
-            "trials": trial_rows(status, made.names),
+            "trials": trial_rows(status, study.names),
         }
         data |= {"grading": grading(status)}
         click.echo(as_json(data | {"running": sorted(running), "driver": holder}))
         return 0
-    click.echo("\n".join(_lines(status, made, running)))
-    said = replace(made.words, rehearse=False)  # the name says that
-    click.echo(f"\n{made.name}{said}: {summary(status)}")
-    for line in standing_lines(status, made):
+    click.echo("\n".join(_lines(status, study, running)))
+    said = replace(study.words, rehearse=False)  # the name says that
+    click.echo(f"\n{study.name}{said}: {summary(status)}")
+    for line in standing_lines(status, study):
         click.echo(line)
     if holder:
         click.echo(f"run by process {holder['pid']} on {holder['host']} since {holder['since']}")
     return 0
 
 
-def _lines(status: SweepStatus, made: Plan, running: set[str]) -> Iterator[str]:
+def _lines(status: SweepStatus, study: Study, running: set[str]) -> Iterator[str]:
     """One line a trial. What a record does not tell is read from the trial's journal."""
-    names = made.names
+    names = study.names
     unsaid = [item.trial for item in status.trials if item.reward is None]
-    views = Watch(unsaid, made.store, 1, running=True, names=names).views
+    views = Watch(unsaid, study.store, 1, running=True, names=names).views
     width = max(len(names[item.trial.id]) for item in status.trials)
     for item in status.trials:
         trial, symbol, why, reward = item.trial, item.symbol, item.why, item.reward
@@ -64,9 +64,9 @@ def _lines(status: SweepStatus, made: Plan, running: set[str]) -> Iterator[str]:
 
 def logs(name: str, trial: str, words: PlanOptions, lines: int | None) -> int:
     """Print a trial's log."""
-    made = plan(name, words, started=True)
-    found = one_trial(made.chosen, made.names, trial, "trial", made.name)
-    path = made.store.train(found.id) / "log.txt"
+    study = load_study(name, words, started=True)
+    found = one_trial(study.chosen, study.names, trial, "trial", study.name)
+    path = study.store.train(found.id) / "log.txt"
     if not path.is_file():
         raise InputError(Fault("trial", f"'{found.id}' has no log yet ({shown(path)})"))
     with path.open(encoding="utf-8", errors="replace") as stream:

@@ -22,7 +22,6 @@ from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
-from zoo.planning.build import Plan, plan, profile_of, shown, visible_gpus
 from zoo.planning.options import PlanOptions
 from zoo.planning.preflight import (
     must_be_ready,
@@ -32,6 +31,7 @@ from zoo.planning.preflight import (
 )
 from zoo.planning.prompt_lengths import measured
 from zoo.planning.reference_check import must_be_usable
+from zoo.planning.study import Study, load_study, profile_of, shown, visible_gpus
 from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
@@ -70,84 +70,86 @@ class SweepOptions:
 def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     """Run what is left of a sweep; returns the exit status."""
     begun = time.monotonic()
-    made = plan(name, words, thorough=True)
-    for line in made.remembered_note("sweep"):
+    study = load_study(name, words, thorough=True)
+    for line in study.remembered_note("sweep"):
         click.echo(line)
-    chosen = profile_of(made.catalog, how.profile, how.concurrency)
+    chosen = profile_of(study.catalog, how.profile, how.concurrency)
     if how.save_every is not None:
         chosen = chosen.model_copy(update={"save_every": how.save_every})
-    status = read_status(made.chosen, made.store, made.changes.changed, retrain=how.retrain)
-    sweep = _sweep(made, chosen, how)
+    status = read_status(study.chosen, study.store, study.changes.changed, retrain=how.retrain)
+    sweep = _sweep(study, chosen, how)
     if not status.left:
-        return _nothing_to_do(made, sweep, status, how)
-    must_be_writable(made)
-    kind = how.executor or ("local" if made.simulated else chosen.executor)
-    must_be_ready(made, status, chosen, relock=how.relock, executor=kind)
+        return _nothing_to_do(study, sweep, status, how)
+    must_be_writable(study)
+    kind = how.executor or ("local" if study.simulated else chosen.executor)
+    must_be_ready(study, status, chosen, relock=how.relock, executor=kind)
     if not how.across_stacks:
         must_continue_alike(status, chosen)
     left = [item.trial for item in status.left]
-    sweep = replace(sweep, longest_prompts=measured(left, made))
+    sweep = replace(sweep, longest_prompts=measured(left, study))
     must_have_room(left, chosen, sweep.longest_prompts)
-    must_be_usable(left, made)
-    click.echo(f"{made.name}: {summary(status)}")
-    for line in [*change_lines(made.changes), *seal_notes(made)]:
+    must_be_usable(left, study)
+    click.echo(f"{study.name}: {summary(status)}")
+    for line in [*change_lines(study.changes), *seal_notes(study)]:
         click.echo(line)
-    found = overlaps(made.chosen, made.resolver.questions)
-    for warning in overlap_warnings(made.chosen, found):
+    found = overlaps(study.chosen, study.resolver.questions)
+    for warning in overlap_warnings(study.chosen, found):
         click.echo(f"! {warning}")
     with started():
-        made.resolver.save()
+        study.resolver.save()
         ran = driver.run(
             sweep,
             status,
-            lambda: _executor(kind, sweep, made),
+            lambda: _executor(kind, sweep, study),
             display(sys.stdout),
-            mirror=None if how.bare else lambda: _mirror(made),
-            report=lambda: None if how.bare else report_or_excuse(made),
+            mirror=None if how.bare else lambda: _mirror(study),
+            report=lambda: None if how.bare else report_or_excuse(study),
         )
-    _conclude(made, ran, time.monotonic() - begun, how)
+    _conclude(study, ran, time.monotonic() - begun, how)
     return ran.exit_code
 
 
-def _sweep(made: Plan, profile: ComputeProfile, how: SweepOptions) -> driver.Sweep:
+def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> driver.Sweep:
     return driver.Sweep(
-        made.manifest,
-        made.chosen,
-        made.store,
-        made.folder,
+        study.manifest,
+        study.chosen,
+        study.store,
+        study.folder,
         profile,
-        tuple(made.trials),
-        made.words.sets,
-        made.words.cards,
-        made.words.rewards,
+        tuple(study.trials),
+        study.words.sets,
+        study.words.cards,
+        study.words.rewards,
         how.retrain,
         how.across_stacks,
     )
 
 
-def _nothing_to_do(made: Plan, sweep: driver.Sweep, status: SweepStatus, how: SweepOptions) -> int:
+def _nothing_to_do(
+    study: Study, sweep: driver.Sweep, status: SweepStatus, how: SweepOptions
+) -> int:
     """The lock is written all the same: it guards these trials, and says which claims came late."""
-    must_not_have_drifted(made, relock=how.relock)
-    made.resolver.save()
+    must_not_have_drifted(study, relock=how.relock)
+    study.resolver.save()
     driver.freeze(sweep)
     some = any(one.stands for one in status.trials)
     told = f": {summary(status)}" if some else f", all {len(status.trials)} trials are done"
-    click.echo(f"{made.name}: nothing to do{told}")
-    for line in [*change_lines(made.changes), *seal_notes(made)]:
+    click.echo(f"{study.name}: nothing to do{told}")
+    for line in [*change_lines(study.changes), *seal_notes(study)]:
         click.echo(line)
-    for line in standing_lines(status, made, f"{made.to('sweep')}{how}"):
+    for line in standing_lines(status, study, f"{study.to('sweep')}{how}"):
         click.echo(line)
     if not how.bare:
-        if not (made.folder / "report.html").is_file():
-            _write_report(made)
-        _tell_where(made)
+        if not (study.folder / "report.html").is_file():
+            _write_report(study)
+        _tell_where(study)
     return 0
 
 
 def report(name: str, words: PlanOptions) -> int:
     """Write the report of a sweep as it stands."""
-    made = plan(name, words, started=True)
-    click.echo(f"report: {shown(_write_report(made))}")
+    study = load_study(name, words, started=True)
+    click.echo(f"report: {shown(_write_report(study))}")
     return 0
 
 
@@ -158,26 +160,26 @@ def serve(name: str | None, words: PlanOptions, port: int, host: str) -> int:
 
     if name is None:
         return run_server(Store(), port, host)
-    made = plan(name, words, started=True)
-    if not driver.holder(made.store, made.name):  # else the running sweep does it
-        mirror = _mirror(made)
-        symbols = {item.symbol for item in read_status(made.trials, made.store).left}
+    study = load_study(name, words, started=True)
+    if not driver.holder(study.store, study.name):  # else the running sweep does it
+        mirror = _mirror(study)
+        symbols = {item.symbol for item in read_status(study.trials, study.store).left}
         verdict = True if not symbols else False if "!" in symbols else None
-        mirror.finish(verdict, made.folder / "report.html")
+        mirror.finish(verdict, study.folder / "report.html")
         if mirror.problem:
             click.echo(f"note: not up to date: {mirror.problem}", err=True)
-    return run_server(made.store, port, host, made.name)
+    return run_server(study.store, port, host, study.name)
 
 
-def _executor(kind: str, sweep: driver.Sweep, made: Plan) -> Executor:
+def _executor(kind: str, sweep: driver.Sweep, study: Study) -> Executor:
     if kind == "ray":
         from zoo.orchestrate.executor_ray import RayExecutor
 
-        return RayExecutor(sweep.profile, made.store.sweep(made.name) / "ray")
+        return RayExecutor(sweep.profile, study.store.sweep(study.name) / "ray")
     from zoo.orchestrate.executor_local import LocalExecutor, gpu_shares
 
     # Simulated trials take milliseconds, unless they are asked to misbehave.
-    if made.simulated and not os.environ.get("ZOO_SIMULATE"):
+    if study.simulated and not os.environ.get("ZOO_SIMULATE"):
         from zoo.train.entry import run as in_process
 
         return LocalExecutor(1, in_process)
@@ -185,66 +187,66 @@ def _executor(kind: str, sweep: driver.Sweep, made: Plan) -> Executor:
     return LocalExecutor(sweep.profile.concurrency, shares=shares)
 
 
-def _mirror(made: Plan) -> driver.Mirror:
+def _mirror(study: Study) -> driver.Mirror:
     from zoo.track.client import MlflowMirror
 
     return MlflowMirror(
-        made.store,
-        made.manifest.experiment,
-        made.trials,
-        report=shown(made.folder / "report.html"),
+        study.store,
+        study.manifest.experiment,
+        study.trials,
+        report=shown(study.folder / "report.html"),
     )
 
 
-def _write_report(made: Plan) -> Path:
+def _write_report(study: Study) -> Path:
     from zoo.report.collect import collect
     from zoo.report.page import write
 
-    return write(collect(made.manifest.experiment, made.trials, made.store), made.folder)
+    return write(collect(study.manifest.experiment, study.trials, study.store), study.folder)
 
 
-def report_or_excuse(made: Plan) -> Path | None:
+def report_or_excuse(study: Study) -> Path | None:
     """The report, or a note why there is none: a sweep that ran is worth more than its page."""
     try:
-        return _write_report(made)
+        return _write_report(study)
     except Exception as error:
         click.echo(f"note: no report ({type(error).__name__}: {error})", err=True)
         return None
 
 
-def _conclude(made: Plan, ran: driver.Ran, seconds: float, how: SweepOptions) -> None:
+def _conclude(study: Study, ran: driver.Ran, seconds: float, how: SweepOptions) -> None:
     """What came of it, and where to look."""
     status = ran.status
-    click.echo(f"\n{made.name}: {summary(status)}  ({clock(seconds)})")
+    click.echo(f"\n{study.name}: {summary(status)}  ({clock(seconds)})")
     if how.retrain and (n := sum(one.stands for one in status.trials)):
         click.echo(f"{counted(n, 'trial')} not trained again; what was there stands")
     for item in status.trials:
         if item.symbol == "!":
             reason = first_line(item.message, item.failure)
-            click.echo(f"! {made.names[item.trial.id]}: {item.why} {reason}")
-            click.echo(f"  log: {shown(made.store.train(item.trial.id) / 'log.txt')}")
+            click.echo(f"! {study.names[item.trial.id]}: {item.why} {reason}")
+            click.echo(f"  log: {shown(study.store.train(item.trial.id) / 'log.txt')}")
     if status.left:
         word = "stopped" if ran.exit_code >= 128 else "not all done"
-        click.echo(f"{word}; `{made.to('sweep')}{how}` does what is left")
-    for line in standing_lines(status, made, f"{made.to('sweep')}{how}"):
+        click.echo(f"{word}; `{study.to('sweep')}{how}` does what is left")
+    for line in standing_lines(status, study, f"{study.to('sweep')}{how}"):
         click.echo(line)
     if how.bare:
         return
     if not status.left:
-        _print_table(made)
-    _tell_where(made)
+        _print_table(study)
+    _tell_where(study)
 
 
-def _print_table(made: Plan) -> None:
+def _print_table(study: Study) -> None:
     """Before and after in the terminal, unless the report shows so many trials better."""
     from zoo.report.collect import collect
     from zoo.report.terminal import table
 
-    if len(made.chosen) <= MOST_ROWS:
-        click.echo("\n" + table(collect(made.manifest.experiment, made.chosen, made.store)))
+    if len(study.chosen) <= MOST_ROWS:
+        click.echo("\n" + table(collect(study.manifest.experiment, study.chosen, study.store)))
 
 
-def _tell_where(made: Plan) -> None:
-    if (page := made.folder / "report.html").is_file():
+def _tell_where(study: Study) -> None:
+    if (page := study.folder / "report.html").is_file():
         click.echo(f"report: {shown(page)}")
-    click.echo(f"MLflow: `zoo ui {made.called}` serves {made.store.mlflow_uri}")
+    click.echo(f"MLflow: `zoo ui {study.called}` serves {study.store.mlflow_uri}")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from zoo.errors import FailureClass
 from zoo.orchestrate import processes
 from zoo.orchestrate.executor import Event, Handle, Stop, Tell
 from zoo.orchestrate.launch import (
@@ -23,11 +24,11 @@ from zoo.orchestrate.launch import (
     RETRAINING_FAILED,
     LaunchResult,
     Task,
+    failed_launch,
     run,
     write_task,
 )
 from zoo.store import record
-from zoo.store.run_store import full_text, is_full
 
 InProcess = Callable[[Path], int]
 """Runs the trial of a `trial.json`; returns its exit status (0, 1, 130, 143)."""
@@ -107,9 +108,7 @@ class LocalExecutor:
                 return self._here(task)
             return run(task, lambda: handle.grace(self._stop))
         except Exception as error:  # of the launch itself: a full disk, an unreadable record
-            if is_full(error):
-                return LaunchResult("failed", "disk", full_text(error, task.folder))
-            return LaunchResult("failed", "error", f"{type(error).__name__}: {error}")
+            return failed_launch(task, error)
 
     def _here(self, task: Task) -> LaunchResult:
         assert self.in_process is not None
@@ -125,11 +124,14 @@ class LocalExecutor:
         found = record.read(launch.parents[1])
         if found is None:
             return LaunchResult(
-                "failed", "error", f"exit status {status} without a record", seconds
+                "failed", FailureClass.ERROR, f"exit status {status} without a record", seconds
             )
         if status and found.finished():
             again = task.retrain and found.about.get("token") != task.token
             return LaunchResult(
-                "failed", "error", RETRAINING_FAILED if again else MEASURING_FAILED, seconds
+                "failed",
+                FailureClass.ERROR,
+                RETRAINING_FAILED if again else MEASURING_FAILED,
+                seconds,
             )
         return LaunchResult(found.state, found.failure_class, found.message, seconds)

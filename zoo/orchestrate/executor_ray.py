@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog import ComputeProfile
-from zoo.errors import StateError
+from zoo.errors import FailureClass, StateError
 from zoo.orchestrate.executor import Event, Handle, Stop, Tell
-from zoo.orchestrate.launch import LaunchResult, Task, run, source_folder
+from zoo.orchestrate.launch import LaunchResult, Task, failed_launch, run, source_folder
 from zoo.orchestrate.watch import View, number
 
 SETTINGS = {
@@ -201,7 +201,7 @@ class _Run:
             self._graces[handle.id] = grace
             _write_grace(_stop_file(self.executor.scratch, handle.id), grace)
             if handle.id not in self.begun:
-                self.told(handle.id, LaunchResult("preempted", "interrupted"))
+                self.told(handle.id, LaunchResult("preempted", FailureClass.INTERRUPTED))
 
     def told(self, id_: str, ended: LaunchResult | None) -> None:
         """Pass on what Tune saw of a task, once each."""
@@ -275,7 +275,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
 
         def on_trial_error(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
             why = "the Ray worker that looked after the trial died"
-            self.run.told(trial.config["trial"], LaunchResult("failed", "killed", why))
+            self.run.told(trial.config["trial"], LaunchResult("failed", FailureClass.KILLED, why))
 
     class Halt(Local, Stopper):
         """Ends everything once the driver says so."""
@@ -332,7 +332,7 @@ def supervise(config: dict[str, Any], scratch: str) -> None:
     try:
         ended = run(task, lambda: _read_grace(stop_file), tick)
     except Exception as error:  # of the launch itself; Ray need not retry or print it
-        ended = LaunchResult("failed", "error", f"{type(error).__name__}: {error}")
+        ended = failed_launch(task, error)
     told = {"state": ended.state, "failure_class": ended.failure_class, "message": ended.message}
     tune.report({**final, "round": max(0, view.round), **told, "wall": ended.seconds})
 
@@ -340,7 +340,9 @@ def supervise(config: dict[str, Any], scratch: str) -> None:
 def _ended(result: dict[str, Any]) -> LaunchResult:
     """What the trainable said last."""
     if "state" not in result:
-        return LaunchResult("failed", "error", "the trial's supervisor ended without a word")
+        return LaunchResult(
+            "failed", FailureClass.ERROR, "the trial's supervisor ended without a word"
+        )
     return LaunchResult(result["state"], result["failure_class"], result["message"], result["wall"])
 
 

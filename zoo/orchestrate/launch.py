@@ -25,14 +25,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-import zoo
 from zoo.catalog import ComputeProfile
+from zoo.errors import FailureClass
 from zoo.orchestrate import processes
 from zoo.runs import live
 from zoo.runs.sweep_status import trial_status
 from zoo.store import journal, record
+from zoo.store.failures import classify
 from zoo.store.record import Record
-from zoo.store.run_store import Store, claim, claimed, write_json
+from zoo.store.run_store import Store, claim, claimed, full_text, is_full, write_json
 from zoo.store.stack import SIMULATED, provenance, stack
 from zoo.trials.trial import Trial
 
@@ -82,6 +83,7 @@ class LaunchResult:
 
     state: record.State
     failure_class: str | None = None
+    """A `FailureClass`, or the word of a record."""
     message: str = ""
     seconds: float = 0.0
 
@@ -97,7 +99,7 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> La
     while grace() is None and _somebody_has(task):
         time.sleep(POLL_S)
     if grace() is not None:
-        return LaunchResult("preempted", "interrupted")
+        return LaunchResult("preempted", FailureClass.INTERRUPTED)
     if not trial_status(task.trial, task.store, retrain=task.retrain).runs:
         return _outcome(record.read(task.folder))  # by another sweep, while we waited
     ended = _launch(task, grace, tick)
@@ -165,7 +167,7 @@ class TrialProcess:
         status = self.process.wait()
         seconds = time.monotonic() - self._clock
         found = record.read(self.folder)
-        interrupted = self.stopped or status in (130, 143)
+        interrupted = self.stopped or classify(status) is FailureClass.INTERRUPTED
         if status == 0:
             return _outcome(found, seconds)
         if found is not None and found.finished():
@@ -181,10 +183,10 @@ class TrialProcess:
             return LaunchResult(found.state, seconds=seconds)
         if interrupted:
             what = "training again" if again else "measuring what is trained"
-            return LaunchResult("preempted", "interrupted", what, seconds)
+            return LaunchResult("preempted", FailureClass.INTERRUPTED, what, seconds)
         what = RETRAINING_FAILED if again else MEASURING_FAILED
         message = f"{what}\n{self._log_tail()}".rstrip()
-        return LaunchResult("failed", "error", message, seconds)
+        return LaunchResult("failed", FailureClass.ERROR, message, seconds)
 
     def end(self) -> None:
         """Make sure that nothing of the launch is left; does nothing after a settled end."""
@@ -208,11 +210,13 @@ class TrialProcess:
     def _speak_for(self, status: int, interrupted: bool, seconds: float) -> LaunchResult:
         """The record of a process that left none of its own."""
         if interrupted:
-            ended = LaunchResult("preempted", "interrupted", "", seconds)
+            ended = LaunchResult("preempted", FailureClass.INTERRUPTED, "", seconds)
         else:
             how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
             message = f"ended by {how} without a record\n{self._log_tail()}".rstrip()
-            ended = LaunchResult("failed", "killed" if status < 0 else "error", message, seconds)
+            ended = LaunchResult(
+                "failed", FailureClass.KILLED if status < 0 else "error", message, seconds
+            )
         with claim(self.folder, wait=False) as ours:
             latest = live.latest_launch(self.folder)
             if ours and latest.get("token") in (self.task.token, None):
@@ -258,6 +262,12 @@ class TrialProcess:
             stream.seek(max(self._log_start, end - 16_384))
             text = stream.read().decode("utf-8", "replace")
         return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+
+
+def failed_launch(task: Task, error: Exception) -> LaunchResult:
+    """The end of a launch that raised instead of running the trial."""
+    text = full_text(error, task.folder) if is_full(error) else f"{type(error).__name__}: {error}"
+    return LaunchResult("failed", classify(error=error), text)
 
 
 def _outcome(found: Record | None, seconds: float = 0.0) -> LaunchResult:
@@ -316,7 +326,7 @@ def environment(task: Task) -> dict[str, str]:
 def source_folder() -> str | None:
     """Where this very zoo is imported from, for processes that must run the same code; None where
     it is installed."""
-    folder = Path(zoo.__file__).resolve().parent.parent
+    folder = Path(__file__).resolve().parents[2]
     return None if folder.name in ("site-packages", "dist-packages") else str(folder)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from zoo.errors import FailureClass
 from zoo.orchestrate.executor import Event, Executor, Handle, Stop
 from zoo.orchestrate.launch import Task
 
@@ -40,4 +41,4 @@ class TaskQueue:
         anything."""
         if event.ended is not None:
             self.running.pop(event.id)
-            self._halted = self._halted or event.ended.failure_class == "disk"
+            self._halted = self._halted or event.ended.failure_class == FailureClass.DISK

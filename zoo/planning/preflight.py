@@ -12,8 +12,8 @@ from zoo.data import loadable, problems
 from zoo.data.places import NotFetched
 from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
-from zoo.planning.build import Plan, visible_gpus
 from zoo.planning.prompt_lengths import remembered
+from zoo.planning.study import Study, visible_gpus
 from zoo.resources import place
 from zoo.runs import checkpoints
 from zoo.runs.sweep_status import SweepStatus
@@ -22,7 +22,12 @@ from zoo.trials.trial import Trial
 
 
 def must_be_ready(
-    made: Plan, status: SweepStatus, profile: ComputeProfile, *, relock: bool, executor: str = "ray"
+    study: Study,
+    status: SweepStatus,
+    profile: ComputeProfile,
+    *,
+    relock: bool,
+    executor: str = "ray",
 ) -> None:
     """Refuse a sweep that cannot go well. `executor`: who starts the trials.
 
@@ -30,11 +35,11 @@ def must_be_ready(
         InputError: everything that is in the way.
     """
     left = [one.trial for one in status.left]
-    faults = [] if relock else list(_drifted(made))
+    faults = [] if relock else list(_drifted(study))
     real = [trial for trial in left if not trial.simulated]
-    faults += _models(real, made)
-    faults += _problems(left, made)
-    faults += _profile(real, profile, remembered(real, made)[0])
+    faults += _models(real, study)
+    faults += _problems(left, study)
+    faults += _profile(real, profile, remembered(real, study)[0])
     if executor == "slurm" and not profile.plans_only:
         place, hint = f"--on {profile.name}", "`--executor local` inside an allocation"
         faults.append(Fault(place, "zoo does not submit jobs yet (executor: slurm)", hint=hint))
@@ -44,17 +49,17 @@ def must_be_ready(
     elif not profile.plans_only and (real or (left and executor == "ray")):
         faults += _machine(profile, executor)
     if faults:
-        kept = [replace(fault, hint=made.words.with_cards(fault.hint)) for fault in faults]
+        kept = [replace(fault, hint=study.words.with_cards(fault.hint)) for fault in faults]
         raise InputError(list(dict.fromkeys(kept)))
 
 
-def must_not_have_drifted(made: Plan, *, relock: bool) -> None:
+def must_not_have_drifted(study: Study, *, relock: bool) -> None:
     """Refuse what moved since the sweep last started, unless it is accepted.
 
     Raises:
         InputError: every field that moved.
     """
-    if not relock and (faults := list(_drifted(made))):
+    if not relock and (faults := list(_drifted(study))):
         raise InputError(faults)
 
 
@@ -77,20 +82,20 @@ def must_continue_alike(status: SweepStatus, profile: ComputeProfile) -> None:
         raise InputError(faults)
 
 
-def _drifted(made: Plan) -> Iterator[Fault]:
+def _drifted(study: Study) -> Iterator[Fault]:
     groups: dict[str, list[str]] = {}
-    for change in made.changes.of_kind("drift"):
+    for change in study.changes.of_kind("drift"):
         groups.setdefault(str(change), []).append(change.old_id)
     for fields, ids in groups.items():
         first = f"{ids[0]}{f' and {len(ids) - 1} more' if len(ids) > 1 else ''}"
         found = f"{first}: moved since the sweep last started: {fields}"
         hint = "put it back, or accept it: --relock (finished runs under the old ids are kept)"
-        yield Fault(str(made.folder / "plan.lock.jsonl"), found, "what the lock says", hint)
+        yield Fault(str(study.folder / "plan.lock.jsonl"), found, "what the lock says", hint)
 
 
-def _models(trials: list[Trial], made: Plan) -> Iterator[Fault]:
+def _models(trials: list[Trial], study: Study) -> Iterator[Fault]:
     """Models that are not pinned, in one fault with one command, and models that are not here."""
-    named = set(made.catalog.names(ModelCard))
+    named = set(study.catalog.names(ModelCard))
     cards = {card.name: card for trial in trials for card in (trial.model, trial.start)}
     if loose := [card for card in cards.values() if not card.pinned]:
         words = [card.name if card.name in named else f"hf:{card.repo}" for card in loose]
@@ -105,7 +110,7 @@ def _models(trials: list[Trial], made: Plan) -> Iterator[Fault]:
             yield from error.faults
 
 
-def _problems(trials: list[Trial], made: Plan) -> Iterator[Fault]:
+def _problems(trials: list[Trial], study: Study) -> Iterator[Fault]:
     """Problems that are not on this machine, also where a card says their digest; one fault with
     one command."""
     sets: dict[str, ProblemCard] = {t.data.name: t.data for t in trials if t.trainer != "external"}
@@ -114,7 +119,7 @@ def _problems(trials: list[Trial], made: Plan) -> Iterator[Fault]:
     away: list[str] = []
     for card in sets.values():
         try:
-            problems.files(card, made.store.cache)
+            problems.files(card, study.store.cache)
         except NotFetched:
             away.append(card.name)
         except InputError as error:

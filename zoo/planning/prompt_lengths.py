@@ -20,7 +20,7 @@ from zoo.data.prompts import Longest, PromptLengths
 from zoo.data.resolve import model_folder, read_json
 from zoo.errors import Fault, InputError, listed
 from zoo.lint.card_warnings import CAP, Prompts, max_tokens_of
-from zoo.planning.build import Plan
+from zoo.planning.study import Study
 from zoo.trials.trial import Trial
 
 LONG_S = 2.0  # after which a word is said
@@ -46,14 +46,14 @@ class Use:
         return self.model, self.card, self.prompt, self.first
 
 
-def measured(trials: Iterable[Trial], made: Plan) -> dict[str, int]:
+def measured(trials: Iterable[Trial], study: Study) -> dict[str, int]:
     """Trial id -> tokens of its longest prompt, of real trials; measures what was not measured yet.
 
     Raises:
         InputError: prompts that do not fit the context beside their responses. Nothing is written
             then.
     """
-    lengths, begun = PromptLengths(made.resolver), time.monotonic()
+    lengths, begun = PromptLengths(study.resolver), time.monotonic()
     groups, found = _groups(trials), dict[str, int]()
     faults: list[Fault] = []
     bounds: dict[str, int] = {}
@@ -66,7 +66,7 @@ def measured(trials: Iterable[Trial], made: Plan) -> dict[str, int]:
             if not prompt.exact:
                 bounds[use.model.name] = max(prompt.tokens, bounds.get(use.model.name, 0))
             elif (context := _overrun(use, prompt)) and context > use.cap:
-                faults.append(_fault(use, prompt, context, lengths, made))
+                faults.append(_fault(use, prompt, context, lengths, study))
             elif context:  # of all its sets, what the longest prompt leaves is told
                 key = (use.model.name, use.cap_key, use.cap, context)
                 no_room[key] = max(prompt.tokens, no_room.get(key, 0))
@@ -84,9 +84,9 @@ def measured(trials: Iterable[Trial], made: Plan) -> dict[str, int]:
     return found
 
 
-def known(trials: Iterable[Trial], made: Plan) -> Iterator[tuple[Use, Longest | None]]:
+def known(trials: Iterable[Trial], study: Study) -> Iterator[tuple[Use, Longest | None]]:
     """Each use of a set by real trials, and its longest prompt where it was measured. Light."""
-    lengths = PromptLengths(made.resolver)
+    lengths = PromptLengths(study.resolver)
     distinct: dict[tuple[Any, ...], Use] = {}
     for same in _groups(trials):
         for use in uses(same[0]):
@@ -107,14 +107,14 @@ def uses(trial: Trial) -> Iterator[Use]:
             yield Use(model, e.benchmark, trial.prompt, e.problems, cap or trial.cap, key)
 
 
-def remembered(trials: Iterable[Trial], made: Plan) -> tuple[dict[str, int], Prompts]:
+def remembered(trials: Iterable[Trial], study: Study) -> tuple[dict[str, int], Prompts]:
     """What was measured of prompts, for placement and for warnings. Light.
 
     Returns:
         Trial id -> tokens of its longest prompt, where all of its sets were measured; and by the
         setting that limits the responses, where they were measured exactly.
     """
-    lengths = PromptLengths(made.resolver)
+    lengths = PromptLengths(study.resolver)
     whole: dict[str, int] = {}
     settings: dict[str, dict[str, int]] = {}
     for same in _groups(trials):
@@ -132,9 +132,9 @@ def remembered(trials: Iterable[Trial], made: Plan) -> tuple[dict[str, int], Pro
     return whole, settings
 
 
-def line(trials: Iterable[Trial], made: Plan) -> str:
+def line(trials: Iterable[Trial], study: Study) -> str:
     """The longest prompt of a plan in words; empty where no trial is real."""
-    rows = list(known(trials, made))
+    rows = list(known(trials, study))
     found = [(use, prompt) for use, prompt in rows if prompt is not None]
     if not found:
         return "not measured in tokens yet; a sweep does it before it starts" if rows else ""
@@ -148,7 +148,7 @@ def line(trials: Iterable[Trial], made: Plan) -> str:
     return text
 
 
-def rows(trials: Iterable[Trial], made: Plan) -> list[dict[str, Any]]:
+def rows(trials: Iterable[Trial], study: Study) -> list[dict[str, Any]]:
     """What is known of prompts, for programs; null where it was not measured."""
     return [
         {
@@ -160,7 +160,7 @@ def rows(trials: Iterable[Trial], made: Plan) -> list[dict[str, Any]]:
             "tokens": prompt.tokens if prompt else None,
             "problem": prompt.id if prompt else None,
         }
-        for use, prompt in known(trials, made)
+        for use, prompt in known(trials, study)
     ]
 
 
@@ -190,7 +190,7 @@ def _no_room(model: str, cap_key: str, cap: int, context: int, tokens: int) -> F
     return Fault(f"model {model}", found, expected, hint if tokens < context else "")
 
 
-def _fault(use: Use, found: Longest, context: int, lengths: PromptLengths, made: Plan) -> Fault:
+def _fault(use: Use, found: Longest, context: int, lengths: PromptLengths, study: Study) -> Fault:
     """A set whose longest prompt leaves too little room for a response, and what would help."""
     limit = context - use.cap
     wrong = (
@@ -199,14 +199,14 @@ def _fault(use: Use, found: Longest, context: int, lengths: PromptLengths, made:
         f"{context:,}"
     )
     hints = []
-    if told := _filter_hint(use, limit, lengths, made):
+    if told := _filter_hint(use, limit, lengths, study):
         hints.append(told)
     if (room := context - found.tokens) * 4 >= use.cap:  # less is no response worth training on
         hints.append(f"{use.cap_key} of {room:,} leaves room for it")
     return Fault(use.card.name, wrong, f"at most {limit:,} tokens a prompt", "; or ".join(hints))
 
 
-def _filter_hint(use: Use, limit: int, lengths: PromptLengths, made: Plan) -> str:
+def _filter_hint(use: Use, limit: int, lengths: PromptLengths, study: Study) -> str:
     """The largest `max_prompt_chars` that leaves no prompt over `limit` tokens, and what it costs;
     empty where none does."""
     prompt = use.card.filters.prompt
@@ -219,7 +219,7 @@ def _filter_hint(use: Use, limit: int, lengths: PromptLengths, made: Plan) -> st
     lost = sum(chars > most for chars, _ in rows)
     if most < 1 or lost == len(rows):
         return ""
-    where = "on its card" if use.card.name in made.catalog.names(type(use.card)) else "on a card"
+    where = "on its card" if use.card.name in study.catalog.names(type(use.card)) else "on a card"
     return (
         f"`filters: {{max_prompt_chars: {most}}}` {where} leaves out {lost:,} of {len(rows):,} "
         "problems"

@@ -11,7 +11,7 @@ from zoo.catalog import ProblemCard
 from zoo.data import references
 from zoo.data.references import References
 from zoo.errors import InputError
-from zoo.planning.build import Plan
+from zoo.planning.study import Study
 from zoo.trials.trial import Trial
 
 LONG_S = 2.0  # after which a word is said
@@ -30,14 +30,14 @@ def sets_of(trials: Iterable[Trial]) -> dict[str, ProblemCard]:
     return found
 
 
-def known(trials: Iterable[Trial], made: Plan) -> Iterator[tuple[str, References]]:
+def known(trials: Iterable[Trial], study: Study) -> Iterator[tuple[str, References]]:
     """Names of sets, and what came of their references where somebody looked. Light."""
     for digest, card in sets_of(trials).items():
-        if found := references.known(digest, made.store.cache):
+        if found := references.known(digest, study.store.cache):
             yield card.name, found
 
 
-def must_be_usable(trials: Iterable[Trial], made: Plan) -> None:
+def must_be_usable(trials: Iterable[Trial], study: Study) -> None:
     """Grade what was not graded yet, and tell what fails.
 
     Raises:
@@ -49,7 +49,7 @@ def must_be_usable(trials: Iterable[Trial], made: Plan) -> None:
     for i, (digest, card) in enumerate(sets.items()):
         if time.monotonic() - begun > LONG_S:
             click.echo(f"checking references: {card.name} ({i + 1} of {len(sets)} sets)")
-        found = references.check(card, digest, made.store.cache)
+        found = references.check(card, digest, study.store.cache)
         if found.too_many:
             faults.append(found.fault(card.name))
         elif found.bad:

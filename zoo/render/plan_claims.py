@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from zoo.claims import planned_power
 from zoo.errors import listed
 from zoo.lock.preregistration import Word
-from zoo.planning.build import Plan
-from zoo.planning.plan_report import PlanReport
+from zoo.planning.plan import Plan
+from zoo.planning.study import Study
 from zoo.render.plan_costs import counted
 
 TOLD: dict[Word, str] = {
@@ -20,37 +20,37 @@ TOLD: dict[Word, str] = {
 }
 
 
-def title(outlook: PlanReport) -> str:
+def title(outlook: Plan) -> str:
     """The section's title, with what all its numbers rest on."""
     common = ", ".join(filter(None, ("80 % power", planned_power.basis(outlook.powers))))
     return f"claims: what the seeds can detect ({common})"
 
 
-def lines(outlook: PlanReport) -> Iterator[str]:
+def lines(outlook: Plan) -> Iterator[str]:
     """What each claim says, what the seeds can detect, and which are sealed."""
     yield from planned_power.lines(outlook.powers)
     if outlook.powers:
         n = len(outlook.powers)
         together = ", corrected together (Holm)" if n > 1 else ""
         yield f"{counted(n, 'verdict')}{together}"
-    yield from _by_word(outlook.made)
+    yield from _by_word(outlook.study)
 
 
-def seal_notes(made: Plan) -> Iterator[str]:
+def seal_notes(study: Study) -> Iterator[str]:
     """A line for the claims of each word but those that are sealed or will be."""
-    yield from (f"claims: {line}" for line in _by_word(made, "sealed", "new"))
+    yield from (f"claims: {line}" for line in _by_word(study, "sealed", "new"))
 
 
-def diff(made: Plan) -> Iterator[str]:
+def diff(study: Study) -> Iterator[str]:
     """A line for each claim that is not simply sealed by the first start."""
-    usual = "sealed" if made.changes.locked else "new"
-    for claim, word in made.seals.items():
+    usual = "sealed" if study.changes.locked else "new"
+    for claim, word in study.seals.items():
         if word != usual:
             yield f"claim {claim}: {word}"
 
 
-def _by_word(made: Plan, *without: Word) -> Iterator[str]:
+def _by_word(study: Study, *without: Word) -> Iterator[str]:
     for word, told in TOLD.items():
-        found = [claim for claim, how in made.seals.items() if how == word]
+        found = [claim for claim, how in study.seals.items() if how == word]
         if found and word not in without:
             yield f"{told}: {listed(found, 12)}"

@@ -11,7 +11,7 @@ from zoo.errors import listed, plain
 from zoo.manifest.metric_name import EVAL
 from zoo.manifest.schema import Override
 from zoo.planning import prompt_lengths
-from zoo.planning.plan_report import PlanReport
+from zoo.planning.plan import Plan
 from zoo.planning.reference_check import known
 from zoo.render.plan_costs import counted
 from zoo.trials import identity
@@ -21,7 +21,7 @@ from zoo.trials.trial import Trial
 from zoo.trlspec import validation
 
 
-def asked(outlook: PlanReport) -> Iterator[str]:
+def asked(outlook: Plan) -> Iterator[str]:
     """What the study asks and predicts."""
     experiment = outlook.experiment
     yield f"{experiment.name}: {experiment.question}"
@@ -29,12 +29,12 @@ def asked(outlook: PlanReport) -> Iterator[str]:
         yield f"predicted: {experiment.prediction}"
 
 
-def what(outlook: PlanReport) -> Iterator[str]:
+def what(outlook: Plan) -> Iterator[str]:
     """Axes, recipe and evaluations."""
-    experiment, trials = outlook.experiment, outlook.made.trials
-    if outlook.made.simulated:
+    experiment, trials = outlook.experiment, outlook.study.trials
+    if outlook.study.simulated:
         yield "SIMULATED: numbers are made up, nothing is trained"
-    if outlook.made.manifest.rehearse:
+    if outlook.study.manifest.rehearse:
         yield "REHEARSAL: pocket stand-ins, two rounds; says nothing about the models named"
     for axis in dict.fromkeys(axis for t in trials for axis in t.cell):
         values = list(dict.fromkeys(plain(t.cell[axis]) for t in trials if axis in t.cell))
@@ -48,23 +48,23 @@ def what(outlook: PlanReport) -> Iterator[str]:
     yield from _overrides(outlook)
     yield from (f"evaluate   {line}" for line in evaluations(trials))
     yield f"final      {_final(outlook)}"
-    if told := [f"{name}: {found}" for name, found in known(outlook.made.chosen, outlook.made)]:
+    if told := [f"{name}: {found}" for name, found in known(outlook.study.chosen, outlook.study)]:
         yield f"references {'; '.join(told)}"
-    if told := prompt_lengths.line(outlook.made.chosen, outlook.made):
+    if told := prompt_lengths.line(outlook.study.chosen, outlook.study):
         yield f"prompts    {told}"
     for wire in experiment.tripwires:
         yield f"tripwire   {wire}: {wire.then}s a trial"
 
 
-def _changed(outlook: PlanReport) -> Iterator[str]:
+def _changed(outlook: Plan) -> Iterator[str]:
     """What the manifest and the command line change about the recipe for all cells."""
-    experiment, last = outlook.experiment, outlook.made.manifest.last
+    experiment, last = outlook.experiment, outlook.study.manifest.last
     said = {f"grpo.{name}": value for name, value in experiment.grpo.items()}
     said |= {f"batch.{name}": value for name, value in experiment.batch.items()} | last
-    card = outlook.made.catalog.get(RecipeCard, experiment.recipe)
+    card = outlook.study.catalog.get(RecipeCard, experiment.recipe)
     usual = {f"grpo.{name}": value for name, value in (validation.defaults() | card.grpo).items()}
     usual |= {f"batch.{name}": value for name, value in card.batch.model_dump().items()}
-    if outlook.made.manifest.rehearse:  # which has a batch of its own
+    if outlook.study.manifest.rehearse:  # which has a batch of its own
         said = {name: value for name, value in said.items() if not name.startswith("batch.")}
     for name, value in said.items():
         before = f"{plain(usual[name])} -> " if name in usual else ""
@@ -72,9 +72,9 @@ def _changed(outlook: PlanReport) -> Iterator[str]:
             yield f"{name} {before}{plain(value)}{' (--set)' if name in last else ''}"
 
 
-def _final(outlook: PlanReport) -> str:
+def _final(outlook: Plan) -> str:
     """How a trial's final number is formed, in rounds; the decodings where they differ in it."""
-    k, trial = last_k(outlook.experiment.final), outlook.made.trials[0]
+    k, trial = last_k(outlook.experiment.final), outlook.study.trials[0]
     if k == 1:
         return f"round {trial.rounds}"
     found: dict[tuple[int, ...], list[str]] = {}
@@ -94,8 +94,8 @@ def _last_rounds(rounds: tuple[int, ...], k: int) -> str:
     return f"mean of the last {len(rounds)} evaluations: rounds {', '.join(map(str, rounds))}"
 
 
-def _counted(outlook: PlanReport) -> str:
-    experiment, trials = outlook.experiment, outlook.made.trials
+def _counted(outlook: Plan) -> str:
+    experiment, trials = outlook.experiment, outlook.study.trials
     cells = len({t.id.rsplit(".s", 1)[0] + repr(t.cell) for t in trials})
     seeds, foreign = len(experiment.seeds), sum(t.trainer == "external" for t in trials)
     each = planned_power.seeds_of(seeds)
@@ -108,8 +108,8 @@ def _counted(outlook: PlanReport) -> str:
         text += f", {measured} among them"
     notes = [f"{e.why} ({_said(e.match)})" for e in experiment.exclude]
     text += f"; left out: {'; '.join(notes)}" if notes else ""
-    if len(outlook.made.chosen) < len(trials):
-        text += f"; --only keeps {len(outlook.made.chosen):,} of them"
+    if len(outlook.study.chosen) < len(trials):
+        text += f"; --only keeps {len(outlook.study.chosen):,} of them"
     added = [f"{_said(e.cell)}{f' ({e.why})' if e.why else ''}" for e in experiment.include]
     text += f"; added: {'; '.join(added)}" if added else ""
     return text
@@ -135,11 +135,11 @@ def _said(match: dict[str, object]) -> str:
     return ", ".join(f"{axis}={plain(value)}" for axis, value in match.items())
 
 
-def _overrides(outlook: PlanReport) -> Iterator[str]:
+def _overrides(outlook: Plan) -> Iterator[str]:
     """Each override, how many cells it meets, and what it does to the effective batch."""
-    last = outlook.made.manifest.last
+    last = outlook.study.manifest.last
     for i, override in enumerate(outlook.experiment.overrides, start=1):
-        met = [t for t in outlook.made.trials if matches(t.cell, override.when)]
+        met = [t for t in outlook.study.trials if matches(t.cell, override.when)]
         values = ", ".join(
             f"{name} = {plain(value)}{' (but --set wins)' if name in last else ''}"
             for name, value in override.set.items()
@@ -148,14 +148,14 @@ def _overrides(outlook: PlanReport) -> Iterator[str]:
         where = f"override {i} where {_said(override.when)}"
         yield f"{where}: {values}; {counted(len(met), 'trial')}{why}"
         batch = any(name.startswith("batch.") for name in override.set)
-        if batch and not outlook.made.manifest.rehearse:
+        if batch and not outlook.study.manifest.rehearse:
             yield f"           {_effective(outlook, override, met)}"
 
 
-def _effective(outlook: PlanReport, override: Override, met: list[Trial]) -> str:
+def _effective(outlook: Plan, override: Override, met: list[Trial]) -> str:
     if not met:
         return "no trial"
-    others = [t for t in outlook.made.trials if not matches(t.cell, override.when)]
+    others = [t for t in outlook.study.trials if not matches(t.cell, override.when)]
     same_recipe = [t for t in others if t.recipe == met[0].recipe] or others
     now = met[0].batch
     text = f"{now.prompts:,} x {now.num_generations} / {now.updates} = {now.per_update:,}"

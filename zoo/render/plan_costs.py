@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.errors import listed
-from zoo.planning.plan_report import GIB, PlanReport
+from zoo.planning.plan import GIB, Plan
 from zoo.resources import Hours
 
 
-def cost(outlook: PlanReport) -> Iterator[str]:
+def cost(outlook: Plan) -> Iterator[str]:
     """Hours, money, disk and downloads of what is left to run."""
     yield from _hours(outlook)
     yield from _wall_clock(outlook)
@@ -43,7 +43,7 @@ def cost(outlook: PlanReport) -> Iterator[str]:
         )
 
 
-def _hours(outlook: PlanReport) -> Iterator[str]:
+def _hours(outlook: Plan) -> Iterator[str]:
     """All hours, by what they are spent on and by arm."""
     found, unit = outlook.cost, outlook.cost.unit
     source = found.train.source or found.evaluation.source or "none"
@@ -61,19 +61,19 @@ def _hours(outlook: PlanReport) -> Iterator[str]:
             yield f"  by {axis}: {listed(told, 12)}"
 
 
-def _wall_clock(outlook: PlanReport) -> Iterator[str]:
+def _wall_clock(outlook: Plan) -> Iterator[str]:
     if outlook.cost.wall_hours is not None:
         least = f"{hours(outlook.cost.wall_hours)} wall-clock hours at least"
         yield least + _if_it_fits(outlook)
 
 
-def _lengths(outlook: PlanReport) -> Iterator[str]:
+def _lengths(outlook: Plan) -> Iterator[str]:
     """`mistral-7b 4,145-4,341`: of each model over its arms."""
     for model, (low, high) in outlook.lengths.items():
         yield f"{model} {low:,.0f}" + (f"-{high:,.0f}" if round(low) < round(high) else "")
 
 
-def _loss(outlook: PlanReport) -> Iterator[str]:
+def _loss(outlook: Plan) -> Iterator[str]:
     """What a crash can cost: of one trial, and of a node with all that runs there at once."""
     found = outlook.cost
     trials, node = found.node_loss
@@ -87,7 +87,7 @@ def _loss(outlook: PlanReport) -> Iterator[str]:
     yield text
 
 
-def _saves(outlook: PlanReport) -> str:
+def _saves(outlook: Plan) -> str:
     """How often checkpoints are saved, and the share of the time that this takes."""
     saves = [cost.saves for cost in outlook.cost.trials if cost.saves.every]
     if not saves:
@@ -98,7 +98,7 @@ def _saves(outlook: PlanReport) -> str:
     return f"checkpoints every {rounds}, at most {share:.2g} % of the time; "
 
 
-def _kept(outlook: PlanReport) -> str:
+def _kept(outlook: Plan) -> str:
     """Which weights are kept, in the words of the profile."""
     word, _, every = outlook.profile.keep.partition(":")
     between = {
@@ -108,7 +108,7 @@ def _kept(outlook: PlanReport) -> str:
     return "last weights" + between.get(word, "")
 
 
-def _if_it_fits(outlook: PlanReport) -> str:
+def _if_it_fits(outlook: Plan) -> str:
     """What a wall-clock time rests on, where that is not the case or not known."""
     real = [t[0] for t in outlook.shapes.values() if not t[0].simulated]
     fits = {outlook.placement(trial).fits for trial in real}

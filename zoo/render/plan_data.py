@@ -8,7 +8,7 @@ from typing import Any
 from zoo.claims.planned_power import Power
 from zoo.lock.lock import LockChanges
 from zoo.planning import prompt_lengths
-from zoo.planning.plan_report import PlanReport
+from zoo.planning.plan import Plan
 from zoo.planning.reference_check import known
 from zoo.resources import Hours, Placement
 from zoo.runs.sweep_status import SweepStatus, TrialStatus
@@ -16,28 +16,28 @@ from zoo.trials import identity
 from zoo.trials.trial import Trial
 
 
-def as_data(outlook: PlanReport) -> dict[str, Any]:
+def as_data(outlook: Plan) -> dict[str, Any]:
     """The whole plan. Hours are GPU-hours, or CPU-hours where the profile has no GPU (`unit`)."""
-    made, cost = outlook.made, outlook.cost
+    study, cost = outlook.study, outlook.cost
     trained = [status.trial for status in outlook.status.left if status.trains]
     return {
-        "name": made.name,
-        "simulated": made.simulated,
-        "rehearsal": made.manifest.rehearse,
+        "name": study.name,
+        "simulated": study.simulated,
+        "rehearsal": study.manifest.rehearse,
         "profile": outlook.profile.name,
         "counts": counts(outlook.status),
-        "trials": trial_rows(outlook.status, made.names),
+        "trials": trial_rows(outlook.status, study.names),
         "grading": grading(outlook.status),
-        "changes": change_rows(made.changes),
+        "changes": change_rows(study.changes),
         "claims": [
-            power_row(power) | {"seal": made.seals.get(power.claim.id)} for power in outlook.powers
+            power_row(power) | {"seal": study.seals.get(power.claim.id)} for power in outlook.powers
         ],
         "warnings": [warning.as_data() for warning in outlook.warnings],
         "references": {
             name: {"n": found.n, "unusable": len(found.bad), "grader": found.grader}
-            for name, found in known(made.chosen, made)
+            for name, found in known(study.chosen, study)
         },
-        "prompts": prompt_lengths.rows(made.chosen, made),
+        "prompts": prompt_lengths.rows(study.chosen, study),
         "placement": [placement_rows(outlook, trials) for trials in outlook.shapes.values()],
         "cost": {
             "unit": cost.unit,
@@ -147,7 +147,7 @@ def power_row(power: Power) -> dict[str, Any]:
     }
 
 
-def placement_rows(outlook: PlanReport, trials: list[Trial]) -> dict[str, Any]:
+def placement_rows(outlook: Plan, trials: list[Trial]) -> dict[str, Any]:
     """How trials of one shape lie on the profile, and whether they fit each kind of GPU."""
     trial = trials[0]
     placed = {outlook.profile.name: outlook.placement(trial)} | outlook.cards(trial)
@@ -173,13 +173,13 @@ def _placement(placement: Placement) -> dict[str, Any]:
     }
 
 
-def explain(outlook: PlanReport, trial: Trial) -> dict[str, Any]:
+def explain(outlook: Plan, trial: Trial) -> dict[str, Any]:
     """One trial: where it stands, what moved since the lock, what its id is made of, where it fits,
     what it costs."""
     (status,) = [status for status in outlook.status.trials if status.trial.id == trial.id]
     cost = outlook.one_cost(trial)
-    changed = change_rows(outlook.made.changes)["changed"]
-    return _trial(status, outlook.made.names) | {
+    changed = change_rows(outlook.study.changes)["changed"]
+    return _trial(status, outlook.study.names) | {
         "changed": next((row for row in changed if row["id"] == trial.id), None),
         "identity": trial.identity,
         "digest": identity.digest(trial.identity),

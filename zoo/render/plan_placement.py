@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.errors import listed
-from zoo.planning.plan_report import PlanReport
+from zoo.planning.plan import Plan
 from zoo.render.plan_costs import counted
 from zoo.resources import SMALL, Placement
 from zoo.trials.trial import Trial
@@ -15,14 +15,14 @@ TIGHT = 0.95  # of the usable memory, above which a placement is shown by part
 Row = tuple[str, ...]
 
 
-def kind(outlook: PlanReport) -> str:
+def kind(outlook: Plan) -> str:
     """`'h100x8' (8 x H100 SXM)`."""
     profile = outlook.profile
     hardware = f" ({profile.gpus} x {profile.gpu.name})" if profile.gpu and profile.gpus else ""
     return f"'{profile.name}'{hardware}"
 
 
-def placement(outlook: PlanReport) -> Iterator[str]:
+def placement(outlook: Plan) -> Iterator[str]:
     """One line for all models that lie alike."""
     groups: dict[str, list[Trial]] = {}
     for trials, placed in _shapes(outlook):
@@ -42,7 +42,7 @@ def lies(trial: Trial, placed: Placement, *, why: bool = False) -> str:
     return f"{where}; {split}; {room}" + (f": {placed.why}" if why and placed.fits is False else "")
 
 
-def elsewhere(outlook: PlanReport, trial: Trial) -> dict[str, str]:
+def elsewhere(outlook: Plan, trial: Trial) -> dict[str, str]:
     """The other profiles with a kind of GPU on which a trial fits -> how many GPUs it takes."""
     if trial.model.parameters <= SMALL:
         return {}
@@ -51,7 +51,7 @@ def elsewhere(outlook: PlanReport, trial: Trial) -> dict[str, str]:
     return {f"'{name}'": placed.where for name, placed in others.items() if placed.fits}
 
 
-def runs(outlook: PlanReport) -> tuple[int, int]:
+def runs(outlook: Plan) -> tuple[int, int]:
     """How many trials that are left would run here, and of how many of these it is not known
     whether they have the memory."""
     if outlook.profile.plans_only:
@@ -62,7 +62,7 @@ def runs(outlook: PlanReport) -> tuple[int, int]:
     return len(here) + simulated, sum(p.fits is None for p in here)
 
 
-def only(outlook: PlanReport) -> str:
+def only(outlook: Plan) -> str:
     """What `--only` has to say so that a sweep takes what runs here and leaves the rest; empty
     where all of it runs, or no model tells them apart."""
     here: dict[str, set[bool]] = {}
@@ -76,7 +76,7 @@ def only(outlook: PlanReport) -> str:
     return f"model={','.join(fit)}"
 
 
-def cannot(outlook: PlanReport) -> Iterator[str]:
+def cannot(outlook: Plan) -> Iterator[str]:
     """What does not fit, what zoo does not drive, and why."""
     left = {trial.id for trial in outlook.left}
     reasons: dict[str, list[Trial]] = {}
@@ -99,9 +99,9 @@ def cannot(outlook: PlanReport) -> Iterator[str]:
         yield f"! '{outlook.profile.name}' is for planning: {outlook.profile.plans_only}"
 
 
-def tight(outlook: PlanReport) -> Iterator[str]:
+def tight(outlook: Plan) -> Iterator[str]:
     """Memory by part of the placements that have hardly any room, or none."""
-    if outlook.made.manifest.rehearse:
+    if outlook.study.manifest.rehearse:
         return
     rows: list[Row] = [
         ("", "trainer", "gathered", "activations", "context", "engine", "peak", "usable")
@@ -127,5 +127,5 @@ def _table(rows: list[Row]) -> Iterator[str]:
         yield "  ".join([row[0].ljust(first), *cells])
 
 
-def _shapes(outlook: PlanReport) -> list[tuple[list[Trial], Placement]]:
+def _shapes(outlook: Plan) -> list[tuple[list[Trial], Placement]]:
     return [(trials, outlook.placement(trials[0])) for trials in outlook.shapes.values()]

@@ -14,8 +14,8 @@ from zoo.errors import listed
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock import lock
 from zoo.lock.lock import Kind, LockChanges
-from zoo.planning.build import Plan
-from zoo.planning.plan_report import PlanReport
+from zoo.planning.plan import Plan
+from zoo.planning.study import Study
 from zoo.render import plan_claims, plan_contents, plan_placement
 from zoo.render.plan_costs import cost, counted, hours
 from zoo.resources import forecloses
@@ -28,24 +28,24 @@ WORDS = {"+": "to run", "~": "stale", "=": "done", ">": "unfinished", "!": "fail
 HARD_SPACE = "\u00a0"
 
 
-def whole(outlook: PlanReport, *, every_trial: bool) -> Iterator[str]:
+def whole(outlook: Plan, *, every_trial: bool) -> Iterator[str]:
     """The whole plan: what runs, what it costs, what cannot run, what to think about, claims."""
-    made = outlook.made
+    study = outlook.study
     yield from plan_contents.asked(outlook)
     yield from _section(
         "what runs", [*plan_contents.what(outlook), *plan_placement.placement(outlook)]
     )
     yield ""
-    yield from trial_lines(outlook.status, made.names, every_trial=every_trial)
-    yield from change_lines(made.changes)
-    yield from standing_lines(outlook.status, made, outlook.command())
+    yield from trial_lines(outlook.status, study.names, every_trial=every_trial)
+    yield from change_lines(study.changes)
+    yield from standing_lines(outlook.status, study, outlook.command())
     if outlook.left:
         yield from _section(
             f"cost of what is left on {plan_placement.kind(outlook)}", cost(outlook)
         )
         yield from _section("what cannot run", plan_placement.cannot(outlook))
         yield from _section("memory in GiB a GPU, where it is tight", plan_placement.tight(outlook))
-    if not made.manifest.rehearse:  # they are about the study, not about its rehearsal
+    if not study.manifest.rehearse:  # they are about the study, not about its rehearsal
         yield from _section("warnings", warnings(outlook))
         yield from _section(plan_claims.title(outlook), plan_claims.lines(outlook))
     yield ""
@@ -131,10 +131,10 @@ def change_lines(changes: LockChanges) -> Iterator[str]:
         yield f"- {len(ids):,} no longer in the manifest (runs are kept): {listed(ids, 2)}"
 
 
-def standing_lines(status: SweepStatus, made: Plan, sweep: str | None = None) -> Iterator[str]:
+def standing_lines(status: SweepStatus, study: Study, sweep: str | None = None) -> Iterator[str]:
     """What finished trials lack that no sweep does by itself: another grading, training again.
     `sweep`: the command that runs them, where it has options of its own."""
-    command = made.to("grade")
+    command = study.to("grade")
     standings = [one.standing for one in status.trials]
     scores = frozenset().union(*(standing.scores for standing in standings))
     if scores:
@@ -164,17 +164,17 @@ def standing_lines(status: SweepStatus, made: Plan, sweep: str | None = None) ->
         )
     if stands:
         yield (
-            f"note: `{sweep or made.to('sweep')} --retrain` trains "
+            f"note: `{sweep or study.to('sweep')} --retrain` trains "
             f"{'it' if len(stands) == 1 else f'these {len(stands):,}'} again; what is there is kept"
         )
 
 
-def diff(outlook: PlanReport) -> Iterator[str]:
+def diff(outlook: Plan) -> Iterator[str]:
     """Only what changed since the sweep last started, and the claims that are not sealed."""
-    made, changes = outlook.made, outlook.made.changes
+    study, changes = outlook.study, outlook.study.changes
     if not changes.locked:
-        yield f"{made.name} never started: all {len(made.trials):,} trials are new"
-        yield from plan_claims.diff(made)
+        yield f"{study.name} never started: all {len(study.trials):,} trials are new"
+        yield from plan_claims.diff(study)
         return
     for trial in changes.new:
         yield f"+ {trial.id}"
@@ -188,9 +188,9 @@ def diff(outlook: PlanReport) -> Iterator[str]:
         yield f"- {row['id']}"
     for trial, before in changes.longer:
         yield f"> {trial.id}: rounds {before} -> {trial.rounds}"
-    yield from plan_claims.diff(made)
+    yield from plan_claims.diff(study)
     trials_moved = changes.new or changes.changed or changes.gone or changes.longer
-    if not (trials_moved or made.claims_moved):
+    if not (trials_moved or study.claims_moved):
         yield "nothing changed since the sweep last started"
 
 
@@ -208,13 +208,13 @@ def summary(status: SweepStatus) -> str:
 # -- what to think about ---------------------------------------------------------------------------
 
 
-def warnings(outlook: PlanReport) -> Iterator[str]:
+def warnings(outlook: Plan) -> Iterator[str]:
     """One line a warning."""
     for warning in outlook.warnings:
         yield f"! {warning}"
 
 
-def _next(outlook: PlanReport) -> Iterator[str]:
+def _next(outlook: Plan) -> Iterator[str]:
     """What a sweep would do now, and by which command."""
     if not outlook.status.left:
         yield "nothing to do"
@@ -235,13 +235,13 @@ def _next(outlook: PlanReport) -> Iterator[str]:
         yield f"  {outlook.command(only)}"
 
 
-def explain(outlook: PlanReport, trial: Trial) -> Iterator[str]:
+def explain(outlook: Plan, trial: Trial) -> Iterator[str]:
     """Why one trial runs, and what its id is made of."""
     (status,) = [status for status in outlook.status.trials if status.trial.id == trial.id]
     yield f"{_symbol(status.symbol)} {trial.id}: {status.why}"
-    yield f"name: {outlook.made.names[trial.id]}"
-    yield f"folder: {outlook.made.store.train(trial.id)}"
-    for change in outlook.made.changes.changed:
+    yield f"name: {outlook.study.names[trial.id]}"
+    yield f"folder: {outlook.study.store.train(trial.id)}"
+    for change in outlook.study.changes.changed:
         if change.trial.id == trial.id:
             yield f"was {change.old_id} ({change.kind}):"
             for name, old, new in change.fields:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
-from zoo.errors import TrialError
+from zoo.errors import FailureClass, TrialError
 from zoo.grading import Verdict
 from zoo.rewards.base import Completion, Reward, Values, checked, unscored_as_none
 
@@ -91,7 +91,7 @@ class Guard:
             _log.warning("reward '%s' failed on %d samples, %s", self.name, size, message)
         if self.samples >= self.min_samples and self.fault_share > self.max_fault_share:
             raise TrialError(
-                "reward",
+                FailureClass.REWARD,
                 f"reward '{self.name}' failed on {self.faults} of {self.samples} samples, over "
                 f"{self.max_fault_share:.1%}; first: {self.errors[0]}",
             ) from error

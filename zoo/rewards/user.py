@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from zoo.catalog import RewardCard, RewardCode
-from zoo.errors import Fault, InputError, TrialError, did_you_mean
+from zoo.errors import FailureClass, Fault, InputError, TrialError, did_you_mean
 from zoo.rewards.base import Reward
 from zoo.rewards.source import SHAPE, Source, constants, one_function, placed
 from zoo.rewards.trying import attended, try_out
@@ -85,7 +85,7 @@ def load_code(code: RewardCode) -> Reward:
     try:
         return _planned(code.digest, code.file, code.entry)
     except InputError as error:
-        raise TrialError("data", f"the reward cannot be loaded: {error}") from error
+        raise TrialError(FailureClass.DATA, f"the reward cannot be loaded: {error}") from error
 
 
 def try_card(card: RewardCard) -> None:
@@ -108,7 +108,9 @@ def _planned(digest: str, file: str | None, entry: str | None) -> Reward:
         module, function, source = None, None, Source.read(Path(file), file)
     if source.digest != digest:
         changed = f"{digest[:10]} -> {source.digest[:10]}"
-        raise TrialError("data", f"{source.shown} changed since the plan ({changed}); plan again")
+        raise TrialError(
+            FailureClass.DATA, f"{source.shown} changed since the plan ({changed}); plan again"
+        )
     return function or one_function(module or _run(source), source)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog import ComputeProfile
-from zoo.errors import TrialError
+from zoo.errors import FailureClass, TrialError
 from zoo.grader_version import GRADER_VERSION
 from zoo.resources import geometry
 from zoo.store.record import branch
@@ -331,7 +331,7 @@ def _no_room(root: Path, needs: float) -> TrialError:
     free = shutil.disk_usage(root).free
     size = f" of {needs / 2**30:.2f} GiB" if needs else ""
     return TrialError(
-        "disk",
+        FailureClass.DISK,
         f"{root}: no room for a checkpoint{size}, {free / 2**30:.2f} GiB are free; make room and "
         "run the sweep again: it continues from the checkpoint before this one",
     )

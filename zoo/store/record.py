@@ -46,7 +46,7 @@ class Record(BaseModel):
     stack: dict[str, str] = {}
     identity: dict[str, Any] = {}
     failure_class: str | None = None
-    """One word: config, data, reward, mismatch, oom, killed, interrupted, disk, error."""
+    """A `FailureClass`; a text, as records of later versions may have others."""
     stop_reason: str | None = None
     """Of a stopped trial: `diverged`, `budget` or `tripwire:<metric>`."""
     message: str = ""

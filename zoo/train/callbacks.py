@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, set_seed
 
-from zoo.errors import TrialError
+from zoo.errors import FailureClass, TrialError
 from zoo.train.endings import Stopped
 from zoo.train.saves import Save
 from zoo.train.session import SamplerFactory, Session
@@ -65,7 +65,7 @@ class Rounds(TrainerCallback):
         if self.guard and difference is not None and not difference <= LOGP_LIMIT:
             self.session.log_round(round_, metrics)
             raise TrialError(
-                "mismatch",
+                FailureClass.MISMATCH,
                 f"round {round_}: engine and trainer differ by {difference:.3f} nats a token "
                 f"(limit {LOGP_LIMIT}); the engine does not hold the trainer's weights, and "
                 "nothing after this would mean anything",

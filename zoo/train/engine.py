@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from zoo.data import Problem
-from zoo.errors import TrialError
+from zoo.errors import FailureClass, TrialError
 from zoo.evals.stages import Generation
 from zoo.manifest.schema import Decoding
 
@@ -35,7 +35,7 @@ def keep_plain_weights_on_cpu() -> None:
 
     if not hasattr(utils, "dispatch_cpu_unquantized_gemm"):
         text = "vLLM has no dispatch_cpu_unquantized_gemm; install the locked version (0.31)"
-        raise TrialError("config", text)
+        raise TrialError(FailureClass.CONFIG, text)
 
     def plain(layer: Any, remove_weight: bool = True) -> None:
         layer.cpu_linear = torch.nn.functional.linear

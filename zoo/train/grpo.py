@@ -15,7 +15,7 @@ from typing import Any
 
 from zoo.data import load, model_folder, render
 from zoo.data.resolve import LocalResolver
-from zoo.errors import TrialError
+from zoo.errors import FailureClass, TrialError
 from zoo.evals.stages import Sampler
 from zoo.rewards.lookup import reward_of
 from zoo.runs.checkpoints import Checkpoint
@@ -58,7 +58,8 @@ def _check_inputs(session: Session) -> None:
     for what, found, planned in looked:
         if found != planned:
             raise TrialError(
-                "data", f"{what} changed since the plan ({planned} -> {found}); plan again"
+                FailureClass.DATA,
+                f"{what} changed since the plan ({planned} -> {found}); plan again",
             )
 
 
@@ -134,7 +135,8 @@ def _load(session: Session) -> tuple[Any, Any]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if tokenizer.eos_token_id is None:
         raise TrialError(
-            "config", f"{folder}: the tokenizer names no end token; no response could ever end"
+            FailureClass.CONFIG,
+            f"{folder}: the tokenizer names no end token; no response could ever end",
         )
     ends = model.generation_config.eos_token_id
     ends = [ends] if isinstance(ends, int) else list(ends or [])
@@ -152,7 +154,8 @@ def _dataset(session: Session) -> Any:
     wanted = session.trial.batch.prompts
     if len(problems) < wanted:
         raise TrialError(
-            "data", f"{len(problems)} problems for rounds of {wanted}; use fewer `batch.prompts`"
+            FailureClass.DATA,
+            f"{len(problems)} problems for rounds of {wanted}; use fewer `batch.prompts`",
         )
     rows = [
         {"prompt": render(prompt, p), "gold": p.answer, "problem_id": p.id, "level": p.level}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import TrialError
+from zoo.errors import FailureClass, TrialError
 from zoo.resources.cost import state_bytes
 from zoo.rewards.guard import Guard
 from zoo.runs import checkpoints, live
@@ -71,7 +71,9 @@ class Saves:
         """Refuse to mix in one policy what was computed under different conditions."""
         moved = found.moved(self.conditions)
         if moved and not self.job.across_stacks:
-            raise TrialError("config", f"{checkpoints.refusal(found, moved)}; {checkpoints.HINT}")
+            raise TrialError(
+                FailureClass.CONFIG, f"{checkpoints.refusal(found, moved)}; {checkpoints.HINT}"
+            )
 
     def account(self, guard: Guard) -> None:
         """Keep a reward's account of failures in checkpoints, and continue the one of the

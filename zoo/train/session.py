@@ -19,7 +19,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import TrialError, ZooError
+from zoo.errors import FailureClass, ZooError
 from zoo.evals.stages import Evaluator, Sampler
 from zoo.grading import GRADER_VERSION
 from zoo.runs import live
@@ -27,6 +27,7 @@ from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import split_missing
 from zoo.store import journal
 from zoo.store import record as records
+from zoo.store.failures import classify
 from zoo.store.parquet import write_parquet
 from zoo.store.record import Record, finite
 from zoo.store.run_store import claim, full_text, is_full, write_json, write_text
@@ -277,7 +278,7 @@ class Session:
     def write_record(
         self,
         state: records.State,
-        failure_class: str | None = None,
+        failure_class: FailureClass | None = None,
         message: str = "",
         stop_reason: str | None = None,
     ) -> None:
@@ -298,7 +299,11 @@ class Session:
             raise interrupted
 
     def _write_record(
-        self, state: records.State, failure_class: str | None, message: str, reason: str | None
+        self,
+        state: records.State,
+        failure_class: FailureClass | None,
+        message: str,
+        reason: str | None,
     ) -> None:
         before = self.finished()
         if before is not None and (
@@ -352,28 +357,17 @@ def open_session(job: Job) -> Iterator[Session]:
         except Stopped as stopped:
             session.stop(stopped)
         except Interrupted:
-            session.write_record("preempted", "interrupted")
-            raise
-        except MemoryError as error:
-            session.write_record("failed", "oom", repr(error))
-            raise
-        except TrialError as error:
-            session.write_record("failed", error.failure_class, str(error))
-            raise
-        except ZooError as error:
-            session.write_record(
-                "failed", "config" if error.exit_code == 2 else "error", str(error)
-            )
+            session.write_record("preempted", FailureClass.INTERRUPTED)
             raise
         except Exception as error:
             if is_full(error):
                 with suppress(OSError):  # there may be room for a record
-                    session.write_record("failed", "disk", full_text(error, session.folder))
+                    text = full_text(error, session.folder)
+                    session.write_record("failed", FailureClass.DISK, text)
                 raise
-            text = f"{type(error).__name__}: {error}"
-            session.write_record(
-                "failed", "oom" if "out of memory" in text.lower() else "error", text
-            )
+            known = isinstance(error, ZooError)
+            text = str(error) if known else f"{type(error).__name__}: {error}"
+            session.write_record("failed", classify(error=error), text)
             raise
         finally:
             session.bench.close()

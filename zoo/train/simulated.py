@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import Problem, load, render
-from zoo.errors import InputError, TrialError
+from zoo.errors import FailureClass, InputError, TrialError
 from zoo.evals.stages import Generation, Sampler
 from zoo.grading import Verdict
 from zoo.manifest.schema import Decoding
@@ -269,7 +269,7 @@ class Misbehaviour:
             elif value != round_:
                 continue
             elif word == "fail":
-                raise TrialError("error", f"round {round_}: failed as {VARIABLE} asks")
+                raise TrialError(FailureClass.ERROR, f"round {round_}: failed as {VARIABLE} asks")
             elif word == "diverge":
                 raise Stopped("diverged", f"round {round_}, update 1 of 1: loss is nan")
             elif word == "kill":

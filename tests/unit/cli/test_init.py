@@ -18,8 +18,8 @@ from tests.support.cli import Told, files, zoo
 from zoo.cli.main import cli
 from zoo.data.resolve import EMBEDDED
 from zoo.manifest.load import load
-from zoo.planning.build import plan
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import load_study
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODELS = (
@@ -117,7 +117,7 @@ def test_init_takes_pocket_recipe_for_pocket_models_only(lab: Path) -> None:
 
 def test_init_reads_columns_and_form_of_references_of_a_file(lab: Path) -> None:
     init("mine", data="./mine.jsonl")
-    (trial, *_) = plan("mine").trials
+    (trial, *_) = load_study("mine").trials
     assert trial.data.local is not None
     assert (trial.data.local.columns.problem, trial.data.local.gold) == ("question", "gsm8k")
     assert trial.batch.prompts == 8  # twelve problems do not fill the recipe's sixteen
@@ -126,7 +126,7 @@ def test_init_reads_columns_and_form_of_references_of_a_file(lab: Path) -> None:
 def test_init_with_own_reward_prints_commands_that_bring_it(lab: Path) -> None:
     told = init("mine", reward="own.py,correctness")
     assert "  zoo sweep experiments/mine.yaml --reward own.py" in told.lines
-    made = plan("mine", PlanOptions(rewards=("own.py",)))
+    made = load_study("mine", PlanOptions(rewards=("own.py",)))
     assert {trial.reward.name for trial in made.trials} == {"own", "correctness"}
 
 

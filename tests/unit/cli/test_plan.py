@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.cli import files, zoo
-from zoo.planning.build import plan
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import load_study
 from zoo.store import record
 from zoo.store.record import Record
 
@@ -113,7 +113,11 @@ def test_the_plan_for_programs_has_all_parts(folder: Path) -> None:
         *("name", "simulated", "rehearsal", "profile", "counts", "trials", "changes"),
         *("grading", "claims", "warnings", "placement", "cost"),
     }
-    assert (plan["name"], plan["simulated"], plan["rehearsal"]) == ("tiny", True, False)
+    assert (plan["name"], plan["simulated"], plan["rehearsal"]) == (
+        "tiny",
+        True,
+        False,
+    )
     counts = {"new": 4, "stale": 0, "done": 0, "unfinished": 0, "failed": 0}
     assert plan["counts"] == counts | {"trials": 4, "to_run": 4}
     cell = {"model": "pocket-qwen2", "reward": "correctness", "data": "pocket-easy"}
@@ -203,7 +207,7 @@ def test_the_detailed_exit_status_says_whether_there_is_work(folder: Path) -> No
 
 def trained(rounds: int = 3) -> None:
     """Records of real trials of `tiny`, as if they had been trained; nothing was measured yet."""
-    made = plan("tiny", PlanOptions(sets=REAL))
+    made = load_study("tiny", PlanOptions(sets=REAL))
     for trial in made.trials:
         folder = made.store.train(trial.id)
         found = Record(

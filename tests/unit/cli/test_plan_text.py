@@ -8,9 +8,9 @@ import click
 import pytest
 
 from zoo.catalog import ComputeProfile
-from zoo.planning import build
+from zoo.planning import study
 from zoo.planning.options import PlanOptions
-from zoo.planning.plan_report import PlanReport
+from zoo.planning.plan import Plan
 from zoo.render import plan_data, plan_text
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
@@ -22,12 +22,12 @@ def _nothing_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO_SWEEPS", str(tmp_path / "sweeps"))
 
 
-def outlook(name: str, *sets: str, profile: str = "h100x8") -> PlanReport:
-    made = build.plan(str(EXPERIMENTS / f"{name}.yaml"), PlanOptions(sets=sets))
-    return PlanReport(made, made.catalog.get(ComputeProfile, profile))
+def outlook(name: str, *sets: str, profile: str = "h100x8") -> Plan:
+    made = study.load_study(str(EXPERIMENTS / f"{name}.yaml"), PlanOptions(sets=sets))
+    return Plan(made, made.catalog.get(ComputeProfile, profile))
 
 
-def text(found: PlanReport) -> str:
+def text(found: Plan) -> str:
     return click.unstyle("\n".join(plan_text.whole(found, every_trial=False)))
 
 
@@ -39,7 +39,7 @@ def test_checkpoints_from_elsewhere_are_measured_and_not_trained() -> None:
     assert "measured only" in told
     for word in ("accum", "100 rounds", "rates: none", "starts again", "data fetch", "optimiser"):
         assert word not in told
-    explained = "\n".join(plan_text.explain(found, found.made.trials[0]))
+    explained = "\n".join(plan_text.explain(found, found.study.trials[0]))
     assert "placement: 1 GPU; measured only; fits" in explained
 
 
@@ -115,7 +115,7 @@ def test_a_plan_tells_what_runs_then_hours_then_what_cannot_then_warnings_then_c
 def test_memory_is_told_where_it_is_tight_and_for_a_trial_that_is_explained() -> None:
     week = outlook("node_week")
     assert "GiB a GPU" not in text(week)
-    explained = "\n".join(plan_text.explain(week, week.made.trials[0]))
+    explained = "\n".join(plan_text.explain(week, week.study.trials[0]))
     assert "memory: peak 34.2 of 72.0 GiB a GPU: weights 1.8, " in explained
     assert "also fits: 1 GPU on 'slurm'" in explained
     rows = text(outlook("full_grid")).split("where it is tight\n")[1].split("\n\n")[0]

@@ -14,8 +14,8 @@ from tests.support.cli import Told, files, zoo
 from zoo.data.resolve import EMBEDDED
 from zoo.errors import InputError
 from zoo.planning import prompt_lengths
-from zoo.planning.build import plan
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import load_study
 from zoo.resources import longest_sequence
 
 LONG = "1+" * 601 + "?"  # 1,203 tokens of a pocket tokenizer, 1,208 as a prompt
@@ -55,7 +55,7 @@ def write(path: Path, rows: list[dict[str, str]]) -> None:
 
 def measured(*sets: str) -> dict[str, int]:
     """Tokens of the longest prompt of each trial."""
-    made = plan("long", PlanOptions(sets=sets), thorough=True)
+    made = load_study("long", PlanOptions(sets=sets), thorough=True)
     return prompt_lengths.measured(made.trials, made)
 
 
@@ -108,12 +108,12 @@ def test_sweep_with_evaluation_cap_over_context_refuses_before_start(long: Path)
 
 
 def test_long_prompt_within_context_enlarges_the_engine(long: Path) -> None:
-    made = plan("long", thorough=True)
+    made = load_study("long", thorough=True)
     (trial,) = made.trials
     (tokens,) = prompt_lengths.measured(made.trials, made).values()
     assert tokens == 1208
     assert longest_sequence(trial, 2048, tokens) == 1208 + 64
-    assert trial.id == plan("long").trials[0].id
+    assert trial.id == load_study("long").trials[0].id
 
 
 def test_plan_shows_measured_prompts_from_cache(long: Path) -> None:
@@ -228,7 +228,7 @@ def test_plan_warns_by_measured_prompts_of_the_evaluation(long: Path) -> None:
 
 
 def test_remembered_prompts_are_those_that_a_sweep_measures(long: Path) -> None:
-    made = plan("long", thorough=True)
+    made = load_study("long", thorough=True)
     assert prompt_lengths.remembered(made.trials, made) == ({}, {made.trials[0].id: {}})
     longest = prompt_lengths.measured(made.trials, made)
     whole, settings = prompt_lengths.remembered(made.trials, made)

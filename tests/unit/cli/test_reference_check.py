@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import zoo
-from zoo.planning.build import plan
 from zoo.planning.options import PlanOptions
 from zoo.planning.reference_check import must_be_usable, sets_of
+from zoo.planning.study import load_study
 
 REAL = ("--set", "trainer=trl", "--set", "grid.model=pocket-llama", "--set", "overrides=[]")
 
@@ -52,7 +52,7 @@ def test_a_few_are_told_and_the_plan_knows_of_them(
     own(2)
     words = (*REAL, "--set", "grid.data=mine")
     assert "references" not in zoo("plan", "tiny", *words).text
-    made = plan("tiny", PlanOptions(sets=words[1::2]), thorough=True)
+    made = load_study("tiny", PlanOptions(sets=words[1::2]), thorough=True)
     must_be_usable(made.trials, made)
     assert "mine: references: 2 of 40 cannot be graded (5.0%)" in capsys.readouterr().out
     told = zoo("plan", "tiny", *words).text
@@ -62,7 +62,7 @@ def test_a_few_are_told_and_the_plan_knows_of_them(
 
 
 def test_simulated_trials_ask_for_none(folder: Path) -> None:
-    made = plan("tiny")
+    made = load_study("tiny")
     assert sets_of(made.trials) == {}
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import zoo
-from zoo.planning.build import plan
 from zoo.planning.options import PlanOptions
+from zoo.planning.study import load_study
 
 SETS = ("--set", "seeds=[0, 1]", "--set", "grpo.beta=0.5")
 
@@ -105,7 +105,7 @@ def test_the_page_is_that_of_the_trials_that_were_started(folder: Path) -> None:
     rows = (folder / "sweeps/tiny/results.csv").read_text().splitlines()
     seed = rows[0].split(",").index("seed")
     assert {row.split(",")[seed] for row in rows[1:]} == {"0", "1"}
-    assert len(plan("tiny", PlanOptions(), started=True).trials) == 8  # as `zoo ui tiny` asks
+    assert len(load_study("tiny", PlanOptions(), started=True).trials) == 8  # as `zoo ui tiny` asks
 
 
 @pytest.mark.parametrize("name", ["tiny", "tiny.rehearsal", "./tiny.rehearsal", "..", "a\0b"])

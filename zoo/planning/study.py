@@ -42,7 +42,7 @@ SWEEPS_VARIABLE = "ZOO_SWEEPS"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Study:
     """A manifest, expanded, beside the lock of its last start."""
 
     words: PlanOptions
@@ -126,9 +126,9 @@ class Plan:
         return {row["claim"]["id"]: row for row in self._claim_rows} != before
 
 
-def plan(
+def load_study(
     name: str, words: PlanOptions | None = None, *, thorough: bool = False, started: bool = False
-) -> Plan:
+) -> Study:
     """Find, read and expand a manifest, by its path or its name (`NAME.rehearsal` = its rehearsal).
 
     Args:
@@ -167,7 +167,7 @@ def plan(
         trials = expand(manifest, catalog, resolver)
     folder = sweeps_root() / manifest.experiment.name
     locked = lock.read(folder)
-    return Plan(
+    return Study(
         words,
         manifest,
         catalog,

@@ -7,8 +7,10 @@ Computed once and handed to the writers (text, JSON, one trial). Light, and writ
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 
 from zoo.catalog import ComputeProfile, ModelCard, RecipeCard
 from zoo.claims.planned_power import Power, powers_of
@@ -20,8 +22,9 @@ from zoo.lint.override_warnings import override_warnings
 from zoo.lint.plan_warning import PlanWarning
 from zoo.lint.warnings import warnings
 from zoo.manifest.schema import Experiment
-from zoo.planning.build import Plan
+from zoo.planning.options import PlanOptions
 from zoo.planning.prompt_lengths import remembered
+from zoo.planning.study import Study, load_study, profile_of
 from zoo.resources import (
     Placement,
     Rate,
@@ -43,29 +46,44 @@ GIB = 2**30
 
 
 @dataclass(frozen=True)
-class PlanReport:
-    """A plan and what follows from it."""
+class Plan:
+    """What a manifest runs and what follows from it; everything is computed when it is first read.
 
-    made: Plan
+    `trials` are those that are meant and `left` those that a sweep would run; `status` says where
+    each stands, `cost` what `left` takes on `profile`, `powers` what each verdict of a claim can
+    detect, `warnings` what to think about before paying.
+    """
+
+    study: Study
     profile: ComputeProfile
     named: bool = True
-    """Whether the command line named the profile (`--on`)."""
+    """Whether somebody named the profile (`--on`)."""
+
+    @property
+    def name(self) -> str:
+        """Name of the sweep."""
+        return self.study.name
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials that are meant, in the manifest's order, whatever became of them."""
+        return self.study.chosen
 
     def command(self, only: str = "") -> str:
         """The command that runs what is left, with all that was said here; `only` these trials."""
         more = f" --only {shlex.quote(only)}" if only else ""
         on = f" --on {shlex.quote(self.profile.name)}" if self.named else ""
-        return self.made.to("sweep") + more + on
+        return self.study.to("sweep") + more + on
 
     @property
     def experiment(self) -> Experiment:
         """What the manifest says."""
-        return self.made.manifest.experiment
+        return self.study.manifest.experiment
 
     @cached_property
     def status(self) -> SweepStatus:
         """Where every chosen trial stands."""
-        return read_status(self.made.chosen, self.made.store, self.made.changes.changed)
+        return read_status(self.study.chosen, self.study.store, self.study.changes.changed)
 
     @cached_property
     def left(self) -> list[Trial]:
@@ -83,14 +101,14 @@ class PlanReport:
     @cached_property
     def rates(self) -> dict[str, Rate]:
         """Rates of this store's own records on this profile."""
-        models = sorted({trial.model.name for trial in self.made.chosen if not trial.simulated})
-        return measured_rates(throughput.measured(self.made.store, models, self.profile.name))
+        models = sorted({trial.model.name for trial in self.study.chosen if not trial.simulated})
+        return measured_rates(throughput.measured(self.study.store, models, self.profile.name))
 
     @cached_property
     def shapes(self) -> dict[tuple[str, ...], list[Trial]]:
         """Trials that lie on the hardware in the same way: by model, recipe and batch."""
         groups: dict[tuple[str, ...], list[Trial]] = {}
-        for trial in self.made.chosen:
+        for trial in self.study.chosen:
             batch = trial.batch
             shape = (trial.model.name, trial.recipe, str(batch.completions), str(batch.per_update))
             groups.setdefault((*shape, str(batch.micro_batch)), []).append(trial)
@@ -99,7 +117,7 @@ class PlanReport:
     @cached_property
     def _prompts(self) -> tuple[dict[str, int], Prompts]:
         """What was measured of the prompts of chosen trials."""
-        return remembered(self.made.chosen, self.made)
+        return remembered(self.study.chosen, self.study)
 
     def placement(self, trial: Trial) -> Placement:
         """How a trial lies on the chosen profile."""
@@ -124,7 +142,7 @@ class PlanReport:
 
     def cards(self, trial: Trial) -> dict[str, Placement]:
         """How a trial fits each profile that names a kind of GPU."""
-        catalog = self.made.catalog
+        catalog = self.study.catalog
         known = [catalog.get(ComputeProfile, name) for name in catalog.names(ComputeProfile)]
         kinds = [profile for profile in known if profile.gpu]
         return fits_each(trial, kinds, self._prompts[0].get(trial.id))
@@ -132,7 +150,7 @@ class PlanReport:
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """Every metric that the study will have."""
-        return metrics_of(self.made.trials)
+        return metrics_of(self.study.trials)
 
     @cached_property
     def powers(self) -> list[Power]:
@@ -142,26 +160,28 @@ class PlanReport:
             return []
         asked = {name for claim in experiment.claims for name in claim.metrics}
         known = [self.metrics[name] for name in sorted(asked) if name in self.metrics]
-        measured = spreads(self.made.store, known, last_k(experiment.final))
-        return powers_of(experiment, self.made.trials, measured)
+        measured = spreads(self.study.store, known, last_k(experiment.final))
+        return powers_of(experiment, self.study.trials, measured)
 
     @cached_property
     def warnings(self) -> list[PlanWarning]:
         """What to think about before paying."""
-        made, experiment = self.made, self.experiment
+        study, experiment = self.study, self.experiment
         found = warnings(
             experiment,
-            made.trials,
+            study.trials,
             self.powers,
             estimate=self.estimate,
             upper=self.upper,
-            overlaps=overlaps(made.chosen, made.resolver.questions),
-            chosen=made.chosen,
+            overlaps=overlaps(study.chosen, study.resolver.questions),
+            chosen=study.chosen,
             prompts=self._prompts[1],
         )
-        recipe = partial(made.catalog.get, RecipeCard)
-        found += override_warnings(experiment, made.trials, recipe, made.manifest.last, made.chosen)
-        return [replace(w, text=made.words.with_cards(w.text)) for w in found]
+        recipe = partial(study.catalog.get, RecipeCard)
+        found += override_warnings(
+            experiment, study.trials, recipe, study.manifest.last, study.chosen
+        )
+        return [replace(w, text=study.words.with_cards(w.text)) for w in found]
 
     @property
     def estimate(self) -> dict[str, float]:
@@ -185,6 +205,46 @@ class PlanReport:
         if cost.wall_hours is not None:
             found["hours"] = (cost.wall_hours.mid, cost.wall_hours.high)
         return found
+
+
+def plan(
+    path: str | Path,
+    *,
+    profile: str | None = None,
+    overrides: Iterable[str] = (),
+    only: Iterable[str] = (),
+    cards: Iterable[str | Path] = (),
+    rewards: Iterable[str | Path] = (),
+    rehearse: bool = False,
+) -> Plan:
+    """Plan a manifest, as `zoo plan` does. Reads files and writes nothing.
+
+    Args:
+        path: of the manifest, or the name of one in `experiments/` or of a sweep that ran.
+        profile: name of a compute profile (`--on`); None = the one that fits this machine.
+        overrides: settings as `KEY=VALUE` (`--set`).
+        only: filters as `AXIS=PATTERN` (`--only`).
+        cards: folders of cards. rewards: Python files with a reward each.
+        rehearse: plan the rehearsal.
+
+    Raises:
+        InputError: no such manifest, or faults in it or in what it names; all at once.
+        StateError: a lock, record or journal that cannot be read.
+    """
+    options = PlanOptions(
+        cards=tuple(map(str, cards)),
+        sets=tuple(overrides),
+        only=tuple(only),
+        rehearse=rehearse,
+        rewards=tuple(map(str, rewards)),
+    )
+    return plan_with(str(path), options, profile)
+
+
+def plan_with(name: str, options: PlanOptions, profile: str | None) -> Plan:
+    """As `plan`, with the options of a command line."""
+    study = load_study(name, options)
+    return Plan(study, profile_of(study.catalog, profile, None), profile is not None)
 
 
 def to_pay(status: TrialStatus) -> Trial:

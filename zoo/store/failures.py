@@ -1,0 +1,45 @@
+"""The rules by which a failure gets its class; the classes are `zoo.errors.FailureClass`."""
+
+from __future__ import annotations
+
+import re
+
+from zoo.errors import FailureClass, TrialError, ZooError
+from zoo.store.run_store import is_full
+
+OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|Cannot allocate memory", re.IGNORECASE)
+NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded")
+SIGNALLED = (130, 143)  # a trial that ends at SIGINT or SIGTERM says so by its exit status
+
+
+def classify(
+    exit_status: int = 1, error: BaseException | None = None, log: str = ""
+) -> FailureClass:
+    """The class of a failure, from the best evidence: the error, else how the process ended.
+
+    Args:
+        exit_status: of the process; negative = ended by that signal.
+        error: what was raised, where it is known.
+        log: the last lines of the process's log.
+    """
+    if isinstance(error, TrialError):
+        return error.failure_class
+    if error is not None:
+        return _of_error(error)
+    if exit_status in SIGNALLED:
+        return FailureClass.INTERRUPTED
+    if OUT_OF_MEMORY.search(log):
+        return FailureClass.OOM
+    if NO_SPACE.search(log):
+        return FailureClass.DISK
+    return FailureClass.KILLED if exit_status < 0 else FailureClass.ERROR
+
+
+def _of_error(error: BaseException) -> FailureClass:
+    if is_full(error):
+        return FailureClass.DISK
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}"):
+        return FailureClass.OOM
+    if isinstance(error, ZooError) and error.exit_code == 2:
+        return FailureClass.CONFIG
+    return FailureClass.ERROR
