@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard, PromptCard, RewardCard
+from zoo.catalog.cards import EntropyMean
 from zoo.manifest.metric_name import EVAL, MetricName
 from zoo.manifest.schema import Decoding
 from zoo.manifest.thresholds import Tripwire
@@ -103,6 +104,7 @@ class Trial(BaseModel):
     prompt: PromptCard
     grpo: dict[str, Any]
     batch: Batch
+    entropy_mean: EntropyMean = "update"
     evaluations: tuple[Evaluation, ...]
     final: str
     tripwires: tuple[Tripwire, ...] = ()
