@@ -120,7 +120,7 @@ def test_memory_is_told_where_it_is_tight_and_for_a_trial_that_is_explained() ->
     assert "also fits: 1 GPU on 'slurm'" in explained
     rows = text(outlook("full_grid")).split("where it is tight\n")[1].split("\n\n")[0]
     assert [row.split(",")[0].strip() for row in rows.splitlines()[1:-1]] == [
-        *("mistral-small-24b", "qwen2.5-32b")
+        *("llama-3.1-8b", "mistral-small-24b", "qwen2.5-32b")
     ]
 
 
