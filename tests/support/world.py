@@ -171,7 +171,8 @@ def documents() -> Documents:
     card("prompts", "prompt", "tell", template="Tell me why this may be: {problem}")
     grpo = {"beta": "from-card", "max_completion_length": "from-card", "learning_rate": 1e-6}
     batch = {"prompts": 8, "num_generations": 4, "updates": 1}
-    card("recipes", "recipe", "slow", batch=batch, grpo=grpo | {"lr_scheduler_type": "linear"})
+    slow = grpo | {"lr_scheduler_type": "linear", "entropy_coef": 0.01}
+    card("recipes", "recipe", "slow", batch=batch | {"micro_batch": 2}, grpo=slow)
     fast = grpo | {"lr_scheduler_type": "constant"}
     card("recipes", "recipe", "fast", batch=batch, grpo=fast)
     found |= {STUDY: _study(said), OUTSIDE: _outside()}

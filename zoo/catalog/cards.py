@@ -109,6 +109,9 @@ class PromptCard(Card):
         return self
 
 
+EntropyMean = Literal["update", "micro_batch"]
+
+
 class Batch(Part):
     """Geometry of a round: `prompts` x `num_generations` completions, split into `updates`
     optimiser updates."""
@@ -119,8 +122,8 @@ class Batch(Part):
     updates: Count = 1
     micro_batch: Count | None = None
     """Completions of one forward pass, only for losses that depend on it (TRL's `bnpo`, an entropy
-    bonus); None = the compute profile's, which changes no result. Part of the id where it is
-    set."""
+    bonus by micro-batch); None = the compute profile's, which changes no result. Part of the id
+    where it is set."""
 
     @model_validator(mode="after")
     def _even(self) -> Batch:
@@ -153,3 +156,6 @@ class RecipeCard(Card):
     form: Literal["recipe/1"] = Field(alias="schema")
     grpo: dict[str, Any]
     batch: Batch
+    entropy_mean: EntropyMean = "update"
+    """What an entropy bonus is a mean over: all tokens of an `update`, or those of each forward
+    pass, as TRL has it (`micro_batch`; needs `batch.micro_batch`). In the id where there is one."""

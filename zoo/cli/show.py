@@ -13,6 +13,7 @@ from zoo.planning.select import one_trial
 from zoo.planning.study import Study, as_json, load_study, shown
 from zoo.trials.expansion import Expansion
 from zoo.trials.trial import Trial
+from zoo.trlspec.validation import has_entropy_bonus
 
 Row = tuple[str, Any, str]  # dotted name, value, where it came from
 
@@ -91,6 +92,8 @@ def _trained(trial: Trial, told: _Origins) -> list[Row]:
         rows.append((f"reward.{field}", getattr(trial.reward, field), origin))
     values = {f"batch.{name}": value for name, value in trial.batch.model_dump().items()}
     values |= {f"grpo.{name}": trial.grpo[name] for name in sorted(trial.grpo)}
+    if has_entropy_bonus(trial.grpo):
+        rows.append(("entropy_mean", trial.entropy_mean, f"recipe {trial.recipe}"))
     return rows + [(name, value, told.setting(name)) for name, value in values.items()]
 
 

@@ -251,6 +251,8 @@ def _differing(one: Trial, two: Trial) -> list[tuple[str, Any, Any]]:
     cards = ((name, getattr(one, name).name, getattr(two, name).name) for name in CARDS)
     found = [card for card in cards if card[1] != card[2]]
     parts = [("grpo.", one.grpo, two.grpo)] if one.grpo != two.grpo else []
+    if "entropy_mean" in one.identity and "entropy_mean" in two.identity:
+        parts.append(("", {"entropy_mean": one.entropy_mean}, {"entropy_mean": two.entropy_mean}))
     if one.batch != two.batch:
         parts.append(("batch.", one.batch.model_dump(), two.batch.model_dump()))
     return found + [
@@ -263,7 +265,8 @@ def _differing(one: Trial, two: Trial) -> list[tuple[str, Any, Any]]:
 
 def _belongs(name: str, axis: str) -> bool:
     """Whether a field is what the axis is about. A recipe is its settings."""
-    return name == axis or (axis == "recipe" and name.startswith(("grpo.", "batch.")))
+    of_recipe = name.startswith(("grpo.", "batch.", "entropy_mean"))
+    return name == axis or (axis == "recipe" and of_recipe)
 
 
 # -- families -------------------------------------------------------------------------------------

@@ -74,11 +74,14 @@ class Threshold(Part):
 
 
 class Tripwire(Threshold):
-    """What becomes of a trial that crosses a line. Not part of a trial's id; in comparisons the
-    trial counts as collapsed: means are about the others, and the share that collapsed is shown."""
+    """What becomes of a trial that crosses a line. Not part of a trial's id: a finished trial that
+    crosses a new line is marked from its journal, and one whose line was loosened is stale. In
+    comparisons the trial counts as collapsed: means are about the others, and the share that
+    collapsed is shown."""
 
     then: Literal["mark", "stop"] = "mark"
-    """`mark` it in its record, or also `stop` its training."""
+    """`mark` it in status, report and comparisons, or also `stop` its training after that round,
+    which is then its last: weights are kept and measured, and it counts as done."""
     when: Match = {}
     """Only trials of these cells: axis -> a value, a pattern such as `qwen*`, or a list; {} =
     all."""

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -102,6 +102,16 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> La
         return LaunchResult("preempted", FailureClass.INTERRUPTED)
     if not trial_status(task.trial, task.store, retrain=task.retrain).runs:
         return _outcome(record.read(task.folder))  # by another sweep, while we waited
+    ended = _launch(task, grace, tick)
+    if ended.state != "stopped" or grace() is not None:
+        return ended
+    if trial_status(task.trial, task.store).runs:  # from the weights that it kept
+        return _launch(replace(task, retrain=False), grace, tick)
+    return ended
+
+
+def _launch(task: Task, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
+    """Run one process of a trial to its end."""
     child = TrialProcess(task)
     try:
         while not child.exited():

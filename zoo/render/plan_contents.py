@@ -53,7 +53,7 @@ def what(outlook: Plan) -> Iterator[str]:
     if told := prompt_lengths.line(outlook.study.chosen, outlook.study):
         yield f"prompts    {told}"
     for wire in experiment.tripwires:
-        yield f"tripwire   {wire}: recorded and shown; no trial is marked or stopped by it yet"
+        yield f"tripwire   {wire}: {wire.then}s a trial"
 
 
 def _changed(outlook: Plan) -> Iterator[str]:

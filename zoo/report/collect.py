@@ -129,8 +129,9 @@ def collect(experiment: Experiment, trials: Iterable[Trial], store: Store) -> Re
 
 def _contrast(found: Outcome, evaluation: Evaluation, store: Store) -> Contrast:
     """Base and final numbers of a trial; `final` of the manifest says how the latter are formed."""
-    trial = found.trial
-    last = final_rounds(evaluation.rounds, trial.rounds, last_k(trial.final))
+    ended, last = found.ended, found.trial.rounds
+    rounds = evaluation.ending_at(ended.rounds, last).rounds
+    last = final_rounds(rounds, ended.rounds, last_k(ended.final))
     before, after = (_side(found, evaluation, rounds, store) for rounds in ((0,), last))
     return Contrast(evaluation, before, after)
 
@@ -165,7 +166,7 @@ def rows(results: Results) -> Iterator[list[Any]]:
         trial = found.trial
         head = [trial.id, *(trial.cell.get(axis) for axis in axes), trial.seed]
         known = _known(found)
-        final = finals(trial, known)
+        final = finals(found.ended, known)
         for (round_, name), number in known.items():
             role = "base" if round_ == 0 else ""
             if name in final and round_ in final[name].rounds:

@@ -19,7 +19,8 @@ from functools import cached_property
 from zoo.claims.comparisons import ClaimComparison, Contrast, ContrastSide, TrialOf, cells_of, units
 from zoo.claims.planned_power import base_of
 from zoo.manifest.claim_schema import Claim
-from zoo.report.values import Key, TrialValues, crossed, key, rise, rise_weights, scale
+from zoo.report.values import Key, TrialValues, key, rise, rise_weights, scale
+from zoo.runs.tripwires import first_crossing
 from zoo.stats.contrasts import Estimate, Study
 from zoo.stats.noise import share_variance
 from zoo.stats.proportions import Difference, clopper_pearson
@@ -245,8 +246,9 @@ def _rate(claim: Claim, contrast: Contrast, numbers: Numbers) -> Difference | No
         trials = [r for cell in side.cells for r in numbers.by_cell[key(cell)] if r.ended]
         if not trials:
             return None
-        name = claim.event.metric
-        counts += [sum(crossed(claim.event, r.series.get(name, {})) for r in trials), len(trials)]
+        event, name = claim.event, claim.event.metric
+        crossed = (first_crossing(event, r.series.get(name, {})) is not None for r in trials)
+        counts += [sum(crossed), len(trials)]
     return Difference(*counts)
 
 

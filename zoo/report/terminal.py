@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zoo.report.collect import Contrast, Results
 from zoo.report.format import DASH, percent, points
+from zoo.report.view import marks
 from zoo.runs.outcome import Outcome
 
 Block = list[str] | str
@@ -32,14 +33,15 @@ def _block(results: Results, benchmark: str) -> str:
     columns = [e for e in results.headline if e.benchmark.name == benchmark]
     seeds = len({o.trial.seed for o in results.outcomes}) > 1
     head: list[Block] = [*results.axes, *(["seed"] if seeds else [])]
-    rows = [head + [[f"{e.decoding_name} (%)", "gain", "boxed", "length"] for e in columns]]
+    rows = [head + [[f"{e.decoding_name} (%)", "gain", "boxed", "length"] for e in columns] + [""]]
     sizes = set()
     for found in results.outcomes:
         row: list[Block] = [str(found.trial.cell.get(axis)) for axis in results.axes]
         row += [str(found.trial.seed)] if seeds else []
         changes = [results.contrast(found, e) for e in columns]
         sizes |= {side.n for change in changes for side in (change.before, change.after) if side}
-        rows.append(row + [_cells(found, change) for change in changes])
+        told = marks(found) if any(change.after for change in changes) else ""
+        rows.append(row + [_cells(found, change) for change in changes] + [told])
     n = "/".join(map(str, sorted(sizes))) or "?"
     return f"{benchmark}: accuracy, base -> round {results.experiment.rounds} (n = {n})\n" + _align(
         rows
@@ -63,7 +65,9 @@ def _cells(found: Outcome, change: Contrast) -> Block:
 
 def why(found: Outcome) -> str:
     """State in capitals, with the class of a failure and the round where it ended."""
-    cause = f": {found.record.failure_class}" if found.record and found.record.failure_class else ""
+    record = found.record
+    reason = (record.failure_class or record.stop_reason) if record else None
+    cause = f": {reason}" if reason else ""
     where = (
         f" at round {found.reached}"
         if found.state in ("stopped", "failed", "preempted", "unfinished")
@@ -88,5 +92,5 @@ def _align(rows: list[list[Block]]) -> str:
         width = max(map(len, texts))
         for line, text in zip(lines, texts, strict=True):
             line.append(text.ljust(width))
-    rule = ["-" * len(text) for text in lines[0]]
+    rule = ["-" * len(text) * (not text.isspace()) for text in lines[0]]
     return "\n".join("  ".join(line).rstrip() for line in [lines[0], rule, *lines[1:]])

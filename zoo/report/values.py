@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from zoo.manifest.thresholds import Threshold
 from zoo.runs.finals import FinalNumber, all_numbers, finals
 from zoo.runs.outcome import Outcome
+from zoo.runs.tripwires import crossings
 from zoo.trials.grid import Cell
-from zoo.trials.metrics import Metric
+from zoo.trials.metrics import Metric, is_accuracy
 from zoo.trials.trial import Trial
 
 Key = tuple[tuple[str, object], ...]
@@ -70,34 +70,21 @@ def values_of(found: Outcome, metrics: Mapping[str, Metric]) -> TrialValues:
         series.setdefault(name, {})[round_] = number.value
         if number.n is not None:
             responses[name] = number.n
+    final = {name: number.value for name, number in finals(found.ended, known).items()}
+    if found.lost_its_weights:
+        final |= dict.fromkeys(
+            filter(is_accuracy, (m.name for m in metrics.values() if m.final)), 0.0
+        )
     return TrialValues(
         trial=trial,
         ended=found.state in ("done", "stopped"),
-        collapsed=found.state == "stopped"
-        or any(crossed(wire, series.get(wire.metric, {})) for wire in trial.tripwires),
+        collapsed=found.state == "stopped" or bool(crossings(trial, series)),
         final={
-            name: scale(metrics[name]) * final.value
-            for name, final in finals(trial, known).items()
-            if name in metrics
+            name: scale(metrics[name]) * value for name, value in final.items() if name in metrics
         },
         series=series,
         responses=responses,
     )
-
-
-def crossed(line: Threshold, series: Mapping[int, float]) -> bool:
-    """Whether a metric lay beyond a line at every measurement of as many rounds in a row as the
-    line asks for. The base model does not count."""
-    since: int | None = None
-    for round_, value in sorted(series.items()):
-        beyond = value > line.number if line.side == "above" else value < line.number
-        if round_ == 0 or not beyond:
-            since = None
-            continue
-        since = round_ if since is None else since
-        if round_ - since + 1 >= line.rounds:
-            return True
-    return False
 
 
 def rise(series: Mapping[int, float], rounds: Sequence[int]) -> float | None:

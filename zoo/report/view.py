@@ -16,6 +16,7 @@ from zoo.manifest.schema import Decoding
 from zoo.report.collect import Contrast, Results, Side
 from zoo.report.format import DASH, TIMES, interval, percent, points
 from zoo.runs.outcome import Outcome, ShownCompletion, completions
+from zoo.runs.tripwires import collapsed, crossed_by
 from zoo.trials.metrics import last_k
 from zoo.trials.trial import Evaluation
 
@@ -46,6 +47,8 @@ class TableCell:
     length: str
     note: str
     """Why there is no final number; empty where there is one."""
+    mark: str
+    """What sets the trial apart although there is one."""
     hover: str
     left: float = 0
     width: float = 0
@@ -110,7 +113,17 @@ def state_words(found: Outcome) -> str:
     record = found.record
     cause = record.failure_class or record.stop_reason if record else None
     cause = cause if found.state in ("stopped", "failed") else None
-    return f"{text} ({cause})" if cause else text
+    text = f"{text} ({cause})" if cause else text
+    return f"{text}; {told}" if (told := marks(found)) and found.state != "stopped" else text
+
+
+def marks(found: Outcome) -> str:
+    """What sets a trial apart although it may have numbers: a stop, or lines that it crossed; empty
+    for others."""
+    if found.state == "stopped":
+        reason = f" ({found.record.stop_reason})" if found.record else ""
+        return f"stopped at round {found.reached}{reason}"
+    return "; ".join(f"crossed {crossing}" for crossing in crossed_by(found))
 
 
 def _cell(found: Outcome, change: Contrast) -> TableCell:
@@ -128,6 +141,7 @@ def _cell(found: Outcome, change: Contrast) -> TableCell:
         boxed=_pair(before, after, "box_ratio", lambda v: percent(v, 0)),
         length=_pair(before, after, "mean_length", lambda v: f"{v:.0f}"),
         note="" if after else state_words(found),
+        mark=marks(found) if after else "",
         hover=hover,
         left=100 * min(left, left + moved),
         width=100 * abs(moved),
@@ -157,16 +171,38 @@ def _pair(
 def summary(results: Results) -> list[str]:
     """What came out, one sentence a benchmark and decoding; describes and judges nothing."""
     told = []
+    apart = {found.trial.id for found in results.outcomes if collapsed(found)}
     for evaluation in results.headline:
-        changes = [results.contrast(found, evaluation) for found in results.outcomes]
-        gains = [c.gain for c in changes if c.gain is not None]
+        gains = {
+            found.trial.id: gain
+            for found in results.outcomes
+            if (gain := counted_gain(found, results.contrast(found, evaluation))) is not None
+        }
         if gains:
-            middle = f" (median {points(median(gains))})" if len(gains) > 2 else ""
-            spread = " to ".join(dict.fromkeys([points(min(gains)), points(max(gains))]))
             what = f"{evaluation.benchmark.name}, {decoding_words(evaluation.decoding)}"
-            count = f"{len(gains)} of {len(changes)} trials"
-            told.append(f"{what}: accuracy changed by {spread} points{middle} in {count}.")
+            count = f"{len(gains)} of {len(results.outcomes)} trials"
+            text = f"{what}: accuracy changed by {_spread([*gains.values()])} in {count}"
+            whole = [gain for trial, gain in gains.items() if trial not in apart]
+            if len(whole) < len(gains):
+                text += f"; without the {len(gains) - len(whole)} that collapsed "
+                text += f"by {_spread(whole)}" if whole else "there is none"
+            told.append(f"{text}.")
     return told
+
+
+def counted_gain(found: Outcome, change: Contrast) -> float | None:
+    """Final less base accuracy as it counts: a trial that was stopped and kept no weights has come
+    to an accuracy of 0."""
+    if change.before is not None and found.lost_its_weights:
+        base = change.before.get("acc")
+        return None if base is None else -base
+    return change.gain
+
+
+def _spread(gains: list[float]) -> str:
+    middle = f" (median {points(median(gains))})" if len(gains) > 2 else ""
+    spread = " to ".join(dict.fromkeys([points(min(gains)), points(max(gains))]))
+    return f"{spread} points{middle}"
 
 
 def decoding_words(decoding: Decoding) -> str:

@@ -16,6 +16,7 @@ from zoo.resources import memory as parts
 from zoo.resources.lengths import expected
 from zoo.resources.memory import GIB, Memory
 from zoo.trials.trial import Trial
+from zoo.trlspec.validation import has_entropy_bonus
 
 PROMPT_TOKENS = 1024
 """Room for a prompt beside the response cap where prompts were not measured, and the least of an
@@ -139,7 +140,7 @@ def geometry(trial: Trial, profile: ComputeProfile) -> dict[str, str]:
     }
     by_pass = (
         trial.grpo.get("loss_type") == "bnpo"
-        or float(trial.grpo.get("entropy_coef") or 0) != 0
+        or (has_entropy_bonus(trial.grpo) and trial.entropy_mean == "micro_batch")
         or float(trial.grpo.get("top_entropy_quantile") or 1) < 1
     )
     return found | ({"micro_batch": str(placed.micro_batch)} if by_pass else {})

@@ -20,6 +20,14 @@ MADE = ("config.json", "SIMULATED")
 """Either of these makes a folder one of weights."""
 
 
+def as_ended(trial: Trial, found: Record | None) -> Trial:
+    """The trial with the last round that it came to: its own, or where it was stopped and kept its
+    weights."""
+    if found is None or found.state != "stopped" or found.final_round is None:
+        return trial
+    return trial.ending_at(min(found.final_round, trial.rounds))
+
+
 def missing_evaluations(trial: Trial, index: Iterable[dict[str, Any]]) -> list[Due]:
     """Evaluations of a trial, with their round, that its index (`evals.jsonl` rows) does not
     have."""
@@ -49,7 +57,7 @@ def split_missing(
     need training again. A stopped trial has none of the latter: it came to what it came to."""
     kept: list[Due] = []
     lost: list[Due] = []
-    for due in missing_evaluations(trial, index):
+    for due in missing_evaluations(as_ended(trial, found), index):
         (kept if weights_kept(trial, store, found, due[1]) else lost).append(due)
     return kept, [] if found.state == "stopped" else lost
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from zoo.manifest.metric_name import TRAIN, MetricName
 from zoo.runs import grader_drift as regraded
 from zoo.runs import live
-from zoo.runs.due import missing_evaluations
+from zoo.runs.due import as_ended, missing_evaluations
 from zoo.runs.grader_drift import Standing
 from zoo.store import record
 from zoo.store.record import Record
@@ -94,6 +94,17 @@ class Outcome:
     def reached(self) -> int:
         """The last round that was completed."""
         return max([*self.rounds, self.record.round if self.record else 0], default=0)
+
+    @property
+    def ended(self) -> Trial:
+        """The trial with the last round that it came to: where it was stopped, that one; its final
+        numbers are of that round."""
+        return as_ended(self.trial, self.record)
+
+    @property
+    def lost_its_weights(self) -> bool:
+        """Whether training was stopped and kept no weights; its accuracy counts as 0."""
+        return self.state == "stopped" and self.record is not None and not self.record.final_round
 
     @property
     def made_up(self) -> bool:

@@ -2,12 +2,12 @@
 
 `+` new, or trained with an evaluation missing whose weights are kept; `~` stale (the cell ran under
 another id: something that bears on its result changed), or finished and standing as it is, though
-the current grader gives other rewards, or more rounds or an evaluation are asked for that only
-training again would bring (`zoo sweep --retrain`); `=` done, or stopped for a reason that is an
-outcome; `>` unfinished (interrupted or killed; continues from its newest checkpoint, without one at
-round 0); `!` failed, tried once more by the next sweep, in the same way. Light: reads records,
-journals and manifests of checkpoints, imports nothing heavy, writes nothing, and does not know who
-runs the work.
+the current grader gives other rewards, no line stops it any more that stopped it, or more rounds or
+an evaluation are asked for that only training again would bring (`zoo sweep --retrain`); `=` done,
+or stopped for a reason that is an outcome; `>` unfinished (interrupted or killed; continues from
+its newest checkpoint, without one at round 0); `!` failed, tried once more by the next sweep, in
+the same way. Light: reads records, journals and manifests of checkpoints, imports nothing heavy,
+writes nothing, and does not know who runs the work.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Literal
 
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock.lock import Change
-from zoo.runs import checkpoints, grader_drift, live
+from zoo.runs import checkpoints, grader_drift, live, tripwires
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due, split_missing
 from zoo.runs.grader_drift import NOTHING, Standing
@@ -197,11 +197,13 @@ def _finished(trial: Trial, store: Store, folder: str, found: Record) -> TrialSt
     standing = grader_drift.standing(trial, folder, found, index)
     kept, lost = split_missing(trial, store, found, index)
     short = found.state == "done" and not found.done(trial.rounds)
+    crossed = tripwires.crossed_in(trial, folder, found)
+    loosened = tripwires.loosened(found, crossed)
     status = partial(
         TrialStatus,
         trial,
         standing=standing,
-        retrainable=standing.stale_from is not None or short or bool(lost),
+        retrainable=standing.stale_from is not None or short or bool(lost) or loosened,
     )
     if kept:
         why = f"evaluation missing: {_named(kept)}"
@@ -212,6 +214,9 @@ def _finished(trial: Trial, store: Store, folder: str, found: Record) -> TrialSt
     reward = found.metrics.get("train/reward") if found.form > 1 else None
     if found.state == "stopped":
         why = f"stopped at round {found.round}/{trial.rounds} ({found.stop_reason})"
+        if loosened:
+            why = f"{why}, which no line stops any more, {_again(found)}"
+            return status(state="outdated", why=why)
         return status(state="stopped", why=why, message=found.message, reward=reward)
     if short:
         have = f"has {found.round} of {trial.rounds} rounds and no optimiser to go on"
@@ -219,7 +224,8 @@ def _finished(trial: Trial, store: Store, folder: str, found: Record) -> TrialSt
     if lost:
         why = f"{_named(lost)}: weights not kept, {_again(found)}"
         return status(state="outdated", why=why)
-    return status(state="done", why=f"{found.round} rounds", reward=reward)
+    marked = "".join(f", crossed {one}" for one in crossed)
+    return status(state="done", why=f"{found.round} rounds{marked}", reward=reward)
 
 
 def _named(due: list[Due]) -> str:

@@ -70,6 +70,11 @@ class Record(BaseModel):
         """Folder below `rollouts/` and `checkpoints/` that holds the files of its lineage."""
         return branch(self.lineage) if self.form > 1 else ""
 
+    @property
+    def final_round(self) -> int | None:
+        """The round whose weights are what training came to; None = it kept none."""
+        return self.about.get("final_round") if self.state == "stopped" else self.round
+
     def finished(self, rounds: int = 0) -> bool:
         """Whether training came to an outcome: done at `rounds` or beyond, or stopped."""
         return self.state == "stopped" or self.done(rounds)

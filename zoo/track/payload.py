@@ -112,14 +112,15 @@ def points(found: Outcome) -> Iterator[Point]:
         time_ms = round(1000 * found.times[round_])
         for name, value in metrics.items():
             yield Point(name, value, round_, time_ms)
-    ended = [measured for measured in found.measured if measured.round in found.times]
-    known = all_numbers(found.trial, ended)
+    timed = [measured for measured in found.measured if measured.round in found.times]
+    known = all_numbers(found.trial, timed)
     for (round_, name), number in known.items():
         yield Point(name, number.value, round_, round(1000 * found.times[round_]))
-    for name, final in finals(found.trial, known).items():
+    ended = found.ended
+    for name, final in finals(ended, known).items():
         if (sent := _final_name(found.trial, name)) != name:
-            time_ms = round(1000 * found.times[found.trial.rounds])
-            yield Point(sent, final.value, found.trial.rounds, time_ms)
+            time_ms = round(1000 * found.times[ended.rounds])
+            yield Point(sent, final.value, ended.rounds, time_ms)
 
 
 def _final_name(trial: Trial, name: str) -> str:

@@ -12,8 +12,9 @@ import torch
 from transformers import TrainerCallback, set_seed
 
 from zoo.errors import FailureClass, TrialError
+from zoo.train.endings import Stopped
 from zoo.train.saves import Save
-from zoo.train.session import SamplerFactory, Session, Stopped
+from zoo.train.session import SamplerFactory, Session
 
 LOGP_LIMIT = 0.1  # nats; an engine with stale weights differs by 0.8 and more (measured)
 LOGP_KEY = "train/sampling/sampling_logp_difference/mean"

@@ -16,8 +16,9 @@ import traceback
 from pathlib import Path
 
 from zoo.store.run_store import full_text, is_full
+from zoo.train.endings import Interrupted
 from zoo.train.job import Job
-from zoo.train.session import Interrupted, Session, open_session
+from zoo.train.session import Session, open_session
 from zoo.train.signals import Requests
 
 

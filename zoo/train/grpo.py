@@ -109,6 +109,8 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
         callbacks=[Reseed()],
     )
 
+    trainer.entropy_over_update = trial.entropy_mean == "update"
+
     def sampler() -> Sampler:
         trainer.vllm_generation.sync_weights()
         return EngineSampler(trainer.vllm_generation.llm, tokenizer, trial.model.stop_ids)

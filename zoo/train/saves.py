@@ -5,6 +5,7 @@ beside the trainer's files, and what is left of them at the end.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,16 +43,20 @@ class Saves:
         Raises:
             TrialError: it was made under other conditions (stack, geometry, grader).
         """
-        root = checkpoints.root_of(self.folder, lineage)
-        found = checkpoints.newest_whole(root, self.job.trial.rounds, self._report)
+        found = self.find_newest(lineage)
         if found is None:
-            for round_ in checkpoints.weights_only(root):
+            for round_ in checkpoints.weights_only(checkpoints.root_of(self.folder, lineage)):
                 self._say(f"round {round_} has weights and no optimiser; cannot continue there")
             return None
         self._require_same(found)
         self._say(f"continues after round {found.round} ({found.folder})")
         self.resumed = found
         return found
+
+    def find_newest(self, lineage: int) -> Checkpoint | None:
+        """The newest whole checkpoint of a lineage before its last round."""
+        root = checkpoints.root_of(self.folder, lineage)
+        return checkpoints.newest_whole(root, self.job.trial.rounds, self._report)
 
     def _report(self, text: str) -> None:
         self.damaged.append(text)
@@ -139,6 +144,14 @@ def is_optimiser(name: str) -> bool:
     """Whether a file of a checkpoint is of no use but to continue training: optimiser, schedule,
     generators, pickled arguments, and what a simulated trial has of these."""
     return name.endswith((".pt", ".pth", ".bin")) or name == "simulated.json"
+
+
+def copy_weights(found: Checkpoint, folder: Path) -> None:
+    """Copy what a checkpoint holds of a policy, without what only training needs (also a reference
+    model, in a folder of its own)."""
+    for name in found.files:
+        if "/" not in name and not is_optimiser(name):
+            shutil.copyfile(found.folder / name, folder / name)
 
 
 def sync(folder: Path) -> None:

@@ -10,13 +10,19 @@ before TRL shuffles and splits it. What that does, by `loss_type`:
 - dapo, cispo, vespo divide by `num_items_in_batch`, which is counted anew;
 - bnpo divides by the unmasked tokens of a forward pass, so the mask is enough;
 - grpo, sapo, dr_grpo, luspo divide by rows, masked or not, so their loss is multiplied by rows over
-  scored rows of the whole batch (with it, a bonus for entropy or balance, where one is on).
+  scored rows of the whole batch (with it, a bonus for balance, where one is on).
 
 A batch without any scored completion has a loss of zero.
+
+The bonus for entropy is TRL's mean over the tokens of a forward pass, then a plain mean over the
+passes of an update: it depends on how compute splits the update. `entropy_over_update` makes it the
+mean over the tokens of the update, by the coefficient of each pass.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -29,6 +35,9 @@ class ScoredOnlyTrainer(GRPOTrainer):
     """GRPOTrainer whose loss, KL and entropy do not see completions without a reward."""
 
     _scored: torch.Tensor  # (B,) bool: rows of all processes that have a reward
+    args: Any  # typed as the settings of any trainer
+    entropy_over_update: bool = True
+    """Whether the entropy bonus is a mean over the update, else over each forward pass."""
 
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         rewards = super()._calculate_rewards(*args, **kwargs)
@@ -46,12 +55,59 @@ class ScoredOnlyTrainer(GRPOTrainer):
         batch["scored_share"] = self._scored.float().mean()
         return batch
 
+    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
+        inputs = super()._prepare_inputs(generation_batch)
+        model: Any = self.model
+        if model.training and self._entropy_bonus_enabled and self.entropy_over_update:
+            inputs["tokens_of_update"] = self._tokens_of_update()
+        return inputs
+
+    def _tokens_of_update(self) -> torch.Tensor:
+        """Trained tokens of all forward passes and processes of the update that is computed."""
+        passes = self.current_gradient_accumulation_steps
+        at = self._step % self.args.steps_per_generation
+        begun = at - at % passes
+        batches: Any = self._buffered_inputs
+        own = [trained_tokens(batch) for batch in batches[begun : begun + passes]]
+        every: Any = self.accelerator.gather(torch.stack(own).sum())
+        return every.sum()
+
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        loss = super()._compute_loss(model, inputs)
         share = inputs.get("scored_share")
         if share is None or share == 0 or self.loss_type not in DIVIDED_BY_ROWS:
-            return loss
-        return loss / share
+            share = 1.0
+        if (tokens := inputs.get("tokens_of_update")) is None:
+            return super()._compute_loss(model, inputs) / share
+        part = trained_tokens(inputs) / tokens.clamp(min=1)
+        passes = self.current_gradient_accumulation_steps * self.accelerator.num_processes
+        weight = part * passes * share
+        with self._entropy_weighted(weight):
+            return super()._compute_loss(model, inputs) / share
+
+    @contextmanager
+    def _entropy_weighted(self, weight: torch.Tensor) -> Iterator[None]:
+        """TRL's entropy bonus times a number. Where TRL moves its coefficient meanwhile, to hold
+        the entropy at a target, it moves from what it was."""
+        before, logged = self.entropy_coef, self._metrics["train"]["entropy_coef"]
+        lines = len(logged)
+        self.entropy_coef = before * weight
+        try:
+            yield
+        finally:
+            self.entropy_coef = before
+        if self.use_adaptive_entropy and self.accelerator.sync_gradients:
+            said, low = self.args, self._last_world_entropy <= self.args.entropy_target
+            if low:
+                self.entropy_coef = min(before + said.entropy_coef_delta, said.entropy_coef_max)
+            else:
+                self.entropy_coef = max(before - said.entropy_coef_delta, said.entropy_coef_min)
+        logged[lines:] = [self.entropy_coef] * (len(logged) - lines)
+
+
+def trained_tokens(batch: dict[str, Any]) -> torch.Tensor:
+    """How many tokens of a batch are trained on."""
+    tokens = batch["completion_mask"]
+    return (tokens * batch["tool_mask"] if "tool_mask" in batch else tokens).sum()
 
 
 def masked(batch: dict[str, torch.Tensor], scored: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,33 +32,12 @@ from zoo.store.parquet import write_parquet
 from zoo.store.record import Record, finite
 from zoo.store.run_store import claim, full_text, is_full, write_json, write_text
 from zoo.store.stack import SIMULATED, provenance, stack
+from zoo.train.endings import Ending, Interrupted, Stopped, line_crossed
 from zoo.train.job import Job
-from zoo.train.saves import Save, Saves, sync
+from zoo.train.saves import Save, Saves, copy_weights, sync
 from zoo.trials.trial import Evaluation
 
 SamplerFactory = Callable[[], Sampler]
-
-
-class Interrupted(BaseException):
-    """A signal asked the trial to stop; carries the exit status (130 or 143). Not an `Exception`:
-    nothing may eat it.
-    """
-
-    def __init__(self, status: int) -> None:
-        self.status = status
-        super().__init__(status)
-
-
-class Stopped(Exception):
-    """Training ends here for a reason that is an outcome, such as `diverged`."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        self.reason = reason
-        super().__init__(message)
-
-
-Ending = Interrupted | Stopped
-"""Why training ends after a round."""
 
 
 class Session:
@@ -83,6 +62,8 @@ class Session:
         self.attempt, self.lineage, self.round = launch + 1, 0, 0
         self.bench = Evaluator(job.store, self.trial, self.stack, durable=self.durable)
         self._recorded, self._phase = False, ""
+        self._final_round: int | None = None
+        """Of a stopped trial: the round whose weights are what it came to."""
         self.saves = Saves(job, self.stack, durable=self.durable)
         self.requested: Ending | None = None
         """Why training is to end with the round that runs."""
@@ -174,27 +155,46 @@ class Session:
         save: Save | None = None,
     ) -> Ending | None:
         """End a round: log it, measure what is due, save a checkpoint where one is due. After the
-        last round, keep the weights and record that training is done before measuring. Returns why
-        training ends here before its last round, or None.
+        last round, or one at which a line was crossed that stops the trial, keep the weights and
+        record what training came to before measuring it. Returns why training ends here before its
+        last round, or None.
 
         Args:
             keep: saves the weights into a folder.
             save: saves all that training continues from; None = nothing can.
         """
         self.log_round(round_, metrics)
-        last = round_ == self.trial.rounds
-        if last:
-            self.keep_weights(round_, keep)
-            self.write_record("done")
-            self._save(round_, save)
-            self.saves.retire(self.lineage)
-        self.evaluate(round_, sampler)
-        if last:
+        due, sampler = self.due(round_), cache(sampler)
+        if round_ == self.trial.rounds:
+            self._finish(round_, keep, save)
+            self.evaluate(round_, sampler)
             return None
+        stopped = line_crossed(self.trial, self.folder)
+        if stopped is None:
+            self.evaluate(round_, sampler)
+            stopped, due = line_crossed(self.trial, self.folder), []
+        if stopped is not None:
+            self._finish(round_, keep, why=stopped)
+            last = [e for e in self.due(self.trial.rounds) if round_ not in e.rounds]
+            self.evaluate(round_, sampler, due + last)
+            return stopped
         self.phase("training")
         self._save(round_, save)
         self.saves.pace.close()
         return self.requested
+
+    def _finish(
+        self, round_: int, keep: Save, save: Save | None = None, why: Stopped | None = None
+    ) -> None:
+        """Keep the weights that training came to and record it, `why` it stopped if it did."""
+        self.keep_weights(round_, keep)
+        if why is None:
+            self.write_record("done")
+            self._save(round_, save)
+        else:
+            self._final_round = round_
+            self.write_record("stopped", message=str(why), stop_reason=why.reason)
+        self.saves.retire(self.lineage)
 
     def _save(self, round_: int, save: Save | None) -> None:
         at_once = self.requested is not None
@@ -210,9 +210,12 @@ class Session:
         """Seconds until the round that runs has ended and is saved, as far as that is known."""
         return self.saves.pace.left_s()
 
-    def evaluate(self, round_: int, sampler: SamplerFactory) -> None:
-        """Measure what is due at `round_`. `sampler` runs only if needed."""
-        due, sampler = self.due(round_), cache(sampler)  # making one brings the weights over
+    def evaluate(
+        self, round_: int, sampler: SamplerFactory, due: list[Evaluation] | None = None
+    ) -> None:
+        """Measure what is due at `round_`, or `due`. `sampler` runs only if needed."""
+        sampler = cache(sampler)  # making one brings the weights over
+        due = self.due(round_) if due is None else due
         if due:
             self.phase("base" if round_ == 0 else "evaluating")
         for evaluation in due:
@@ -258,9 +261,19 @@ class Session:
         save(beside)
         if self.durable:
             sync(beside)
+        shutil.rmtree(folder, ignore_errors=True)  # of a launch that died before its record
         beside.rename(folder)
 
     # -- at the end of training -------------------------------------------------------------------
+
+    def stop(self, why: Stopped) -> None:
+        """Record training that broke off for a reason that is an outcome. Its newest checkpoint is
+        what it came to; the weights now may be no numbers."""
+        if not self._recorded and (found := self.saves.find_newest(self.lineage)) is not None:
+            self.keep_weights(found.round, partial(copy_weights, found))
+            self._final_round = found.round
+        self.write_record("stopped", message=str(why), stop_reason=why.reason)
+        self.saves.retire(self.lineage)
 
     def write_record(
         self,
@@ -308,6 +321,8 @@ class Session:
             "grader": GRADER_VERSION,
         }
         about |= self.saves.about()
+        if state == "stopped":
+            about["final_round"] = self._final_round
         record = Record(
             form=records.FORM,
             id=self.folder.name,
@@ -340,7 +355,7 @@ def open_session(job: Job) -> Iterator[Session]:
         try:
             yield session
         except Stopped as stopped:
-            session.write_record("stopped", message=str(stopped), stop_reason=stopped.reason)
+            session.stop(stopped)
         except Interrupted:
             session.write_record("preempted", FailureClass.INTERRUPTED)
             raise

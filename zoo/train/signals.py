@@ -12,7 +12,8 @@ import signal
 from types import FrameType
 from typing import NoReturn
 
-from zoo.train.session import Interrupted, Session
+from zoo.train.endings import Interrupted
+from zoo.train.session import Session
 
 MARGIN = 0.1
 """Share of the grace that is left for writing the record."""

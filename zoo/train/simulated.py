@@ -32,7 +32,8 @@ from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
 from zoo.rewards.lookup import reward_of
 from zoo.runs.due import Due
-from zoo.train.session import Session, Stopped
+from zoo.train.endings import Stopped
+from zoo.train.session import Session
 from zoo.trials.identity import digest
 from zoo.trials.trial import Trial
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from zoo.catalog import Batch, ModelCard, PromptCard, RewardCard
 from zoo.manifest.schema import Decoding
-from zoo.trlspec.validation import depends_on_horizon
+from zoo.trlspec.validation import depends_on_horizon, has_entropy_bonus
 
 IDENTITY_VERSION = 1
 UNPINNED = "unpinned"
@@ -73,6 +73,7 @@ def train_payload(
     rounds: int,
     grpo: dict[str, Any],
     batch: Batch,
+    entropy_mean: str,
     model: ModelCard,
     model_digest: str,
     base: ModelCard | None,
@@ -105,6 +106,8 @@ def train_payload(
         "data": data_digest,
         "reward": reward_payload(reward),
     }
+    if has_entropy_bonus(grpo):
+        payload["entropy_mean"] = entropy_mean
     if depends_on_horizon(grpo):
         payload["rounds"] = rounds
     if rehearsal is not None:

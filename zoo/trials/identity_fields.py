@@ -32,6 +32,7 @@ HORIZON = Place("train", "where a schedule depends on it; else a run can be exte
 PROBLEMS = Place("problems", "by a digest of the normalised problems that are left")
 SAMPLE = Place("sample", "by value")
 SCORE = Place("score", "by value")
+BONUS = Place("train", "by value where there is an entropy bonus; else out")
 PARTS = Place("parts", "by its own fields")
 
 FORM = Place("none", "has one value")
@@ -209,7 +210,7 @@ FIELDS: dict[str, dict[str, Place]] = {
     },
     "RewardCode": {"digest": VALUE, "file": FETCHING, "entry": FETCHING},
     "PromptCard": {"form": FORM, "template": VALUE, "asks_for_box": WARNED},
-    "RecipeCard": {"form": FORM, "grpo": SETTING, "batch": PARTS},
+    "RecipeCard": {"form": FORM, "grpo": SETTING, "batch": PARTS, "entropy_mean": BONUS},
     "Batch": {
         "prompts": VALUE,
         "num_generations": VALUE,
@@ -259,6 +260,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "prompt": PARTS,
         "grpo": VALUE,
         "batch": PARTS,
+        "entropy_mean": BONUS,
         "evaluations": PARTS,
         "final": JUDGING,
         "tripwires": TRIPWIRE,

@@ -123,6 +123,13 @@ def unit(name: str) -> Unit:
     return "points" if share or measure.startswith("frac_") else "as logged"
 
 
+def is_accuracy(name: str) -> bool:
+    """Whether a metric of an evaluation is a share of right answers."""
+    measure = measure_of(name)
+    right = measure in ("acc", "acc_boxed") or _sampled(measure)
+    return right and not name.startswith("train/")
+
+
 def _sampled(measure: str) -> bool:
     word = measure.rstrip("0123456789")
     return word in ("avg", "pass", "maj") and word != measure

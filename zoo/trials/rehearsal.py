@@ -82,7 +82,7 @@ def _stand_in(names: Names, kind: type[C], card: C) -> C:
 def settings(full: Resolved, model: ModelCard) -> Resolved:
     """The settings of a cell with the stand-in's cap, float32 and a small round."""
     replaced = {"max_completion_length": model.cap, "bf16": False, "fp16": False}
-    return Resolved(full.grpo | replaced, batch(full.batch), {})
+    return Resolved(full.grpo | replaced, batch(full.batch), {}, full.entropy_mean)
 
 
 def batch(full: Batch) -> Batch:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from zoo.catalog import Batch, ModelCard, PromptCard, RecipeCard
-from zoo.catalog.cards import FROM_CARD
+from zoo.catalog.cards import FROM_CARD, EntropyMean
 from zoo.errors import told
 from zoo.trials import identity
 from zoo.trials.card_lookup import Names
@@ -50,6 +50,7 @@ class Resolved:
     grpo: dict[str, Any]
     batch: Batch
     texts: dict[str, str]
+    entropy_mean: EntropyMean = "update"
 
 
 class Settings:
@@ -187,7 +188,7 @@ class Settings:
                 name, expected = f"batch.{item['loc'][0]}", expected_of(item)
                 self._fault(cell, [name], f"{name} is {told(item['input'])}", expected)
             return None
-        wrong = trl.check_together(grpo, batch)
+        wrong = trl.check_together(grpo, batch, recipe.entropy_mean)
         for name, found, expected, hint in wrong:
             words = re.findall(r"\w+", f"{found} {expected}")
             self._fault(cell, [name, *(f"grpo.{word}" for word in words)], found, expected, hint)
@@ -197,7 +198,7 @@ class Settings:
             "grpo": identity.canonical(grpo),
             "batch": identity.canonical(identity.batch_payload(batch)),
         }
-        return Resolved(grpo, batch, texts)
+        return Resolved(grpo, batch, texts, recipe.entropy_mean)
 
     def _base(self, recipe: RecipeCard) -> dict[str, Any]:
         """TRL's defaults under the recipe's settings, checked once a recipe."""

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard, PromptCard, RewardCard
+from zoo.catalog.cards import EntropyMean
 from zoo.manifest.metric_name import EVAL, MetricName
 from zoo.manifest.schema import Decoding
 from zoo.manifest.thresholds import Tripwire
@@ -64,6 +65,12 @@ class Evaluation(BaseModel):
         problems = self.problems or ALL
         return problems * self.samples, problems
 
+    def ending_at(self, end: int, last: int) -> Evaluation:
+        """As it is of a trial that ends at round `end` and not at `last`: what is due at its last
+        round is due there."""
+        rounds = {at for at in self.rounds if at <= end} | ({end} if last in self.rounds else set())
+        return self.model_copy(update={"rounds": tuple(sorted(rounds))})
+
     def metric(self, measure: str) -> str:
         """The metric's name everywhere: `<series>/<benchmark>/<measure>/<decoding>`."""
         return str(MetricName(self.series, self.benchmark.name, measure, self.decoding_name))
@@ -97,6 +104,7 @@ class Trial(BaseModel):
     prompt: PromptCard
     grpo: dict[str, Any]
     batch: Batch
+    entropy_mean: EntropyMean = "update"
     evaluations: tuple[Evaluation, ...]
     final: str
     tripwires: tuple[Tripwire, ...] = ()
@@ -110,6 +118,11 @@ class Trial(BaseModel):
     def simulated(self) -> bool:
         """True for trials whose numbers are made up from a seed."""
         return self.trainer == "simulated"
+
+    def ending_at(self, end: int) -> Trial:
+        """The same trial with its last round earlier, where training was stopped."""
+        evaluations = tuple(e.ending_at(end, self.rounds) for e in self.evaluations)
+        return self.model_copy(update={"rounds": end, "evaluations": evaluations})
 
     @property
     def cap(self) -> int:

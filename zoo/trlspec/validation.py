@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from zoo.catalog import Batch
-from zoo.catalog.cards import FROM_CARD
+from zoo.catalog.cards import FROM_CARD, EntropyMean
 from zoo.errors import did_you_mean, told
 from zoo.trlspec import fields as table
 from zoo.trlspec import foreign
@@ -149,10 +149,18 @@ def depends_on_horizon(grpo: dict[str, Any]) -> bool:
     return grpo["lr_scheduler_type"] not in CONSTANT or 0 < grpo["warmup_steps"] < 1
 
 
-def check_together(grpo: dict[str, Any], batch: Batch) -> list[Clash]:
+def check_together(
+    grpo: dict[str, Any], batch: Batch, entropy_mean: EntropyMean = "update"
+) -> list[Clash]:
     """Combinations that are refused, of a cell's whole settings."""
-    rules = (_sampling, _micro_batch, _loss, _ratios, _reference, _schedule, _entropy)
-    return [clash for rule in rules for clash in rule(grpo, batch)]
+    rules = (_sampling, _loss, _ratios, _reference, _schedule, _entropy)
+    found = [clash for rule in rules for clash in rule(grpo, batch)]
+    return [*found, *_micro_batch(grpo, batch, entropy_mean)]
+
+
+def has_entropy_bonus(grpo: dict[str, Any]) -> bool:
+    """Whether the loss has a bonus for entropy."""
+    return bool(grpo.get("entropy_coef") or grpo.get("use_adaptive_entropy"))
 
 
 def _sampling(grpo: dict[str, Any], batch: Batch) -> Iterator[Clash]:
@@ -169,15 +177,16 @@ def _sampling(grpo: dict[str, Any], batch: Batch) -> Iterator[Clash]:
             yield Clash(f"grpo.{name}", found, expected, hint)
 
 
-def _micro_batch(grpo: dict[str, Any], batch: Batch) -> Iterator[Clash]:
+def _micro_batch(grpo: dict[str, Any], batch: Batch, entropy_mean: EntropyMean) -> Iterator[Clash]:
     """What TRL computes a forward pass at a time (grpo_trainer.py:_compute_loss) depends on how
     many completions it holds, and would differ from machine to machine."""
     if batch.micro_batch is not None:
         return
+    bonus = entropy_mean == "micro_batch" and "the entropy bonus is a mean"
     per_pass = {
         "loss_type": grpo["loss_type"] == "bnpo" and "loss_type 'bnpo' is a mean",
-        "entropy_coef": grpo["entropy_coef"] and "the entropy bonus is a mean",
-        "use_adaptive_entropy": grpo["use_adaptive_entropy"] and "the entropy bonus is a mean",
+        "entropy_coef": grpo["entropy_coef"] and bonus,
+        "use_adaptive_entropy": grpo["use_adaptive_entropy"] and bonus,
         "top_entropy_quantile": grpo["top_entropy_quantile"] < 1 and "the quantile is taken",
     }
     for name, what in per_pass.items():

@@ -60,7 +60,8 @@ def test_a_recipe_says_where_it_is_from(name: str) -> None:
 @pytest.mark.parametrize("name", CARDS)
 def test_a_loss_that_depends_on_the_micro_batch_pins_it(name: str) -> None:
     card = CARDS[name]
-    depends = card.grpo["loss_type"] == "bnpo" or card.grpo["entropy_coef"] != 0
+    by_pass = card.grpo["entropy_coef"] != 0 and card.entropy_mean == "micro_batch"
+    depends = card.grpo["loss_type"] == "bnpo" or by_pass
     assert (card.batch.micro_batch is not None) == depends
 
 
@@ -69,7 +70,7 @@ def test_the_studys_recipe_has_the_studys_numbers() -> None:
     card = CARDS["simplerl-zoo"]
     assert (card.batch.prompts, card.batch.num_generations, card.batch.updates) == (1024, 8, 4)
     assert card.batch.completions == 8192
-    assert card.batch.micro_batch == 2
+    assert (card.batch.micro_batch, card.entropy_mean) == (None, "update")
     wanted = {
         "learning_rate": 5e-7,
         "lr_scheduler_type": "constant",
@@ -97,15 +98,18 @@ def test_the_studys_recipe_has_the_studys_numbers() -> None:
     assert {name: card.grpo[name] for name in wanted} == wanted
 
 
-def test_the_recipe_as_run_differs_in_the_loss_alone() -> None:
-    assert differences("simplerl-zoo", "simplerl-zoo-as-run") == {"grpo.loss_type"}
+def test_the_recipe_as_run_differs_in_the_loss_and_its_forward_passes() -> None:
+    found = differences("simplerl-zoo", "simplerl-zoo-as-run")
+    assert found == {"grpo.loss_type", "batch.micro_batch"}
+    as_run = CARDS["simplerl-zoo-as-run"]
+    assert (as_run.batch.micro_batch, as_run.entropy_mean) == (2, "micro_batch")
     assert CARDS["simplerl-zoo-as-run"].grpo["loss_type"] == "bnpo"
 
 
 def test_the_small_recipe_says_that_it_is_not_the_studys() -> None:
     assert "NOT the study's" in CARDS["simplerl-zoo-small"].about
     assert differences("simplerl-zoo", "simplerl-zoo-small") == {
-        *("batch.prompts", "batch.micro_batch"),
+        "batch.prompts",
         *("grpo.learning_rate", "grpo.max_completion_length"),
     }
 

@@ -101,6 +101,19 @@ def test_pinning_what_was_unpinned_is_no_drift(write: Write, tmp_path: Path) -> 
     assert change.kind == "pinned"
 
 
+def test_lock_of_before_the_entropy_mean_was_in_ids_names_that_field(
+    write: Write, tmp_path: Path
+) -> None:
+    path = write(grpo="{entropy_coef: 0.01}")
+    locked(tmp_path, path)
+    file = tmp_path / lock.NAME
+    (line,) = map(json.loads, file.read_text().splitlines())
+    assert line["identity"].pop("entropy_mean") == "update"
+    file.write_text(json.dumps(line | {"id": "older"}) + "\n")
+    (change,) = lock.compare(lock.read(tmp_path), trials(path)).changed
+    assert change.kinds == {"drift": (("entropy_mean", None, "update"),)}
+
+
 def test_an_edit_hides_no_drift_of_the_same_cell(write: Write, tmp_path: Path) -> None:
     before = locked(tmp_path, write())
     found = lock.compare(before, trials(write(grpo="{beta: 0.1}"), Content(problems="q")))
@@ -115,6 +128,7 @@ def test_an_edit_hides_no_drift_of_the_same_cell(write: Write, tmp_path: Path) -
     "change",
     [
         {"recipe": "simplerl-zoo-small"},
+        {"grpo": "{entropy_coef: 0.01}"},
         {"grpo": "{lr_scheduler_type: linear}"},
         {"batch": "{prompts: 4, num_generations: 2, updates: 2}"},
         {"batch": "{prompts: 2, num_generations: 4, micro_batch: 2}"},

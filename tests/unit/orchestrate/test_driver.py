@@ -155,7 +155,7 @@ def test_a_stopped_trial_that_is_measured_later_ends_at_the_round_that_it_reache
 ) -> None:
     named = {"models": "pocket-llama", "rewards": "correctness"}
     monkeypatch.setenv("ZOO_SIMULATE", "diverge:3")
-    assert drive(simulated.make(tmp_path, **named))[0] == 0
+    assert drive(simulated.make(tmp_path, **named), executor=lambda: LocalExecutor(2))[0] == 0
     _, told = drive(simulated.make(tmp_path, problems=9, **named))
     assert "stopped at round 2/3: round 3, update 1 of 1: loss is nan" in told
 

@@ -14,10 +14,9 @@ from tests.support.claims import claim
 from tests.support.simulated import make
 from tests.support.study_cards import manifest
 from zoo.manifest.claim_schema import Claim
-from zoo.manifest.thresholds import Threshold
 from zoo.report.effects import axis_effects, cell_means
 from zoo.report.judge import ClaimVerdict, Numbers, region, verdicts
-from zoo.report.values import TrialValues, crossed, rise
+from zoo.report.values import TrialValues, rise
 from zoo.report.verdict_text import notes, sentence
 from zoo.stats.verdicts import Region
 from zoo.trials.trial import Trial
@@ -228,17 +227,6 @@ def test_expectation_is_a_region_by_which_way_is_better(
     compare = {"reward": ["box-strict", "correctness"]}
     said = about(text, compare=compare, metric=metric)
     assert region(said, numbers(trials).metrics[said.metrics[-1]]) == expected
-
-
-def test_line_is_crossed_by_rounds_in_a_row() -> None:
-    line = Threshold.model_validate({"metric": "train/x", "above": 0.5, "for": 3})
-    assert not crossed(line, {1: 0.9, 2: 0.9, 3: 0.1, 4: 0.9, 5: 0.9})
-    assert crossed(line, {1: 0.1, 2: 0.9, 3: 0.9, 4: 0.9})
-    assert crossed(line, {5: 0.9, 10: 0.9})  # every measurement within the rounds
-    assert not crossed(line, {0: 0.9, 1: 0.9, 2: 0.9})  # the base model is no trial's
-    below = Threshold.model_validate({"metric": "train/x", "below": 0.5})
-    assert crossed(below, {3: 0.4})
-    assert not crossed(below, {})
 
 
 def test_rise_is_that_of_the_fitted_line() -> None:

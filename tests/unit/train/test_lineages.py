@@ -22,9 +22,10 @@ from zoo.store import journal, record
 from zoo.store.record import Record
 from zoo.store.run_store import Store
 from zoo.train import session as sessions
+from zoo.train.endings import Interrupted
 from zoo.train.entry import run
 from zoo.train.job import Job
-from zoo.train.session import Interrupted, open_session
+from zoo.train.session import open_session
 from zoo.trials.trial import Trial
 
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 1, decodings: [t1.0]}\n"
@@ -161,14 +162,14 @@ def test_diverged_trial_is_stopped_at_its_last_finite_round_and_never_run_again(
 ) -> None:
     task, trial, store = make(tmp_path)
     monkeypatch.setenv("ZOO_SIMULATE", "diverge:2")
-    assert run(write_task(task)) == 0
+    assert launch.run(task, lambda: None).state == "stopped"
     found = recorded(task)
     assert (found.state, found.stop_reason, found.round) == ("stopped", "diverged", 1)
     assert found.message == "round 2, update 1 of 1: loss is nan"
     item = trial_status(trial, store)
     assert (item.symbol, item.why, item.runs) == ("=", "stopped at round 1/3 (diverged)", False)
     outcome = load(trial, store)
-    assert (outcome.state, {m.round for m in outcome.measured}) == ("stopped", {0})
+    assert (outcome.state, {m.round for m in outcome.measured}) == ("stopped", {0, 1})
 
 
 def test_failed_last_evaluation_leaves_training_done_and_the_evaluation_missing(

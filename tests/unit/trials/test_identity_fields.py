@@ -200,6 +200,7 @@ CARDS: list[Changes] = [
     (RewardCard, "rewards/half", (), {"extract": "gsm8k", "params": {}, "needs_box": True}),
     (PromptCard, "prompts/ask", (), PROSE | {"template": "{problem}!", "asks_for_box": True}),
     (RecipeCard, "recipes/slow", (), PROSE | {"grpo": {"learning_rate": 2e-6}}),
+    (RecipeCard, "recipes/slow", (), {"entropy_mean": "micro_batch"}),
     (Batch, "recipes/slow", ("batch",), {"prompts": 16, "num_generations": 8}),
     (Batch, "recipes/slow", ("batch",), {"updates": 2, "micro_batch": 4}),
 ]

@@ -126,8 +126,6 @@ CLASHES: list[tuple[dict[str, Any], Batch, str, str]] = [
     ({"min_p": 0.1}, BATCH, "min_p", "other distributions"),
     ({"repetition_penalty": 1.1}, BATCH, "repetition_penalty", "other distributions"),
     ({"loss_type": "bnpo"}, BATCH, "loss_type", "micro_batch"),
-    ({"entropy_coef": 0.001}, BATCH, "entropy_coef", "micro_batch"),
-    ({"use_adaptive_entropy": True}, BATCH, "use_adaptive_entropy", "micro_batch"),
     ({"top_entropy_quantile": 0.2}, BATCH, "top_entropy_quantile", "micro_batch"),
     ({"loss_type": "luspo"}, BATCH, "loss_type", "importance_sampling_level: sequence"),
     ({"loss_type": "vespo"}, BATCH, "loss_type", "token_truncate or token_mask"),
@@ -166,6 +164,8 @@ def test_settings_that_do_not_go_together_are_refused(
     [
         ({"top_p": 0.9, "vllm_importance_sampling_correction": False}, BATCH),
         ({"loss_type": "bnpo", "entropy_coef": 0.001, "top_entropy_quantile": 0.2}, PINNED),
+        ({"entropy_coef": 0.001}, BATCH),
+        ({"use_adaptive_entropy": True}, BATCH),
         ({"loss_type": "luspo", "importance_sampling_level": "sequence"}, BATCH),
         ({"loss_type": "vespo", "vllm_importance_sampling_mode": "token_mask"}, BATCH),
         ({"loss_type": "cispo", "epsilon_high": 5.0}, BATCH),
@@ -178,6 +178,14 @@ def test_settings_that_do_not_go_together_are_refused(
 )
 def test_what_goes_together_is_taken(changes: dict[str, Any], batch: Batch) -> None:
     assert validation.check_together(validation.defaults() | changes, batch) == []
+
+
+@pytest.mark.parametrize("name", ["entropy_coef", "use_adaptive_entropy"])
+def test_entropy_bonus_by_micro_batch_needs_one_that_is_pinned(name: str) -> None:
+    grpo = validation.defaults() | {name: 0.01 if name == "entropy_coef" else True}
+    (clash,) = validation.check_together(grpo, BATCH, "micro_batch")
+    assert (clash.name, "micro_batch" in clash.expected) == (f"grpo.{name}", True)
+    assert validation.check_together(grpo, PINNED, "micro_batch") == []
 
 
 @pytest.mark.parametrize(
