@@ -19,6 +19,7 @@ from zoo.catalog import ComputeProfile
 from zoo.cli.disk_errors import must_be_writable, started
 from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
+from zoo.lock import lock
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
@@ -200,7 +201,9 @@ def _write_report(made: Plan) -> Path:
     from zoo.report.collect import collect
     from zoo.report.page import write
 
-    return write(collect(made.manifest.experiment, made.trials, made.store), made.folder)
+    standing = replace(made, lock=lock.read(made.folder)).seals  # a sweep has written it since
+    results = collect(made.manifest.experiment, made.trials, made.store, standing)
+    return write(results, made.folder)
 
 
 def report_or_excuse(made: Plan) -> Path | None:
