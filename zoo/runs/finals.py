@@ -40,7 +40,9 @@ class Final:
     """What it is the mean of."""
 
 
-def measured_by(evaluation: Evaluation, measured: Iterable[MeasuredEvaluation]) -> dict[int, MeasuredEvaluation]:
+def measured_by(
+    evaluation: Evaluation, measured: Iterable[MeasuredEvaluation]
+) -> dict[int, MeasuredEvaluation]:
     """Round -> what was measured by an evaluation: the same problems, samples and decoding. Old
     lines of an index have no key, and an unpinned benchmark has not the key that it was measured
     under; there the names alone tell."""
@@ -51,7 +53,9 @@ def measured_by(evaluation: Evaluation, measured: Iterable[MeasuredEvaluation]) 
     return {m.round: m for m in same}
 
 
-def numbers(evaluations: Iterable[Evaluation], measured: Sequence[MeasuredEvaluation]) -> dict[Key, FinalNumber]:
+def numbers(
+    evaluations: Iterable[Evaluation], measured: Sequence[MeasuredEvaluation]
+) -> dict[Key, FinalNumber]:
     """What was measured, by round and metric, the rounds ascending."""
     found = {
         (round_, evaluation.metric(measure)): FinalNumber(value, m.rests_on(measure))
@@ -83,7 +87,9 @@ def all_numbers(trial: Trial, measured: Sequence[MeasuredEvaluation]) -> dict[Ke
     return known | averages(known, metrics_of([trial]).values())
 
 
-def final_number(known: Mapping[Key, FinalNumber], name: str, rounds: Sequence[int]) -> Final | None:
+def final_number(
+    known: Mapping[Key, FinalNumber], name: str, rounds: Sequence[int]
+) -> Final | None:
     """The mean of a metric over `rounds` (`final_rounds`); None where there are none, or one of
     them was not measured."""
     found = [known[round_, name] for round_ in rounds if (round_, name) in known]

@@ -1,12 +1,11 @@
 """Which rows of a trial's journals count: the one reading of launches and lineages for everybody.
 
 A *launch* is a process that worked on a trial (`attempt` in a row: its number). A *lineage* is a
-policy: training that began at round 0, gone on with by one launch or several. LiveRows are the rows of
-one lineage: the recorded one where the trial finished, else the newest; and what others measured of
-the base model, where it did not. Where a later
-launch went on from an earlier round, what the dead one wrote beyond it is superseded; of several
-rows of a round the last counts. Rows without `lineage` are of form 1 (zoo 0.1.0), where every
-launch began again. Reads journals alone.
+policy: training that began at round 0, gone on with by one launch or several. LiveRows are the rows
+of one lineage: the recorded one where the trial finished, else the newest; and what others measured
+of the base model, where it did not. Where a later launch went on from an earlier round, what the
+dead one wrote beyond it is superseded; of several rows of a round the last counts. Rows without
+`lineage` are of form 1 (zoo 0.1.0), where every launch began again. Reads journals alone.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.manifest.metric_name import TRAIN, MetricName
-from zoo.runs import live
-from zoo.store import record
 from zoo.runs import grader_drift as regraded
+from zoo.runs import live
 from zoo.runs.due import missing_evaluations
-from zoo.store.record import Record
 from zoo.runs.grader_drift import Standing
+from zoo.store import record
+from zoo.store.record import Record
 from zoo.store.run_store import Store
 from zoo.trials.trial import Asked, Trial
 

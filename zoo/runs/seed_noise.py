@@ -15,9 +15,9 @@ from statistics import fmean
 
 from zoo.claims.measurement_noise import Spread
 from zoo.runs import live
-from zoo.store import record as records
-from zoo.runs.finals import Key, FinalNumber, averages, final_number, numbers
+from zoo.runs.finals import FinalNumber, Key, averages, final_number, numbers
 from zoo.runs.outcome import measurements, training
+from zoo.store import record as records
 from zoo.store.record import Record
 from zoo.store.run_store import Store
 from zoo.trials.identity import canonical

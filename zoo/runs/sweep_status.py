@@ -20,14 +20,12 @@ from typing import Literal
 
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock.lock import Change
-from zoo.runs import checkpoints
-from zoo.runs import live
-from zoo.store import record
-from zoo.runs import grader_drift
+from zoo.runs import checkpoints, grader_drift, live
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due, split_missing
-from zoo.store.record import Record
 from zoo.runs.grader_drift import NOTHING, Standing
+from zoo.store import record
+from zoo.store.record import Record
 from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 
@@ -184,9 +182,7 @@ def trial_status(trial: Trial, store: Store, *, retrain: bool = False) -> TrialS
         saved = checkpoints.newest(checkpoints.root_of(folder, found.lineage), trial.rounds)
         after = f", continues after round {saved.round}" if saved else ""
         why = f"failed at round {found.round}/{trial.rounds}{after} [{found.failure_class}]"
-        return TrialStatus(
-            trial, "failed", why, found.message, found.failure_class, saved=saved
-        )
+        return TrialStatus(trial, "failed", why, found.message, found.failure_class, saved=saved)
     if found.state == "preempted":
         why = f"interrupted at round {found.round}/{trial.rounds}"
         return _continued(trial, folder, found.lineage, why)

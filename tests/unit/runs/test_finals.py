@@ -20,11 +20,11 @@ from zoo.orchestrate.launch import write_task
 from zoo.planning.expand import expand
 from zoo.report.collect import collect
 from zoo.report.page import csv_text
-from zoo.store import journal
-from zoo.track import payload
 from zoo.runs import outcome
 from zoo.runs.finals import all_numbers, averages, finals, numbers
 from zoo.runs.outcome import Outcome, completions, values_of
+from zoo.store import journal
+from zoo.track import payload
 from zoo.train.entry import run
 from zoo.trials.metrics import Series, metrics_of
 

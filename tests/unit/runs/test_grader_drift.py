@@ -12,11 +12,10 @@ from zoo.errors import StateError
 from zoo.grading import GRADER_VERSION
 from zoo.orchestrate.launch import write_task
 from zoo.rewards.replay import Replay
-from zoo.store import journal
-from zoo.store import record
 from zoo.runs import grader_drift
-from zoo.store.record import Record
 from zoo.runs.grader_drift import Standing
+from zoo.store import journal, record
+from zoo.store.record import Record
 from zoo.train.entry import run
 
 OLDER = "older"

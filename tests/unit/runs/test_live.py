@@ -9,8 +9,8 @@ import pytest
 
 from zoo.errors import StateError
 from zoo.grader_version import GRADER_VERSION
-from zoo.store import journal
 from zoo.runs import live
+from zoo.store import journal
 from zoo.store.record import Record
 
 Row = dict[str, Any]

@@ -1,8 +1,7 @@
 from tests.support.made_up_sweep import make_sweep, write_trial
-
-from zoo.store import journal
 from zoo.runs import outcome
 from zoo.runs.outcome import completions, load, measurements
+from zoo.store import journal
 
 
 def small(tmp_path, **changes):

@@ -8,13 +8,12 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from tests.support.made_up_sweep import STACK, Sweep, make_sweep, write_trial
 
+from tests.support.made_up_sweep import STACK, Sweep, make_sweep, write_trial
 from zoo.manifest.metric_name import MetricName
-from zoo.store import journal
-from zoo.store import record
-from zoo.store.record import Record
 from zoo.runs.seed_noise import spreads
+from zoo.store import journal, record
+from zoo.store.record import Record
 from zoo.trials.metrics import Metric, metrics_of
 from zoo.trials.trial import Trial
 

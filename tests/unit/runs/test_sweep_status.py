@@ -8,10 +8,10 @@ import pytest
 from tests.support import simulated
 from zoo.errors import StateError
 from zoo.orchestrate.launch import write_task
-from zoo.runs.sweep_status import read_again, read_status, trial_status
 from zoo.rewards.replay import Replay
-from zoo.store import record
 from zoo.runs import grader_drift
+from zoo.runs.sweep_status import read_again, read_status, trial_status
+from zoo.store import record
 from zoo.train.entry import run
 
 
