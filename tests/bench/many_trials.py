@@ -49,12 +49,24 @@ END = """\
 import os, sys, time
 from zoo.cli import main, sweep
 
+from zoo.orchestrate.executor import Event, Handle
+from zoo.orchestrate.launch import LaunchResult
+
 class Executor:
     # runs nothing: the folders of all trials appear at once, as if they had just ended
-    name = "moved"
-    def run(self, tasks, tell, stop):
+    name, slots, tasks = "moved", 10**6, 0
+    def open(self, tell, stop):
+        self.tell = tell
         os.rename(*folders)
-        print(len(tasks), time.time(), file=sys.stderr)
+    def start(self, task):
+        self.tasks += 1
+        self.tell(Event(task.trial.id))
+        self.tell(Event(task.trial.id, LaunchResult("done")))
+        return Handle(task.trial.id)
+    def check(self):
+        pass
+    def close(self):
+        print(self.tasks, time.time(), file=sys.stderr)
 
 folders = sys.argv[1:3]
 sweep._executor = lambda *_: Executor()

@@ -1,2 +1,2 @@
-"""From a manifest to trials: schema, loading, expansion, identity, lock. Light: pydantic and
-pyyaml, nothing else."""
+"""The form of a manifest: schema, loading, overrides, claims as they are written, and its JSON
+Schema. Light: pydantic and pyyaml."""

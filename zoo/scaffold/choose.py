@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from zoo.catalog.problem_card import Columns
 from zoo.data.resolve import LocalResolver
 from zoo.errors import Fault, InputError, did_you_mean
 from zoo.rewards.user import installed_names, load_user_reward
+from zoo.scaffold.choice import Choice
 from zoo.scaffold.manifest_text import FOLDER, flow, scalar
 from zoo.trials.card_lookup import HUB, HUB_CAP, HUB_PROMPT, slug
 from zoo.yamlio.patterns import NAME
@@ -25,22 +25,6 @@ from zoo.yamlio.patterns import NAME
 PROBLEM = ("problem", "question", "prompt", "input", "query", "instruction")
 ANSWER = ("answer", "solution", "reference", "target", "output", "response")
 ROW_BYTES = 2**20
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One value of an axis."""
-
-    name: str
-    """What tables call it."""
-    yaml: str
-    """As it stands in the manifest."""
-    parameters: int = 0
-    """Of a model; 0 = not known."""
-    problems: int | None = None
-    """Of a training set, after its filters; None = not known."""
-    file: str = ""
-    """Of a reward of the user's own."""
 
 
 def model(word: str, catalog: Catalog, resolver: LocalResolver) -> Choice:

@@ -9,13 +9,11 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import zoo.manifest
 from zoo.catalog import BenchmarkCard, Catalog, RecipeCard
-
-if TYPE_CHECKING:
-    from zoo.scaffold.choose import Choice
+from zoo.scaffold.choice import Choice
 
 FOLDER = Path("experiments")
 SCHEMA = Path(zoo.manifest.__file__).parent / "experiment.schema.json"
