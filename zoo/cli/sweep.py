@@ -19,6 +19,7 @@ from zoo.catalog import ComputeProfile
 from zoo.cli.disk_errors import must_be_writable, started
 from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
+from zoo.lock import lock
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
@@ -202,7 +203,9 @@ def _write_report(study: Study) -> Path:
     from zoo.report.collect import collect
     from zoo.report.page import write
 
-    return write(collect(study.manifest.experiment, study.trials, study.store), study.folder)
+    standing = replace(study, lock=lock.read(study.folder)).seals  # a sweep has written it since
+    results = collect(study.manifest.experiment, study.trials, study.store, standing)
+    return write(results, study.folder)
 
 
 def report_or_excuse(study: Study) -> Path | None:

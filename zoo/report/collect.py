@@ -8,11 +8,13 @@ that failed or never ran is in the results like any other: nothing is dropped on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from zoo.manifest.schema import Experiment
+from zoo.report.answer import Answer, answer
 from zoo.runs import outcome
 from zoo.runs.finals import FinalNumber, all_numbers, final_number, finals, measured_by, numbers
 from zoo.runs.outcome import MeasuredEvaluation, Outcome
@@ -84,6 +86,13 @@ class Results:
     """The evaluations that are compared before and after: one a benchmark and decoding."""
     contrasts: dict[tuple[str, str, str], Contrast]
     """(trial id, benchmark, decoding) -> before and after."""
+    standing: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Claim id -> how it stands in the lock; none = exploratory."""
+
+    @cached_property
+    def answer(self) -> Answer:
+        """The judged study, as `zoo compare` shows it."""
+        return answer(self.outcomes, self.experiment.claims, self.standing)
 
     def contrast(self, found: Outcome, evaluation: Evaluation) -> Contrast:
         """Before and after of a trial on one of the headline's evaluations."""
@@ -110,8 +119,16 @@ class Results:
         return list(dict.fromkeys(o.trial.cell.get(axis) for o in self.outcomes))
 
 
-def collect(experiment: Experiment, trials: Iterable[Trial], store: Store) -> Results:
+def collect(
+    experiment: Experiment,
+    trials: Iterable[Trial],
+    store: Store,
+    standing: Mapping[str, str] | None = None,
+) -> Results:
     """Read what became of the trials of a manifest.
+
+    Args:
+        standing: claim id -> how it stands in the lock as it is now.
 
     Raises:
         StateError: a journal or record that cannot be read.
@@ -124,7 +141,7 @@ def collect(experiment: Experiment, trials: Iterable[Trial], store: Store) -> Re
         for found in outcomes
         for e in compared
     }
-    return Results(experiment, store, outcomes, compared, contrasts)
+    return Results(experiment, store, outcomes, compared, contrasts, standing or {})
 
 
 def _contrast(found: Outcome, evaluation: Evaluation, store: Store) -> Contrast:

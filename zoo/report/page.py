@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from zoo.report import methods, view
+from zoo.report import answer_view, methods, view
 from zoo.report.collect import Results, rows
 from zoo.report.figures import across, figures, legend
 from zoo.store.run_store import write_text
@@ -65,6 +65,8 @@ def _context(results: Results) -> dict[str, Any]:
     return {
         "experiment": results.experiment,
         "results": results,
+        "claims": answer_view.shown_claims(results.answer),
+        "answer_notes": answer_view.answer_notes(results),
         "scope": view.scope(results),
         "plan": view.plan_facts(results),
         "rows": view.table_rows(results),

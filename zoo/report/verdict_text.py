@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from zoo.claims.planned_power import amount
-from zoo.report.judge import Arm, ClaimVerdict
+from zoo.report.judge import SEALED, Arm, ClaimVerdict
 from zoo.stats.proportions import Difference
 
 NOTABLE_SPREAD = 3.0
@@ -16,6 +16,18 @@ NOTABLE_SPREAD = 3.0
 def word(verdict: ClaimVerdict) -> str:
     """`supported`, `refuted`, `undecided`, or `no verdict` for a claim that is not sealed."""
     return verdict.word or "no verdict"
+
+
+def sealed_words(verdicts: Sequence[ClaimVerdict]) -> str:
+    """`3 sealed verdicts, corrected together (Holm)`."""
+    sealed = sum(verdict.standing == SEALED for verdict in verdicts)
+    together = ", corrected together (Holm)" if sealed > 1 else ""
+    return f"{sealed} sealed verdict{'s' * (sealed != 1)}{together}"
+
+
+def withdrawn_words(ids: Sequence[str]) -> str:
+    """A sentence on claims that were sealed and are no longer in the manifest."""
+    return f"Sealed and then taken out of the manifest, so not judged: {', '.join(ids)}."
 
 
 def sentence(verdict: ClaimVerdict) -> str:
@@ -59,6 +71,9 @@ def notes(verdict: ClaimVerdict) -> Iterator[str]:
             parts.append(f"variance floor in {found.floored} of {len(found.cells)} cells")
         if found.unequal:
             parts.append("unequal seeds")
+    detects = verdict.judged.detects
+    if detects is not None and verdict.word in ("supported", "refuted"):  # else in the sentence
+        parts.append(f"these trials detect {amount(detects, verdict.unit)}")
     yield ", ".join(parts)
     if found is not None and (found.spread_ratio or 0) >= NOTABLE_SPREAD:
         yield f"spreads differ {found.spread_ratio:.0f}-fold; family-wise error up to 7 %"

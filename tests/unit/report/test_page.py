@@ -1,7 +1,7 @@
 import re
-from html.parser import HTMLParser
 
 from tests.support.made_up_sweep import make_sweep, write_trial
+from tests.support.page import Page
 from zoo.grading import GRADER_VERSION
 from zoo.report.collect import collect
 from zoo.report.page import html, write
@@ -10,28 +10,6 @@ from zoo.runs import grader_drift
 from zoo.store import journal, record
 
 HOSTILE = "<script>alert(1)</script></pre><img src=x onerror=alert(2)>{{ 7*7 }}&amp;\x00\x1b[31m"
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, and the text outside of style."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.words, self.style = [], [], ""
-        self._inside = ""
-        self.feed(text)
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self._inside = tag
-
-    def handle_data(self, data):
-        if self._inside == "style":
-            self.style += data
-            self._inside = ""
-        else:
-            self.words.append(data)
 
 
 def page(sweep):
