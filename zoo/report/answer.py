@@ -96,10 +96,14 @@ def varied_axes(cells: Sequence[Cell]) -> list[str]:
 
 
 def interval_row(found: CellMean | AxisEffect) -> dict[str, Any]:
-    """A cell or an effect by name of field, with `low` and `high` for its interval."""
+    """A cell or an effect by name of field, with `low` and `high` for its interval, `gain_low` and
+    `gain_high` for that of a cell's gain."""
     row = asdict(found)
-    low, high = row.pop("interval") or (None, None)
-    return row | {"low": low, "high": high}
+    for head in ("", "gain_"):
+        if f"{head}interval" in row:
+            ends = row.pop(f"{head}interval") or (None, None)
+            row |= dict(zip((f"{head}low", f"{head}high"), ends, strict=True))
+    return row
 
 
 def claim_row(verdict: ClaimVerdict) -> dict[str, Any]:

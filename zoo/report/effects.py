@@ -7,6 +7,7 @@ both sides, each pair weighing alike. Its intervals are at 95 % and not correcte
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -14,8 +15,8 @@ from typing import Any
 
 from zoo.claims.comparisons import matched
 from zoo.report.judge import Numbers
-from zoo.report.values import key
-from zoo.stats.contrasts import cell_interval
+from zoo.report.values import Key, key
+from zoo.stats.contrasts import Estimate, Study, cell_interval
 from zoo.stats.descriptive import interquartile_mean, probability_of_improvement
 from zoo.stats.proportions import clopper_pearson
 from zoo.trials.grid import Cell
@@ -38,6 +39,12 @@ class CellMean:
     """Collapsed trials among them, without an interval; None where none collapsed."""
     collapse: tuple[float, float]
     """Exact 95 % interval of the share of trials that collapse."""
+    base: float | None
+    """Of the base model before the training; None where that was not measured."""
+    gain: float | None
+    """Mean less base."""
+    gain_interval: tuple[float, float] | None
+    """At 95 %, with the noise of the base's one measurement; None for one trial."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ def cell_means(numbers: Numbers, metric: str, cells: Sequence[Cell]) -> list[Cel
         collapsed = sum(trial.collapsed for trial in ended)
         everything = [t.final[metric] for t in ended if metric in t.final]
         known = study.cells.get(key(cell))
+        base = numbers.base(key(cell), numbers.metrics[metric])
+        gain = None if base is None else _gain(study, key(cell), *base)
         found.append(
             CellMean(
                 cell,
@@ -80,9 +89,18 @@ def cell_means(numbers: Numbers, metric: str, cells: Sequence[Cell]) -> list[Cel
                 cell_interval(study, key(cell)),
                 fmean(everything) if collapsed and everything else None,
                 clopper_pearson(collapsed, len(ended)),
+                base[0] if base else None,
+                gain.value if gain else None,
+                gain.interval() if gain and gain.judged else None,
             )
         )
     return found
+
+
+def _gain(study: Study[Key], cell: Key, base: float, variance: float | None) -> Estimate | None:
+    """A cell's mean less its base, as a claim of kind gain about this cell takes it."""
+    noise = (study.typical or 0.0) if variance is None else variance
+    return study.estimate({cell: 1.0}, offset=-base, base=math.sqrt(noise))
 
 
 def axis_effects(

@@ -1,4 +1,4 @@
-"""Results on paper: `report.html`, one file that needs nothing else, and `results.csv`.
+"""Results on paper: `report.html`, one file that needs nothing else, and CSV files beside it.
 
 All text goes through the template's escaping: completions, logs and file names come from models and
 other people. The same results give the same bytes.
@@ -9,15 +9,24 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from zoo.report import answer_view, methods, view
+from zoo.report.answer_csv import cell_rows, claim_rows
+from zoo.report.cell_table import ONE_SEED, cell_table
 from zoo.report.collect import Results, rows
 from zoo.report.figures import across, figures, legend
 from zoo.store.run_store import write_text
 
-HTML_NAME, CSV_NAME = "report.html", "results.csv"
+HTML_NAME = "report.html"
+Rows = Callable[[Results], Iterable[list[Any]]]
+TABLES: dict[str, Rows] = {
+    "results.csv": rows,
+    "cells.csv": cell_rows,
+    "claims.csv": claim_rows,
+}
 VERDICTS = {
     "correct": ("right", "✓ correct"),
     "wrong": ("wrong", "✗ wrong"),
@@ -30,16 +39,17 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def write(results: Results, folder: Path) -> Path:
-    """Write `report.html` and `results.csv` into `folder`; returns the report's path."""
-    write_text(folder / CSV_NAME, csv_text(results), durable=False)
+    """Write `report.html` and the CSV files into `folder`; returns the report's path."""
+    for name, table in TABLES.items():
+        write_text(folder / name, csv_text(results, table), durable=False)
     write_text(folder / HTML_NAME, html(results), durable=False)
     return folder / HTML_NAME
 
 
-def csv_text(results: Results) -> str:
-    """`results.csv`: tidy rows of every round and metric."""
+def csv_text(results: Results, table: Rows = rows) -> str:
+    """A table as CSV; `results.csv` by default."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows(results))
+    csv.writer(out, lineterminator="\n").writerows(table(results))
     return out.getvalue()
 
 
@@ -69,6 +79,8 @@ def _context(results: Results) -> dict[str, Any]:
         "answer_notes": answer_view.answer_notes(results),
         "scope": view.scope(results),
         "plan": view.plan_facts(results),
+        "cells": cell_table(results),
+        "one_seed": ONE_SEED,
         "rows": view.table_rows(results),
         "columns": _columns(results),
         "several_seeds": len(results.experiment.seeds) > 1,

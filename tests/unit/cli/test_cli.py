@@ -133,7 +133,13 @@ def test_a_wrong_manifest_is_told_with_line_and_suggestion_and_leaves_no_folder(
 def test_a_sweep_leaves_report_lock_and_results(swept: tuple[Path, str]) -> None:
     folder, told = swept
     names = sorted(path.name for path in (folder / "sweeps/tiny").iterdir())
-    assert names == ["plan.lock.jsonl", "report.html", "results.csv"]
+    assert names == [
+        "cells.csv",
+        "claims.csv",
+        "plan.lock.jsonl",
+        "report.html",
+        "results.csv",
+    ]
     assert "report: sweeps/tiny/report.html" in told
     assert "zoo ui tiny" in told
     assert "4 done" in told
