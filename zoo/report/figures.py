@@ -1,73 +1,45 @@
-"""Learning curves as small SVG panels: one a data x reward (and further axes), a colour a model.
+"""Learning curves as small SVG panels, a colour an arm.
 
+Of single seeds an arm is a model, and there is a panel for each data x reward (and further axes).
+Where cells have several trials, arms are the values of the axis that the first claim compares; then
+models are panels, a line is the mean over seeds and a band reaches from the lowest to the highest.
 Each panel is an SVG of its own, so that a page can reflow them on a phone. The palette is Okabe
-and Ito's, and markers repeat what colours say. Same results, same bytes: no dates, fixed ids. Text
-takes the page's colour (dark or light).
+and Ito's, and markers repeat what colours say.
 """
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from zoo.errors import listed
+from zoo.errors import listed, plain
+from zoo.report.answer import varied_axes
 from zoo.report.collect import Results
+from zoo.report.svg import INK, PALETTE, Figure, Panel, draw
 from zoo.runs.finals import measured_by
 from zoo.runs.outcome import Outcome
 from zoo.trials.trial import Evaluation
 
-PALETTE = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#8A8A8A",
-    "#7A5195",
-    "#A6761D",
-    "#66A61E",
-)
 MARKERS = "osD^vPX<>h"
-INK = "#010203"  # becomes `currentColor` in the page
+MARGINS = (0.56, 0.48, 0.07, 0.13)
 Points = dict[int, float]
 
 
 @dataclass(frozen=True)
 class Key:
-    """How one model is drawn, for the legend beside the panels."""
+    """How one arm is drawn, for the legend beside the panels."""
 
-    model: str
+    arm: str
     colour: str
     marker: str
     """The marker's shape as SVG path data in a 12 x 12 box."""
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One small plot. `svg` is made here and trusted; `title` is text."""
-
-    title: str
-    svg: str
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A row of panels that share their axes."""
-
-    title: str
-    note: str
-    panels: tuple[Panel, ...]
-
-
-@dataclass(frozen=True)
 class _Curve:
-    model: str
-    seed: int
+    arm: str
     points: Points
     broken: bool
 
@@ -86,20 +58,36 @@ class _Kind:
 
 def figures(results: Results) -> list[Figure]:
     """Curves of reward, accuracy and response length; figures without a point are left out."""
+    arm = arm_axis(results)
     groups: dict[str, list[Outcome]] = {}
     for found in results.outcomes:
-        groups.setdefault(_group(found), []).append(found)
-    colours = {model: i for i, model in enumerate(results.values("model"))}
-    made = []
+        groups.setdefault(_group(found, arm), []).append(found)
+    colours = {plain(value): i for i, value in enumerate(results.values(arm))}
+    made: list[Figure] = []
     for number, kind in enumerate(_kinds(results)):
-        curves = {title: _curves(members, kind) for title, members in groups.items()}
+        curves = {title: _curves(members, kind, arm) for title, members in groups.items()}
         if any(curve.points for panel in curves.values() for curve in panel):
             made.append(_figure(results, kind, curves, colours, f"zoo{number}"))
     return made
 
 
+def arm_axis(results: Results) -> str:
+    """The axis whose values are told apart by colour."""
+    cells = results.answer.numbers.cells
+    if not seeds_averaged(results):
+        return "model"
+    varied = [axis for axis in varied_axes(cells) if axis != "model"]
+    claimed = [claim.axis for claim in results.experiment.claims]
+    return next((axis for axis in [*claimed, *varied] if axis in varied), "model")
+
+
+def seeds_averaged(results: Results) -> bool:
+    """Whether a cell has several trials, so that curves are means with bands."""
+    return any(len(trials) > 1 for trials in results.answer.numbers.by_cell.values())
+
+
 def legend(results: Results) -> list[Key]:
-    """One key a model, in the manifest's order."""
+    """One key an arm, in the manifest's order."""
     shapes = {
         "o": "M6 2a4 4 0 1 0 .01 0z",
         "s": "M2.5 2.5h7v7h-7z",
@@ -109,31 +97,31 @@ def legend(results: Results) -> list[Key]:
     }
     return [
         Key(
-            str(model),
+            plain(value),
             PALETTE[i % len(PALETTE)],
             shapes.get(MARKERS[i % len(MARKERS)], shapes["o"]),
         )
-        for i, model in enumerate(results.values("model"))
+        for i, value in enumerate(results.values(arm_axis(results)))
     ]
 
 
 def across(results: Results) -> int:
-    """Panels side by side: one a training set where there are two or three."""
-    sets = len(results.values("data"))
-    return (
-        sets
-        if sets in (2, 3)
-        else min(3, max(1, len({_group(found) for found in results.outcomes})))
-    )
+    """Panels side by side: a row a model where arms are not models, else one a training set where
+    there are two or three."""
+    arm = arm_axis(results)
+    panels = len({_group(found, arm) for found in results.outcomes})
+    row = len(results.values("data")) if arm == "model" else panels // len(results.values("model"))
+    return row if row in (2, 3) else min(3, max(1, panels))
 
 
-def _group(found: Outcome) -> str:
-    """Title of the panel that a trial belongs to: data, reward, and any further axis by name."""
+def _group(found: Outcome, arm: str) -> str:
+    """Title of the panel that a trial belongs to: model, data, reward, and any further axis by
+    name, but for the one that colours tell apart."""
     cell = found.trial.cell
-    more = [
-        f"{axis} {value}" for axis, value in cell.items() if axis not in ("model", "data", "reward")
-    ]
-    return " · ".join([str(cell.get("data")), str(cell.get("reward")), *more])
+    named = ("model", "data", "reward")
+    parts = [str(cell.get(axis)) for axis in named if axis != arm]
+    parts += [f"{axis} {v}" for axis, v in cell.items() if axis not in (*named, arm)]
+    return " · ".join(parts)
 
 
 def _kinds(results: Results) -> list[_Kind]:
@@ -191,11 +179,10 @@ def _watched(found: Outcome) -> Points:
     return {r: m.values["acc"] for r, m in sorted(by_round.items()) if "acc" in m.values}
 
 
-def _curves(members: list[Outcome], kind: _Kind) -> list[_Curve]:
+def _curves(members: list[Outcome], kind: _Kind, arm: str) -> list[_Curve]:
     return [
         _Curve(
-            str(found.trial.cell.get("model")),
-            found.trial.seed,
+            plain(found.trial.cell.get(arm)),
             {r: kind.scale * v for r, v in kind.pick(found).items()},
             found.state in ("stopped", "failed", "preempted", "unfinished"),
         )
@@ -207,7 +194,7 @@ def _figure(
     results: Results,
     kind: _Kind,
     curves: dict[str, list[_Curve]],
-    colours: dict[Any, int],
+    colours: dict[str, int],
     salt: str,
 ) -> Figure:
     values = [v for panel in curves.values() for curve in panel for v in curve.points.values()]
@@ -223,7 +210,16 @@ def _figure(
         )
         for i, (title, panel) in enumerate(curves.items())
     )
-    return Figure(kind.title, kind.note, panels)
+    return Figure(kind.title, f"{kind.note} {_drawn_words(results)}", panels)
+
+
+def _drawn_words(results: Results) -> str:
+    """How arms and seeds are drawn, a sentence."""
+    arm = arm_axis(results)
+    words = f"Colours: {arm}; panels: the other axes."
+    if not seeds_averaged(results):
+        return words
+    return f"{words} Lines: means over seeds; bands: from the lowest seed to the highest."
 
 
 def _draw(
@@ -232,42 +228,15 @@ def _draw(
     rounds: str,
     limits: tuple[float, float],
     results: Results,
-    colours: dict[Any, int],
+    colours: dict[str, int],
     salt: str,
 ) -> str:
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure as Canvas
-
-    style: dict[Any, Any] = {
-        "svg.hashsalt": salt,
-        "svg.fonttype": "none",
-        "font.size": 9.5,
-        "font.family": "DejaVu Sans",
-    }
-    with rc_context(style):
-        canvas = Canvas(figsize=(4.5, 2.9))
-        FigureCanvasSVG(canvas)
-        axes = canvas.add_axes((0.125, 0.165, 0.86, 0.79))
+    def paint(axes: Any) -> None:
         _paint(axes, label, rounds, limits, results.experiment.rounds)
-        for model in dict.fromkeys(curve.model for curve in curves):
-            _plot(axes, [c for c in curves if c.model == model], colours[model])
-        if results.made_up:
-            middle = (0.5, 0.5, "NOT REAL")
-            axes.text(
-                *middle,
-                transform=axes.transAxes,
-                ha="center",
-                va="center",
-                size=22,
-                alpha=0.12,
-                rotation=18,
-            )
-        out = io.StringIO()
-        canvas.savefig(
-            out, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
-        )
-    return _inline(out.getvalue(), salt)
+        for arm in dict.fromkeys(curve.arm for curve in curves):
+            _plot(axes, [c for c in curves if c.arm == arm], colours[arm])
+
+    return draw(paint, salt, size=(4.5, 2.9), margins=MARGINS, made_up=results.made_up)
 
 
 def _paint(axes: Any, label: str, rounds: str, limits: tuple[float, float], horizon: int) -> None:
@@ -278,23 +247,21 @@ def _paint(axes: Any, label: str, rounds: str, limits: tuple[float, float], hori
     axes.set_ylabel(label, color=INK, labelpad=3)
     axes.locator_params(axis="x", nbins=7, integer=True)
     axes.locator_params(axis="y", nbins=6)
-    axes.tick_params(colors=INK, length=3, width=0.6, labelsize=9)
-    axes.grid(color=INK, alpha=0.12, linewidth=0.6)
-    for name, spine in axes.spines.items():
-        spine.set_visible(name in ("left", "bottom"))
-        spine.set_color(INK)
-        spine.set_linewidth(0.6)
 
 
 def _plot(axes: Any, curves: list[_Curve], index: int) -> None:
-    """One model: mean over seeds, thin lines for the seeds, a cross where a trial broke off."""
+    """One arm: mean over seeds, a band from the lowest to the highest, and each trial that broke
+    off as a thin line with a cross at its end."""
     colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
     curves = [c for c in curves if c.points]
     if not curves:
         return
     whole = [c for c in curves if not c.broken] or curves
     shared = sorted(set.intersection(*(set(c.points) for c in whole)))
-    mean = [fmean(c.points[r] for c in whole) for r in shared]
+    at = [[c.points[r] for c in whole] for r in shared]
+    if len(whole) > 1:
+        low, high = [min(v) for v in at], [max(v) for v in at]
+        axes.fill_between(shared, low, high, color=colour, alpha=0.18, linewidth=0)
     style = {
         "color": colour,
         "marker": marker,
@@ -302,36 +269,12 @@ def _plot(axes: Any, curves: list[_Curve], index: int) -> None:
         "markeredgewidth": 0,
         "linewidth": 1.6,
     }
-    axes.plot(shared, mean, markevery=max(1, len(shared) // 8), **style)
-    for curve in curves:
+    every = max(1, len(shared) // 8)
+    axes.plot(shared, [fmean(v) for v in at], markevery=every, **style)
+    for curve in (c for c in curves if c.broken):
         rounds = sorted(curve.points)
         values = [curve.points[r] for r in rounds]
         if len(curves) > 1:
             axes.plot(rounds, values, color=colour, linewidth=0.7, alpha=0.45)
-        if curve.broken:
-            axes.plot(
-                rounds[-1:],
-                values[-1:],
-                marker="x",
-                color=colour,
-                markersize=8,
-                markeredgewidth=1.8,
-            )
-
-
-def _inline(svg: str, salt: str) -> str:
-    """An SVG for use inside a page: own ids, ink as `currentColor`, no prolog or metadata."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
-    svg = re.sub(r'(<g) id="[^"]*"', r"\1", svg)
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{salt}-", svg)
-    svg = re.sub(
-        r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" role="img">', svg, count=1
-    )
-    svg = svg.replace("xlink:href", "href").replace(INK, "currentColor")
-    svg = re.sub(
-        r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", svg, flags=re.S
-    )  # it would style the whole page
-    svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
-    return re.sub(r"\n\s*", "\n", svg).strip()
+        cross = {"marker": "x", "markersize": 8, "markeredgewidth": 1.8}
+        axes.plot(rounds[-1:], values[-1:], color=colour, **cross)

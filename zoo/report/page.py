@@ -17,7 +17,8 @@ from zoo.report import answer_view, methods, view
 from zoo.report.answer_csv import cell_rows, claim_rows
 from zoo.report.cell_table import ONE_SEED, cell_table
 from zoo.report.collect import Results, rows
-from zoo.report.figures import across, figures, legend
+from zoo.report.figures import across, arm_axis, figures, legend, seeds_averaged
+from zoo.report.forest import forest
 from zoo.store.run_store import write_text
 
 HTML_NAME = "report.html"
@@ -85,7 +86,10 @@ def _context(results: Results) -> dict[str, Any]:
         "columns": _columns(results),
         "several_seeds": len(results.experiment.seeds) > 1,
         "summary": view.summary(results),
+        "effects": forest(results),
         "figures": figures(results),
+        "seeds_averaged": seeds_averaged(results),
+        "arm": arm_axis(results),
         "legend": legend(results),
         "across": across(results),
         "samples": pairs,

@@ -103,7 +103,7 @@ def test_a_sweep_of_which_nothing_has_run_makes_a_report_too(tmp_path):
 def test_several_seeds_and_further_axes_have_their_columns(tmp_path):
     sweep = one(tmp_path, seeds=(0, 1)).run()
     read = page(sweep)
-    assert "thick: mean of the seeds" in read.text
+    assert "line: mean of the seeds; band: lowest to highest" in read.text
     assert "2 trials (1 model" in read.text
 
 
