@@ -6,7 +6,7 @@ Plain values for the page; knows no HTML, every text in here is unescaped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zoo.claims.planned_power import amount
 from zoo.errors import plain
@@ -22,8 +22,8 @@ PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 PAIRED = ("contrast", "gain", "interaction", "ordering")
 """Kinds of claims whose metric has a column of its own; the k of a crossover would be too many."""
 ONE_SEED = (
-    "One trial a cell has no interval and gives no verdict about training: another seed could end "
-    "elsewhere by more than any difference here."
+    "One trial a cell has no interval and gives no verdict about training: how far from it another "
+    "seed would end is not known."
 )
 
 
@@ -36,6 +36,7 @@ class CellNumber:
     """`± 2.9`, half the 95 % interval; empty for one trial."""
     gain: str
     """With its interval; empty where the base was not measured."""
+    base: str
     note: str
     """Why there is no mean, or that it is of fewer trials than ended; else empty."""
     drawn: bool = False
@@ -54,7 +55,7 @@ class CellRow:
     trials: str
     """`3`, or `2 of 3` where some have not ended."""
     collapsed: str
-    """`1 of 3 (1 to 91 %)`; empty for none."""
+    """`1 of 3 collapsed (1 to 91 %)`; empty for none."""
     first: int
     """Place of its first trial in the table by trial."""
     numbers: tuple[CellNumber, ...]
@@ -68,7 +69,6 @@ class CellTable:
     """Benchmark -> (what, size) of each of its columns."""
     rows: tuple[CellRow, ...]
     one_seed: bool
-    collapses: bool
 
 
 def cell_table(results: Results) -> CellTable:
@@ -94,7 +94,7 @@ def cell_table(results: Results) -> CellTable:
         above = axes
     means = [mean for _, found in by_metric for mean in found if mean.mean is not None]
     one_seed = bool(means) and all(mean.interval is None for mean in means)
-    return CellTable(_columns(shown), tuple(rows), one_seed, any(row.collapsed for row in rows))
+    return CellTable(_columns(shown), tuple(rows), one_seed)
 
 
 def _metrics(results: Results) -> list[Metric]:
@@ -133,24 +133,29 @@ def _title(metric: Metric) -> tuple[str, tuple[str, str]]:
 
 
 def _number(found: CellMean, metric: Metric) -> CellNumber:
+    base = "" if found.base is None else f"base {_value(found.base, metric)}"
     if found.mean is None:
         waiting = found.ended < found.trials
         why = "no number yet" if waiting else "no number of a trial that did not collapse"
-        base = "" if found.base is None else f"base {_value(found.base, metric)}"
-        return CellNumber("", "", base, why)
+        return CellNumber("", "", "", base, why)
     gain = ""
-    if found.gain is not None and found.base is not None:
+    if found.gain is not None:
         figure = _value(found.gain, metric).replace("-", MINUS)
         gain = f"gain {'+' * (found.gain >= 0)}{figure}{_half(found.gain_interval, metric)}"
-        gain += f" over {_value(found.base, metric)}"
     counted = found.ended - found.collapsed
     note = "" if found.n == counted else f"n = {found.n}"
-    shown = CellNumber(_value(found.mean, metric), _half(found.interval, metric), gain, note)
+    mean, spread = _value(found.mean, metric), _half(found.interval, metric)
+    shown = CellNumber(mean, spread, gain, base, note)
     if metric.unit != "points" or found.base is None or found.gain is None:
         return shown
-    low, width = min(found.base, found.mean), abs(found.gain)
-    return CellNumber(
-        shown.mean, shown.spread, gain, note, True, low, width, min(1.0, width / 60), found.gain < 0
+    width = abs(found.gain)
+    return replace(
+        shown,
+        drawn=True,
+        left=min(found.base, found.mean),
+        width=width,
+        tint=min(1.0, width / 60),
+        loss=found.gain < 0,
     )
 
 
@@ -169,4 +174,4 @@ def _collapsed(found: CellMean) -> str:
     if not found.collapsed:
         return ""
     low, high = found.collapse
-    return f"{found.collapsed} of {found.ended} ({100 * low:.0f} to {100 * high:.0f} %)"
+    return f"{found.collapsed} of {found.ended} collapsed ({100 * low:.0f} to {100 * high:.0f} %)"

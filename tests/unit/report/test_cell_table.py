@@ -88,11 +88,11 @@ def test_cell_table_has_means_with_intervals_over_seeds_and_gains(tmp_path: Path
         assert number.gain.startswith("gain +")
     read = Page(html(found))
     first = next(iter(cells.values()))
-    assert f"{first.mean} {first.spread.strip()} {first.gain}" in read.text
+    assert f"{first.mean} {first.spread.strip()} {first.gain} {first.base}" in read.text
     ids = {attrs.get("id") for _, attrs in read.tags}
     links = {str(attrs["href"])[1:] for tag, attrs in read.tags if tag == "a"}
     assert {"trial-0", "trial-3", "trial-6", "trial-9"} <= links <= ids
-    assert "another seed could end elsewhere" not in read.text
+    assert "One trial a cell" not in read.text
 
 
 def test_gain_of_a_cell_is_what_a_gain_claim_about_it_says(tmp_path: Path) -> None:
@@ -128,11 +128,10 @@ def test_collapsed_and_unfinished_trials_are_counted_beside_the_mean(tmp_path: P
     found = results(made)
     row = cell_table(found).rows[0]
     assert row.trials == "2 of 3"
-    assert row.collapsed == "1 of 2 (1 to 99 %)"
+    assert row.collapsed == "1 of 2 collapsed (1 to 99 %)"
     assert row.numbers[1].mean == f"{100 * finals(found, 'pocket-qwen2', 'correctness')[0]:.1f}"
     text = Page(html(found)).text
-    assert "collapsed" in text
-    assert "2 of 3" in text
+    assert "2 of 3 1 of 2 collapsed (1 to 99 %)" in text
     assert waiting.id in text
     first = table(found, cell_rows)[0]
     assert (first["trials"], first["ended"], first["collapsed"], first["n"]) == ("3", "2", "1", "1")
