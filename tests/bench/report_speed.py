@@ -16,7 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+ROOT = Path(sys.path[0])
 REPEATS = 3
 ZOO = [sys.executable, "-m", "zoo.cli.main"]
 MANIFEST = """\
