@@ -13,6 +13,7 @@ import pytest
 from tests.support.trials import manifest, trials_of
 from zoo.catalog import Catalog, ComputeProfile, RecipeCard
 from zoo.train.grpo_config import grpo_arguments
+from zoo.trials.metrics import is_logged
 from zoo.trlspec import fields as trl_table
 from zoo.trlspec import validation
 
@@ -99,3 +100,12 @@ def test_every_recipe_is_a_config_of_trl(tmp_path: Path, name: str) -> None:
     laptop = Catalog().get(ComputeProfile, "laptop")
     config = GRPOConfig(**grpo_arguments(trial, laptop, tmp_path / "out", 2048))
     assert config.loss_type == trial.grpo["loss_type"]
+
+
+def test_every_metric_that_trl_logs_can_have_a_tripwire() -> None:
+    import trl
+
+    text = (Path(trl.__file__).parent / "trainer/grpo_trainer.py").read_text(encoding="utf-8")
+    names = re.findall(r'_metrics\[(?:mode|"train")\]\["([^"]+)"\]', text)
+    assert len(names) > 20
+    assert [n for n in names if not n.startswith("tools/") and not is_logged(f"train/{n}")] == []

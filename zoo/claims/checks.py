@@ -16,7 +16,7 @@ from zoo.manifest.claim_schema import HOLE, Claim
 from zoo.manifest.metric_name import EVAL, MetricName
 from zoo.manifest.thresholds import Match, Threshold, Tripwire
 from zoo.trials.grid import Cell, matches
-from zoo.trials.metrics import Metric
+from zoo.trials.metrics import Metric, is_logged
 
 Axes = Mapping[str, Sequence[Any]]
 Path = tuple[str | int, ...]
@@ -54,12 +54,14 @@ def check_claims_alone(
 
 
 def check_tripwires(tripwires: Sequence[Tripwire], metrics: Mapping[str, Metric]) -> list[Flaw]:
-    """All flaws of all tripwires but of `when`, which is checked where all matches are. A
-    `train/...` metric that zoo does not know may still be one of TRL's; the plan warns of it."""
+    """All flaws of all tripwires but of `when`, which is checked where all matches are. Of
+    `train/...` everything that is logged can have a line, claimed or not."""
     flaws: list[Flaw] = []
     for i, wire in enumerate(tripwires):
-        if not wire.metric.startswith("train/"):
-            flaws += _metric(wire.metric, ("tripwires", i, "metric"), metrics)
+        if not is_logged(wire.metric):
+            found = _metric(wire.metric, ("tripwires", i, "metric"), metrics)
+            what = "round logs" if wire.metric.startswith("train/") else "evaluation measures"
+            flaws += [replace(flaw, found=f"no {what} '{wire.metric}'") for flaw in found]
         flaws += _line(wire, ("tripwires", i), metrics)
     return flaws
 

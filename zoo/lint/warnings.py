@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from zoo.claims.planned_power import Power
 from zoo.data.questions import SharedProblems
-from zoo.errors import did_you_mean, listed
+from zoo.errors import listed
 from zoo.lint.card_warnings import Prompts, card_warnings
 from zoo.lint.claim_warnings import claim_warnings
 from zoo.lint.evaluation_warnings import evaluate_warnings
@@ -111,15 +111,11 @@ def _weighs_long_sequences(trial: Trial) -> bool:
 def tripwire_warnings(
     tripwires: Sequence[Tripwire], metrics: Mapping[str, Metric]
 ) -> list[PlanWarning]:
-    """Lines that nothing may ever cross, and benchmarks that both stop and judge."""
+    """Benchmarks that both stop and judge."""
     found: list[PlanWarning] = []
     for wire in tripwires:
         metric, where = metrics.get(wire.metric), f"tripwire on {wire}"
-        if metric is None:
-            hint = did_you_mean(wire.metric, list(metrics)) or "check its name in TRL"
-            text = f"{wire.metric} is no metric that zoo knows, so it may never trip; {hint}"
-            found.append(PlanWarning("unknown-tripwire", text, where))
-        elif wire.then == "stop" and metric.evaluations:
+        if wire.then == "stop" and metric is not None and metric.evaluations:
             judged = [name for name in metric.benchmarks if _judges(name, metrics)]
             if judged:
                 text = (

@@ -45,6 +45,14 @@ TRAIN_METRICS = (
     "train/num_tokens",
     "train/grade/reward_faults",
 )
+LOGGED = (
+    *("train/clip_ratio/", "train/cispo_clip_ratio", "train/vespo/", "train/sampling/"),
+    *("train/completions/", "train/rewards/", "train/grade/", "train/unscored"),
+    *("train/policy_loss", "train/aux_loss", "train/entropy_coef", "train/learning_rate"),
+    *("train/step_time", "train/grading_time", "train/epoch"),
+)
+"""What else TRL (1.16) and the grader log of a round, as the settings have it: names, or their
+first parts, which end in a slash."""
 Unit = Literal["points", "tokens", "as logged"]
 Better = Literal["higher", "lower"]
 
@@ -128,6 +136,13 @@ def is_accuracy(name: str) -> bool:
     measure = measure_of(name)
     right = measure in ("acc", "acc_boxed") or _sampled(measure)
     return right and not name.startswith("train/")
+
+
+def is_logged(name: str) -> bool:
+    """Whether training may log a metric of this name."""
+    return name in TRAIN_METRICS or any(
+        name.startswith(one) if one.endswith("/") else name == one for one in LOGGED
+    )
 
 
 def _sampled(measure: str) -> bool:

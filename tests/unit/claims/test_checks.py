@@ -261,14 +261,18 @@ def test_tripwires_are_checked_like_claims() -> None:
         Tripwire.model_validate(said)
         for said in (
             {"metric": "train/completions/clipped_ratio", "above": 0.5, "for": 5},
-            {"metric": "train/clip_ratio/region_mean", "above": 0.5},  # one of TRL's: a warning
+            {"metric": "train/clip_ratio/region_mean", "above": 0.5},  # one of TRL's
             {"metric": "train/accuracy", "below": 5},
             {"metric": "eval/math500/ac/t1.0", "below": 0.05},
+            {"metric": "train/entrophy", "below": 0.1},
         )
     ]
     found = check_tripwires(wires, METRICS)
-    assert [flaw.path for flaw in found] == [("tripwires", 2, "below"), ("tripwires", 3, "metric")]
+    places = [(2, "below"), (3, "metric"), (4, "metric")]
+    assert [flaw.path for flaw in found] == [("tripwires", *at) for at in places]
     assert "did you mean 'eval/math500/acc/t1.0'?" in found[1].hint
+    assert found[2].found == "no round logs 'train/entrophy'"
+    assert "did you mean 'train/entropy'?" in found[2].hint
 
 
 def test_where_takes_patterns_and_compare_does_not() -> None:
