@@ -151,7 +151,7 @@ def read_status(
         if store.ran(trial.id):
             found.append(trial_status(trial, store, retrain=retrain))
         elif (change := moved.get(trial.id)) and store.ran(change.old_id):
-            found.append(TrialStatus(trial, "moved", f"stale: {change}"))
+            found.append(TrialStatus(trial, "moved", f"changed: {change}"))
         else:
             found.append(TrialStatus(trial, "new", NEVER_RAN))
     return SweepStatus(tuple(found))
