@@ -75,7 +75,7 @@ class Catalog:
         file = self._files[FOLDERS[kind]].get(name)
         if file is None:
             known = self.names(kind)
-            hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+            hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
             raise InputError(Fault(noun(kind), f"unknown {noun(kind)} '{name}'", hint=hint))
         return file
 
@@ -113,8 +113,8 @@ class Catalog:
         return card.model_copy(update=placed)
 
     def check_stand_in(self, kind: type[Card], name: str) -> None:
-        """Hold what a card's file says of its stand-in against the cards that there are: only those
-        embedded in the package are small enough for any machine.
+        """Check that `stand_in` names an existing pocket card: only those embedded in the package
+        are small enough for any machine.
 
         Raises:
             InputError: another card, or none; placed in the file.
@@ -127,7 +127,7 @@ class Catalog:
         found = f"unknown {noun(kind)} '{said}'"
         if said in known:
             found = f"'{said}' is none of zoo's pocket {FOLDERS[kind]}"
-        hint = did_you_mean(said, pockets) or f"there are: {', '.join(pockets)}"
+        hint = did_you_mean(said, pockets) or f"available: {', '.join(pockets)}"
         raise InputError(document.fault(("stand_in",), found, hint=hint))
 
     def _is_pocket(self, kind: type[Card], name: str) -> bool:
@@ -143,7 +143,7 @@ class Catalog:
                 continue
             if name not in self._files[FOLDERS[kind]]:
                 known = self.names(kind)
-                hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+                hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
                 raise InputError(document.fault(path, f"unknown {noun(kind)} '{name}'", hint=hint))
             if (kind, name) in self._open:
                 raise InputError(document.fault(path, f"'{name}' is made of itself"))

@@ -122,7 +122,7 @@ def _axis(axis: str, path: Path, axes: Axes, *, key: bool) -> list[Flaw]:
 
 
 def _near(word: str, known: list[str]) -> str:
-    return did_you_mean(word, known) or f"there are: {', '.join(known)}"
+    return did_you_mean(word, known) or f"available: {', '.join(known)}"
 
 
 # -- cells ----------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def named(catalog: Catalog, kind: str, name: str) -> list[Card]:
     kinds = [of for of in KINDS[kind] if name in names[of]]
     if not kinds:
         there = sorted(set().union(*names.values()))
-        hint = did_you_mean(name, there) or f"there are: {', '.join(there)}"
+        hint = did_you_mean(name, there) or f"available: {', '.join(there)}"
         raise InputError(Fault(kind, f"unknown {kind.removesuffix('s')} '{name}'", hint=hint))
     return [_card(catalog, of, name) for of in kinds]
 

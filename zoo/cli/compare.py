@@ -59,7 +59,7 @@ def _metric(study: Study, said: str | None) -> str | None:
     final = [name for name, metric in metrics.items() if metric.final is not None]
     if said is None or said in final:
         return said
-    hint = did_you_mean(said, final) or f"there are: {listed(final, 8)}"
+    hint = did_you_mean(said, final) or f"available: {listed(final, 8)}"
     found = "is not measured at the last round" if said in metrics else "is not measured"
     raise InputError(Fault("--metric", f"'{said}' {found}", hint=hint))
 
@@ -67,7 +67,7 @@ def _metric(study: Study, said: str | None) -> str | None:
 def _axis(cells: Sequence[Cell], said: str) -> str:
     """The axis that was asked for."""
     if said not in cells[0]:
-        hint = did_you_mean(said, list(cells[0])) or f"there are: {', '.join(cells[0])}"
+        hint = did_you_mean(said, list(cells[0])) or f"available: {', '.join(cells[0])}"
         raise InputError(Fault("--by", f"no axis '{said}'", hint=hint))
     return said
 

@@ -1,4 +1,4 @@
-"""`zoo grade`: the present grader over what a sweep has kept; nothing is sampled or trained again.
+"""`zoo grade`: the current grader over what a sweep has kept; nothing is sampled or trained again.
 
 Measurements that another grader scored get new scores; rollouts that another grader rewarded are
 replayed. Each trial is worked on under its lock. What is done is kept at once, so that an
@@ -44,7 +44,7 @@ class GradeOptions:
     """How the grader is run."""
 
     all_: bool = False
-    """Also what the present grader graded before, to see that its verdicts reproduce."""
+    """Also what the current grader graded before, to see that its verdicts reproduce."""
     workers: int = 1
     json_: bool = False
 

@@ -167,7 +167,7 @@ def _recipe(name: str | None, models: list[Choice], catalog: Catalog) -> RecipeC
     name = name or ("pocket" if small else "simplerl-zoo-small")
     known = catalog.names(RecipeCard)
     if name not in known:
-        hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+        hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
         raise InputError(Fault("--recipe", f"unknown recipe '{name}'", hint=hint))
     return catalog.get(RecipeCard, name)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 cards_option = click.option(
-    "--cards", multiple=True, metavar="DIR", help="Another folder of cards (beside ./cards)."
+    "--cards", multiple=True, metavar="DIR", help="Another folder of cards, besides ./cards."
 )
 profile_option = click.option(
     "--on", "profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]"
@@ -98,8 +98,8 @@ def init(name: str, **options: Any) -> int:
 
 @cli.command()
 @click.argument("manifest")
-@click.option("--json", "json_", is_flag=True, help="For programs.")
-@click.option("--explain", metavar="ID", help="Why one trial runs, and what it is made of.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@click.option("--explain", metavar="ID", help="Why one trial runs, and its resolved inputs.")
 @click.option("--diff", is_flag=True, help="Only what changed since the sweep last started.")
 @click.option("--all", "all_", is_flag=True, help="A line for every trial, by name.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 where there is work.")
@@ -115,7 +115,7 @@ def plan(manifest: str, words: PlanOptions, **how: Any) -> int:
 @cli.command()
 @click.argument("manifest")
 @click.option("--trial", default="0", metavar="N|ID", help="Which one. [default: 0, the first]")
-@click.option("--json", "json_", is_flag=True, help="For programs.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def show(manifest: str, words: PlanOptions, trial: str, json_: bool) -> int:
     """Print one trial of a MANIFEST fully resolved, each value with where it came from."""
@@ -138,7 +138,7 @@ def schema(cards: tuple[str, ...]) -> int:
 @click.option(
     "--executor",
     type=click.Choice(["ray", "local"]),
-    help="Who starts the trials. [default: the profile's; local for simulated ones]",
+    help="What starts the trials. [default: the profile's; local for simulated ones]",
 )
 @click.option("--concurrency", type=click.IntRange(min=1), help="Trials at a time.")
 @click.option(
@@ -186,7 +186,7 @@ def report(name: str, words: PlanOptions) -> int:
 @click.argument("name")
 @click.option("--by", metavar="AXIS", help="Only the effects of this axis. [default: all axes]")
 @click.option("--metric", metavar="M", help="Of cells and effects. [default: the first claim's]")
-@click.option("--json", "json_", is_flag=True, help="For programs.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def compare(name: str, words: PlanOptions, by: str | None, metric: str | None, json_: bool) -> int:
     """Judge a sweep: cell means over seeds, effects by axis, and a verdict for each claim.
@@ -201,16 +201,16 @@ def compare(name: str, words: PlanOptions, by: str | None, metric: str | None, j
 
 @cli.command()
 @click.argument("name")
-@click.option("--all", "all_", is_flag=True, help="Also what the present grader graded before.")
+@click.option("--all", "all_", is_flag=True, help="Also what the current grader graded before.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
-@click.option("--json", "json_", is_flag=True, help="For programs.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def grade(name: str, words: PlanOptions, **how: Any) -> int:
-    """Grade a sweep's kept completions again by the present grader, without sampling or training.
+    """Grade a sweep's kept completions again by the current grader, without sampling or training.
 
-    Scores by another grader are made anew (the old ones stay), and the verdicts that moved are
-    told; training rollouts are replayed, to see whether any reward would be another now. What is
-    done is kept: interrupt it and run it again.
+    Scores by another grader are computed anew (the old ones stay) and changed verdicts are listed;
+    training rollouts are replayed, to see whether any reward changes. Finished work is kept:
+    interrupt it and run it again.
     """
     from zoo.cli.grade import GradeOptions, run
 
@@ -219,10 +219,10 @@ def grade(name: str, words: PlanOptions, **how: Any) -> int:
 
 @cli.command()
 @click.argument("name")
-@click.option("--json", "json_", is_flag=True, help="For programs.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def status(name: str, words: PlanOptions, json_: bool) -> int:
-    """Where each trial of a sweep is, and who runs it."""
+    """Show the state of each trial of a sweep, and which process runs it."""
     from zoo.cli.status import show
 
     return show(name, words, json_=json_)
@@ -256,12 +256,12 @@ def ui(name: str | None, words: PlanOptions, port: int, host: str) -> int:
 @click.argument("cases", required=False)
 @click.option("--gold", help="The reference of one pair (with --prediction).")
 @click.option("--prediction", help="The response of one pair.")
-@click.option("--extract", "policy", default="auto", show_default=True, help="Extraction policy.")
+@click.option("--extract", "policy", default="auto", show_default=True, help="Extraction rule.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
 def verify(
     cases: str | None, gold: str | None, prediction: str | None, policy: str, workers: int
 ) -> int:
-    """What the grader says of the rows of CASES (jsonl: gold, prediction), or of one pair.
+    """Grade the rows of CASES (jsonl: gold, prediction), or one pair.
 
     CASES is a file, or `-` for standard input.
     """
@@ -271,9 +271,9 @@ def verify(
 
 
 @cli.command()
-@click.option("--json", "json_", is_flag=True, help="For programs.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
 def doctor(json_: bool) -> int:
-    """What is installed, what this machine can run, and what to do about what is missing."""
+    """Check the installation and this machine; says what to do about what is missing."""
     from zoo.cli.doctor import run
 
     return run(json_)
@@ -284,14 +284,14 @@ def _cards_group(kind: str, what: str) -> None:
     group = click.Group(kind, help=f"Cards of {what}.")
     names_argument = click.argument("names", nargs=-1, required=True, metavar="NAME...")
 
-    @group.command("list", help=f"Names of all {what}.")
+    @group.command("list", help=f"List all {what}.")
     @cards_option
     def list_(cards: tuple[str, ...]) -> int:
         from zoo.cli.card_commands import list_ as list_cards
 
         return list_cards(kind, cards)
 
-    @group.command(help="What the card of that name says.")
+    @group.command(help="Print a card.")
     @click.argument("name")
     @cards_option
     def show(name: str, cards: tuple[str, ...]) -> int:
@@ -303,7 +303,7 @@ def _cards_group(kind: str, what: str) -> None:
     if kind not in ("models", "data"):
         return
 
-    @group.command(help="Bring what the cards need onto this machine, whole and at its commit.")
+    @group.command(help="Download what the cards need, at its pinned commit.")
     @names_argument
     @cards_option
     def fetch(names: tuple[str, ...], cards: tuple[str, ...]) -> int:
@@ -311,7 +311,7 @@ def _cards_group(kind: str, what: str) -> None:
 
         return fetch_cards(kind, names, cards)
 
-    @group.command(help="Hold what is on this machine against the cards; keeps its digests.")
+    @group.command(help="Compare the files on this machine with the cards; stores their digests.")
     @names_argument
     @cards_option
     def check(names: tuple[str, ...], cards: tuple[str, ...]) -> int:

@@ -114,7 +114,7 @@ def _data_set(source: HubSource, free: Free) -> Fetched:
         if name not in found.sizes:
             there = [n for n in found.sizes if n.endswith((".parquet", ".jsonl"))]
             told = f"no file {name} in {source.repo} at {found.commit[:12]}"
-            raise InputError(Fault("files", told, hint=f"there are: {', '.join(there[:20])}"))
+            raise InputError(Fault("files", told, hint=f"available: {', '.join(there[:20])}"))
     return _download(found, list(source.files), source.revision, free)
 
 

@@ -55,7 +55,7 @@ class Compared:
     cases: tuple[Case, ...]
     """The first that moved."""
     reproduces: bool | None
-    """Whether the present grader gave the verdicts that it gave before; None where another gave
+    """Whether the current grader gave the verdicts that it gave before; None where another gave
     them."""
 
     @property
@@ -77,7 +77,7 @@ class Regrader:
     def measurement(self, trial: Trial, row: Row) -> None:
         """Grade what an index line names again; append the line of the new scores to the index.
 
-        A line whose scores are by the present grader is held against a new grading, which is
+        A line whose scores are by the current grader is held against a new grading, which is
         written nowhere.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Replaying the present grader over a trial's kept rollouts, a round at a time.
+"""Replaying the current grader over a trial's kept rollouts, a round at a time.
 
 Holds one round in memory. What was found is kept in the trial's folder after every round, so that
 an interrupted replay goes on where it was; the caller holds the trial's lock.

@@ -1,5 +1,5 @@
-"""Which fields of an id follow from what a manifest says otherwise than before; the others moved by
-themselves (a card, a revision, a digest)."""
+"""Attribute each changed identity field to a manifest edit or to drift (a card, a revision, a
+digest)."""
 
 from __future__ import annotations
 

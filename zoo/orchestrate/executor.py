@@ -20,7 +20,7 @@ ROUND_END = math.inf
 
 @dataclass
 class Stop:
-    """The wish that everything ends, and how long it may take. Set by a signal, read by all."""
+    """A stop request and its grace period. Set by a signal, read by all."""
 
     wish: threading.Event = field(default_factory=threading.Event)
     grace_s: float = ROUND_END

@@ -30,7 +30,7 @@ def chosen(trials: list[Trial], only: tuple[str, ...]) -> list[Trial]:
         for pattern in patterns:
             if not any(_fits(value, pattern) for value in values):
                 words = [*map(plain, values)]
-                hint = did_you_mean(pattern, words) or f"there are: {listed(words, 12)}"
+                hint = did_you_mean(pattern, words) or f"available: {listed(words, 12)}"
                 faults.append(Fault(f"--only {text}", f"no {axis} fits '{pattern}'", hint=hint))
         left = [t for t in left if any(_fits(_value(t, axis), p) for p in patterns)]
     if faults:
@@ -45,7 +45,7 @@ def _no_axis(text: str, axis: str, known: list[str]) -> Fault:
     expected = "AXIS=PATTERN, such as model=qwen*"
     if axis in known:
         return Fault(f"--only {text}", f"no `=PATTERN` after '{axis}'", expected)
-    hint = did_you_mean(axis, known) or f"there are: {', '.join(known)}"
+    hint = did_you_mean(axis, known) or f"available: {', '.join(known)}"
     return Fault(f"--only {text}", f"no axis '{axis}'", expected, hint)
 
 
@@ -89,6 +89,6 @@ def one_trial(
         return found[0]
     known = [names[t.id] for t in found or trials]
     hint = f"it fits: {listed(known, 12)}" if found else did_you_mean(word, known)
-    hint = hint or f"there are: {listed(known, 12)}"
+    hint = hint or f"available: {listed(known, 12)}"
     how = "more than one trial" if found else "no trial"
     raise InputError(Fault(place, f"'{word}' names {how} of '{sweep}'", hint=hint))

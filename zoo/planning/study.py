@@ -204,7 +204,7 @@ def find(name: str, store: Store) -> Path:
     near = f"did you mean '{name}.yaml'?" if Path(f"{name}.yaml").is_file() else ""
     hint = near or did_you_mean(name, known)
     if not hint:
-        hint = f"there are: {', '.join(known)}" if known else "give the path of a manifest"
+        hint = f"available: {', '.join(known)}" if known else "give the path of a manifest"
     raise InputError(Fault("manifest", f"no manifest or sweep '{name}'", hint=hint))
 
 
@@ -313,7 +313,7 @@ def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> C
     """
     gpus = count_gpus() if name is None or name != "laptop" else 0
     if name is not None and name not in (known := catalog.names(ComputeProfile)):
-        hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+        hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
         raise InputError(Fault(f"--on {name}", f"unknown profile '{name}'", hint=hint))
     profile = catalog.get(ComputeProfile, name or ("gpu" if gpus else "laptop"))
     if concurrency is not None:

@@ -29,7 +29,7 @@ class Told:
     measurements: int = 0
     """Lines of the trials' indexes that were looked at."""
     replays: dict[str, Replay] = field(default_factory=dict)
-    """Trial id -> what the present grader's replay found, now or before."""
+    """Trial id -> what the current grader's replay found, now or before."""
     replayed_now: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     """State -> trials whose rollouts do not count."""
@@ -37,7 +37,7 @@ class Told:
 
     @property
     def broken(self) -> bool:
-        """Whether the present grader does not give again what it gave before."""
+        """Whether the current grader does not give again what it gave before."""
         return any(c.reproduces is False for c in self.compared)
 
     @property

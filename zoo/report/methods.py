@@ -43,8 +43,8 @@ def evaluation_rows(results: Results) -> list[tuple[str, ...]]:
 
 
 def audit_words(scores: Iterable[MeasuredEvaluation]) -> str:
-    """On how many of the answers that stock math-verify was asked about it says otherwise, over
-    several scores: `1 of 84 (1.2 %)`.
+    """Number of audited answers on which stock math-verify disagrees, over several scores:
+    `1 of 84 (1.2 %)`.
     """
     rates = [(m.audited, m.values.get("audit_disagreement")) for m in scores]
     n = sum(audited for audited, rate in rates if rate is not None)
@@ -73,7 +73,7 @@ def grading_notes(results: Results) -> list[str]:
     if stale:
         named = ", ".join(f"{id_} (from round {round_})" for id_, round_ in stale.items())
         notes.append(
-            f"Trials whose rewards change under the present grader ({GRADER_VERSION}), shown as "
+            f"Trials whose rewards change under the current grader ({GRADER_VERSION}), shown as "
             f"they were trained: {named}. To train one again, move its folder out of the run "
             "store and sweep."
         )

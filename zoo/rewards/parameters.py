@@ -141,7 +141,7 @@ def unknown(params: Mapping[str, Any], known: list[str], of: str, at: Path) -> I
     """The keys that are none of those that `of` has."""
     for key in params:
         if key not in known:
-            there = f"there are: {', '.join(known)}" if known else "it has none"
+            there = f"available: {', '.join(known)}" if known else "it has none"
             hint = did_you_mean(key, known) or there
             yield Flaw((*at, key), f"{of} has no parameter '{key}'", hint=hint, key=True)
 
@@ -149,7 +149,7 @@ def unknown(params: Mapping[str, Any], known: list[str], of: str, at: Path) -> I
 def unknown_kind(kind: str, path: Path, more: list[str]) -> Flaw:
     """A kind that there is not; `more` are the names of rewards of the user's own."""
     known = [*KINDS, *more]
-    hint = did_you_mean(kind, known) or f"there are: {', '.join(known)}"
+    hint = did_you_mean(kind, known) or f"available: {', '.join(known)}"
     return Flaw(path, f"unknown kind '{kind}'", hint=hint)
 
 
@@ -161,7 +161,7 @@ def _part_flaws(part: Any, at: Path) -> list[Flaw]:
         Flaw((*at, key), f"a part has no '{key}'", hint=hint, key=True)
         for key in part
         if key not in PART
-        for hint in (did_you_mean(key, list(PART)) or f"there are: {', '.join(PART)}",)
+        for hint in (did_you_mean(key, list(PART)) or f"available: {', '.join(PART)}",)
     ]
     kind, params = part.get("kind"), part.get("params", {})
     right = {

@@ -1,4 +1,4 @@
-"""Replaying the present grader over rollouts that an older one rewarded: which rewards change, and
+"""Replaying the current grader over rollouts that an older one rewarded: which rewards change, and
 from which round on.
 
 No reward changed: the run is adopted. Else it is stale from the first round that differs. The

@@ -1,4 +1,4 @@
-"""Where a trial stands against the present grader: measurements that another one graded, rollouts
+"""Where a trial stands against the current grader: measurements that another one graded, rollouts
 that another one rewarded, and what a replay of them found.
 
 `runs/train/ID/regraded.json` is what the last replay found, up to the round that it reached; the
@@ -28,14 +28,14 @@ FIRST = "1"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the present grader has to say of a trial."""
+    """What the current grader has to say of a trial."""
 
     scores: frozenset[str] = frozenset()
     """Ids of scores in the index that are by another grader; trials share those of base models."""
     replay: bool = False
     """Whether it finished, was rewarded by another grader, and was not replayed to its end."""
     stale_from: int | None = None
-    """The first round whose rewards the present grader changes."""
+    """The first round whose rewards the current grader changes."""
 
 
 NOTHING = Standing()
@@ -75,7 +75,7 @@ def place(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def is_present(row: dict[str, Any]) -> bool:
-    """Whether the present grader made the scores of an index line."""
+    """Whether the current grader made the scores of an index line."""
     return row.get("grader", FIRST) == GRADER_VERSION
 
 
@@ -85,7 +85,7 @@ def to_replay(trial: Trial, found: Record) -> int:
 
 
 def present_replay(folder: Path | str, record: Record) -> Replay | None:
-    """What the present grader's replay of the recorded lineage found so far; None where it began
+    """What the current grader's replay of the recorded lineage found so far; None where it began
     none.
 
     Raises:

@@ -91,7 +91,7 @@ def reward(word: str, catalog: Catalog, resolver: LocalResolver) -> Choice:
 
 def _must_be(word: str, axis: str, names: list[str], else_: str) -> None:
     if word not in names:
-        hint = did_you_mean(word, names) or f"there are: {', '.join(names)}; {else_}"
+        hint = did_you_mean(word, names) or f"available: {', '.join(names)}; {else_}"
         raise InputError(Fault(f"--{axis}", f"unknown {axis} '{word}'", hint=hint))
 
 

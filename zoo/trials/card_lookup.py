@@ -121,7 +121,7 @@ class Names:
 
     def unknown(self, path: KeyPath, found: str, word: str, known: list[str], *, key: bool) -> None:
         """Remember a fault about a word that is none of `known`, with a suggestion."""
-        hint = did_you_mean(word, known) or f"there are: {', '.join(known)}"
+        hint = did_you_mean(word, known) or f"available: {', '.join(known)}"
         self.fault(path, found, hint=hint, key=key)
 
     def stop_at_faults(self) -> None:

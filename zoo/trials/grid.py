@@ -270,7 +270,7 @@ def setting(
     elif part == "batch" and field:
         if field not in batch:
             hint = foreign.answer(name) or did_you_mean(field, batch)
-            hint = hint or f"there are: {', '.join(batch)}"
+            hint = hint or f"available: {', '.join(batch)}"
             names.fault(axis_path or path, f"unknown key '{name}'", hint=hint, key=True)
         elif value is None and field == "micro_batch":
             return None
@@ -287,7 +287,7 @@ def setting(
         near = [*known, *(f"grpo.{n}" for n in trl.defaults())]
         found = f"unknown axis '{name}'"
         hint = foreign.answer(name) or did_you_mean(name, near if "." in name else known)
-        hint = hint or f"there are: {', '.join(known)}, and grpo.NAME for a setting of TRL's"
+        hint = hint or f"available: {', '.join(known)}, and grpo.NAME for a setting of TRL's"
         names.fault(axis_path or path, found, hint=hint, key=True)
     return value
 

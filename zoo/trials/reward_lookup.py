@@ -46,7 +46,7 @@ def _installed(catalog: Catalog, name: str) -> RewardCard:
         return found.card
     known = [*catalog.names(RewardCard), *installed_names()]
     own = "; a function of your own comes by `--reward FILE.py`"
-    hint = did_you_mean(name, known) or f"there are: {', '.join(known)}{own}"
+    hint = did_you_mean(name, known) or f"available: {', '.join(known)}{own}"
     raise InputError(Fault("reward", f"unknown reward '{name}'", hint=hint))
 
 

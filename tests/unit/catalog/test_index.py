@@ -89,10 +89,10 @@ KINDS: dict[str, type[Card]] = {"models": ModelCard, "data": DataCard, "benchmar
     ("folder", "stand_in", "error"),
     [
         ("models", "pocket-lama", r"6:11: unknown model 'pocket-lama'; did you mean 'pocket-llama"),
-        ("models", "qwen2.5-7b", r"'qwen2.5-7b' is none of zoo's pocket models; there are: pocket"),
-        ("models", "own", r"'own' is none of zoo's pocket models; there are: pocket-llama, "),
+        ("models", "qwen2.5-7b", r"'qwen2.5-7b' is none of zoo's pocket models; available: pocket"),
+        ("models", "own", r"'own' is none of zoo's pocket models; available: pocket-llama, "),
         ("data", "pocket-esy", r"4:11: unknown data 'pocket-esy'; did you mean 'pocket-easy'"),
-        ("benchmarks", "aime24", r"4:11: 'aime24' is none of zoo's pocket benchmarks; there are: "),
+        ("benchmarks", "aime24", r"4:11: 'aime24' is none of zoo's pocket benchmarks; available: "),
     ],
 )
 def test_a_stand_in_that_is_no_pocket_card_is_refused_at_the_card(

@@ -335,11 +335,11 @@ def test_only_is_said_beside_the_size_of_the_study(folder: Path) -> None:
     [
         (["modle=x"], "no axis 'modle'; expected AXIS=PATTERN, such as model=qwen*; did you mean"),
         (["model"], "--only model: no `=PATTERN` after 'model'; expected AXIS=PATTERN, such as"),
-        (["colour=red"], "there are: model, reward, data, seed, id"),
+        (["colour=red"], "available: model, reward, data, seed, id"),
         (["model=pocket-lama"], "no model fits 'pocket-lama'; did you mean 'pocket-llama'?"),
         (["reward=correctness,bax"], "no reward fits 'bax'"),
         (["model=*llama,seed=0"], "no model fits 'seed=0'"),
-        (["seed=7"], "no seed fits '7'; there are: 0"),
+        (["seed=7"], "no seed fits '7'; available: 0"),
         (["id=*llama*", "model=*qwen2"], "no trial fits; expected at least one that fits all"),
     ],
 )
@@ -389,7 +389,7 @@ def test_a_number_counts_what_only_leaves(folder: Path) -> None:
             "--explain: 'pocket' names more than one trial of 'tiny'; it fits: pocket-qwen2.",
         ),
         ("9", "--explain: 'tiny' has no trial 9; there are 4, counted from 0"),
-        ("nothing", "--explain: 'nothing' names no trial of 'tiny'; there are: pocket-qwen2."),
+        ("nothing", "--explain: 'nothing' names no trial of 'tiny'; available: pocket-qwen2."),
     ],
 )
 def test_a_word_that_names_no_one_trial_is_refused(folder: Path, word: str, error: str) -> None:

@@ -187,7 +187,7 @@ def test_a_file_that_a_data_set_lacks_is_told_with_those_it_has(hub: Mirror) -> 
     with pytest.raises(InputError) as caught:
         fetch.data(data(), Path("cache"))
     assert "no file sub/train.jsonl in org/set" in str(caught.value)
-    assert "there are: train.jsonl" in str(caught.value)
+    assert "available: train.jsonl" in str(caught.value)
 
 
 def test_fetching_a_built_set_fetches_what_it_is_made_of_and_held_against(

@@ -41,7 +41,7 @@ def test_an_unknown_model_is_named_with_the_nearest_known_one(write: Write) -> N
 
 def test_a_model_unlike_any_other_gets_the_list(write: Write) -> None:
     path = write(grid="{model: gpt, reward: correctness, data: pocket-easy}")
-    assert f"unknown model 'gpt'; there are: {', '.join(Catalog().names(ModelCard))}" in message(
+    assert f"unknown model 'gpt'; available: {', '.join(Catalog().names(ModelCard))}" in message(
         path
     )
 
@@ -79,7 +79,7 @@ def test_unknown_names_of_all_kinds_are_reported_together(write: Write) -> None:
         assert f"unknown {found}" in text
     assert "unknown GRPO setting 'bta'; did you mean 'beta'?" in text
     assert "unknown benchmark 'g'" in text
-    assert "unknown decoding 'h'; there are: t1.0, t0" in text
+    assert "unknown decoding 'h'; available: t1.0, t0" in text
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where a trial stands against the present grader, from its files alone."""
+"""Where a trial stands against the current grader, from its files alone."""
 
 from __future__ import annotations
 
