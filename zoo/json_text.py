@@ -8,7 +8,7 @@ checks the rest and makes none.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import CoreSchema, SchemaValidator, from_json
 from pydantic_core.core_schema import any_schema, list_schema, typed_dict_field, typed_dict_schema
@@ -24,6 +24,11 @@ def parse(raw: bytes) -> Any:
         return from_json(raw)
     except ValueError:  # the standard library says it better, and knows lone surrogates
         return json.loads(raw.decode("utf-8"))
+
+
+def as_mapping(value: object) -> dict[str, Any] | None:
+    """A value read from JSON if it is an object, else None."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def unread_object() -> CoreSchema:

@@ -16,8 +16,7 @@ def write_parquet(path: Path, columns: dict[str, list[Any]]) -> None:
     """Write columns as a parquet file, whole or not at all. `token_ids` are lists of 32-bit
     integers.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    pa, pq = _pyarrow()
 
     types = {"token_ids": pa.list_(pa.int32()), "prediction": pa.string()}
     table = pa.table(
@@ -56,9 +55,16 @@ def read_responses(path: Path, columns: list[str]) -> dict[str, list[Any]]:
     return table.select(columns).to_pydict() | {"length": lengths}
 
 
+def _pyarrow() -> tuple[Any, Any]:
+    """`pyarrow` and `pyarrow.parquet`, which have no types."""
+    import pyarrow
+    import pyarrow.parquet
+
+    return pyarrow, pyarrow.parquet
+
+
 def _table(path: Path, columns: list[str] | None) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    pa, pq = _pyarrow()
 
     try:
         table = pq.read_table(path, columns=columns)

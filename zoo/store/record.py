@@ -109,7 +109,8 @@ def read(folder: Path | str) -> Record | None:
     path = f"{folder}/record.json"
     try:
         data = read_json(path)
-        if isinstance(data, dict) and isinstance(form := data.get("form"), int) and form > FORM:
+        said = json_text.as_mapping(data) or {}
+        if isinstance(form := said.get("form"), int) and form > FORM:
             raise StateError(
                 f"{path} is of form {form}, written by a newer zoo; this one reads records up to "
                 f"form {FORM}: use that version"

@@ -119,7 +119,7 @@ def _preferred(root: str, names: Sequence[str]) -> str | None:
 
     def order(name: str) -> tuple[bool, float, str]:
         try:
-            found = read_json(f"{root}/{name}/record.json") or {}
+            found: dict[str, Any] = read_json(f"{root}/{name}/record.json") or {}
         except ValueError:
             found = {}
         return found.get("state") not in ("done", "stopped"), _began(Path(root, name)), name
