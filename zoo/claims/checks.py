@@ -140,7 +140,8 @@ def _cells(claim: Claim, path: Path, cells: Sequence[Cell]) -> list[Flaw]:
     word = "order" if claim.order else "compare"
     if not made:
         return [Flaw((*path, word), "no cell has these values and `where`'s", "cells that run")]
-    return next((flaws for unit in made if (flaws := _lacking(unit, (*path, word)))), [])
+    none: list[Flaw] = []
+    return next((flaws for unit in made if (flaws := _lacking(unit, (*path, word)))), none)
 
 
 def _lacking(unit: ClaimComparison, path: Path) -> list[Flaw]:

@@ -161,7 +161,8 @@ def matched(axis: str, one: Sequence[Cell], two: Sequence[Cell]) -> Matched:
     for side, cells in enumerate((one, two)):
         for cell in cells:
             partners.setdefault(rest(cell), ([], []))[side].append(cell)
-    pairs, lonely = [], []
+    pairs: list[tuple[Cell, Cell]] = []
+    lonely: list[Cell] = []
     for a, b in partners.values():
         pairs += zip(a, b, strict=False)
         lonely += a[len(b) :] + b[len(a) :]

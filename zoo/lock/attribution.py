@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.json_text import as_mapping
 from zoo.trials import identity
 
 # What a manifest says of a cell (`Trial.said`) -> the fields of its id that follow from it.
@@ -55,6 +56,6 @@ def _opened(said: dict[str, Any]) -> dict[str, str]:
     """The same as texts, with models and problems that are given in place as dotted names."""
     found: dict[str, Any] = {}
     for name, value in said.items():
-        inside = name in ("model", "data") and isinstance(value, dict)
-        found |= {f"{name}.{key}": v for key, v in value.items()} if inside else {name: value}
+        inside = as_mapping(value) if name in ("model", "data") else None
+        found |= {name: value} if inside is None else {f"{name}.{k}": v for k, v in inside.items()}
     return {name: identity.canonical(value) for name, value in found.items()}

@@ -119,7 +119,10 @@ def _unreadable(path: Path, found: str) -> InputError:
 def _why(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    words = {UnicodeDecodeError: "no UTF-8", KeyError: f"no {error} in a line"}
+    words: dict[type[Exception], str] = {
+        UnicodeDecodeError: "no UTF-8",
+        KeyError: f"no {error} in a line",
+    }
     return words.get(type(error), "a line that is no JSON object of a lock")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.grader_version import GRADER_VERSION
-from zoo.json_text import Fields
+from zoo.json_text import Fields, as_mapping
 from zoo.store import journal
 from zoo.store.record import Record
 from zoo.store.run_store import read_json
@@ -100,7 +100,7 @@ def latest_launch(folder: Path | str) -> dict[str, Any]:
         found = read_json(f"{folder}/{LAUNCH}")
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return as_mapping(found) or {}
 
 
 def was_launched(folder: Path | str) -> bool:

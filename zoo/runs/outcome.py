@@ -19,6 +19,7 @@ from zoo.runs import live
 from zoo.runs.due import as_ended, missing_evaluations
 from zoo.runs.grader_drift import Standing
 from zoo.store import record
+from zoo.store.parquet import read_first, read_rows
 from zoo.store.record import Record
 from zoo.store.run_store import Store
 from zoo.trials.trial import Asked, Trial
@@ -239,18 +240,14 @@ def completions(store: Store, measured: MeasuredEvaluation, limit: int) -> list[
     """The first completion of each of the first `limit` problems of an evaluation, in the
     benchmark's order; none where the files are gone.
     """
-    import pyarrow.parquet as pq
-
     path, scores = store.completions(measured.sample_id), store.verdicts(measured.score_id)
     if not path.is_file():
         return []
     columns = ["id", "prompt", "gold", "text", "finish"]
-    with pq.ParquetFile(path) as file:
-        batch = next(file.iter_batches(batch_size=limit * measured.each, columns=columns), None)
-    rows = [] if batch is None else batch.to_pylist()[:: measured.each]
-    verdicts = {}
+    rows = read_first(path, columns, limit * measured.each)[:: measured.each]
+    verdicts: dict[Any, Any] = {}
     if scores.is_file():
-        graded = pq.read_table(scores, columns=["id", "verdict"]).to_pylist()
+        graded = read_rows(scores, ["id", "verdict"])
         verdicts = {row["id"]: row["verdict"] for row in graded[:: measured.each]}
     return [
         ShownCompletion(

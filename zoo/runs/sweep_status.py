@@ -146,7 +146,7 @@ def read_status(
     """
     moved = {change.trial.id: change for change in changes}
     store = Store(store.root)  # which folders there are is looked up now
-    found = []
+    found: list[TrialStatus] = []
     for trial in trials:
         if store.ran(trial.id):
             found.append(trial_status(trial, store, retrain=retrain))

@@ -43,6 +43,23 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> dict[str, list
     return _table(path, columns).to_pydict()
 
 
+def read_rows(path: Path, columns: list[str]) -> list[dict[str, Any]]:
+    """Columns of a parquet file as rows.
+
+    Raises:
+        StateError: as `read_parquet`.
+    """
+    return _table(path, columns).to_pylist()
+
+
+def read_first(path: Path, columns: list[str], limit: int) -> list[dict[str, Any]]:
+    """The first `limit` rows of a parquet file; the rest is not read."""
+    _, pq = _pyarrow()
+    with pq.ParquetFile(path) as file:
+        batch = next(file.iter_batches(batch_size=limit, columns=columns), None)
+    return [] if batch is None else batch.to_pylist()
+
+
 def read_responses(path: Path, columns: list[str]) -> dict[str, list[Any]]:
     """Columns of a file of responses, and the tokens of each response as `length`; the token ids
     themselves stay out of Python.

@@ -103,7 +103,7 @@ class Expansion:
             "reward": reward,
             "prompt": prompt,
         }
-        more = {
+        more: dict[str, Any] = {
             "cell": cell,
             "recipe": self.settings.recipe(cell).name,
             "data": data,
@@ -142,7 +142,10 @@ class Expansion:
         found: list[Trial] = []
         for seed in self.experiment.seeds:
             texts["seed"] = str(seed)
-            own = {"id": f"{slug}.s{seed}-{identity.digest_of(texts)}", "seed": seed}
+            own: dict[str, Any] = {
+                "id": f"{slug}.s{seed}-{identity.digest_of(texts)}",
+                "seed": seed,
+            }
             found.append(shared.model_copy(update=own | {"identity": payload | {"seed": seed}}))
         return found
 
@@ -178,7 +181,7 @@ class Expansion:
 
 def _only_ends(measured: tuple[Evaluation, ...], horizon: int) -> tuple[Evaluation, ...]:
     """Evaluations of a checkpoint from elsewhere: there are only the base model and the end."""
-    found = []
+    found: list[Evaluation] = []
     for evaluation in measured:
         if rounds := tuple(round_ for round_ in evaluation.rounds if round_ in (0, horizon)):
             found.append(evaluation.model_copy(update={"rounds": rounds}))

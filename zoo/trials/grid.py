@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 from zoo.catalog import Batch, Card, DataCard, ModelCard, PromptCard, RecipeCard, RewardCard
 from zoo.catalog.cards import MAX_COUNT
 from zoo.errors import did_you_mean, plain, told
+from zoo.json_text import as_mapping
 from zoo.manifest.load import Manifest
 from zoo.manifest.schema import Axes, InlineData, InlineModel
 from zoo.trials.card_lookup import Names
@@ -65,7 +66,7 @@ class Grid:
         if names.wrong or not names.manifest.runs_whole:
             return []
         axes = [axis for axis in dict.fromkeys([*CARD_AXES, *self.axes]) if axis in self.axes]
-        found = []
+        found: list[Cell] = []
         for pieces in product(*factors):
             whole: Cell = {}
             for piece in pieces:
@@ -211,7 +212,7 @@ class Grid:
                 known = list(self.axes)
                 self.names.unknown((*path, axis), f"no axis '{axis}'", axis, known, key=True)
                 continue
-            for value in wanted if isinstance(wanted, list) else [wanted]:
+            for value in _listed(wanted):
                 if axis in more or any(_fits(have, value) for have in self.axes[axis]):
                     continue
                 known = [plain(v) for v in self.axes[axis]]
@@ -241,8 +242,8 @@ class Grid:
 
 def zips(manifest: Manifest) -> Iterator[tuple[KeyPath, Axes]]:
     """Paired axes with their places: `zip` may be one mapping or a list of them."""
-    data = manifest.document.data
-    one = isinstance(data, dict) and isinstance(data.get("zip"), dict)
+    data = as_mapping(manifest.document.data) or {}
+    one = as_mapping(data.get("zip")) is not None
     for i, group in enumerate(manifest.experiment.zip):
         yield ("zip",) if one else ("zip", i), group
 
@@ -278,7 +279,7 @@ def setting(
             expected = f"a whole number from 1 to {MAX_COUNT:,}"
             names.fault(path, f"{name} is {told(value)}", expected)
     elif name in ("grpo", "batch"):
-        key, inner = next(iter(value.items()), ("", "")) if isinstance(value, dict) else ("", "")
+        key, inner = next(iter((as_mapping(value) or {}).items()), ("", ""))
         example = f"{name}.{key}: {told(inner)}" if key else f"{name}.SETTING: VALUE"
         found, hint = f"'{name}' alone is no setting", f"write `{example}`"
         names.fault(axis_path or path, found, hint=hint, key=True)
@@ -296,12 +297,14 @@ def matches(cell: Cell, match: dict[str, Any]) -> bool:
     """Whether every axis of `match` has one of its wanted values (patterns with `*` or `?`)."""
     for axis, wanted in match.items():
         have = cell.get(axis)
-        if isinstance(wanted, list):
-            if not any(_fits(have, value) for value in wanted):
-                return False
-        elif not _fits(have, wanted):
+        if not any(_fits(have, value) for value in _listed(wanted)):
             return False
     return True
+
+
+def _listed(wanted: Any) -> list[Any]:
+    """The wanted values of an axis: a list of them, or one."""
+    return cast("list[Any]", wanted) if isinstance(wanted, list) else [wanted]
 
 
 def _fits(have: Any, wanted: Any) -> bool:
@@ -311,4 +314,4 @@ def _fits(have: Any, wanted: Any) -> bool:
 
 
 def _hashable(value: Any) -> Any:
-    return str(value) if isinstance(value, (dict, list)) else value
+    return str(cast("Any", value)) if isinstance(value, (dict, list)) else value

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
 
 from zoo.catalog import Batch, ModelCard, PromptCard, RewardCard
+from zoo.json_text import as_mapping
 from zoo.manifest.schema import Decoding
 from zoo.trlspec.validation import depends_on_horizon, has_entropy_bonus
 
@@ -28,9 +29,10 @@ def canonical(payload: Any) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        items = cast("dict[Any, Any]", value).items()
+        return {str(key): _plain(item) for key, item in items}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in cast("list[Any]", value)]
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     if value is None or isinstance(value, (str, bool, int, float)):
@@ -58,7 +60,11 @@ def model_payload(model: ModelCard, model_digest: str) -> dict[str, Any]:
 def reward_payload(reward: RewardCard) -> dict[str, Any]:
     """What of a reward bears on results; of the user's own function the source, not its place."""
     code = {"code": reward.code.digest} if reward.code else {}
-    said = {"version": reward.version, "extract": reward.extract, "params": reward.params}
+    said: dict[str, Any] = {
+        "version": reward.version,
+        "extract": reward.extract,
+        "params": reward.params,
+    }
     return {"kind": reward.kind, **said, **code}
 
 
@@ -165,17 +171,18 @@ def score_payload(sample_id: str, policy: str, grader_version: str) -> dict[str,
 
 def flat(payload: Any, prefix: str = "") -> list[tuple[str, Any]]:
     """A payload as dotted names and their values, in the order of names."""
-    if not isinstance(payload, dict) or not payload:
+    if not (inside := as_mapping(payload)):
         return [(prefix.rstrip("."), payload)]
-    return [row for key in sorted(payload) for row in flat(payload[key], f"{prefix}{key}.")]
+    return [row for key in sorted(inside) for row in flat(inside[key], f"{prefix}{key}.")]
 
 
 def differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
     """Where two payloads differ: dotted name, old value, new value (None = absent)."""
-    if isinstance(old, dict) and isinstance(new, dict):
+    was, now = as_mapping(old), as_mapping(new)
+    if was is not None and now is not None:
         return [
             found
-            for key in sorted({*old, *new})
-            for found in differences(old.get(key), new.get(key), f"{prefix}{key}.")
+            for key in sorted({*was, *now})
+            for found in differences(was.get(key), now.get(key), f"{prefix}{key}.")
         ]
     return [] if canonical(old) == canonical(new) else [(prefix.rstrip("."), old, new)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard
+from zoo.catalog import Batch, BenchmarkCard, Card, DataCard, ModelCard
 from zoo.manifest.load import Manifest
 from zoo.manifest.schema import Schedule
 from zoo.trials.card_lookup import Names
@@ -21,7 +21,11 @@ from zoo.trials.settings import Resolved
 ROUNDS, SEED, PROBLEMS = 2, 0, 32
 SUFFIX = ".rehearsal"
 PROMPTS, GENERATIONS = 16, 8
-DEFAULTS = {ModelCard: "pocket-llama", DataCard: "pocket-easy", BenchmarkCard: "pocket-easy"}
+DEFAULTS: dict[type[Card], str] = {
+    ModelCard: "pocket-llama",
+    DataCard: "pocket-easy",
+    BenchmarkCard: "pocket-easy",
+}
 C = TypeVar("C", ModelCard, DataCard, BenchmarkCard)
 
 
@@ -81,7 +85,7 @@ def _stand_in(names: Names, kind: type[C], card: C) -> C:
 
 def settings(full: Resolved, model: ModelCard) -> Resolved:
     """The settings of a cell with the stand-in's cap, float32 and a small round."""
-    replaced = {"max_completion_length": model.cap, "bf16": False, "fp16": False}
+    replaced: dict[str, Any] = {"max_completion_length": model.cap, "bf16": False, "fp16": False}
     return Resolved(full.grpo | replaced, batch(full.batch), {}, full.entropy_mean)
 
 

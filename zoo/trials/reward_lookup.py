@@ -12,6 +12,7 @@ from typing import Any
 
 from zoo.catalog import Catalog, RewardCard
 from zoo.errors import Fault, Flaw, InputError, did_you_mean, told
+from zoo.json_text import as_mapping
 from zoo.rewards.parameters import KINDS, flaws, unknown, unknown_kind
 from zoo.yamlio.strict_yaml import Document
 
@@ -53,11 +54,11 @@ def _installed(catalog: Catalog, name: str) -> RewardCard:
 def _look(catalog: Catalog, document: Document) -> tuple[RewardCard | None, list[Flaw]]:
     """The user's reward that a card's kind means, if it is none of zoo's; and what is wrong with
     kind and parameters. What is wrong in form was said by who read the card."""
-    data = document.data if isinstance(document.data, dict) else {}
-    kind, params = data.get("kind"), data.get("params", {})
+    data = as_mapping(document.data) or {}
+    kind = data.get("kind")
     if not isinstance(kind, str):
         return None, []
-    params = params if isinstance(params, dict) else {}
+    params = as_mapping(data.get("params")) or {}
     if kind in KINDS:
         return None, flaws(kind, params, ("params",) if "params" in data else ("kind",))
     own = _own(catalog, kind)
@@ -96,7 +97,9 @@ def _kind_of(value: Any) -> str:
         return "null" if value is None else "true or false"
     if isinstance(value, (int, float)):
         return "a number"
-    return {str: "a text", list: "a list"}.get(type(value), "keys and values")
+    if isinstance(value, str):
+        return "a text"
+    return "a list" if isinstance(value, list) else "keys and values"
 
 
 def _over(own: RewardCard, card: RewardCard, document: Document) -> RewardCard:

@@ -135,7 +135,7 @@ def points(schedule: Schedule, horizon: int, watch: tuple[int, ...] = ()) -> tup
 
     `last5` is the horizon and the four watch points before it.
     """
-    found = set(range(0, horizon + 1, schedule.every)) if schedule.every else set()
+    found = set(range(0, horizon + 1, schedule.every)) if schedule.every else set[int]()
     for at in schedule.at:
         if at == "last":
             found.add(horizon)

@@ -68,7 +68,8 @@ class Evaluation(BaseModel):
     def ending_at(self, end: int, last: int) -> Evaluation:
         """As it is of a trial that ends at round `end` and not at `last`: what is due at its last
         round is due there."""
-        rounds = {at for at in self.rounds if at <= end} | ({end} if last in self.rounds else set())
+        ending = (end,) if last in self.rounds else ()
+        rounds = {*(at for at in self.rounds if at <= end), *ending}
         return self.model_copy(update={"rounds": tuple(sorted(rounds))})
 
     def metric(self, measure: str) -> str:
