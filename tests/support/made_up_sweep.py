@@ -308,3 +308,18 @@ def _write_stages(
         Record(id=score_id, stage="score", metrics=metrics, identity=graded, **shared),
         durable=False,
     )
+
+
+def four_cells(folder: Path, seeds: tuple[int, ...] = (0, 1, 2), extra: str = "") -> Sweep:
+    """Two models x two rewards on easy problems, four rounds; nothing has run."""
+    return make_sweep(
+        folder,
+        models=("pocket-qwen2", "pocket-llama"),
+        rewards=("correctness", "box-strict"),
+        data=("pocket-easy",),
+        benchmarks=("pocket-easy",),
+        seeds=seeds,
+        rounds=4,
+        problems=50,
+        extra=extra,
+    )

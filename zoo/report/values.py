@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from zoo.runs.finals import FinalNumber, all_numbers, finals
+from zoo.runs.finals import all_numbers, by_metric, finals, training_numbers
 from zoo.runs.outcome import Outcome
 from zoo.runs.tripwires import crossings
 from zoo.trials.grid import Cell
@@ -58,18 +58,9 @@ def scale(metric: Metric) -> float:
 def values_of(found: Outcome, metrics: Mapping[str, Metric]) -> TrialValues:
     """The numbers of a trial, from what became of it."""
     trial = found.trial
-    known = all_numbers(trial, found.measured)
-    known |= {
-        (round_, name): FinalNumber(value, None)
-        for round_, row in found.rounds.items()
-        for name, value in row.items()
-    }
-    series: dict[str, dict[int, float]] = {}
-    responses: dict[str, int] = {}
-    for (round_, name), number in sorted(known.items()):
-        series.setdefault(name, {})[round_] = number.value
-        if number.n is not None:
-            responses[name] = number.n
+    known = training_numbers(found.rounds) | all_numbers(trial, found.measured)
+    series = by_metric(known)
+    responses = {name: n.n for (_, name), n in sorted(known.items()) if n.n is not None}
     final = {name: number.value for name, number in finals(found.ended, known).items()}
     if found.lost_its_weights:
         final |= dict.fromkeys(

@@ -12,7 +12,6 @@ any step leaves the checkpoint before it. A damaged one is renamed `.corrupt` an
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -27,7 +26,7 @@ from zoo.errors import FailureClass, TrialError
 from zoo.grader_version import GRADER_VERSION
 from zoo.resources import geometry
 from zoo.store.record import branch
-from zoo.store.run_store import read_json, write_json
+from zoo.store.run_store import is_full, read_json, write_json
 from zoo.store.stack import differences
 from zoo.trials.trial import Trial
 
@@ -321,8 +320,7 @@ def _require_room(root: Path, needs: float) -> None:
 
 def _is_full(root: Path, needs: float, error: Exception) -> bool:
     """Whether a save failed for want of room; torch and safetensors say so in their own words."""
-    number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return True
     return not isinstance(error, TrialError) and shutil.disk_usage(root).free < needs
 

@@ -87,6 +87,23 @@ def all_numbers(trial: Trial, measured: Sequence[MeasuredEvaluation]) -> dict[Ke
     return known | averages(known, metrics_of([trial]).values())
 
 
+def training_numbers(rounds: Mapping[int, Mapping[str, float]]) -> dict[Key, FinalNumber]:
+    """Training metrics by round and metric."""
+    return {
+        (round_, name): FinalNumber(value, None)
+        for round_, row in rounds.items()
+        for name, value in row.items()
+    }
+
+
+def by_metric(known: Mapping[Key, FinalNumber]) -> dict[str, dict[int, float]]:
+    """The same numbers as metric -> round -> value, the rounds ascending."""
+    found: dict[str, dict[int, float]] = {}
+    for (round_, name), number in sorted(known.items()):
+        found.setdefault(name, {})[round_] = number.value
+    return found
+
+
 def final_number(
     known: Mapping[Key, FinalNumber], name: str, rounds: Sequence[int]
 ) -> Final | None:

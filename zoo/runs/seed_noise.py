@@ -15,7 +15,7 @@ from statistics import fmean
 
 from zoo.claims.measurement_noise import Spread
 from zoo.runs import live
-from zoo.runs.finals import FinalNumber, Key, averages, final_number, numbers
+from zoo.runs.finals import FinalNumber, Key, averages, final_number, numbers, training_numbers
 from zoo.runs.outcome import measurements, training
 from zoo.store import record as records
 from zoo.store.record import Record
@@ -89,9 +89,8 @@ def _values(folder: Path, record: Record, metrics: list[Metric], last: int) -> d
         known = numbers(evaluations, measurements(rows.evals))
         known |= averages(known, metrics)
     if any(not metric.evaluations for metric in metrics):
-        for round_, row in rows.rounds.items():
-            told = training(row["metrics"])
-            known |= {(round_, name): FinalNumber(value, None) for name, value in told.items()}
+        rounds = {round_: training(row["metrics"]) for round_, row in rows.rounds.items()}
+        known |= training_numbers(rounds)
     values: dict[str, float] = {}
     for metric in metrics:
         measured = (round_ for round_, name in known if name == metric.name)

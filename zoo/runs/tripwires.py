@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zoo.manifest.thresholds import Threshold, Tripwire
 from zoo.runs import live
-from zoo.runs.finals import all_numbers
+from zoo.runs.finals import all_numbers, by_metric, training_numbers
 from zoo.runs.outcome import MeasuredEvaluation, Outcome, measurements, training
 from zoo.store.record import Record
 from zoo.trials.trial import Trial
@@ -47,13 +47,7 @@ def series_of(
     measured: Iterable[MeasuredEvaluation],
 ) -> dict[str, dict[int, float]]:
     """All numbers of a trial by metric, rounds ascending. `rounds`: its training metrics."""
-    found: dict[str, dict[int, float]] = {}
-    for round_, row in sorted(rounds.items()):
-        for name, value in row.items():
-            found.setdefault(name, {})[round_] = value
-    for (round_, name), number in sorted(all_numbers(trial, tuple(measured)).items()):
-        found.setdefault(name, {})[round_] = number.value
-    return found
+    return by_metric(training_numbers(rounds) | all_numbers(trial, tuple(measured)))
 
 
 def first_crossing(line: Threshold, series: Mapping[int, float]) -> int | None:

@@ -5,11 +5,11 @@ What cannot be read is an error that names the file. Knows no stages; pyarrow is
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import StateError
+from zoo.store.run_store import replacing
 
 
 def write_parquet(path: Path, columns: dict[str, list[Any]]) -> None:
@@ -22,16 +22,8 @@ def write_parquet(path: Path, columns: dict[str, list[Any]]) -> None:
     table = pa.table(
         {name: pa.array(_clean(values), types.get(name)) for name, values in columns.items()}
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.tmp")
-    try:
+    with replacing(path) as beside:
         pq.write_table(table, beside, compression="zstd")
-        beside.replace(path)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say where
-        with suppress(OSError):
-            beside.unlink()
-        raise
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> dict[str, list[Any]]:

@@ -136,22 +136,29 @@ def _began(folder: Path) -> float:
         return folder.stat().st_mtime
 
 
-def write_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write a file so that it is there whole or not at all."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Where to write a file that is to be there whole or not at all: a path beside it, which
+    replaces it at the end. An error of the disk names the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with beside.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            if durable:
-                os.fsync(stream.fileno())
+        yield beside
         beside.replace(path)
     except OSError as error:
         error.filename = error.filename or str(path)  # a full disk does not say where
         with suppress(OSError):
             beside.unlink()
         raise
+
+
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a file so that it is there whole or not at all."""
+    with replacing(path) as beside, beside.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        if durable:
+            os.fsync(stream.fileno())
 
 
 def write_json(path: Path, data: Any, *, durable: bool = True) -> None:

@@ -4,9 +4,9 @@ evaluation, rollouts, weights and the record.
 A trainer (TRL or simulated) gets a `Session`, closes rounds in it and asks it to evaluate; files,
 ids and order are the same whoever trains. Nothing that an earlier launch left is deleted: training
 continues the newest lineage at its newest whole checkpoint, and without one opens a new lineage at
-round 0. The record is written once a launch, when training came to
-its end: done, stopped for a reason, failed with a class, or preempted. What comes after it (the
-evaluation of the final weights, evaluations asked for later) never rewrites it.
+round 0. The record is written once a launch, when training came to its end: done, stopped for a
+reason, failed with a class, or preempted. What comes after it (the evaluation of the final weights,
+evaluations asked for later) never rewrites it.
 """
 
 from __future__ import annotations
@@ -115,7 +115,6 @@ class Session:
         self.round, self.bench.launch = found.round, self.attempt
         self.metrics = rounds[found.round]["metrics"] if found.round in rounds else {}
         self.saves.pace.learn([row["time"] for row in rounds.values()])
-        print(f"zoo: continues after round {found.round} ({found.folder})", flush=True)
 
     def missing(self, found: Record) -> list[tuple[Evaluation, int]]:
         """Evaluations of finished training that are not in the index and whose weights are

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import pytest
 
-from tests.support.made_up_sweep import Sweep, make_sweep, write_trial
+from tests.support.made_up_sweep import Sweep, four_cells, write_trial
 from tests.support.page import Page
 from zoo.report.answer_csv import cell_rows, claim_rows
 from zoo.report.cell_table import cell_table
@@ -36,18 +36,7 @@ claims:
 
 
 def sweep(folder: Path, seeds: tuple[int, ...] = (0, 1, 2), extra: str = CLAIMS) -> Sweep:
-    """Two models x two rewards; nothing has run."""
-    return make_sweep(
-        folder,
-        models=("pocket-qwen2", "pocket-llama"),
-        rewards=("correctness", "box-strict"),
-        data=("pocket-easy",),
-        benchmarks=("pocket-easy",),
-        seeds=seeds,
-        rounds=4,
-        problems=50,
-        extra=extra,
-    )
+    return four_cells(folder, seeds, extra)
 
 
 def results(made: Sweep) -> Results:

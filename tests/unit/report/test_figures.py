@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.support.made_up_sweep import Sweep, make_sweep, write_trial
+from tests.support.made_up_sweep import Sweep, four_cells, write_trial
 from tests.support.page import Page
 from zoo.report.collect import Results, collect
 from zoo.report.figures import across, arm_axis, figures, legend
@@ -24,18 +24,7 @@ claims:
 
 
 def sweep(folder: Path, seeds: tuple[int, ...] = (0, 1, 2), extra: str = "") -> Sweep:
-    """Two models x two rewards; nothing has run."""
-    return make_sweep(
-        folder,
-        models=("pocket-qwen2", "pocket-llama"),
-        rewards=("correctness", "box-strict"),
-        data=("pocket-easy",),
-        benchmarks=("pocket-easy",),
-        seeds=seeds,
-        rounds=4,
-        problems=50,
-        extra=extra,
-    )
+    return four_cells(folder, seeds, extra)
 
 
 def results(made: Sweep) -> Results:
