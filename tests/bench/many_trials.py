@@ -28,7 +28,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 from zoo.catalog import Catalog, ComputeProfile  # noqa: E402
 from zoo.data import LocalResolver  # noqa: E402
 from zoo.manifest.load import read  # noqa: E402
-from zoo.orchestrate.launch import Task, write_task  # noqa: E402
+from zoo.orchestrate.task import Task, write_task  # noqa: E402
 from zoo.planning.expand import expand  # noqa: E402
 from zoo.store.run_store import Store  # noqa: E402
 from zoo.train.entry import run  # noqa: E402

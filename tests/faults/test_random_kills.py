@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.support import sweeps
 from tests.support.simulated import Sweep, make
-from zoo.orchestrate.launch import write_task
+from zoo.orchestrate.task import write_task
 from zoo.report.collect import collect, rows
 from zoo.train.entry import run
 

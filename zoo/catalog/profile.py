@@ -43,6 +43,9 @@ class ComputeProfile(Card):
     concurrency: Count = 1
     cpus_per_trial: Annotated[float, Field(ge=0, le=MAX_COUNT)] = 1
     gpus_per_trial: Annotated[float, Field(ge=0, le=MAX_COUNT)] = 0
+    """The least that a trial gets; where it needs more to fit, it gets more."""
+    processes_per_trial: Count = 1
+    """Processes of a trial that share its work on a CPU; on GPUs a trial has one a GPU."""
     micro_batch: Count = 16
     gradient_checkpointing: bool = False
     engine_dtype: Literal["float32", "bfloat16", "auto"] = "float32"

@@ -84,10 +84,10 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     must_be_writable(study)
     kind = how.executor or ("local" if study.simulated else chosen.executor)
     must_be_ready(study, status, chosen, relock=how.relock, executor=kind)
-    if not how.across_stacks:
-        must_continue_alike(status, chosen)
     left = [item.trial for item in status.left]
     sweep = replace(sweep, longest_prompts=measured(left, study))
+    if not how.across_stacks:
+        must_continue_alike(status, chosen, sweep.longest_prompts)
     must_have_room(left, chosen, sweep.longest_prompts)
     must_be_usable(left, study)
     click.echo(f"{study.name}: {summary(status)}")
@@ -177,15 +177,15 @@ def _executor(kind: str, sweep: driver.Sweep, study: Study) -> Executor:
         from zoo.orchestrate.executor_ray import RayExecutor
 
         return RayExecutor(sweep.profile, study.store.sweep(study.name) / "ray")
-    from zoo.orchestrate.executor_local import LocalExecutor, gpu_shares
+    from zoo.orchestrate.executor_local import LocalExecutor
 
     # Simulated trials take milliseconds, unless they are asked to misbehave.
     if study.simulated and not os.environ.get("ZOO_SIMULATE"):
         from zoo.train.entry import run as in_process
 
         return LocalExecutor(1, in_process)
-    shares = gpu_shares(visible_gpus(sweep.profile), sweep.profile.gpus_per_trial)
-    return LocalExecutor(sweep.profile.concurrency, shares=shares)
+    devices = visible_gpus(sweep.profile) if sweep.profile.gpus_per_trial else []
+    return LocalExecutor(sweep.profile.concurrency, devices=devices)
 
 
 def _mirror(study: Study) -> driver.Mirror:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from zoo.orchestrate.launch import LaunchResult, Task
+from zoo.orchestrate.launch import LaunchResult
+from zoo.orchestrate.task import Task
 
 ROUND_END = math.inf
 """The grace that lets trials end their round, however long that takes."""
@@ -65,6 +66,10 @@ class Executor(Protocol):
     name: str
     slots: int
     """How many tasks may run at a time; the caller starts no more."""
+
+    def has_room(self, task: Task) -> bool:
+        """Whether a free slot has what a task needs; where not, it waits for others to end."""
+        ...
 
     def open(self, tell: Tell, stop: Stop) -> None:
         """Make ready. `tell` is called from any thread, once when a task begins and once when it

@@ -23,37 +23,19 @@ from zoo.orchestrate.launch import (
     MEASURING_FAILED,
     RETRAINING_FAILED,
     LaunchResult,
-    Task,
     failed_launch,
     run,
-    write_task,
 )
+from zoo.orchestrate.task import Task, write_task
 from zoo.store import record
 
 InProcess = Callable[[Path], int]
 """Runs the trial of a `trial.json`; returns its exit status (0, 1, 130, 143)."""
 
 
-def gpu_shares(devices: Sequence[str], per_trial: float) -> list[str]:
-    """What each of the trials that run at once may see, as a `CUDA_VISIBLE_DEVICES`; so many trials
-    find room. A part of a GPU is shared by as many trials as it has such parts.
-
-    Args:
-        devices: GPUs, as numbers or UUIDs.
-        per_trial: GPUs a trial; 0 = trials use none, and nothing is assigned.
-    """
-    if per_trial <= 0:
-        return []
-    if per_trial < 1:
-        return [*devices] * int(1 / per_trial + 1e-9)
-    size = math.ceil(per_trial)
-    whole = len(devices) // size * size
-    return [",".join(devices[at : at + size]) for at in range(0, whole, size)]
-
-
 class LocalExecutor:
-    """`concurrency` trials at a time; each sees a share of the GPUs, where there are `shares`, and
-    no more run at once than there are shares."""
+    """`concurrency` trials at a time; each sees GPUs of its own, or a part of one, where there are
+    `devices` (numbers or UUIDs, as `CUDA_VISIBLE_DEVICES` names them)."""
 
     name = "local"
 
@@ -61,11 +43,11 @@ class LocalExecutor:
         self,
         concurrency: int = 1,
         in_process: InProcess | None = None,
-        shares: Sequence[str] = (),
+        devices: Sequence[str] = (),
     ) -> None:
-        self.in_process = in_process
-        self._free: list[str | None] = [*shares[:concurrency]] or [None] * concurrency
-        self.slots = len(self._free)
+        self.in_process, self.slots = in_process, concurrency
+        self._free = dict.fromkeys(devices, 1.0)
+        """Device -> the part of it that is free."""
         self._threads: set[threading.Thread] = set()
         self._crash: BaseException | None = None
 
@@ -73,10 +55,25 @@ class LocalExecutor:
         """Nothing to make ready."""
         self._tell, self._stop = tell, stop
 
+    def has_room(self, task: Task) -> bool:
+        """Whether its GPUs, or its part of one, are free."""
+        return not self._free or self._devices(task) is not None
+
+    def _devices(self, task: Task) -> list[str] | None:
+        """The free devices that a task would see; None = not so many are free."""
+        each = min(1.0, task.gpus)
+        free = [name for name, part in self._free.items() if part >= each - 1e-9]
+        wanted = math.ceil(task.gpus)
+        return free[:wanted] if wanted <= len(free) else None
+
     def start(self, task: Task) -> Handle:
-        """Run a task in a thread of its own, on the share that is free."""
-        handle, share = Handle(task.trial.id), self._free.pop(0)
-        work = (replace(task, devices=share), handle, share)
+        """Run a task in a thread of its own, on devices that are free."""
+        handle, devices = Handle(task.trial.id), self._devices(task) or []
+        for name in devices:
+            self._free[name] -= min(1.0, task.gpus)
+        if devices:
+            task = replace(task, devices=",".join(devices))
+        work = (task, handle, devices)
         thread = threading.Thread(target=self._work, args=work, daemon=True)
         self._threads.add(thread)
         thread.start()
@@ -92,11 +89,12 @@ class LocalExecutor:
         for thread in [*self._threads]:
             thread.join()
 
-    def _work(self, task: Task, handle: Handle, share: str | None) -> None:
+    def _work(self, task: Task, handle: Handle, devices: list[str]) -> None:
         try:
             self._tell(Event(handle.id))
             ended = self._one(task, handle)
-            self._free.append(share)
+            for name in devices:
+                self._free[name] += min(1.0, task.gpus)
             self._threads.discard(threading.current_thread())
             self._tell(Event(handle.id, ended))
         except BaseException as error:

@@ -18,13 +18,15 @@ import shutil
 import tempfile
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import FailureClass, StateError
 from zoo.orchestrate.executor import Event, Handle, Stop, Tell
-from zoo.orchestrate.launch import LaunchResult, Task, failed_launch, run, source_folder
+from zoo.orchestrate.launch import LaunchResult, failed_launch, run
+from zoo.orchestrate.task import Task, source_folder
 from zoo.orchestrate.watch import View, number
 
 SETTINGS = {
@@ -67,6 +69,10 @@ class RayExecutor:
         self._run = _Run(self, tell, stop)
         self._thread = threading.Thread(target=self._work, name="ray", daemon=True)
         self._thread.start()
+
+    def has_room(self, task: Task) -> bool:
+        """Ray itself waits for what a trial needs."""
+        return True
 
     def start(self, task: Task) -> Handle:
         """Queue a task for Tune, which places it at once."""
@@ -155,7 +161,8 @@ class _Run:
 
     def __init__(self, executor: RayExecutor, tell: Tell, stop: Stop) -> None:
         self.executor, self.tell, self.stop = executor, tell, stop
-        self.queue: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.queue: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
+        """Task and GPUs."""
         self.handles: dict[str, Handle] = {}
         """Tasks that were started and have not ended."""
         self.begun: set[str] = set()
@@ -168,7 +175,7 @@ class _Run:
         handle = self.handles[id_] = Handle(id_)
         with (self.executor.scratch / "tasks" / id_).open("wb") as stream:
             pickle.dump(task, stream)
-        self.queue.put(id_)
+        self.queue.put((id_, task.gpus))
         return handle
 
     def go(self, ray: Any) -> None:
@@ -226,13 +233,10 @@ class _Run:
 
         _hush()
         profile, scratch = self.executor.profile, self.executor.scratch
-        resources = {"cpu": profile.cpus_per_trial}
-        if profile.gpus_per_trial:
-            resources["gpu"] = profile.gpus_per_trial
         function = tune.with_parameters(supervise, scratch=str(scratch))
         observer, stopper, searcher = _hooks(self)
         return tune.Tuner(
-            tune.with_resources(function, resources),
+            tune.with_resources(function, partial(_bundle, profile=profile)),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1,  # as many as the searcher gives
@@ -250,6 +254,15 @@ class _Run:
                 verbose=0,
             ),
         )
+
+
+def _bundle(config: dict[str, Any], profile: ComputeProfile) -> Any:
+    """What a trial holds while it runs, all of it on one node. One that takes more GPUs than the
+    profile gives each takes as many times the CPUs."""
+    from ray.tune import PlacementGroupFactory
+
+    times = max(1.0, config["gpus"] / max(1.0, profile.gpus_per_trial))
+    return PlacementGroupFactory([{"CPU": profile.cpus_per_trial * times, "GPU": config["gpus"]}])
 
 
 def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
@@ -293,7 +306,8 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
             if self.run.halt.is_set():
                 return Searcher.FINISHED
             with suppress(queue.Empty):
-                return {"trial": self.run.queue.get(timeout=POLL_S)}
+                id_, gpus = self.run.queue.get(timeout=POLL_S)
+                return {"trial": id_, "gpus": gpus}
             return None
 
         def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:

@@ -10,71 +10,32 @@ nothing of what a trial does.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import random
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from zoo.catalog import ComputeProfile
 from zoo.errors import FailureClass
 from zoo.orchestrate import processes
+from zoo.orchestrate.link import MEETING_S, Host
+from zoo.orchestrate.ranks import Rank, free_port, start_ranks
+from zoo.orchestrate.task import Task, environment, write_task
 from zoo.runs import live
 from zoo.runs.sweep_status import trial_status
 from zoo.store import journal, record
 from zoo.store.failures import classify
 from zoo.store.record import Record
-from zoo.store.run_store import Store, claim, claimed, full_text, is_full, write_json
+from zoo.store.run_store import claim, claimed, full_text, is_full
 from zoo.store.stack import SIMULATED, provenance, stack
-from zoo.trials.trial import Trial
 
 POLL_S = 0.1
 MEASURING_FAILED = "training is done; measuring it failed"
 RETRAINING_FAILED = "training again failed; what was there stands"
-PORTS = range(20_000, 32_000)  # below what the kernel hands out to outgoing connections
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A trial to run, and where. Picklable; `token` is random and of this launch alone."""
-
-    trial: Trial
-    profile: ComputeProfile
-    runs: str
-    """Root of the run store."""
-    token: str
-    retrain: bool = False
-    """Train again what finished, as somebody asked."""
-    longest_prompt: int | None = None
-    """Tokens of the longest prompt that the trial sends; None = not measured."""
-    across_stacks: bool = False
-    """Continue also what another stack or geometry began."""
-    devices: str | None = None
-    """`CUDA_VISIBLE_DEVICES` of its process; None = as it is here, or as the profile says."""
-
-    @property
-    def store(self) -> Store:
-        """The run store."""
-        return Store(self.runs)
-
-    @property
-    def folder(self) -> Path:
-        """The trial's folder in the store."""
-        return self.store.train(self.trial.id)
-
-    @property
-    def launch(self) -> Path:
-        """Folder of this launch."""
-        return self.folder / processes.LAUNCHES / self.token
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +72,27 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> La
 
 
 def _launch(task: Task, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
-    """Run one process of a trial to its end."""
-    child = TrialProcess(task)
+    """Run the processes of a trial to their end."""
+    with closing(Host(task.where, task.token)) if task.where.nodes > 1 else nullcontext() as host:
+        if host is not None and (why := _meet(host, grace)):
+            return why
+        return _work(TrialProcess(task, host), grace, tick)
+
+
+def _meet(host: Host, grace: Grace) -> LaunchResult | None:
+    """Wait for the launchers of the other nodes; says why where they do not come."""
+    end = time.monotonic() + MEETING_S
+    while not host.accept():
+        if grace() is not None:
+            return LaunchResult("preempted", FailureClass.INTERRUPTED)
+        if time.monotonic() > end:
+            there = f"{len(host.links) + 1} of {host.where.nodes} nodes"
+            why = f"{there} met within {MEETING_S:.0f} s"
+            return LaunchResult("failed", FailureClass.KILLED, why)
+    return None
+
+
+def _work(child: TrialProcess, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
     try:
         while not child.exited():
             if grace() is not None:
@@ -127,23 +107,26 @@ def _launch(task: Task, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
 
 
 class TrialProcess:
-    """A running trial process. Made = started."""
+    """A running trial: its processes on this node. Made = started."""
 
-    def __init__(self, task: Task) -> None:
-        self.task, self.stopped = task, False
+    def __init__(self, task: Task, host: Host | None = None) -> None:
+        """`host`: the links to the launchers of other nodes."""
+        self.task, self.host, self.stopped = task, host, False
         self.folder = task.folder
-        told = write_task(task)
+        path = write_task(task)
         self.started, self._clock = time.time(), time.monotonic()
-        with (self.folder / "log.txt").open("ab") as log:
-            self._log_start = log.tell()
-            self.process = _start(task, told, log)
-        processes.ProcessStamp.of(task.token, self.process.pid).write(task.launch)
+        env, port = environment(task), free_port(task.where.address)
+        self.ranks = start_ranks(path, self.folder, env, task.processes, task.where, port)
+        if host is not None:
+            host.begin(port)
+        self.leader = self.ranks[0]
+        processes.ProcessStamp.of(task.token, self.leader.pid).write(task.launch)
 
     def exited(self) -> bool:
-        """Whether the leader has ended. It stays unreaped until `end`, so its number stays
-        ours."""
-        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, self.process.pid, flags) is not None
+        """Whether the leader has ended, or another process or node failed, which the leader cannot
+        do without. None is reaped until `settle`, so their numbers stay ours."""
+        others = any(rank.failed() for rank in self.ranks[1:])
+        return self.leader.exited() or others or (self.host is not None and self.host.over())
 
     def stop(self, grace: Grace) -> None:
         """Ask the trial to end: SIGINT where it may end its round, SIGTERM once the grace is
@@ -154,17 +137,20 @@ class TrialProcess:
         while not self.exited() and time.monotonic() - begun < (left := grace() or 0.0):
             wanted = signal.SIGINT if math.isinf(left) else signal.SIGTERM
             if wanted != asked:
-                self.process.send_signal(wanted)
+                self.leader.process.send_signal(wanted)
                 begun, asked = time.monotonic(), wanted
             time.sleep(0.05)
-        self._signal(signal.SIGKILL)
-        os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        self._kill()
+        os.waitid(os.P_PID, self.leader.pid, os.WEXITED | os.WNOWAIT)
 
     def settle(self) -> LaunchResult:
         """How the launch ended; writes the record where the process left none. To be called after
         its exit."""
-        self._signal(signal.SIGKILL)  # whatever the leader left behind in its group
-        status = self.process.wait()
+        cause = self._cause()
+        self._kill()  # whatever they left behind in their groups, too
+        for rank in self.ranks:
+            rank.process.wait()
+        status = self.leader.process.returncode
         seconds = time.monotonic() - self._clock
         found = record.read(self.folder)
         interrupted = self.stopped or classify(status) is FailureClass.INTERRUPTED
@@ -174,7 +160,17 @@ class TrialProcess:
             return self._after_training(found, interrupted, seconds)
         if found is not None and found.about.get("token") == self.task.token:
             return LaunchResult(found.state, found.failure_class, found.message, seconds)
-        return self._speak_for(status, interrupted, seconds)
+        return self._speak_for(cause, interrupted, seconds)
+
+    def _cause(self) -> Rank | None:
+        """The process that ended the launch: one that was killed before the leader, which may have
+        failed for want of it. None = another node did, or nothing has ended yet."""
+        if len(self.ranks) == 1 or not self.exited():
+            return self.leader
+        killed = [rank for rank in self.ranks if rank.killed()]
+        failed = [rank for rank in self.ranks if rank.failed()]
+        by_leader = [self.leader] if self.leader.exited() else []
+        return next(iter(killed + by_leader + failed), None)
 
     def _after_training(self, found: Record, interrupted: bool, seconds: float) -> LaunchResult:
         """Training is over and stays so, whatever became of what came after it."""
@@ -185,38 +181,36 @@ class TrialProcess:
             what = "training again" if again else "measuring what is trained"
             return LaunchResult("preempted", FailureClass.INTERRUPTED, what, seconds)
         what = RETRAINING_FAILED if again else MEASURING_FAILED
-        message = f"{what}\n{self._log_tail()}".rstrip()
+        message = f"{what}\n{self.leader.log_tail()}".rstrip()
         return LaunchResult("failed", FailureClass.ERROR, message, seconds)
 
     def end(self) -> None:
         """Make sure that nothing of the launch is left; does nothing after a settled end."""
-        if self.process.returncode is None:
-            self._signal(signal.SIGKILL)
-            self.process.wait()
-        if self.process.stdin:
-            self.process.stdin.close()
+        for rank in self.ranks:
+            rank.end()
         for pid in processes.kill_launch(self.task.token):
             self._say(f"zoo: process {pid} outlived its trial and was killed")
         shutil.rmtree(self.task.launch, ignore_errors=True)
 
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, number)
+    def _kill(self) -> None:
+        for rank in self.ranks:
+            rank.kill()
 
     def _say(self, text: str) -> None:
         with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(text + "\n")
 
-    def _speak_for(self, status: int, interrupted: bool, seconds: float) -> LaunchResult:
-        """The record of a process that left none of its own."""
+    def _speak_for(self, cause: Rank | None, interrupted: bool, seconds: float) -> LaunchResult:
+        """The record of a launch whose leader left none."""
         if interrupted:
             ended = LaunchResult("preempted", FailureClass.INTERRUPTED, "", seconds)
+        elif cause is None:
+            why = self.host.failed if self.host else "ended without a record"
+            ended = LaunchResult("failed", FailureClass.KILLED, why, seconds)
         else:
-            how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-            message = f"ended by {how} without a record\n{self._log_tail()}".rstrip()
-            ended = LaunchResult(
-                "failed", FailureClass.KILLED if status < 0 else "error", message, seconds
-            )
+            which = "" if len(self.ranks) == 1 else f"process {cause.number} "
+            kind = classify(cause.process.returncode, log=cause.log_tail())
+            ended = LaunchResult("failed", kind, f"{which}{cause.last_words()}", seconds)
         with claim(self.folder, wait=False) as ours:
             latest = live.latest_launch(self.folder)
             if ours and latest.get("token") in (self.task.token, None):
@@ -255,14 +249,6 @@ class TrialProcess:
         )
         record.write(folder, written, durable=not trial.simulated)
 
-    def _log_tail(self, lines: int = 15) -> str:
-        """The last lines that this launch wrote into the log."""
-        with (self.folder / "log.txt").open("rb") as stream:
-            end = stream.seek(0, os.SEEK_END)
-            stream.seek(max(self._log_start, end - 16_384))
-            text = stream.read().decode("utf-8", "replace")
-        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
-
 
 def failed_launch(task: Task, error: Exception) -> LaunchResult:
     """The end of a launch that raised instead of running the trial."""
@@ -280,72 +266,3 @@ def _outcome(found: Record | None, seconds: float = 0.0) -> LaunchResult:
 def _somebody_has(task: Task) -> bool:
     """Whether another process (of another sweep) is at this trial right now."""
     return claimed(task.folder)
-
-
-def write_task(task: Task, launch: Path | None = None) -> Path:
-    """Write the `trial.json` that tells the process everything; returns its path. `launch`: the
-    folder of the launch, where it is known."""
-    run_ = {
-        "store": str(task.store.root),
-        "profile": task.profile.model_dump(mode="json", by_alias=True),
-        "token": task.token,
-        "retrain": _finished_lineage(task) if task.retrain else 0,
-        "longest_prompt": task.longest_prompt,
-        "across_stacks": task.across_stacks,
-    }
-    path = (launch or task.launch) / "trial.json"
-    data = {"trial": task.trial.model_dump(mode="json", by_alias=True), "run": run_}
-    write_json(path, data, durable=not task.trial.simulated)
-    return path
-
-
-def _finished_lineage(task: Task) -> int:
-    """The lineage that stands now, which is to be trained again; 0 = none does."""
-    found = record.read(task.folder)
-    return found.lineage if found is not None and found.finished() else 0
-
-
-def environment(task: Task) -> dict[str, str]:
-    """The environment of a trial process: ours, the profile's, and what zoo itself sets."""
-    env = dict(os.environ) | task.profile.env
-    env.pop("PYDANTIC_DISABLE_PLUGINS", None)  # for the command line alone, see `zoo.cli.main`
-    env |= {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_port()),
-        "PYTHONUNBUFFERED": "1",
-        "ZOO_LAUNCHER_PIPE": "1",
-        processes.TOKEN_VARIABLE: task.token,
-    }
-    if task.devices is not None:
-        env["CUDA_VISIBLE_DEVICES"] = task.devices
-    if (path := source_folder()) is not None:
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [path, env.get("PYTHONPATH")]))
-    return env
-
-
-def source_folder() -> str | None:
-    """Where this very zoo is imported from, for processes that must run the same code; None where
-    it is installed."""
-    folder = Path(__file__).resolve().parents[2]
-    return None if folder.name in ("site-packages", "dist-packages") else str(folder)
-
-
-def free_port() -> int:
-    """A port that nobody listens on; random, so that two launches do not choose the same one."""
-    for _ in range(100):
-        port = random.SystemRandom().choice(PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise OSError(f"no free port from {PORTS.start} to {PORTS.stop - 1}")
-
-
-def _start(task: Task, told: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "zoo.train", str(told)],
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        env=environment(task),
-        start_new_session=True,
-    )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from zoo.errors import FailureClass
 from zoo.orchestrate.executor import Event, Executor, Handle, Stop
-from zoo.orchestrate.launch import Task
+from zoo.orchestrate.task import Task
 
 
 class TaskQueue:
@@ -31,10 +31,14 @@ class TaskQueue:
         return self._stop.grace() is None and not self._halted
 
     def fill(self) -> None:
-        """Start tasks while there is a free slot."""
-        while self.waiting and self._starts and len(self.running) < self._executor.slots:
+        """Start tasks while there is a free slot. None overtakes one that needs more than is free,
+        which would wait for ever."""
+        executor = self._executor
+        while self.waiting and self._starts and len(self.running) < executor.slots:
+            if not executor.has_room(self.waiting[0]):
+                return
             task = self.waiting.popleft()
-            self.running[task.trial.id] = self._executor.start(task)
+            self.running[task.trial.id] = executor.start(task)
 
     def take(self, event: Event) -> None:
         """Note that a task ended. After a full disk no further task starts: none could keep

@@ -14,7 +14,7 @@ from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
 from zoo.planning.prompt_lengths import remembered
 from zoo.planning.study import Study, visible_gpus
-from zoo.resources import place
+from zoo.resources import gpus_of, place
 from zoo.runs import checkpoints
 from zoo.runs.sweep_status import SweepStatus
 from zoo.store.stack import SIMULATED, stack
@@ -47,7 +47,7 @@ def must_be_ready(
         found = f"zoo does not join a running Ray cluster yet (address: {profile.address})"
         faults.append(Fault(f"--on {profile.name}", found, hint="leave `address` out"))
     elif not profile.plans_only and (real or (left and executor == "ray")):
-        faults += _machine(profile, executor)
+        faults += _machine(profile, executor, real, remembered(real, study)[0])
     if faults:
         kept = [replace(fault, hint=study.words.with_cards(fault.hint)) for fault in faults]
         raise InputError(list(dict.fromkeys(kept)))
@@ -63,8 +63,11 @@ def must_not_have_drifted(study: Study, *, relock: bool) -> None:
         raise InputError(faults)
 
 
-def must_continue_alike(status: SweepStatus, profile: ComputeProfile) -> None:
+def must_continue_alike(
+    status: SweepStatus, profile: ComputeProfile, longest: Mapping[str, int]
+) -> None:
     """Refuse to continue trials under another stack, geometry or grader than they began under.
+    `longest`: trial id -> tokens of its longest prompt, where it was measured.
 
     Raises:
         InputError: every trial whose checkpoint tells of another.
@@ -74,7 +77,8 @@ def must_continue_alike(status: SweepStatus, profile: ComputeProfile) -> None:
     for one in status.left:
         if one.saved is not None:
             now = SIMULATED if one.trial.simulated else real
-            moved = one.saved.moved(checkpoints.conditions(one.trial, profile, now))
+            prompt = longest.get(one.trial.id)
+            moved = one.saved.moved(checkpoints.conditions(one.trial, profile, now, prompt))
             if moved:
                 found = checkpoints.refusal(one.saved, moved)
                 faults.append(Fault(one.trial.id, found, hint=checkpoints.HINT))
@@ -154,10 +158,6 @@ def _profile(
         placed = place(trial, profile, prompt=longest.get(trial.id))
         if placed.fits is False:
             yield Fault(f"model {trial.model.name}", placed.why, f"room on '{profile.name}'")
-        elif not placed.driven:
-            found = f"needs {placed.where}"
-            hint = "zoo runs trials of one GPU; leave it out with --only"
-            yield Fault(f"model {trial.model.name}", found, "one GPU a trial", hint)
 
 
 def _contradicts(profile: ComputeProfile) -> bool:
@@ -165,18 +165,25 @@ def _contradicts(profile: ComputeProfile) -> bool:
     return profile.gpus is not None and profile.gpus_per_trial > profile.gpus
 
 
-def _machine(profile: ComputeProfile, executor: str) -> Iterator[Fault]:
+def _machine(
+    profile: ComputeProfile, executor: str, trials: list[Trial], longest: Mapping[str, int]
+) -> Iterator[Fault]:
     """What each trial asks for and the profile or this machine never has: Ray would wait for it."""
     place, gpus = f"--on {profile.name}", profile.gpus_per_trial
+    widest = {t.model.name: gpus_of(t, profile, longest.get(t.id)) for t in trials}
+    model = max(widest, key=lambda name: widest[name], default="")
+    needs = max(gpus, widest.get(model, 0.0))
     there = len(visible_gpus(profile)) if gpus else 0
     if _contradicts(profile):
         found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, and the profile has "
         found += f"{profile.gpus} in all"
         yield Fault(place, found, hint="correct gpus or gpus_per_trial in its card")
-    elif gpus > there:
-        found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, this machine has {there}"
+    elif needs > there:
+        who = f"a trial of {model}" if needs > gpus else "a trial"
+        found = f"{who} needs {needs:g} GPU{'s' if needs > 1 else ''}, this machine has {there}"
         hint = "choose another profile (`--on laptop` needs no GPU)"
-        yield Fault(place, found, hint=hint if not there else "choose another profile")
+        other = "choose another profile, or leave it out with --only" if needs > gpus else ""
+        yield Fault(place, found, hint=hint if not there else other or "choose another profile")
     elif executor == "local" and gpus > 1 and not float(gpus).is_integer():
         yield Fault(place, f"a trial needs {gpus:g} GPUs", "a whole number, or a part of one GPU")
     if profile.cpus_per_trial > (cpus := len(os.sched_getaffinity(0))):

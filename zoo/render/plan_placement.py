@@ -57,9 +57,15 @@ def runs(outlook: Plan) -> tuple[int, int]:
     if outlook.profile.plans_only:
         return 0, 0
     placed = [outlook.placement(trial) for trial in outlook.left if not trial.simulated]
-    here = [p for p in placed if p.fits is not False and p.driven]
+    here = [p for p in placed if p.fits is not False]
     simulated = len(outlook.left) - len(placed)
     return len(here) + simulated, sum(p.fits is None for p in here)
+
+
+def some_wider(outlook: Plan) -> bool:
+    """Whether trials take more GPUs than the profile gives each, so that fewer run at a time."""
+    placed = [outlook.placement(trial) for trial in outlook.left if not trial.simulated]
+    return any(one.gpus > max(1.0, outlook.profile.gpus_per_trial) for one in placed)
 
 
 def only(outlook: Plan) -> str:
@@ -68,7 +74,7 @@ def only(outlook: Plan) -> str:
     here: dict[str, set[bool]] = {}
     for trial in outlook.left:
         placed = outlook.placement(trial)
-        runs_here = trial.simulated or (placed.fits is not False and placed.driven)
+        runs_here = trial.simulated or placed.fits is not False
         here.setdefault(str(trial.cell["model"]), set()).add(runs_here)
     fit = [model for model, found in here.items() if found == {True}]
     if len(fit) == len(here) or any(len(found) > 1 for found in here.values()):
@@ -77,24 +83,17 @@ def only(outlook: Plan) -> str:
 
 
 def cannot(outlook: Plan) -> Iterator[str]:
-    """What does not fit, what zoo does not drive, and why."""
+    """What does not fit, and why."""
     left = {trial.id for trial in outlook.left}
     reasons: dict[str, list[Trial]] = {}
-    wide: list[Trial] = []
     for trials, placed in _shapes(outlook):
         found = [trial for trial in trials if trial.id in left and not trial.simulated]
         if found and placed.fits is False:
             others = listed(elsewhere(outlook, found[0]), 5)
             room = f"; it fits on {others}" if others else "; it fits on no profile"
             reasons.setdefault(f"{found[0].model.name}: {placed.why}{room}", []).extend(found)
-        elif found and not placed.driven:
-            wide += found
     for why, found in reasons.items():
         yield f"! {counted(len(found), 'trial')} of {why}"
-    if wide:
-        models = listed([trial.model.name for trial in wide], 12)
-        what = "several GPUs a trial are planned and not run yet"
-        yield f"! {counted(len(wide), 'trial')} of {models}: {what}"
     if outlook.profile.plans_only:
         yield f"! '{outlook.profile.name}' is for planning: {outlook.profile.plans_only}"
 

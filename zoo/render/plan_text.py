@@ -231,7 +231,8 @@ def _next(outlook: Plan) -> Iterator[str]:
         only = plan_placement.only(outlook) if runs < n else ""
         apart = " (leave out by --only what does not run)" * (runs < n and not only)
         fit = ", if they fit" * (unsure > 0)
-        yield f"{profile.concurrency} at a time{fit}; run them{apart}:"
+        most = "up to " * plan_placement.some_wider(outlook)
+        yield f"{most}{profile.concurrency} at a time{fit}; run them{apart}:"
         yield f"  {outlook.command(only)}"
 
 

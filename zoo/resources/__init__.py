@@ -13,9 +13,11 @@ from zoo.resources.placement import (
     Placement,
     fits_each,
     geometry,
+    gpus_of,
     longest_sequence,
     micro_batch,
     place,
+    processes,
 )
 from zoo.resources.rates import Hours, MeasuredRate, Rate, measured_rates
 from zoo.resources.sweep_cost import SweepCost, forecloses, sweep_cost
@@ -35,10 +37,12 @@ __all__ = [
     "fits_each",
     "forecloses",
     "geometry",
+    "gpus_of",
     "longest_sequence",
     "measured_rates",
     "micro_batch",
     "place",
+    "processes",
     "sweep_cost",
     "trial_cost",
 ]

@@ -22,7 +22,6 @@ PROMPT_TOKENS = 1024
 """Room for a prompt beside the response cap where prompts were not measured, and the least of an
 engine: the study's limit (sh:L25)."""
 GPUS = (1, 2, 4, 8, 16, 32, 64, 128)  # 128: the study's largest (Mistral-Small-24B, I#69)
-DRIVEN_GPUS = 1  # zoo.train starts one process a trial, on one GPU
 USABLE = 0.90  # of the card; the rest is fragmentation and error of this model
 ENGINE_SHARE = 0.25  # of the card at most for vLLM's weights, else more tensor parallelism
 SEQUENCES = 64  # that an engine should hold at once, of this many tokens or the expected ones
@@ -43,6 +42,8 @@ class Placement:
     gpus: int
     """GPUs a trial; 0 on a CPU."""
     gpus_per_node: int
+    processes: int
+    """Processes of the trainer: one a GPU, on a CPU as many as the profile says."""
     tensor_parallel: int
     micro_batch: int
     """Completions of one forward pass on one GPU."""
@@ -65,21 +66,20 @@ class Placement:
     @property
     def where(self) -> str:
         """`CPU`, `1 GPU`, `4 GPUs of one node` or `16 GPUs of 2 nodes`."""
-        if self.gpus <= 1:
-            return "1 GPU" if self.gpus else "CPU"
+        if not self.gpus:
+            return "CPU" if self.processes == 1 else f"CPU, {self.processes} processes"
+        if self.gpus == 1:
+            return "1 GPU"
         nodes = "one node" if self.nodes == 1 else f"{self.nodes} nodes"
         return f"{self.gpus} GPUs of {nodes}"
 
     @property
-    def driven(self) -> bool:
-        """Whether zoo starts trials of this width; wider ones can be planned and not yet run."""
-        return self.gpus <= DRIVEN_GPUS
-
-    @property
     def proof(self) -> str:
         """That the effective batch is the manifest's, spelt out."""
-        total = self.micro_batch * self.accumulation * max(1, self.gpus)
+        total = self.micro_batch * self.accumulation * self.processes
         over = f" x {_gpus(self.gpus)}" if self.gpus else ""
+        if not self.gpus and self.processes > 1:
+            over = f" x {self.processes} processes"
         split = f"micro {self.micro_batch} x accum {self.accumulation}{over}"
         return f"{split} = {total:,} completions an update"
 
@@ -87,8 +87,9 @@ class Placement:
 def place(
     trial: Trial, profile: ComputeProfile, gpus: int | None = None, *, prompt: int | None = None
 ) -> Placement:
-    """The smallest number of GPUs (or just `gpus`) on which the trial fits, and how it lies there.
-    `prompt`: tokens of its longest prompt; None = not measured, `PROMPT_TOKENS` are assumed.
+    """The smallest number of GPUs from the profile's `gpus_per_trial` on (or just `gpus`) on which
+    the trial fits, and how it lies there. `prompt`: tokens of its longest prompt; None = not
+    measured, `PROMPT_TOKENS` are assumed.
 
     Where the model's geometry or the GPU is not stated, micro-batch and vLLM's share are the
     profile's own; a CPU's memory is not modelled, so only pocket models are known to fit there.
@@ -98,11 +99,28 @@ def place(
     if profile.device == "cpu":
         small = 0 < trial.model.parameters <= SMALL
         return _as_told(trial, profile, 0, True if small else None, "memory not modelled")
+    least = max(1, math.ceil(profile.gpus_per_trial))
     if gpu is None or geometry is None:
         lacking = "profile states no GPU" if gpu is None else "model card states no geometry"
-        return _as_told(trial, profile, gpus or 1, None, f"not known: the {lacking}")
+        return _as_told(trial, profile, gpus or least, None, f"not known: the {lacking}")
     search = _Search(trial, profile, geometry, gpu.memory_gib, prompt)
-    return search.best((gpus,) if gpus else GPUS)
+    wider = tuple(number for number in GPUS if number > least)
+    return search.best((gpus,) if gpus else (least, *wider))
+
+
+def processes(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> int:
+    """How many processes train a trial; what is only measured has one."""
+    if trial.trainer == "external":
+        return 1
+    return place(trial, profile, prompt=prompt).processes
+
+
+def gpus_of(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> float:
+    """GPUs that a trial is given: a part of one where the profile shares them and one is enough."""
+    if profile.device == "cpu" or not profile.gpus_per_trial:
+        return 0.0
+    wide = place(trial, profile, prompt=prompt).gpus
+    return profile.gpus_per_trial if wide == 1 else float(wide)
 
 
 def fits_each(
@@ -129,15 +147,18 @@ def longest_sequence(trial: Trial, context: int | None, prompt: int | None = Non
     return min(context or NO_LIMIT, longest + max(PROMPT_TOKENS, prompt or 0))
 
 
-def geometry(trial: Trial, profile: ComputeProfile) -> dict[str, str]:
+def geometry(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> dict[str, str]:
     """What of the way a trial is placed bears on its numbers: training does not continue under
-    another one unasked. The micro-batch is of it where a loss is averaged over one."""
-    placed = place(trial, profile, gpus=DRIVEN_GPUS)
+    another one unasked. The micro-batch is of it where a loss is averaged over one. `prompt`:
+    tokens of the longest prompt, where it was measured."""
+    placed = place(trial, profile, prompt=prompt)
     found = {
         "device": profile.device,
         "engine_dtype": profile.engine_dtype,
-        "gpus": str(placed.gpus if profile.device == "cuda" else 0),
+        "gpus": str(placed.gpus),
     }
+    if placed.processes > max(1, placed.gpus):
+        found["processes"] = str(placed.processes)
     by_pass = (
         trial.grpo.get("loss_type") == "bnpo"
         or (has_entropy_bonus(trial.grpo) and trial.entropy_mean == "micro_batch")
@@ -150,21 +171,36 @@ def _as_told(
     trial: Trial, profile: ComputeProfile, gpus: int, fits: bool | None, why: str
 ) -> Placement:
     """A placement by the profile's own numbers."""
-    share = trial.batch.per_update // max(1, gpus)
-    micro = micro_batch(trial.batch, profile.micro_batch, max(1, gpus))
+    processes = gpus or profile.processes_per_trial
+    if uneven := uneven_split(trial.batch, processes, "GPU" if gpus else "process"):
+        fits, why = False, uneven
+    share = trial.batch.per_update // processes
+    micro = micro_batch(trial.batch, profile.micro_batch, processes)
     return Placement(
         profile=profile.name,
         gpu=profile.gpu.name if profile.gpu else "",
         gpus=gpus,
         gpus_per_node=profile.gpus_per_node,
+        processes=processes,
         tensor_parallel=1,
         micro_batch=micro,
-        accumulation=share // micro,
+        accumulation=max(1, share // micro),
         utilisation=profile.vllm_gpu_memory_utilization,
         memory=None,
         usable_gib=0.0,
         fits=fits,
         why=why,
+    )
+
+
+def uneven_split(batch: Batch, parts: int, what: str = "GPU") -> str:
+    """Why an update does not split evenly over so many GPUs or processes; empty where it does."""
+    update, micro = batch.per_update, batch.micro_batch
+    if update % (parts * (micro or 1)) == 0:
+        return ""
+    pinned = f", in micro-batches of {micro}" if micro else ""
+    return (
+        f"{update:,} completions an update do not split evenly over {_count(parts, what)}{pinned}"
     )
 
 
@@ -205,7 +241,7 @@ class _Search:
         """The first number of GPUs that is enough, or the last one over which an update splits."""
         short, last = "", numbers[0]
         for gpus in numbers:
-            if uneven := self._uneven(gpus):
+            if uneven := uneven_split(self.batch, gpus):
                 short = short or uneven
                 continue
             last, engine = gpus, self._engine(gpus)
@@ -214,14 +250,6 @@ class _Search:
                 return self._placement(gpus, engine, short, enough=True)
             short = f"{_gpus(gpus)} too few: {peak:.1f} GiB on each, {self.usable:.1f} usable"
         return self._placement(last, self._engine(last), short, enough=False)
-
-    def _uneven(self, gpus: int) -> str:
-        """Why an update does not split evenly over so many GPUs; empty where it does."""
-        update, micro = self.batch.per_update, self.batch.micro_batch
-        if update % (gpus * (micro or 1)) == 0:
-            return ""
-        pinned = f", in micro-batches of {micro}" if micro else ""
-        return f"{update:,} completions an update do not split evenly over {_gpus(gpus)}{pinned}"
 
     def _engine(self, gpus: int) -> tuple[int, float]:
         """The narrowest engine that fits, with the profile's share of the card if there is room for
@@ -300,6 +328,7 @@ class _Search:
             gpu=profile.gpu.name if profile.gpu else "",
             gpus=gpus,
             gpus_per_node=profile.gpus_per_node,
+            processes=gpus,
             tensor_parallel=engine[0],
             micro_batch=micro,
             accumulation=self.batch.per_update // gpus // micro,
@@ -312,4 +341,9 @@ class _Search:
 
 
 def _gpus(count: int) -> str:
-    return f"{count} GPU{'s'[: count != 1]}"
+    return _count(count, "GPU")
+
+
+def _count(count: int, what: str) -> str:
+    plural = what + ("es" if what.endswith("s") else "s")
+    return f"{count} {what if count == 1 else plural}"

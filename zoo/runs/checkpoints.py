@@ -63,10 +63,12 @@ class Checkpoint:
         return differences(self.state.get("conditions", {}), conditions)
 
 
-def conditions(trial: Trial, profile: ComputeProfile, stack: Mapping[str, str]) -> dict[str, str]:
+def conditions(
+    trial: Trial, profile: ComputeProfile, stack: Mapping[str, str], prompt: int | None = None
+) -> dict[str, str]:
     """What training must not change under way: stack, geometry, and the grader that makes its
-    rewards."""
-    return {**stack, **geometry(trial, profile), "grader": GRADER_VERSION}
+    rewards. `prompt`: tokens of the longest prompt, where it was measured."""
+    return {**stack, **geometry(trial, profile, prompt), "grader": GRADER_VERSION}
 
 
 def root_of(folder: Path | str, lineage: int) -> Path:

@@ -20,6 +20,7 @@ from zoo.train.endings import Interrupted
 from zoo.train.job import Job
 from zoo.train.session import Session, open_session
 from zoo.train.signals import Requests
+from zoo.train.team import place_in_team
 
 
 def run(path: Path, requests: Requests | None = None) -> int:
@@ -62,6 +63,25 @@ def _work(session: Session) -> None:
         session.phase(found.state)
 
 
+def follow(path: Path, rank: int) -> int:
+    """Be another process than the first of a trial that has several: it reads the same
+    `trial.json`, takes part in what needs all, and writes nothing but its log."""
+    job = Job.read(path)
+    try:
+        if job.trial.simulated:
+            from zoo.train import simulated
+
+            simulated.follow(job.trial, rank)
+        else:
+            from zoo.train import grpo
+
+            grpo.follow(job)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
 def _end_with_launcher() -> None:
     """Wait for the launcher's end of the pipe to close, then end the whole group."""
     with contextlib.suppress(OSError):
@@ -70,16 +90,27 @@ def _end_with_launcher() -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+def _lead(path: Path) -> int:
+    requests = Requests()
+    requests.install()
+    return run(path, requests)
+
+
+def _follow(path: Path, rank: int) -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the first process decides how the round ends
+    return follow(path, rank)
+
+
 def main() -> None:
     """Run as a process of its own."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m zoo.train LAUNCH/trial.json")
     if os.environ.get("ZOO_LAUNCHER_PIPE") == "1":
         threading.Thread(target=_end_with_launcher, daemon=True).start()
-    path, requests = Path(sys.argv[1]), Requests()
-    requests.install()
+    path, (rank, _) = Path(sys.argv[1]), place_in_team()
     try:
-        status = run(path, requests)
+        status = _follow(path, rank) if rank else _lead(path)
     except OSError as error:
         print(f"zoo: {full_text(error, path.parent)}", file=sys.stderr)
         status = 1

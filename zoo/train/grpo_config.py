@@ -13,7 +13,6 @@ from typing import Any
 
 from zoo.catalog import ComputeProfile
 from zoo.resources import longest_sequence, place
-from zoo.resources.placement import DRIVEN_GPUS
 from zoo.trials.trial import Trial
 
 
@@ -30,7 +29,7 @@ def grpo_arguments(
         longest_prompt: in tokens; None = not measured.
     """
     passes = int(trial.grpo.get("num_iterations", 1))
-    placed = place(trial, profile, gpus=DRIVEN_GPUS, prompt=longest_prompt)
+    placed = place(trial, profile, prompt=longest_prompt)
     arguments = {
         "output_dir": str(output),
         "per_device_train_batch_size": placed.micro_batch,
@@ -40,11 +39,12 @@ def grpo_arguments(
         "max_steps": trial.rounds * trial.batch.updates * passes,
         "seed": trial.seed,
         "use_cpu": profile.device == "cpu",
-        "gradient_checkpointing": profile.gradient_checkpointing,
+        "gradient_checkpointing": profile.gradient_checkpointing and placed.gpus <= 1,
         "use_vllm": True,
         "vllm_mode": "colocate",
         "vllm_gpu_memory_utilization": placed.utilisation,
         "vllm_enable_sleep_mode": profile.vllm_enable_sleep_mode,
+        "vllm_tensor_parallel_size": placed.tensor_parallel,
         "vllm_max_model_length": longest_sequence(trial, model_context, longest_prompt),
         "logging_strategy": "steps",
         "logging_steps": 1,
@@ -56,9 +56,28 @@ def grpo_arguments(
         "dataloader_pin_memory": profile.device == "cuda",
         **trial.grpo,
     }
+    if placed.gpus > 1:
+        arguments |= sharding(profile)
     if trial.model.stop_ids:
         arguments["generation_kwargs"] = {"stop_token_ids": list(trial.model.stop_ids)}
     return arguments
+
+
+def sharding(profile: ComputeProfile) -> dict[str, Any]:
+    """How weights, gradients and optimiser lie over the GPUs of a trial: FSDP2, sharded over all of
+    them, each decoder layer a unit that is gathered when it is computed (`ZeRO-3`). State is
+    gathered whole for checkpoints, so that any number of GPUs reads them."""
+    return {
+        "fsdp": True,
+        "fsdp_config": {
+            "version": 2,
+            "reshard_after_forward": True,
+            "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",  # the model names its decoder layer
+            "state_dict_type": "FULL_STATE_DICT",
+            "cpu_ram_efficient_loading": False,  # each process reads the folder itself
+            "activation_checkpointing": profile.gradient_checkpointing,
+        },
+    }
 
 
 def engine_arguments(arguments: dict[str, Any], dtype: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Saves:
         self.damaged: list[str] = []
         """Checkpoints that were not used: path and what is wrong."""
         self.guard: Guard | None = None
-        self.conditions = checkpoints.conditions(job.trial, job.profile, stack)
+        self.conditions = checkpoints.conditions(job.trial, job.profile, stack, job.longest_prompt)
 
     def find(self, lineage: int) -> Checkpoint | None:
         """The newest whole checkpoint of a lineage; None where nothing can be continued.

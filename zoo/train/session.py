@@ -22,6 +22,7 @@ from typing import Any
 from zoo.errors import FailureClass, ZooError
 from zoo.evals.stages import Evaluator, Sampler
 from zoo.grading import GRADER_VERSION
+from zoo.resources import gpus_of
 from zoo.runs import live
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import split_missing
@@ -316,7 +317,7 @@ class Session:
             "seed": self.trial.seed,
             "rounds": self.trial.rounds,
             "profile": self.job.profile.name,
-            "gpus": self.job.profile.gpus_per_trial,
+            "gpus": gpus_of(self.trial, self.job.profile, self.job.longest_prompt),
             "grader": GRADER_VERSION,
         }
         about |= self.saves.about()

@@ -7,7 +7,8 @@ id and every record says `simulated`, so nothing of it can pass for a measuremen
 `ZOO_SIMULATE` makes trials misbehave, for tests: a comma-separated list of `sleep:SECONDS` (each
 round takes that long), `fail:ROUND` (raises), `diverge:ROUND` (its loss is no number), `hang:ROUND`
 (waits for ever), `deaf:ROUND` (waits for ever and ignores SIGTERM), `kill:ROUND` (SIGKILLs itself),
-each with an optional `@TEXT`: only trials whose id contains TEXT. `fail:3@pocket-llama,sleep:0.01`.
+`lose:RANK` (another process than the first SIGKILLs itself, of a trial that has several), each with
+an optional `@TEXT`: only trials whose id contains TEXT. `fail:3@pocket-llama,sleep:0.01`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import math
 import os
 import random
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -73,6 +75,15 @@ def train(session: Session) -> None:
         )
         if ending is not None:
             raise ending
+
+
+def follow(trial: Trial, rank: int) -> None:
+    """What another process than the first does: nothing, until it is ended."""
+    misbehave = Misbehaviour(os.environ.get(VARIABLE, ""), trial.id)
+    if ("lose", rank) in misbehave.wanted:
+        print(f"process {rank} loses itself as {VARIABLE} asks", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    threading.Event().wait()
 
 
 def measure(session: Session, missing: list[Due]) -> None:
@@ -256,7 +267,7 @@ class Misbehaviour:
         for entry in filter(None, text.split(",")):
             what, _, only = entry.partition("@")
             word, _, value = what.partition(":")
-            if word not in ("sleep", "fail", "diverge", "hang", "deaf", "kill"):
+            if word not in ("sleep", "fail", "diverge", "hang", "deaf", "kill", "lose"):
                 raise InputError(f"{VARIABLE}: unknown word '{word}' in '{text}'")
             if only in trial_id:
                 self.wanted.append((word, float(value)))
@@ -266,7 +277,7 @@ class Misbehaviour:
         for word, value in self.wanted:
             if word == "sleep":
                 time.sleep(value)
-            elif value != round_:
+            elif value != round_ or word == "lose":
                 continue
             elif word == "fail":
                 raise TrialError(FailureClass.ERROR, f"round {round_}: failed as {VARIABLE} asks")

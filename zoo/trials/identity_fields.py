@@ -229,6 +229,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "concurrency": COMPUTE,
         "cpus_per_trial": COMPUTE,
         "gpus_per_trial": COMPUTE,
+        "processes_per_trial": COMPUTE,
         "micro_batch": COMPUTE,
         "gradient_checkpointing": COMPUTE,
         "engine_dtype": COMPUTE,

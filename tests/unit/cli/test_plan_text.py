@@ -101,11 +101,10 @@ def test_a_plan_tells_what_runs_then_hours_then_what_cannot_then_warnings_then_c
         " wall-clock hours at least, if all of it fitted here\n",
         "\nwhat cannot run\n",
         "! 27 trials of qwen2.5-32b: needs 16 GPUs, the profile has 8; ",
-        "several GPUs a trial are planned and not run yet\n",
         "\nmemory in GiB a GPU, where it is tight\n",
         "\nwarnings\n",
         "\nclaims: ",
-        "\n54 of 270 run on 'h100x8'\n8 at a time; run them:\n  zoo sweep ",
+        "\n216 of 270 run on 'h100x8'\nup to 8 at a time; run them:\n  zoo sweep ",
     )
     at = [told.find(part) for part in parts]
     assert -1 not in at

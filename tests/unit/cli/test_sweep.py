@@ -145,7 +145,7 @@ def test_a_profile_that_only_plans_is_refused(refused: Refused) -> None:
     assert told.error.startswith("--on slurm: plans only: ")
 
 
-def test_a_trial_that_is_wider_than_one_gpu_is_refused(refused: Refused) -> None:
+def test_trial_that_is_wider_than_the_machine_is_refused(refused: Refused) -> None:
     sets = (
         "trainer=trl",
         "recipe=simplerl-zoo",
@@ -154,10 +154,7 @@ def test_a_trial_that_is_wider_than_one_gpu_is_refused(refused: Refused) -> None
         "grid.model=qwen2.5-7b",
     )
     told = refused("tiny", "--on", "h100x8", *[w for text in sets for w in ("--set", text)])
-    assert (
-        "model qwen2.5-7b: needs 4 GPUs of one node; expected one GPU a trial; zoo runs trials of "
-        "one GPU; leave it out with --only"
-    ) in told.error
+    assert "--on h100x8: a trial of qwen2.5-7b needs 4 GPUs, this machine has 0;" in told.error
 
 
 def test_gpus_that_are_not_there_are_refused_and_not_waited_for(refused: Refused) -> None:

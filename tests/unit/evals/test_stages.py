@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import simulated, study_cards
 from zoo.evals.stages import sample_identity
-from zoo.orchestrate.launch import write_task
+from zoo.orchestrate.task import write_task
 from zoo.runs.outcome import values_of
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet

@@ -11,8 +11,11 @@ import pytest
 
 from tests.support import simulated
 from zoo.orchestrate import launch, processes
+from zoo.orchestrate import task as task_module
 from zoo.orchestrate.executor import Stop
-from zoo.orchestrate.launch import LaunchResult, Task
+from zoo.orchestrate.launch import LaunchResult
+from zoo.orchestrate.ranks import PORTS, free_port
+from zoo.orchestrate.task import Task
 from zoo.runs import live
 from zoo.store import record
 from zoo.store.run_store import claim, write_json
@@ -35,18 +38,27 @@ def test_a_trial_runs_as_a_process_and_leaves_nothing_running(task: Task) -> Non
     assert not task.launch.exists()
 
 
-def test_the_process_gets_profile_port_and_token(task: Task) -> None:
+def test_the_process_gets_profile_and_token(task: Task) -> None:
     profile = task.profile.model_copy(update={"env": {"OMP_NUM_THREADS": "3"}})
     env = launch.environment(Task(task.trial, profile, task.runs, "abc"))
     assert env["OMP_NUM_THREADS"] == "3"
     assert env["ZOO_LAUNCH"] == "abc"
     assert env["ZOO_LAUNCHER_PIPE"] == "1"
     assert env["PYTHONUNBUFFERED"] == "1"
-    assert int(env["MASTER_PORT"]) in launch.PORTS
 
 
-def test_two_launches_get_different_ports(task: Task) -> None:
-    assert len({launch.environment(task)["MASTER_PORT"] for _ in range(5)}) > 1
+def test_ports_of_two_launches_differ() -> None:
+    found = {free_port() for _ in range(5)}
+    assert len(found) > 1
+    assert all(port in PORTS for port in found)
+
+
+def test_variables_of_another_launcher_reach_no_trial(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("RANK", "3")
+    assert not {"WORLD_SIZE", "RANK"} & set(launch.environment(task))
 
 
 def test_a_killed_trial_gets_its_record_from_the_launcher(
@@ -84,10 +96,10 @@ def test_a_process_that_dies_before_its_first_line_is_recorded_with_its_log(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONSTARTUP", "")
-    monkeypatch.setattr(launch, "source_folder", lambda: "/nowhere")
+    monkeypatch.setattr(task_module, "source_folder", lambda: "/nowhere")
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     monkeypatch.setenv("PYTHONNOUSERSITE", "1")
-    monkeypatch.setattr(launch.sys, "executable", "/bin/false")
+    monkeypatch.setattr("sys.executable", "/bin/false")
     ended = launch.run(task, never)
     assert (ended.state, ended.failure_class) == ("failed", "error")
     assert ended.message == "ended by exit status 1 without a record"

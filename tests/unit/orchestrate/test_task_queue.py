@@ -20,11 +20,14 @@ class Recording:
     name = "recording"
 
     def __init__(self, slots: int) -> None:
-        self.slots = slots
+        self.slots, self.room = slots, True
         self.started: list[str] = []
 
     def open(self, tell, stop) -> None:
         """Nothing to do."""
+
+    def has_room(self, task) -> bool:
+        return self.room
 
     def start(self, task) -> Handle:
         self.started.append(task.trial.id)

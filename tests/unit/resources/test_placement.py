@@ -107,7 +107,7 @@ def test_it_says_where_a_trial_fits_and_why_not_on_less() -> None:
     assert [p.where for p in (one, node, two)] == [
         *("1 GPU", "4 GPUs of one node", "16 GPUs of 2 nodes")
     ]
-    assert [p.driven for p in (one, node, two)] == [True, False, False]
+    assert [p.processes for p in (one, node, two)] == [1, 4, 16]
     assert "2 GPUs too few" in node.why
 
 

@@ -16,7 +16,7 @@ from tests.support import simulated
 from zoo.catalog import Catalog
 from zoo.data import LocalResolver
 from zoo.manifest.load import load
-from zoo.orchestrate.launch import write_task
+from zoo.orchestrate.task import write_task
 from zoo.planning.expand import expand
 from zoo.report.collect import collect
 from zoo.report.page import csv_text

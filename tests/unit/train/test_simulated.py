@@ -11,7 +11,7 @@ from zoo.errors import InputError
 from zoo.grading import GRADER_VERSION
 from zoo.orchestrate.executor import Stop
 from zoo.orchestrate.executor_local import LocalExecutor
-from zoo.orchestrate.launch import write_task
+from zoo.orchestrate.task import write_task
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet
 from zoo.train.entry import run

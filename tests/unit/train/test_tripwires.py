@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import simulated
 from zoo.orchestrate import launch
-from zoo.orchestrate.launch import Task, write_task
+from zoo.orchestrate.task import Task, write_task
 from zoo.report.collect import collect, rows
 from zoo.report.terminal import table
 from zoo.report.values import values_of
