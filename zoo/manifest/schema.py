@@ -21,6 +21,7 @@ from pydantic import (
 
 from zoo.catalog import Columns
 from zoo.catalog.cards import DISTINCT, MAX_COUNT, Count, Gold, Part, Policy, TokenId
+from zoo.json_text import as_mapping, one_or_more
 from zoo.manifest.claim_schema import Claim
 from zoo.manifest.thresholds import MAX_ROUNDS, Budget, Tripwire
 from zoo.yamlio.patterns import NAME, TEXT
@@ -170,11 +171,9 @@ class Axes(Open):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            return {
-                key: value if isinstance(value, list) else [value] for key, value in data.items()
-            }
-        return data
+        if (axes := as_mapping(data)) is None:
+            return data
+        return {key: one_or_more(value) for key, value in axes.items()}
 
     @property
     def values(self) -> dict[str, list[Any]]:
