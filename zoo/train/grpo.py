@@ -64,6 +64,7 @@ def _check_inputs(session: Session) -> None:
 
 
 def _train(session: Session, resumed: Checkpoint | None) -> None:
+    from zoo.train.base_divergence import open_divergence
     from zoo.train.callbacks import Reseed, Rounds
     from zoo.train.engine import (
         EngineSampler,
@@ -99,6 +100,7 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
         lambda: trainer.eos_token_ids,
         partial(completion_text, tokenizer),
         updates,
+        tokenizer.eos_token_id,
     )
     trainer: Any = ResumableTrainer(
         model=model,
@@ -110,6 +112,7 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
     )
 
     trainer.entropy_over_update = trial.entropy_mean == "update"
+    trainer.phases = session.phases
 
     def sampler() -> Sampler:
         trainer.vllm_generation.sync_weights()
@@ -119,11 +122,20 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
         save_weights(trainer.model, profile.engine_dtype, folder)
         tokenizer.save_pretrained(folder)
 
-    guard = profile.device == "cpu"
-    trainer.add_callback(Rounds(session, updates, sampler, keep, trainer.save_state, guard=guard))
     if resumed is None:
         session.log_round(0, {})
         session.evaluate(0, sampler)
+    trainer.add_callback(
+        Rounds(
+            session,
+            updates,
+            sampler,
+            keep,
+            trainer.save_state,
+            guard=profile.device == "cpu",
+            divergence=open_divergence(session, trainer, sampler, resumed=resumed is not None),
+        )
+    )
     session.train_rounds()
     trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
 
