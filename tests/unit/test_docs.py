@@ -132,6 +132,13 @@ def test_reference_names_every_metric_and_exit_code() -> None:
     assert re.findall(r"^\| ([\d and]+) \|", codes, re.MULTILINE) == [*"0123", "130 and 143"]
 
 
+def test_tests_that_pages_name_are_there() -> None:
+    named = {name for text in texts().values() for name in re.findall(r"`(test_\w+)`", text)}
+    sources = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/*/**/*.py"))
+    assert len(named) > 25
+    assert [name for name in sorted(named) if f"def {name}(" not in sources] == []
+
+
 def test_reference_names_every_variable_of_the_environment() -> None:
     page = texts()["docs/reference/index.md"]
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "zoo").rglob("*.py"))

@@ -79,3 +79,5 @@ def test_arguments_follow_from_trial_and_profile_alone(tmp_path: Path, recipe: s
     first, again = (arguments(trial, "h100") for _ in range(2))
     assert first == again
     assert trial == before
+    told = json.loads(json.dumps(trial.model_dump(mode="json", by_alias=True)))  # trial.json
+    assert arguments(Trial.model_validate(told), "h100") == first
