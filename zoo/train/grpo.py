@@ -74,6 +74,7 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
     make = _trainer_class(profile)  # before anything else of TRL is imported
     from trl import GRPOConfig
 
+    from zoo.train.base_divergence import open_divergence
     from zoo.train.callbacks import Reseed, Rounds
     from zoo.train.policy import completion_text, load_policy, save_weights
     from zoo.train.reward_bridge import RewardBridge
@@ -93,6 +94,7 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
         lambda: trainer.eos_token_ids,
         partial(completion_text, tokenizer),
         updates,
+        tokenizer.eos_token_id,
     )
     trainer: Any = make(
         model=model,
@@ -104,17 +106,27 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
     )
 
     trainer.entropy_over_update = trial.entropy_mean == "update"
+    trainer.phases = session.phases
     sampler = _live_sampler(session, trainer, tokenizer)
 
     def keep(folder: Path) -> None:
         save_weights(trainer.model, profile.engine_dtype, folder)
         tokenizer.save_pretrained(folder)
 
-    guard = profile.device == "cpu"
-    trainer.add_callback(Rounds(session, updates, sampler, keep, trainer.save_state, guard=guard))
     if resumed is None:
         session.log_round(0, {})
         session.evaluate(0, sampler)
+    trainer.add_callback(
+        Rounds(
+            session,
+            updates,
+            sampler,
+            keep,
+            trainer.save_state,
+            guard=profile.device == "cpu",
+            divergence=open_divergence(session, trainer, sampler, resumed=resumed is not None),
+        )
+    )
     session.train_rounds()
     trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
 
