@@ -42,6 +42,7 @@ def show(name: str, words: PlanOptions, *, by: str | None, metric: str | None, j
         cells=cells,
         metric=_metric(study, metric),
         axes=None if by is None else [_axis(cells, by)],
+        looks=study.manifest.experiment.look_sizes,
     )
     if found.metric is None:
         raise InputError(Fault("compare", "nothing is measured at the last round"))

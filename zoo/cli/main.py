@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -36,6 +37,12 @@ only_option = click.option(
 )
 reward_option = click.option(
     "--reward", "rewards", multiple=True, metavar="FILE.py", help="A reward function of your own."
+)
+look_option = click.option(
+    "--look",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The next look of a manifest that buys seeds in looks. [default: where it stands]",
 )
 rehearse_option = click.option(
     "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."
@@ -104,12 +111,13 @@ def init(name: str, **options: Any) -> int:
 @click.option("--all", "all_", is_flag=True, help="A line for every trial, by name.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 where there is work.")
 @profile_option
+@look_option
 @which_plan
-def plan(manifest: str, words: PlanOptions, **how: Any) -> int:
+def plan(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> int:
     """Show what a MANIFEST runs, why, and what it costs. Runs and writes nothing."""
     from zoo.cli.plan import PlanFormat, show
 
-    return show(manifest, words, PlanFormat(**how))
+    return show(manifest, replace(words, look=look), PlanFormat(**how))
 
 
 @cli.command()
@@ -160,16 +168,18 @@ def schema(cards: tuple[str, ...]) -> int:
     help="Also train finished trials again that only training again would change.",
 )
 @profile_option
+@look_option
 @which_plan
-def sweep(manifest: str, words: PlanOptions, **how: Any) -> int:
+def sweep(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> int:
     """Run what is left of a MANIFEST, then write its report. Finished trials are never redone.
 
     What was interrupted continues from its newest checkpoint. Ctrl-C waits until the running rounds
-    have ended and are saved; a second one does not wait.
+    have ended and are saved; a second one does not wait. --look N adds the seeds of the next look,
+    once the trials of the last one have ended and a sealed claim is still undecided.
     """
     from zoo.cli.sweep import SweepOptions, run
 
-    return run(manifest, words, SweepOptions(**how))
+    return run(manifest, replace(words, look=look), SweepOptions(**how))
 
 
 @cli.command()

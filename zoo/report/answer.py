@@ -46,6 +46,7 @@ def answer(
     cells: Sequence[Cell] | None = None,
     metric: str | None = None,
     axes: Sequence[str] | None = None,
+    looks: Sequence[int] = (),
 ) -> Answer:
     """Judge a study.
 
@@ -55,6 +56,7 @@ def answer(
         cells: those to show; all by default. Claims are judged by all of them.
         metric: one that is measured at the last round, else that of the first claim about means.
         axes: whose effects are shown, else all with two values.
+        looks: seeds at each look that the manifest declared; () = one look.
     """
     trials = [found.trial for found in outcomes]
     metrics = metrics_of(trials)
@@ -62,7 +64,7 @@ def answer(
     chosen = metrics[metric] if metric is not None else default_metric(metrics, claims)
     shown = cells_of(trials) if cells is None else cells
     rehearsed = any(trial.rehearsal for trial in trials)
-    judged = () if rehearsed else tuple(verdicts(claims, numbers, standing))
+    judged = () if rehearsed else tuple(verdicts(claims, numbers, standing, looks))
     withdrawn = tuple(id_ for id_, word in standing.items() if word == "withdrawn")
     if chosen is None:
         return Answer(numbers, judged, withdrawn, None, (), ())
@@ -131,6 +133,8 @@ def claim_row(verdict: ClaimVerdict) -> dict[str, Any]:
         "detects": judged.detects,
         "standing": verdict.standing,
         "missing": verdict.missing,
+        "look": verdict.look + 1 if verdict.looks else None,
+        "looks": list(verdict.looks),
         "arms": [asdict(arm) | {"collapse_95": arm.rate} for arm in verdict.arms],
         "df": None if estimate is None else _finite(estimate.df),
         "spread_ratio": None if estimate is None else estimate.spread_ratio,

@@ -3,9 +3,10 @@
 Which cells a claim compares is said by `zoo.claims.comparisons`, how it is decided by `zoo.stats`;
 this module puts the one into the other. Sealed claims are corrected together. A claim that is not
 sealed gets its effect and interval and no verdict, and so does a study that is not over: nothing is
-decided before all trials of a comparison have ended. Means are about trials that did not collapse
-(`zoo.report.values`); the share that did stands beside them with its exact interval. Pure: values
-in, verdicts out.
+decided before all trials of a comparison have ended. Where seeds are bought in looks, each look is
+judged by its own seeds, and a verdict stands from the look that reached it. Means are about trials
+that did not collapse (`zoo.report.values`); the share that did stands beside them with its exact
+interval. Pure: values in, verdicts out.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from zoo.manifest.claim_schema import Claim
 from zoo.report.values import Key, TrialValues, key, rise, rise_weights, scale
 from zoo.runs.tripwires import first_crossing
 from zoo.stats.contrasts import Estimate, Study
+from zoo.stats.looks import judge_looks
 from zoo.stats.noise import share_variance
 from zoo.stats.proportions import Difference, clopper_pearson
 from zoo.stats.verdicts import Comparison, Effect, Judged, Region, Word, judge
@@ -65,6 +67,10 @@ class ClaimVerdict:
     """Trials that have not ended, or ended without the number."""
     watched: bool = False
     """Whether the manifest has tripwires for its trials, so that they could collapse."""
+    look: int = 0
+    """The look that it was decided at, or came to, from 0."""
+    looks: tuple[int, ...] = ()
+    """Seeds of a cell at each look that was declared; () = one look."""
 
     @property
     def effect(self) -> float | None:
@@ -103,6 +109,17 @@ class Numbers:
     def trial_of(self) -> TrialOf:
         """A trial of each cell."""
         return TrialOf(self.trials)
+
+    def looks(self, sizes: Sequence[int]) -> list[Numbers]:
+        """The numbers at each look that there are trials of, the last one included; seeds come in
+        the order of their numbers."""
+        most = 1 + max(trial.seed for trial in self.trials)
+        begun = [n for k, n in enumerate(sizes) if k == 0 or sizes[k - 1] < most]
+        return [self._seeds_below(n) if n < most else self for n in begun]
+
+    def _seeds_below(self, n: int) -> Numbers:
+        kept = [found for found in self.results if found.trial.seed < n]
+        return Numbers(kept, self.metrics)
 
     def counted(self, cell: Key) -> list[TrialValues]:
         """Trials of a cell that a mean is about: those that did not collapse."""
@@ -165,43 +182,80 @@ def number(found: TrialValues, metric: Metric, *, trend: bool = False) -> float 
     return None if fitted is None else scale(metric) * fitted
 
 
+@dataclass(frozen=True)
+class _Stage:
+    """What the trials of one look say of each comparison."""
+
+    numbers: Numbers
+    steps: list[tuple[Effect, ...]]
+    missing: list[int]
+    comparisons: list[Comparison]
+    """As judged: without steps where a trial is missing."""
+
+
 def verdicts(
-    claims: Sequence[Claim], numbers: Numbers, standing: Mapping[str, str]
+    claims: Sequence[Claim],
+    numbers: Numbers,
+    standing: Mapping[str, str],
+    looks: Sequence[int] = (),
 ) -> list[ClaimVerdict]:
     """The verdicts of all claims, in their order; claims have passed `check_claims`.
 
     Args:
         standing: claim id -> how it stands in the lock (`zoo.lock.preregistration`); those that are
             `sealed` are judged and corrected together.
+        looks: seeds of a cell at each look that the manifest declared; () = one look.
     """
     made = [(claim, unit) for claim in claims for unit in units(claim, numbers.cells)]
+    sealed = [i for i, (claim, _) in enumerate(made) if standing.get(claim.id) == SEALED]
+    stages = [_stage(made, found) for found in (numbers.looks(looks) if looks else [numbers])]
+    tables = [[stage.comparisons[i] for i in sealed] for stage in stages]
+    judged = judge_looks(tables, len(looks)) if looks else judge(tables[0])
+    by_index = dict(zip(sealed, judged, strict=True))
+    return [
+        _verdict(made[i], i, stages, by_index.get(i), standing, looks) for i in range(len(made))
+    ]
+
+
+def _stage(made: Sequence[tuple[Claim, ClaimComparison]], numbers: Numbers) -> _Stage:
     steps = [_steps(claim, unit, numbers) for claim, unit in made]
     missing = [_missing(claim, unit, numbers) for claim, unit in made]
     regions = [region(claim, numbers.metrics[claim.metrics[-1]]) for claim, _ in made]
-    sealed = [i for i, (claim, _) in enumerate(made) if standing.get(claim.id) == SEALED]
-    open_ = [Comparison(regions[i], () if missing[i] else steps[i]) for i in sealed]
-    judged = dict(zip(sealed, judge(open_), strict=True))
-    found: list[ClaimVerdict] = []
-    for i, (claim, unit) in enumerate(made):
-        if i not in judged or (missing[i] and steps[i]):
-            (shown,) = judge([Comparison(regions[i], steps[i])])  # for its effect and interval
-        else:
-            shown = judged[i]
-        found.append(
-            ClaimVerdict(
-                claim,
-                unit.label,
-                "points" if claim.kind == "rate" else numbers.metrics[claim.metrics[-1]].unit,
-                standing.get(claim.id, "exploratory"),
-                judged[i].word if i in judged else None,
-                shown,
-                steps[i],
-                _arms(claim, unit, numbers),
-                missing[i],
-                any(r.trial.tripwires for c in unit.cells for r in numbers.by_cell[key(c)]),
-            )
-        )
-    return found
+    kept = [() if lacking else found for lacking, found in zip(missing, steps, strict=True)]
+    return _Stage(numbers, steps, missing, list(map(Comparison, regions, kept)))
+
+
+def _verdict(
+    what: tuple[Claim, ClaimComparison],
+    i: int,
+    stages: Sequence[_Stage],
+    judged: Judged | None,
+    standing: Mapping[str, str],
+    looks: Sequence[int],
+) -> ClaimVerdict:
+    """One comparison as it stands: at the look that decided it, else at the last one."""
+    claim, unit = what
+    decided = looks and judged is not None and judged.word != "undecided"
+    at = judged.look if decided and judged else len(stages) - 1
+    stage = stages[at]
+    shown = judged
+    if shown is None or (stage.missing[i] and stage.steps[i]):  # for its effect and interval
+        (shown,) = judge([Comparison(stage.comparisons[i].region, stage.steps[i])])
+    numbers = stage.numbers
+    return ClaimVerdict(
+        claim,
+        unit.label,
+        "points" if claim.kind == "rate" else numbers.metrics[claim.metrics[-1]].unit,
+        standing.get(claim.id, "exploratory"),
+        judged.word if judged else None,
+        shown,
+        stage.steps[i],
+        _arms(claim, unit, numbers),
+        stage.missing[i],
+        any(r.trial.tripwires for c in unit.cells for r in numbers.by_cell[key(c)]),
+        at,
+        tuple(looks) if judged else (),
+    )
 
 
 def region(claim: Claim, metric: Metric) -> Region:
