@@ -1,5 +1,5 @@
 """`zoo compare`: what a sweep's trials say, judged: means of cells, effects of axes, verdicts of
-claims. Reads run folders and writes nothing; light."""
+claims. Reads run folders and writes nothing."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def show(name: str, words: PlanOptions, *, by: str | None, metric: str | None, j
         metric=_metric(study, metric),
         axes=None if by is None else [_axis(cells, by)],
         looks=study.manifest.experiment.look_sizes,
+        store=study.store,
     )
     if found.metric is None:
         raise InputError(Fault("compare", "nothing is measured at the last round"))
@@ -125,7 +126,7 @@ def _mean_text(mean: CellMean, metric: Metric) -> str:
     if mean.mean is None:
         text = "no number yet" if mean.ended < mean.trials else "no trial that did not collapse"
     else:
-        span = _span(mean.interval, metric)
+        span = _span(mean.interval, metric, mean.problems_interval)
         text = f"{_figure(mean.mean, metric)}{span}, {counted(mean.n, 'trial')}"
     if mean.ended < mean.trials:
         text += f", {mean.trials - mean.ended} not ended"
@@ -144,9 +145,8 @@ def _effect_line(effect: AxisEffect, metric: Metric) -> str:
     if effect.effect is None:
         return f"{head} no pair of cells with numbers"
     figure = f"{'+' * (effect.effect > 0)}{_figure(effect.effect, metric)}"
-    text = (
-        f"{head} {figure}{_span(effect.interval, metric)}, {counted(effect.pairs, 'pair')} of cells"
-    )
+    interval = _span(effect.interval, metric, effect.problems_interval)
+    text = f"{head} {figure}{interval}, {counted(effect.pairs, 'pair')} of cells"
     moving = f"; {', '.join(effect.moving)} moves along" if effect.moving else ""
     return f"{text}, {counted(effect.n, 'trial')}{moving}"
 
@@ -155,8 +155,13 @@ def _figure(value: float, metric: Metric) -> str:
     return amount(value, metric.unit)
 
 
-def _span(interval: tuple[float, float] | None, metric: Metric) -> str:
-    return " (no interval)" if interval is None else f" ({span(interval, metric.unit)})"
+def _span(
+    interval: tuple[float, float] | None, metric: Metric, wider: tuple[float, float] | None
+) -> str:
+    if interval is None:
+        return " (no interval)"
+    more = f"; over problems as well {span(wider, metric.unit)}" if wider else ""
+    return f" ({span(interval, metric.unit)}{more})"
 
 
 def _claim_lines(judged: Sequence[ClaimVerdict]) -> Iterator[str]:

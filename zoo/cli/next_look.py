@@ -23,7 +23,7 @@ def must_be_open(study: Study) -> None:
         return
     seeds = said.seeds_at(look - 1)
     outcomes = [outcome.load(t, study.store) for t in study.trials if t.seed in seeds]
-    found = answer(outcomes, said.claims, study.seals, looks=said.look_sizes)
+    found = answer(outcomes, said.claims, study.seals, looks=said.look_sizes, store=study.store)
     sealed = [verdict for verdict in found.claims if verdict.standing == SEALED]
     open_ = [verdict for verdict in sealed if verdict.word == "undecided"]
     waiting = [verdict for verdict in open_ if verdict.missing]

@@ -93,7 +93,9 @@ class Results:
     def answer(self) -> Answer:
         """The judged study, as `zoo compare` shows it."""
         said = self.experiment
-        return answer(self.outcomes, said.claims, self.standing, looks=said.look_sizes)
+        return answer(
+            self.outcomes, said.claims, self.standing, looks=said.look_sizes, store=self.store
+        )
 
     def contrast(self, found: Outcome, evaluation: Evaluation) -> Contrast:
         """Before and after of a trial on one of the headline's evaluations."""

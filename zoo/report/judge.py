@@ -15,19 +15,18 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
-from zoo.claims.comparisons import ClaimComparison, Contrast, ContrastSide, TrialOf, cells_of, units
+from zoo.claims.comparisons import ClaimComparison, Contrast, ContrastSide, units
 from zoo.claims.planned_power import base_of
 from zoo.manifest.claim_schema import Claim
-from zoo.report.values import Key, TrialValues, key, rise, rise_weights, scale
+from zoo.report.numbers import Numbers, number
+from zoo.report.values import Key, key, rise_weights
 from zoo.runs.tripwires import first_crossing
 from zoo.stats.contrasts import Estimate, Study
 from zoo.stats.looks import judge_looks
-from zoo.stats.noise import share_variance
 from zoo.stats.proportions import Difference, clopper_pearson
 from zoo.stats.verdicts import Comparison, Effect, Judged, Region, Word, judge
-from zoo.trials.metrics import Metric, metrics_of
+from zoo.trials.metrics import Metric
 
 SEALED = "sealed"
 
@@ -88,98 +87,6 @@ class ClaimVerdict:
         """Trials that it rests on."""
         counted = (arm.ended - (self.claim.kind != "rate") * arm.collapsed for arm in self.arms)
         return sum(counted)
-
-
-class Numbers:
-    """The numbers of all trials of a study, by cell."""
-
-    def __init__(
-        self, results: Sequence[TrialValues], metrics: Mapping[str, Metric] | None = None
-    ) -> None:
-        self.results = tuple(results)
-        self.trials = [found.trial for found in results]
-        self.metrics = metrics_of(self.trials) if metrics is None else metrics
-        self.cells = cells_of(self.trials)
-        self.by_cell: dict[Key, list[TrialValues]] = {}
-        for found in results:
-            self.by_cell.setdefault(found.key, []).append(found)
-        self._studies: dict[tuple[str, bool], Study[Key]] = {}
-
-    @cached_property
-    def trial_of(self) -> TrialOf:
-        """A trial of each cell."""
-        return TrialOf(self.trials)
-
-    def looks(self, sizes: Sequence[int]) -> list[Numbers]:
-        """The numbers at each look that there are trials of, the last one included; seeds come in
-        the order of their numbers."""
-        most = 1 + max(trial.seed for trial in self.trials)
-        begun = [n for k, n in enumerate(sizes) if k == 0 or sizes[k - 1] < most]
-        return [self._seeds_below(n) if n < most else self for n in begun]
-
-    def _seeds_below(self, n: int) -> Numbers:
-        kept = [found for found in self.results if found.trial.seed < n]
-        return Numbers(kept, self.metrics)
-
-    def counted(self, cell: Key) -> list[TrialValues]:
-        """Trials of a cell that a mean is about: those that did not collapse."""
-        return [found for found in self.by_cell.get(cell, []) if not found.collapsed]
-
-    def study(self, name: str, *, trend: bool = False) -> Study[Key]:
-        """The cells by a metric: final numbers, or rises of a fitted line."""
-        if (name, trend) not in self._studies:
-            self._studies[name, trend] = self._study(self.metrics[name], trend)
-        return self._studies[name, trend]
-
-    def _study(self, metric: Metric, trend: bool) -> Study[Key]:
-        values = {
-            cell: [
-                value
-                for found in self.counted(cell)
-                if (value := number(found, metric, trend=trend)) is not None
-            ]
-            for cell in self.by_cell
-        }
-        return Study(values, self._known(metric))
-
-    def _known(self, metric: Metric) -> float | None:
-        """The variance of a trial where it is known: of checkpoints from elsewhere, which are only
-        sampled again; None where trials are trained or it is not known."""
-        if any(trial.trainer != "external" for trial in self.trials):
-            return None
-        if not metric.series.sampled:
-            return 0.0
-        if metric.unit != "points":
-            return None
-        found = [
-            share_variance(r.final[metric.name] / 100, n, metric.at_once)
-            for r in self.results
-            if metric.name in r.final and (n := r.responses.get(metric.name))
-        ]
-        return 100**2 * sum(found) / len(found) if found else None
-
-    def base(self, cell: Key, metric: Metric) -> tuple[float, float | None] | None:
-        """The base model's value before a cell's training, and the variance of its measurement
-        (None = not known); None where it was not measured."""
-        for found in self.by_cell.get(cell, []):
-            value = found.series.get(metric.name, {}).get(0)
-            if value is None:
-                continue
-            if not metric.series.sampled:
-                return scale(metric) * value, 0.0
-            n = found.responses.get(metric.name)
-            if metric.unit != "points" or not n:
-                return scale(metric) * value, None
-            return 100 * value, 100**2 * share_variance(value, n, metric.at_once)
-        return None
-
-
-def number(found: TrialValues, metric: Metric, *, trend: bool = False) -> float | None:
-    """The number of a trial that a mean is formed of, in the unit of claims."""
-    if not trend:
-        return found.final.get(metric.name)
-    fitted = rise(found.series.get(metric.name, {}), metric.series.rounds)
-    return None if fitted is None else scale(metric) * fitted
 
 
 @dataclass(frozen=True)
@@ -312,9 +219,11 @@ def _mean(
     """A sum of cell means less what base models bring in."""
     metric = numbers.metrics[name]
     weights: dict[Key, float] = {}
-    for side in (side for side in contrast if not side.base):
+    bases: dict[Key, float] = {}
+    for side in contrast:
+        found = bases if side.base else weights
         for cell in side.cells:
-            weights[key(cell)] = weights.get(key(cell), 0.0) + side.sign / len(side.cells)
+            found[key(cell)] = found.get(key(cell), 0.0) + side.sign / len(side.cells)
     offset = square = 0.0
     for side in contrast:
         if side.base:
@@ -326,7 +235,10 @@ def _mean(
         elif claim.kind == "trend" and 0 in metric.series.rounds:
             noise = _bases(side, numbers, metric, study)
             square += (rise_weights(metric.series.rounds)[0] ** 2 * noise[1]) if noise else 0.0
-    return study.estimate(weights, offset=offset, base=math.sqrt(square))
+    problems = None
+    if claim.kind != "trend" and all(cell in study.cells for cell in weights):
+        problems = numbers.over_problems(weights, bases, metric)
+    return study.estimate(weights, offset=offset, base=math.sqrt(square), problems=problems)
 
 
 def _bases(

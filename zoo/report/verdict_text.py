@@ -66,6 +66,8 @@ def notes(verdict: ClaimVerdict) -> Iterator[str]:
         f"95 % without correction: {span(verdict.judged.plain, verdict.unit)}",
     ]
     if found is not None and found.judged:
+        if (wider := found.over_problems()) is not None:
+            parts.append(f"over problems as well: {span(wider, verdict.unit)}")
         if math.isfinite(found.df):
             parts.append(f"{found.df:.1f} degrees of freedom")
         if found.spread_ratio is not None:
