@@ -194,19 +194,28 @@ def report(name: str, words: PlanOptions) -> int:
 
 @cli.command()
 @click.argument("name")
+@click.argument("other", required=False)
 @click.option("--by", metavar="AXIS", help="Only the effects of this axis. [default: all axes]")
 @click.option("--metric", metavar="M", help="Of cells and effects. [default: the first claim's]")
+@click.option(
+    "--across",
+    multiple=True,
+    type=click.Choice(["stacks", "decodings", "graders", "problems", "finals"]),
+    help="What NAME and OTHER may differ in; the table says so.",
+)
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
-def compare(name: str, words: PlanOptions, by: str | None, metric: str | None, json_: bool) -> int:
+def compare(name: str, other: str | None, words: PlanOptions, **how: Any) -> int:
     """Judge a sweep: cell means over seeds, effects by axis, and a verdict for each claim.
+
+    With OTHER (a sweep, or its folder): both side by side, and OTHER less NAME over equal cells.
 
     A sealed claim is supported, refuted or undecided once all trials that it compares have ended;
     sealed verdicts are corrected together. Runs and writes nothing.
     """
     from zoo.cli.compare import show
 
-    return show(name, words, by=by, metric=metric, json_=json_)
+    return show([name, *filter(None, [other])], words, **how)
 
 
 @cli.command()

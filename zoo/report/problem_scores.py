@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from statistics import fmean, variance
 
-from zoo.grading.verdict import Verdict
+from zoo.grading import Verdict
 from zoo.runs.finals import measured_by
 from zoo.runs.outcome import MeasuredEvaluation, Outcome
 from zoo.stats.noise import sampling_variance
@@ -27,6 +27,7 @@ Problems = list[list[float | None]] | None
 """Of each benchmark that a metric is a mean over: a value a problem, None for one without a scored
 response. None = not stored."""
 READ_AT_ONCE = 256
+CORRECT = Verdict.CORRECT.value
 SCORED = {verdict.value for verdict in Verdict if verdict.scored}
 COLUMNS = {"acc_boxed": ("verdict", "box_verdict"), "box_ratio": ("boxed",)}
 
@@ -60,7 +61,7 @@ def _mark(row: tuple[object, ...], measure: str) -> bool | None:
     """Whether a response counts as right; None where it is not scored."""
     if measure == "box_ratio":
         return bool(row[0])
-    return row[-1] == Verdict.CORRECT.value if SCORED.issuperset(row) else None
+    return row[-1] == CORRECT if SCORED.issuperset(row) else None
 
 
 @dataclass(frozen=True, slots=True)
