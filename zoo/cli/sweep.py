@@ -16,6 +16,7 @@ import click
 
 from zoo.catalog import ComputeProfile
 from zoo.cli.disk_errors import must_be_writable, started
+from zoo.cli.next_look import must_be_open
 from zoo.cli.sweep_report import SweepReport
 from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
@@ -71,6 +72,7 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     study = load_study(name, words, thorough=True)
     for line in study.remembered_note("sweep"):
         click.echo(line)
+    must_be_open(study)
     chosen = profile_of(study.catalog, how.profile, how.concurrency)
     if how.save_every is not None:
         chosen = chosen.model_copy(update={"save_every": how.save_every})

@@ -38,11 +38,18 @@ class Manifest:
     """Settings of the command line (`--set grpo.beta=0`), which win over all others."""
     rehearse: bool = False
     """Whether pocket stand-ins take the place of the cards; see `zoo.trials.rehearsal`."""
+    look: int = 1
+    """The look whose seeds are meant, where the manifest buys seeds in looks."""
     faults: tuple[Fault, ...] = ()
     """What is wrong with its form. `zoo.planning.expand` raises them together with what it finds
     wrong in the rest."""
     holes: tuple[KeyPath, ...] = ()
     """Parts that were left out for it."""
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that are meant."""
+        return self.experiment.seeds_at(self.look)
 
     @property
     def runs_whole(self) -> bool:

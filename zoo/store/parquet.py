@@ -5,6 +5,7 @@ What cannot be read is an error that names the file. Knows no stages; pyarrow is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,21 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> Columns:
         StateError: no such file, not parquet, or a column is missing.
     """
     return _table(path, columns).to_pydict()
+
+
+def read_known(path: Path, columns: Sequence[str]) -> dict[str, list[Any]]:
+    """Those of the columns that a parquet file has, as lists.
+
+    Raises:
+        StateError: no such file, or not parquet.
+    """
+    pa, pq = _pyarrow()
+    try:
+        with pq.ParquetFile(path) as file:
+            there = [name for name in columns if name in file.schema_arrow.names]
+            return file.read(columns=there).to_pydict()
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
 
 
 def read_rows(path: Path, columns: list[str]) -> list[dict[str, Any]]:
@@ -78,6 +94,11 @@ def _pyarrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
+def _unreadable(path: Path, error: Exception) -> StateError:
+    said = " ".join(str(error).split())[:200]
+    return StateError(f"{path} cannot be read ({said})")
+
+
 def _table(path: Path, columns: list[str] | None) -> Any:
     pa, pq = _pyarrow()
 
@@ -86,8 +107,7 @@ def _table(path: Path, columns: list[str] | None) -> Any:
     except FileNotFoundError:
         raise StateError(f"{path} is gone") from None
     except (OSError, pa.ArrowException) as error:
-        said = " ".join(str(error).split())[:200]
-        raise StateError(f"{path} cannot be read ({said})") from error
+        raise _unreadable(path, error) from error
     if absent := [name for name in columns or () if name not in table.column_names]:
         raise StateError(f"{path} has no column '{absent[0]}'")
     return table

@@ -99,7 +99,7 @@ class Grid:
                 names.fault(("tripwires", i, "when"), "this tripwire matches no cell")
 
     def _guard(self, cells: int) -> None:
-        limit, trials = self.experiment.max_trials, cells * len(self.experiment.seeds)
+        limit, trials = self.experiment.max_trials, cells * len(self.names.manifest.seeds)
         if trials > limit:
             found = f"{trials:,} trials" if cells < 10**6 else "millions of trials"
             hint = "raise `max_trials` if this is meant"
