@@ -4,7 +4,7 @@
                    checkpoints/, state/, launches/, record.json, regraded.json}
     runs/samples/ID/{sample.json, completions.parquet, record.json}
     runs/scores/ID/{score.json, scores.parquet, record.json}
-    runs/sweeps/NAME/, runs/mlflow.db
+    runs/sweeps/NAME/, runs/evals/NAME/log.txt, runs/mlflow.db
 
 A stage folder is written by the process that holds its lock; the kernel drops the lock with the
 process. A trial is found by the hash at the end of its id; its folder keeps the name that it was

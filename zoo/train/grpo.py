@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from zoo.catalog import ComputeProfile
 from zoo.data import load, model_folder, render
 from zoo.data.resolve import LocalResolver
 from zoo.errors import FailureClass, TrialError
@@ -22,6 +23,7 @@ from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due
 from zoo.train.grpo_config import engine_arguments, grpo_arguments
 from zoo.train.session import SamplerFactory, Session
+from zoo.trials.trial import Trial
 
 
 def train(session: Session) -> None:
@@ -206,14 +208,26 @@ def _engine(session: Session, folder: Path | None) -> Iterator[SamplerFactory]:
 
 
 def _start_engine(session: Session, folder: Path | None) -> Sampler:
+    job = session.job
+    return stored_sampler(session.trial, job.profile, folder, session.folder, job.longest_prompt)
+
+
+def stored_sampler(
+    trial: Trial,
+    profile: ComputeProfile,
+    folder: Path | None,
+    output: Path,
+    longest_prompt: int | None,
+) -> Sampler:
+    """A sampler with an engine of its own over the weights in `folder`, sized as the live one of
+    the trial is. Nothing is written to `output`."""
     from transformers import AutoConfig, AutoTokenizer
 
     from zoo.train.engine import EngineSampler, keep_plain_weights_on_cpu, start_engine
 
-    trial, profile = session.trial, session.job.profile
     if profile.device == "cpu":
         keep_plain_weights_on_cpu()
     context = AutoConfig.from_pretrained(folder).max_position_embeddings
-    live = grpo_arguments(trial, profile, session.folder, context, session.job.longest_prompt)
+    live = grpo_arguments(trial, profile, output, context, longest_prompt)
     llm = start_engine(str(folder), engine_arguments(live, profile.engine_dtype))
     return EngineSampler(llm, AutoTokenizer.from_pretrained(folder), trial.model.stop_ids)
