@@ -275,6 +275,42 @@ def eval_(
 
 @cli.command()
 @click.argument("name")
+@click.option("--on", metavar="BENCHMARK", help="[default: the largest that is measured twice]")
+@click.option("--decoding", help="[default: a sampled one]")
+@click.option("--judge", metavar="MODEL", help="A judge model instead of keywords.")
+@click.option("--endpoint", metavar="URL", help="Its OpenAI-compatible API, as https://host/v1.")
+@click.option(
+    "--key-variable",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    help="Variable of the environment with its key, which is kept nowhere.",
+)
+@click.option(
+    "--responses",
+    type=click.IntRange(min=1),
+    help="Only the first so many of each set. [default: all; 200 with a judge]",
+)
+@click.option("--parallel", type=click.IntRange(1, 64), default=4, help="Calls at a time.")
+@click.option(
+    "--price", type=float, nargs=2, metavar="IN OUT", help="USD a million tokens, to say the cost."
+)
+@click.option("--yes", is_flag=True, help="Do not ask whether the judge may be called.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@which_plan
+def behaviours(name: str, words: PlanOptions, **how: Any) -> int:
+    """Show which reasoning behaviours a sweep's responses have, before and after training.
+
+    Verification, backtracking, subgoal setting and enumeration, by keywords or by a judge model.
+    Growth is stated over all responses, among right ones, and among responses of like length. Its
+    numbers go to sweeps/NAME/behaviours.csv. What was labelled before is not labelled again.
+    """
+    from zoo.cli.behaviours import BehavioursOptions, run
+
+    return run(name, words, BehavioursOptions(**how))
+
+
+@cli.command()
+@click.argument("name")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def status(name: str, words: PlanOptions, json_: bool) -> int:

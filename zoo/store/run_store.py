@@ -4,6 +4,7 @@
                    checkpoints/, state/, launches/, record.json, regraded.json}
     runs/samples/ID/{sample.json, completions.parquet, record.json}
     runs/scores/ID/{score.json, scores.parquet, record.json}
+    runs/behaviours/ID/{behaviours.json, labels.parquet, record.json}
     runs/sweeps/NAME/, runs/evals/NAME/log.txt, runs/mlflow.db
 
 A stage folder is written by the process that holds its lock; the kernel drops the lock with the
@@ -28,7 +29,7 @@ from typing import Any, Literal, TypeGuard
 
 from zoo import json_text
 
-Stage = Literal["train", "samples", "scores"]
+Stage = Literal["train", "samples", "scores", "behaviours"]
 ROOT_VARIABLE = "ZOO_RUNS"
 
 
