@@ -56,8 +56,8 @@ def run(name: str, words: PlanOptions, how: GradeOptions, tick: Tick | None = No
     regrader = Regrader(study.store, graders, told.compared)
     status = 130
     try:
-        with _ticking(tick) as ticking:
-            work = _Work(study, how, regrader, told, ticking)
+        with ticking(tick) as say:
+            work = _Work(study, how, regrader, told, say)
             for trial in study.chosen:
                 work.trial(trial)
         status = 1 if told.problems or told.broken else 0
@@ -145,8 +145,8 @@ class _Work:
 
 
 @contextmanager
-def _ticking(given: Tick | None, to: TextIO | None = None) -> Iterator[Tick]:
-    """Says what is being graded: on a terminal in one line, redrawn in place; elsewhere a line now
+def ticking(given: Tick | None = None, to: TextIO | None = None) -> Iterator[Tick]:
+    """Says what is being done: on a terminal in one line, redrawn in place; elsewhere a line now
     and then.
     """
     if given is not None:
