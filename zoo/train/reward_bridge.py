@@ -48,7 +48,11 @@ class RewardBridge:
         log_metric: Callable[[str, float], None],
         **columns: list[Any],
     ) -> list[float | None]:
-        """Rewards of all completions, None where a completion cannot be scored."""
+        """Rewards of all completions, None where a completion cannot be scored.
+
+        Raises:
+            TrialError: of class `reward`, once the round is kept, where the reward fails too often.
+        """
         trial = self.session.trial
         started = time.perf_counter()
         completions = [self.text_of(ids) for ids in completion_ids]
@@ -94,4 +98,5 @@ class RewardBridge:
             "group": [i // size for i in range(len(found))],
         }
         self.session.write_rollouts(round_, rows)
+        self.reward.check()
         return rewards

@@ -211,6 +211,7 @@ def _round(
         rows["round"] += [round_] * size
         rows["group"] += [group] * size
     session.write_rollouts(round_, rows)
+    reward.check()
     faults = reward.faults - faults
     return _metrics(rows, round_, flat / len(problems), rng) | {"train/grade/reward_faults": faults}
 
