@@ -50,7 +50,9 @@ def trials_of(path: Path) -> list[Trial]:
     return expand(load(path), Catalog(), LocalResolver())
 
 
-def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[bytes]:
+def start(
+    trial: Trial, store: Store, program: str = "zoo.train", **settings: object
+) -> subprocess.Popen[bytes]:
     """Start a trial's process, as a launcher would. `settings`: of its profile."""
     profile = Catalog().get(ComputeProfile, "laptop").model_copy(update=settings)
     folder = store.train(trial.id)
@@ -67,7 +69,7 @@ def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[by
         port = str(probe.getsockname()[1])
     env = os.environ | profile.env | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     with (folder / "log.txt").open("ab") as log:
-        command = [sys.executable, "-m", "zoo.train", str(folder / "trial.json")]
+        command = [sys.executable, "-m", program, str(folder / "trial.json")]
         return subprocess.Popen(
             command,
             env=env,
@@ -78,9 +80,11 @@ def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[by
         )
 
 
-def finish(process: subprocess.Popen[bytes], trial: Trial, store: Store) -> Path:
+def finish(
+    process: subprocess.Popen[bytes], trial: Trial, store: Store, timeout_s: float = 280
+) -> Path:
     """Wait for a trial; returns its folder, or fails with the end of its log."""
-    status = process.wait(timeout=280)
+    status = process.wait(timeout=timeout_s)
     folder = store.train(trial.id)
     assert status == 0, (folder / "log.txt").read_text(errors="replace")[-3000:]
     return folder
