@@ -86,9 +86,11 @@ def start(
         )
 
 
-def finish(process: subprocess.Popen[bytes], trial: Trial, store: Store) -> Path:
+def finish(
+    process: subprocess.Popen[bytes], trial: Trial, store: Store, timeout_s: float = 280
+) -> Path:
     """Wait for a trial; returns its folder, or fails with the end of its log."""
-    status = process.wait(timeout=280)
+    status = process.wait(timeout=timeout_s)
     folder = store.train(trial.id)
     assert status == 0, (folder / "log.txt").read_text(errors="replace")[-3000:]
     return folder

@@ -325,6 +325,7 @@ class Session:
             "grader": GRADER_VERSION,
         }
         about |= self.saves.about()
+        about |= {"random_weights": True} if self.trial.random_weights else {}
         if state == "stopped":
             about["final_round"] = self._final_round
         record = Record(

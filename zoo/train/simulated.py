@@ -221,6 +221,7 @@ def _round(
         rows["round"] += [round_] * size
         rows["group"] += [group] * size
     session.write_rollouts(round_, rows)
+    reward.check()
     metrics = _metrics(rows, round_, flat / len(problems), rng)
     graded = batch_stats(results, rewards, [problem.level or None for problem in problems])
     endings = [_ENDINGS[finish] for finish in rows["finish"]]
