@@ -6,10 +6,8 @@ other people. The same results give the same bytes.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,8 @@ from zoo.report import answer_view, methods, view
 from zoo.report.answer_csv import cell_rows, claim_rows
 from zoo.report.cell_table import ONE_SEED, cell_table
 from zoo.report.collect import Results, rows
-from zoo.report.figures import across, arm_axis, figures, legend, seeds_averaged
-from zoo.report.forest import forest
+from zoo.report.figures import NumberedFigure, as_csv, figures, write_figures
+from zoo.report.pass_at_k import ABSENT
 from zoo.store.run_store import write_text
 
 HTML_NAME = "report.html"
@@ -41,21 +39,21 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 def write(results: Results, folder: Path) -> Path:
     """Write `report.html` and the CSV files into `folder`; returns the report's path."""
+    drawn = figures(results)
     for name, table in TABLES.items():
         write_text(folder / name, csv_text(results, table), durable=False)
-    write_text(folder / HTML_NAME, html(results), durable=False)
+    write_figures(drawn, folder)
+    write_text(folder / HTML_NAME, html(results, drawn), durable=False)
     return folder / HTML_NAME
 
 
 def csv_text(results: Results, table: Rows = rows) -> str:
     """A table as CSV; `results.csv` by default."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(table(results))
-    return out.getvalue()
+    return as_csv(table(results))
 
 
-def html(results: Results) -> str:
-    """The whole page."""
+def html(results: Results, drawn: Sequence[NumberedFigure] | None = None) -> str:
+    """The whole page. `drawn`: its figures, where they are there already."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(Path(__file__).parent)
@@ -68,10 +66,12 @@ def html(results: Results) -> str:
         finalize=_plain,
     )
     page.globals |= {"verdict": _verdict, "shown": _shown}
-    return page.get_template("template.html").render(**_context(results))
+    return page.get_template("template.html").render(
+        **_context(results, figures(results) if drawn is None else drawn)
+    )
 
 
-def _context(results: Results) -> dict[str, Any]:
+def _context(results: Results, drawn: Sequence[NumberedFigure]) -> dict[str, Any]:
     pairs, chosen = view.samples(results)
     return {
         "experiment": results.experiment,
@@ -86,12 +86,11 @@ def _context(results: Results) -> dict[str, Any]:
         "columns": _columns(results),
         "several_seeds": len(results.experiment.seeds) > 1,
         "summary": view.summary(results),
-        "effects": forest(results),
-        "figures": figures(results),
-        "seeds_averaged": seeds_averaged(results),
-        "arm": arm_axis(results),
-        "legend": legend(results),
-        "across": across(results),
+        "figures": {
+            section: [one for one in drawn if one.section == section]
+            for section in ("effects", "interactions", "curves", "pass")
+        },
+        "pass_absent": ABSENT,
         "samples": pairs,
         "chosen": chosen,
         "evaluations": methods.evaluation_rows(results),
