@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -147,10 +148,10 @@ def _nothing_to_do(
     return 0
 
 
-def report(name: str, words: PlanOptions) -> int:
+def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     """Write the report of a sweep as it stands."""
     study = load_study(name, words, started=True)
-    click.echo(f"report: {shown(_write_report(study))}")
+    click.echo(f"report: {shown(_write_report(study, form))}")
     return 0
 
 
@@ -199,13 +200,13 @@ def _mirror(study: Study) -> driver.Mirror:
     )
 
 
-def _write_report(study: Study) -> Path:
+def _write_report(study: Study, form: Literal["html", "md"] = "html") -> Path:
     from zoo.report.collect import collect
     from zoo.report.page import write
 
     standing = replace(study, lock=lock.read(study.folder)).seals  # a sweep has written it since
     results = collect(study.manifest.experiment, study.trials, study.store, standing)
-    return write(results, study.folder)
+    return write(results, study.folder, form)
 
 
 def report_or_excuse(study: Study) -> Path | None:

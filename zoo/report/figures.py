@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from zoo.figures.svg import document, inline
 from zoo.report.collect import Results
 from zoo.report.curves import curve_figures
 from zoo.report.forest import effects_figure, interactions_figure
-from zoo.report.interactions import interactions_of
+from zoo.report.interactions import Interaction, interactions_of
 from zoo.report.pass_at_k import pass_figures
 from zoo.store.run_store import replacing, write_text
 
@@ -59,11 +59,12 @@ class NumberedFigure:
         return [(key.name, inline(key_scene(key), "")) for key in keys] if len(keys) > 1 else []
 
 
-def figures(results: Results) -> list[NumberedFigure]:
-    """All figures that have something to show."""
+def figures(results: Results, within: Sequence[Interaction] | None = None) -> list[NumberedFigure]:
+    """All figures that have something to show. `within`: the interactions, where they are known."""
+    within = interactions_of(results) if within is None else within
     found: list[tuple[str, Figure | None]] = [
         ("effects", effects_figure(results)),
-        ("interactions", interactions_figure(results, interactions_of(results))),
+        ("interactions", interactions_figure(results, within)),
         *(("curves", figure) for figure in curve_figures(results)),
         *(("pass", figure) for figure in pass_figures(results)),
     ]
