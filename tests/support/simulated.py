@@ -9,7 +9,7 @@ from pathlib import Path
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.data import LocalResolver
 from zoo.manifest.load import Manifest, load
-from zoo.orchestrate.launch import Task
+from zoo.orchestrate.task import Task
 from zoo.planning.expand import expand
 from zoo.store.run_store import Store
 from zoo.trials.trial import Trial

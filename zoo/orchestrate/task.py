@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo.catalog import ComputeProfile
 from zoo.orchestrate import processes
-from zoo.orchestrate.ranks import MEETING, ONE_NODE, Rendezvous
+from zoo.orchestrate.ranks import LOCALHOST, MEETING, ONE_NODE, Rendezvous, free_port
 from zoo.resources import gpus_of
 from zoo.resources import processes as width
 from zoo.store import record
@@ -90,19 +90,29 @@ def _finished_lineage(task: Task) -> int:
 
 
 def environment(task: Task) -> dict[str, str]:
-    """The environment of a trial process: ours, the profile's, and what zoo itself sets."""
-    env = dict(os.environ) | task.profile.env
+    """The environment of a trial process."""
+    env = profile_environment(task.profile, task.token, task.devices)
+    if task.profile.device == "cpu":
+        env["ACCELERATE_USE_CPU"] = "true"
+    return env
+
+
+def profile_environment(
+    profile: ComputeProfile, token: str, devices: str | None = None
+) -> dict[str, str]:
+    """The environment of a process with an engine: ours, the profile's, and what zoo sets."""
+    env = dict(os.environ) | profile.env
     for name in ("PYDANTIC_DISABLE_PLUGINS", *MEETING):  # of the command line, or of a launcher
         env.pop(name, None)
     env |= {
+        "MASTER_ADDR": LOCALHOST,
+        "MASTER_PORT": str(free_port()),
         "PYTHONUNBUFFERED": "1",
         "ZOO_LAUNCHER_PIPE": "1",
-        processes.TOKEN_VARIABLE: task.token,
+        processes.TOKEN_VARIABLE: token,
     }
-    if task.profile.device == "cpu":
-        env["ACCELERATE_USE_CPU"] = "true"
-    if task.devices is not None:
-        env["CUDA_VISIBLE_DEVICES"] = task.devices
+    if devices is not None:
+        env["CUDA_VISIBLE_DEVICES"] = devices
     if (path := source_folder()) is not None:
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [path, env.get("PYTHONPATH")]))
     return env

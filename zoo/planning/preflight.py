@@ -17,7 +17,7 @@ from zoo.planning.study import Study, visible_gpus
 from zoo.resources import gpus_of, place
 from zoo.runs import checkpoints
 from zoo.runs.sweep_status import SweepStatus
-from zoo.store.stack import SIMULATED, stack
+from zoo.store.stack import SIMULATED, package_version, stack
 from zoo.trials.trial import Trial
 
 
@@ -72,7 +72,7 @@ def must_continue_alike(
     Raises:
         InputError: every trial whose checkpoint tells of another.
     """
-    real = stack(dict(os.environ) | profile.env)
+    real = stack(profile.engine, dict(os.environ) | profile.env)
     faults: list[Fault] = []
     for one in status.left:
         if one.saved is not None:
@@ -168,7 +168,8 @@ def _contradicts(profile: ComputeProfile) -> bool:
 def _machine(
     profile: ComputeProfile, executor: str, trials: list[Trial], longest: Mapping[str, int]
 ) -> Iterator[Fault]:
-    """What each trial asks for and the profile or this machine never has: Ray would wait for it."""
+    """What each trial asks for and the profile or this machine never has: Ray would wait for it.
+    `trials`: those that are not simulated."""
     place, gpus = f"--on {profile.name}", profile.gpus_per_trial
     widest = {t.model.name: gpus_of(t, profile, longest.get(t.id)) for t in trials}
     model = max(widest, key=lambda name: widest[name], default="")
@@ -186,6 +187,9 @@ def _machine(
         yield Fault(place, found, hint=hint if not there else other or "choose another profile")
     elif executor == "local" and gpus > 1 and not float(gpus).is_integer():
         yield Fault(place, f"a trial needs {gpus:g} GPUs", "a whole number, or a part of one GPU")
+    if profile.engine == "vllm" and trials and package_version("vllm") == "absent":
+        hint = "install it (README.md), or `--on cpu-transformers`, or a profile of your own with "
+        yield Fault(place, "vLLM is not installed", hint=f"{hint}`engine: transformers`")
     if profile.cpus_per_trial > (cpus := len(os.sched_getaffinity(0))):
         found = f"a trial needs {profile.cpus_per_trial:g} CPUs, this machine has {cpus}"
         yield Fault(place, found, hint="choose another profile, or one of your own in ./cards")

@@ -40,12 +40,7 @@ def grpo_arguments(
         "seed": trial.seed,
         "use_cpu": profile.device == "cpu",
         "gradient_checkpointing": profile.gradient_checkpointing and placed.gpus <= 1,
-        "use_vllm": True,
-        "vllm_mode": "colocate",
-        "vllm_gpu_memory_utilization": placed.utilisation,
-        "vllm_enable_sleep_mode": profile.vllm_enable_sleep_mode,
-        "vllm_tensor_parallel_size": placed.tensor_parallel,
-        "vllm_max_model_length": longest_sequence(trial, model_context, longest_prompt),
+        "use_vllm": profile.engine == "vllm",
         "logging_strategy": "steps",
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # else NaN is logged as the loss before it
@@ -58,6 +53,15 @@ def grpo_arguments(
     }
     if placed.gpus > 1:
         arguments |= sharding(profile)
+    if profile.engine != "vllm":
+        return arguments  # `zoo.train.transformers_engine` generates
+    arguments |= {
+        "vllm_mode": "colocate",
+        "vllm_gpu_memory_utilization": placed.utilisation,
+        "vllm_enable_sleep_mode": profile.vllm_enable_sleep_mode,
+        "vllm_tensor_parallel_size": placed.tensor_parallel,
+        "vllm_max_model_length": longest_sequence(trial, model_context, longest_prompt),
+    }
     if trial.model.stop_ids:
         arguments["generation_kwargs"] = {"stop_token_ids": list(trial.model.stop_ids)}
     return arguments

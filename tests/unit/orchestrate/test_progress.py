@@ -10,9 +10,10 @@ import pytest
 
 from tests.support import simulated
 from zoo.orchestrate.executor import Event
-from zoo.orchestrate.launch import LaunchResult, write_task
+from zoo.orchestrate.launch import LaunchResult
 from zoo.orchestrate.processes import ProcessStamp
 from zoo.orchestrate.progress import Lines, LiveDisplay, clock, display, ending, picture
+from zoo.orchestrate.task import write_task
 from zoo.orchestrate.watch import Watch
 from zoo.store import journal
 from zoo.store.run_store import write_json
