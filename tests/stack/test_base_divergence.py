@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig
 
 from tests.support import simulated
-from zoo.data import Problem
 from zoo.data.resolve import EMBEDDED
-from zoo.evals.stages import Generation, Sampler
+from zoo.evals.stages import Generation
 from zoo.manifest.schema import Decoding
 from zoo.orchestrate.task import write_task
 from zoo.store.parquet import read_parquet, write_parquet
+from zoo.train.assembly import LOGPS, Assembly
 from zoo.train.base_divergence import (
     COUNT,
     FILE,
@@ -33,6 +34,8 @@ from zoo.train.base_divergence import (
 from zoo.train.job import Job
 from zoo.train.resumable import ResumableTrainer
 from zoo.train.session import Session, open_session
+from zoo.train.team import Team
+from zoo.train.team_sampler import Part, TeamSampler
 
 BASE = str(EMBEDDED / "pocket-mistral")
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 2, decodings: [t1.0]}\n"
@@ -70,17 +73,21 @@ def trainer_of(folder: Path, **said: Any) -> ResumableTrainer:
     )
 
 
-def sampler() -> Sampler:
+def sample(
+    prompts: list[str], decoding: Decoding, cap: int, seed: int, part: Part
+) -> list[Generation]:
     """Responses of 1 to 9 tokens that follow from the seed."""
+    drawn = random.Random(seed)
+    lengths = [drawn.randint(1, 9) for _ in prompts]
+    return [Generation("", [drawn.randint(5, 20) for _ in range(n)], "stop") for n in lengths]
 
-    def sample(
-        prompts: list[str], problems: list[Problem], decoding: Decoding, cap: int, seed: int
-    ) -> list[Generation]:
-        drawn = random.Random(seed)
-        lengths = [drawn.randint(1, 9) for _ in prompts]
-        return [Generation("", [drawn.randint(5, 20) for _ in range(n)], "stop") for n in lengths]
 
-    return sample
+def assembly(session: Session, trainer: ResumableTrainer) -> Assembly:
+    """A trainer with an engine that makes responses up."""
+    team = Team()
+    team.handlers[LOGPS] = partial(log_probabilities, trainer)
+    engines = TeamSampler(team, sample, lambda: None)
+    return Assembly(session.trial, session.job.profile, trainer, team, engines, 1)
 
 
 @pytest.fixture
@@ -94,7 +101,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 
 def opened(session: Session, trainer: ResumableTrainer, *, resumed: bool = False) -> BaseDivergence:
-    found = open_divergence(session, trainer, sampler, resumed=resumed)
+    found = open_divergence(session, assembly(session, trainer), resumed=resumed)
     assert found is not None
     return found
 
@@ -193,7 +200,8 @@ def test_arms_of_one_base_share_their_responses(session: Session) -> None:
 def test_without_watch_nothing_is_stored(tmp_path: Path) -> None:
     (task, *_) = simulated.make(tmp_path, models="pocket-mistral").tasks()
     with open_session(Job.read(write_task(task))) as session:
-        found = open_divergence(session, trainer_of(tmp_path), sampler, resumed=False)
+        made = assembly(session, trainer_of(tmp_path))
+        found = open_divergence(session, made, resumed=False)
         assert found is None
         assert not (session.folder / FILE).exists()
 

@@ -25,12 +25,15 @@ from zoo.errors import TrialError
 from zoo.orchestrate.task import write_task
 from zoo.store import journal, record
 from zoo.store.run_store import Store
+from zoo.train.assembly import ALIVE, SAVE, Assembly
 from zoo.train.callbacks import LOGP_KEY, LOGP_LIMIT, Reseed, Rounds, is_alive
 from zoo.train.endings import Stopped
 from zoo.train.job import Job
 from zoo.train.policy import load_policy, save_weights
 from zoo.train.resumable import ResumableTrainer
 from zoo.train.session import Session, open_session
+from zoo.train.team import Team
+from zoo.train.team_sampler import TeamSampler
 
 BASE = EMBEDDED / "pocket-mistral"
 STALE = (
@@ -98,7 +101,12 @@ def save(folder: Path) -> None:
 def log(session: Session, model: Any, *, guard: bool = True, **logs: float) -> None:
     """One update of round 1, which is its last."""
     session.begin()
-    rounds = Rounds(session, 1, unused, unused, save, guard=guard)
+    team = Team()
+    team.handlers |= {SAVE: save, ALIVE: lambda: is_alive(model)}
+    device = {"device": "cpu" if guard else "cuda"}
+    profile = session.job.profile.model_copy(update=device)
+    engines = TeamSampler(team, unused, unused)
+    rounds = Rounds(session, Assembly(session.trial, profile, None, team, engines, 1))
     said = {"loss": 0.1, "grad_norm": 1.0} | logs
     rounds.on_log(None, TrainerState(global_step=1), None, said, model=model)
 

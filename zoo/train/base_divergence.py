@@ -16,9 +16,9 @@ base; a trial's log says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from trl.trainer.utils import pad
@@ -27,25 +27,30 @@ from zoo.errors import StateError
 from zoo.manifest.schema import Decoding
 from zoo.store.parquet import read_parquet, write_parquet
 from zoo.train.engine import same_randomness_after
-from zoo.train.session import SamplerFactory, Session
+from zoo.train.session import Session
 from zoo.trials.identity import digest
 from zoo.trials.metrics import watched_rounds
 from zoo.trials.trial import Trial
 
+if TYPE_CHECKING:
+    from zoo.train.assembly import Assembly
+
 COUNT = 64
 FILE = "base_completions.parquet"
 Tokens = list[list[int]]
+LogPs = Callable[[Tokens, Tokens], list[list[float]]]
+"""Prompts and responses -> log-probabilities of the responses' tokens, in nats."""
 
 
 class BaseDivergence:
     """N responses of the base model with its log-probabilities, N <= 64."""
 
-    def __init__(self, trainer: Any, rows: dict[str, list[Any]], rounds: Sequence[int]) -> None:
-        self.trainer, self.rows, self.rounds = trainer, rows, frozenset(rounds)
+    def __init__(self, logps: LogPs, rows: dict[str, list[Any]], rounds: Sequence[int]) -> None:
+        self.logps, self.rows, self.rounds = logps, rows, frozenset(rounds)
 
     def measure(self) -> float:
         """KL(base || policy) of the policy as it is now, in nats a token."""
-        now = log_probabilities(self.trainer, self.rows["prompt_ids"], self.rows["token_ids"])
+        now = self.logps(self.rows["prompt_ids"], self.rows["token_ids"])
         return mean_log_ratio(self.rows["logps"], now)
 
 
@@ -55,9 +60,7 @@ def mean_log_ratio(base: Sequence[Sequence[float]], policy: Sequence[Sequence[fl
     return sum(b - p for b, p in pairs) / len(pairs)
 
 
-def open_divergence(
-    session: Session, trainer: Any, sampler: SamplerFactory, *, resumed: bool
-) -> BaseDivergence | None:
+def open_divergence(session: Session, made: Assembly, *, resumed: bool) -> BaseDivergence | None:
     """The base's responses of a trial, made where they are not there; None where no `watch`
     measures. Call it while the trainer holds the base model. Moves no random generator.
     """
@@ -67,9 +70,12 @@ def open_divergence(
     path = session.folder / FILE
     rows = _stored(path, session, expected=resumed)
     if rows is None:
-        rows = _sample(session.trial, trainer, sampler)
+        if resumed and made.sharded:
+            session.saves.say("train/kl_base_policy ends: the trainer does not hold the base model")
+            return None
+        rows = _sample(session.trial, made)
         write_parquet(path, rows)
-    return BaseDivergence(trainer, rows, rounds)
+    return BaseDivergence(made.logps, rows, rounds)
 
 
 def _stored(path: Path, session: Session, *, expected: bool) -> dict[str, list[Any]] | None:
@@ -87,20 +93,20 @@ def _stored(path: Path, session: Session, *, expected: bool) -> dict[str, list[A
     return None
 
 
-def _sample(trial: Trial, trainer: Any, sampler: SamplerFactory) -> dict[str, list[Any]]:
+def _sample(trial: Trial, made: Assembly) -> dict[str, list[Any]]:
     """Responses of the model that the trainer holds, and its log-probabilities of them."""
-    problems = trainer.train_dataset
+    problems = made.trainer.train_dataset
     count = min(COUNT, len(problems))
     prompts = [problems[i * len(problems) // count]["prompt"] for i in range(count)]
     prompts = [prompts[i % count] for i in range(COUNT)]
     decoding = Decoding(temperature=float(trial.grpo["temperature"]), top_p=1.0)
-    found = sampler()(prompts, [], decoding, trial.cap, seed_of(trial))
+    found = made.sampler()(prompts, [], decoding, trial.cap, seed_of(trial))
     tokens = [response.token_ids for response in found]
-    prompt_ids: Tokens = trainer.processing_class(prompts)["input_ids"]
+    prompt_ids: Tokens = made.trainer.processing_class(prompts)["input_ids"]
     return {
         "prompt_ids": prompt_ids,
         "token_ids": tokens,
-        "logps": log_probabilities(trainer, prompt_ids, tokens),
+        "logps": made.logps(prompt_ids, tokens),
     }
 
 

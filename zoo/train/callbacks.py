@@ -6,18 +6,21 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import TrainerCallback, set_seed
 
 from zoo.errors import FailureClass, TrialError
 from zoo.train.base_divergence import BaseDivergence
-from zoo.train.endings import Stopped
+from zoo.train.endings import Followed, Stopped
 from zoo.train.phases import peak_memory
-from zoo.train.saves import Save
-from zoo.train.session import SamplerFactory, Session
+from zoo.train.session import Session
 from zoo.trials.metrics import KL_BASE_POLICY
+
+if TYPE_CHECKING:
+    from zoo.train.assembly import Assembly
 
 LOGP_LIMIT = 0.1  # nats; an engine with stale weights differs by 0.8 and more (measured)
 LOGP_KEY = "train/sampling/sampling_logp_difference/mean"
@@ -33,41 +36,59 @@ class Reseed(TrainerCallback):
         set_seed(args.seed)
 
 
+class Begin(TrainerCallback):
+    """Does something once training begins."""
+
+    def __init__(self, begin: Callable[[], Any]) -> None:
+        self.begin = begin
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Do it."""
+        self.begin()
+
+
+class FollowRounds(TrainerCallback):
+    """At the end of each round, does what the leader of the trial asks."""
+
+    def __init__(self, made: Assembly) -> None:
+        self.made = made
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Follow, after the last update of a round."""
+        ends = state.global_step % self.made.updates == 0
+        if "train_runtime" not in logs and ends and self.made.team.follow():
+            raise Followed
+
+
 class Rounds(TrainerCallback):
     """Averages TRL's log lines of a round into one and closes the round in the session."""
 
-    def __init__(
-        self,
-        session: Session,
-        updates_per_round: int,
-        sampler: SamplerFactory,
-        keep: Save,
-        save: Save,
-        guard: bool,
-        divergence: BaseDivergence | None = None,
-    ) -> None:
-        self.session, self.updates, self.guard = session, updates_per_round, guard
-        self.sampler, self.keep, self.save = sampler, keep, save
-        self.divergence = divergence
+    def __init__(self, session: Session, made: Assembly) -> None:
+        self.session, self.made = session, made
+        self.divergence: BaseDivergence | None = None
         self.lines: list[dict[str, float]] = []
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Take one log line (one update); at the last of a round, close the round."""
         if "train_runtime" in logs:  # the summary at the end of training
             return
-        must_be_finite(logs, state.global_step, self.updates)
+        must_be_finite(logs, state.global_step, self.made.updates)
         self.lines.append({k: v for k, v in logs.items() if isinstance(v, (int, float))})
-        if len(self.lines) == self.updates:
+        if len(self.lines) == self.made.updates:
             metrics = {f"train/{name}": value for name, value in average(self.lines).items()}
             self.lines = []
-            round_ = state.global_step // self.updates
-            if not is_alive(kwargs["model"]):
+            round_ = state.global_step // self.made.updates
+            if not self.made.is_alive():
                 raise Stopped("diverged", f"round {round_}: the policy computes no finite numbers")
             self._close(round_, metrics)
 
     def _close(self, round_: int, metrics: dict[str, float]) -> None:
         difference = metrics.get(LOGP_KEY)
-        if self.guard and difference is not None and not difference <= LOGP_LIMIT:
+        if (
+            self.made.profile.device == "cpu"
+            and difference is not None
+            and not difference <= LOGP_LIMIT
+        ):
             self.session.log_round(round_, metrics)
             raise TrialError(
                 FailureClass.MISMATCH,
@@ -76,7 +97,9 @@ class Rounds(TrainerCallback):
                 "nothing after this would mean anything",
             )
         metrics |= self._measured(round_) | self._costs(metrics)
-        ending = self.session.close_round(round_, metrics, self.sampler, self.keep, self.save)
+        made = self.made
+        ending = self.session.close_round(round_, metrics, made.sampler, made.keep, made.save)
+        made.team.over(ended=ending is not None)
         if ending is not None:
             raise ending
 

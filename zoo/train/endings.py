@@ -26,6 +26,10 @@ class Stopped(Exception):
         super().__init__(message)
 
 
+class Followed(Exception):
+    """The leader of a trial of several processes ended training; this one has nothing to do."""
+
+
 Ending = Interrupted | Stopped
 """Why training ends after a round."""
 

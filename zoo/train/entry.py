@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 
 from zoo.store.run_store import full_text, is_full
-from zoo.train.endings import Interrupted
+from zoo.train.endings import Followed, Interrupted
 from zoo.train.job import Job
 from zoo.train.session import Session, open_session
 from zoo.train.signals import Requests
@@ -76,6 +76,8 @@ def follow(path: Path, rank: int) -> int:
             from zoo.train import grpo
 
             grpo.follow(job)
+    except Followed:
+        return 0
     except Exception:
         traceback.print_exc()
         return 1

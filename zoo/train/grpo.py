@@ -9,21 +9,20 @@ start, and evaluation through the live engine between rounds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from zoo.catalog import ComputeProfile
-from zoo.data import load, model_folder, render
+from zoo.data import model_folder
 from zoo.data.resolve import LocalResolver
 from zoo.errors import FailureClass, TrialError
-from zoo.evals.stages import Sampler
-from zoo.resources import longest_sequence, place
+from zoo.evals.stages import Graders, Sampler
 from zoo.rewards.lookup import reward_of
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due
 from zoo.train.grpo_config import engine_arguments, grpo_arguments
+from zoo.train.job import Job
 from zoo.train.session import SamplerFactory, Session
 from zoo.trials.trial import Trial
 
@@ -68,142 +67,39 @@ def _check_inputs(session: Session) -> None:
 
 
 def _train(session: Session, resumed: Checkpoint | None) -> None:
-    trial, profile = session.trial, session.job.profile
+    from zoo.train.assembly import assemble
+    from zoo.train.base_divergence import open_divergence
+    from zoo.train.callbacks import Rounds
+
+    trial = session.trial
     guarded = reward_of(trial.reward, trial.batch.completions)
     session.saves.account(guarded)
-    make = _trainer_class(profile)  # before anything else of TRL is imported
-    from trl import GRPOConfig
+    made = assemble(session.job, session.folder, guarded, session.bench.grader, session)
+    checkpoint = made.team.share(str(resumed.folder) if resumed else None)
+    rounds = Rounds(session, made)
 
-    from zoo.train.base_divergence import open_divergence
-    from zoo.train.callbacks import Reseed, Rounds
-    from zoo.train.policy import completion_text, load_policy, save_weights
-    from zoo.train.reward_bridge import RewardBridge
+    def begin() -> None:
+        """Measure the base model, while the trainer holds it."""
+        if resumed is None:
+            session.log_round(0, {})
+            session.evaluate(0, made.sampler)
+        rounds.divergence = open_divergence(session, made, resumed=resumed is not None)
+        made.team.over(ended=False)
+        session.train_rounds()
 
-    model, tokenizer = load_policy(model_folder(trial.model), trial.model.stop_ids)
-    arguments = grpo_arguments(
-        trial,
-        profile,
-        session.folder / "checkpoints",
-        model.config.max_position_embeddings,
-        session.job.longest_prompt,
-    )
-    updates = trial.batch.updates * int(trial.grpo.get("num_iterations", 1))
-    reward = RewardBridge(
-        session,
-        guarded,
-        lambda: trainer.eos_token_ids,
-        partial(completion_text, tokenizer),
-        updates,
-        tokenizer.eos_token_id,
-    )
-    trainer: Any = make(
-        model=model,
-        reward_funcs=[reward],
-        args=GRPOConfig(**arguments),
-        train_dataset=_dataset(session),
-        processing_class=tokenizer,
-        callbacks=[Reseed()],
-    )
-
-    trainer.entropy_over_update = trial.entropy_mean == "update"
-    trainer.phases = session.phases
-    sampler = _live_sampler(session, trainer, tokenizer)
-
-    def keep(folder: Path) -> None:
-        save_weights(trainer.model, profile.engine_dtype, folder)
-        tokenizer.save_pretrained(folder)
-
-    if resumed is None:
-        session.log_round(0, {})
-        session.evaluate(0, sampler)
-    trainer.add_callback(
-        Rounds(
-            session,
-            updates,
-            sampler,
-            keep,
-            trainer.save_state,
-            guard=profile.device == "cpu",
-            divergence=open_divergence(session, trainer, sampler, resumed=resumed is not None),
-        )
-    )
-    session.train_rounds()
-    trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
+    made.train(checkpoint, rounds, begin)
 
 
-def _trainer_class(profile: ComputeProfile) -> Any:
-    """The trainer of a profile's engine, which is made ready."""
-    if profile.engine == "transformers":
-        from zoo.train.transformers_engine import hide_vllm
+def follow(job: Job) -> None:
+    """Train as another process than the trial's first."""
+    from zoo.train.assembly import assemble
+    from zoo.train.callbacks import FollowRounds
 
-        hide_vllm()
-        from zoo.train.transformers_trainer import TransformersTrainer
-
-        return TransformersTrainer
-    from zoo.train.engine import fix_engine_dtype, keep_plain_weights_on_cpu
-
-    if profile.device == "cpu":
-        keep_plain_weights_on_cpu()
-    fix_engine_dtype(profile.engine_dtype)
-    from zoo.train.resumable import ResumableTrainer
-
-    return ResumableTrainer
-
-
-def _live_sampler(session: Session, trainer: Any, tokenizer: Any) -> SamplerFactory:
-    """Samples for evaluation with the weights that are being trained."""
-    if session.job.profile.engine == "transformers":
-        from zoo.train.transformers_engine import TransformersSampler
-
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        job = session.job
-        trainer.generator = _generator(job.trial, job.profile, job.longest_prompt, model, tokenizer)
-        return lambda: TransformersSampler(trainer.generator)
-    from zoo.train.engine import EngineSampler
-
-    def sampler() -> Sampler:
-        trainer.vllm_generation.sync_weights()
-        stop_ids = session.trial.model.stop_ids
-        return EngineSampler(trainer.vllm_generation.llm, tokenizer, stop_ids)
-
-    return sampler
-
-
-def _generator(
-    trial: Trial, profile: ComputeProfile, longest_prompt: int | None, model: Any, tokenizer: Any
-) -> Any:
-    """Generates with a model of `load_policy`, as the trial's profile says."""
-    from zoo.train.policy import end_ids
-    from zoo.train.transformers_engine import Generator, mixed_precision
-
-    placed = place(trial, profile, prompt=longest_prompt)
-    context = longest_sequence(trial, model.config.max_position_embeddings, longest_prompt)
-    return Generator(
-        model,
-        tokenizer,
-        end_ids(model),
-        context=context,
-        batch=placed.generation_batch,
-        dtype=mixed_precision(trial.grpo),
-    )
-
-
-def _dataset(session: Session) -> Any:
-    from datasets import Dataset
-
-    problems = load(session.trial.data, session.job.store.cache)
-    prompt = session.trial.prompt
-    wanted = session.trial.batch.prompts
-    if len(problems) < wanted:
-        raise TrialError(
-            FailureClass.DATA,
-            f"{len(problems)} problems for rounds of {wanted}; use fewer `batch.prompts`",
-        )
-    rows = [
-        {"prompt": render(prompt, p), "gold": p.answer, "problem_id": p.id, "level": p.level}
-        for p in problems
-    ]
-    return Dataset.from_list(rows)
+    guarded = reward_of(job.trial.reward, job.trial.batch.completions)
+    with closing(Graders()) as graders:
+        made = assemble(job, job.store.train(job.trial.id), guarded, graders, None)
+        checkpoint = made.team.share(None)
+        made.train(checkpoint, FollowRounds(made), made.team.follow)
 
 
 def _weights(session: Session, round_: int) -> Path | None:
@@ -258,12 +154,13 @@ def stored_sampler(
     """A sampler with an engine of its own over the weights in `folder`, sized as the live one of
     the trial is; its `end` gives the memory back. Nothing is written to `output`."""
     if profile.engine == "transformers":
+        from zoo.train.assembly import generator_of
         from zoo.train.policy import load_policy
         from zoo.train.transformers_engine import TransformersSampler
 
         model, tokenizer = load_policy(folder or Path(), trial.model.stop_ids)
         on = model.to(profile.device)
-        return TransformersSampler(_generator(trial, profile, longest_prompt, on, tokenizer))
+        return TransformersSampler(generator_of(trial, profile, longest_prompt, on, tokenizer))
     from transformers import AutoConfig, AutoTokenizer
 
     from zoo.train.engine import EngineSampler, keep_plain_weights_on_cpu, start_engine

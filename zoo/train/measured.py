@@ -32,9 +32,16 @@ class MeasuredTrainer(ScoredOnlyTrainer):
         return batch
 
     def _correction_shares(self, batch: dict[str, torch.Tensor]) -> dict[str, float]:
-        return correction_shares(
+        """Of the tokens of this process; their mean over all processes."""
+        own = correction_shares(
             batch,
             self.vllm_importance_sampling_mode,
             self.vllm_importance_sampling_clip_min,
             self.vllm_importance_sampling_clip_max,
         )
+        if self.accelerator.num_processes == 1:
+            return own
+        values = torch.tensor(list(own.values()), device=self.accelerator.device)
+        every: Any = self.accelerator.gather(values)
+        means = every.view(-1, len(own)).mean(dim=0).tolist()
+        return dict(zip(own, means, strict=True))

@@ -45,12 +45,13 @@ def end_ids(model: Any) -> list[int]:
     return list(model.generation_config.eos_token_id)
 
 
-def save_weights(model: Any, dtype: str, folder: Path) -> None:
+def save_weights(model: Any, dtype: str, folder: Path, state: Any = None) -> None:
     """Save a policy as the engine sees it (`dtype` is the profile's `engine_dtype`), in
-    safetensors: what is measured from it later equals what the live engine measures.
+    safetensors: what is measured from it later equals what the live engine measures. `state`: its
+    weights, where the model does not hold them whole.
     """
     config = copy.deepcopy(model.config)
-    state = model.state_dict()
+    state = model.state_dict() if state is None else state
     if dtype != "auto":
         config.dtype = getattr(torch, dtype)
         state = {name: value.to(config.dtype) for name, value in state.items()}

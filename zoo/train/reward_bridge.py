@@ -1,55 +1,109 @@
 """Between TRL's reward callback (flat lists) and zoo's rewards (pure functions of one group).
 
-Grades a whole generation batch, computes rewards group by group, keeps every completion as a
-rollout, and logs the 2x2 of {right, wrong} x {boxed, plain} together with how many groups carry a
-signal.
+Every process grades its own completions; the leader gathers them in the order that one process
+would have, computes the rewards of whole groups, keeps every completion as a rollout, and gives
+each process its rewards. Logged are the 2x2 of {right, wrong} x {boxed, plain} and how many groups
+carry a signal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from zoo.evals.aggregate import measures
 from zoo.grading import Item
+from zoo.grading.verdict import Result
 from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
 from zoo.rewards.stats import Ending, batch_stats, response_stats
 from zoo.train.session import Session
+from zoo.train.team import Team
+from zoo.trials.trial import Trial
 
 SHOWN = {"accuracy": "acc", "box_ratio": "box_ratio", "unscored": "unscored"}
 
 
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """Completions of a round, or a process's part of them, in their order; groups contiguous."""
+
+    columns: dict[str, list[Any]]
+    """`id`, `prompt`, `gold`, `level`, `token_ids`."""
+    completions: list[Completion]
+    results: list[Result]
+    endings: list[Ending]
+
+    @staticmethod
+    def joined(parts: Sequence[Graded]) -> Graded:
+        """The parts of all processes, by rank."""
+        first, *others = parts
+        if not others:
+            return first
+        return Graded(
+            {name: [v for part in parts for v in part.columns[name]] for name in first.columns},
+            [one for part in parts for one in part.completions],
+            [one for part in parts for one in part.results],
+            [one for part in parts for one in part.endings],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRound:
+    """Rewards of all completions of a round, None where one cannot be scored, and what is logged of
+    them."""
+
+    rewards: list[float | None]
+    stats: dict[str, float]
+
+
+def score_round(graded: Graded, reward: Guard, trial: Trial, round_: int) -> ScoredRound:
+    """The rewards of a round: of its completions, the trial and the round's number alone."""
+    size, faults = trial.batch.num_generations, reward.faults
+    found, results = graded.completions, graded.results
+    verdicts = [result.verdict for result in results]
+    groups = [slice(start, start + size) for start in range(0, len(found), size)]
+    rewards_P_G = [
+        reward(verdicts[g], found[g], group_seed(trial.seed, round_, i), f"{round_}/{i}")
+        for i, g in enumerate(groups)
+    ]
+    levels = [graded.columns["level"][g.start] or None for g in groups]
+    stats = batch_stats([results[g] for g in groups], rewards_P_G, levels)
+    lengths, finishes = [c.n_tokens for c in found], [c.finish for c in found]
+    numbers = measures(verdicts, [r.boxed for r in results], lengths, finishes)
+    stats |= {name: numbers[of] or 0.0 for name, of in SHOWN.items()}
+    stats |= response_stats(verdicts, lengths, graded.endings)
+    stats["grade/reward_faults"] = float(reward.faults - faults)
+    return ScoredRound([one for group in rewards_P_G for one in group], stats)
+
+
 class RewardBridge:
-    """TRL's reward function. One call a round and process: P prompts x G completions, groups
-    contiguous.
+    """TRL's reward function. One call a round and process: P prompts x G completions over all
+    processes, groups contiguous.
     """
 
     __name__ = "zoo_reward"  # TRL names its metric after the function
 
     def __init__(
         self,
-        session: Session,
+        trial: Trial,
+        team: Team,
         reward: Guard,
+        grade: Callable[[list[Item]], list[Result]],
         end_ids: Callable[[], list[int]],
         text_of: Callable[[list[int]], str],
-        updates_per_round: int,
         end_token: int,
+        session: Session | None,
     ) -> None:
-        self.session, self.reward, self.text_of = session, reward, text_of
-        self.end_token = end_token
-        self.end_ids, self.updates_per_round = end_ids, updates_per_round
+        """`session`: of the leader, which keeps the rollouts."""
+        self.trial, self.team, self.reward, self.grade = trial, team, reward, grade
+        self.end_ids, self.text_of, self.end_token = end_ids, text_of, end_token
+        self.session = session
+        self._updates = trial.batch.updates * int(trial.grpo.get("num_iterations", 1))
 
-    def __call__(self, *args: Any, **columns: Any) -> list[float | None]:
-        """Rewards of all completions, None where a completion cannot be scored.
-
-        Raises:
-            TrialError: of class `reward`, once the round is kept, where the reward fails too often.
-        """
-        with self.session.phases.timed("grading"):
-            return self._rewards(*args, **columns)
-
-    def _rewards(
+    def __call__(
         self,
         prompts: list[str],
         completions: list[str],
@@ -58,53 +112,54 @@ class RewardBridge:
         log_metric: Callable[[str, float], None],
         **columns: list[Any],
     ) -> list[float | None]:
-        trial = self.session.trial
-        completions = [self.text_of(ids) for ids in completion_ids]
-        ends = set(self.end_ids())
-        finishes = ["stop" if ids and ids[-1] in ends else "length" for ids in completion_ids]
-        items = [Item(gold, text) for gold, text in zip(columns["gold"], completions, strict=True)]
-        results = self.session.bench.grader(trial.reward.extract).grade(items).results
-        verdicts = [result.verdict for result in results]
-        found = [
-            Completion(text, result.boxed, len(ids), finish)
-            for text, result, ids, finish in zip(
-                completions, results, completion_ids, finishes, strict=True
-            )
-        ]
-        round_ = trainer_state.global_step // self.updates_per_round + 1
-        size, faults = trial.batch.num_generations, self.reward.faults
-        groups = [slice(start, start + size) for start in range(0, len(found), size)]
-        rewards_P_G = [
-            self.reward(verdicts[g], found[g], group_seed(trial.seed, round_, i), f"{round_}/{i}")
-            for i, g in enumerate(groups)
-        ]
-        rewards = [reward for group in rewards_P_G for reward in group]
-        levels = [columns["level"][g.start] or None for g in groups]
-        stats = batch_stats([results[g] for g in groups], rewards_P_G, levels)
-        numbers = measures(
-            verdicts, [r.boxed for r in results], [c.n_tokens for c in found], finishes
-        )
-        stats |= {name: numbers[of] or 0.0 for name, of in SHOWN.items()}
-        endings = [self._ending(ids, ends) for ids in completion_ids]
-        stats |= response_stats(verdicts, [c.n_tokens for c in found], endings)
-        stats["grade/reward_faults"] = float(self.reward.faults - faults)
-        for name, value in stats.items():
+        """Rewards of this process's completions, None where one cannot be scored.
+
+        Raises:
+            TrialError: of class `reward`, once the round is kept, where the reward fails too often.
+        """
+        columns |= {"prompt": prompts, "token_ids": completion_ids}
+        clock = self.session.phases.timed("grading") if self.session else nullcontext()
+        with clock:
+            graded = self._graded(columns)
+            parts = self.team.gather(graded)
+            round_ = trainer_state.global_step // self._updates + 1
+            scored = self._scored(Graded.joined(parts), round_) if self.team.leads else None
+            scored = self.team.share(scored)
+        for name, value in scored.stats.items():
             log_metric(name, value)
-        rows = {
-            "id": columns["problem_id"],
-            "prompt": prompts,
-            "gold": columns["gold"],
-            "text": completions,
-            "token_ids": completion_ids,
-            "verdict": [str(v.value) for v in verdicts],
-            "reward": rewards,
-            "finish": finishes,
+        first = self.team.rank * len(completion_ids)
+        return scored.rewards[first : first + len(completion_ids)]
+
+    def _graded(self, columns: dict[str, list[Any]]) -> Graded:
+        token_ids, ends = columns["token_ids"], set(self.end_ids())
+        texts = [self.text_of(ids) for ids in token_ids]
+        pairs = zip(columns["gold"], texts, strict=True)
+        results = self.grade([Item(gold, text) for gold, text in pairs])
+        endings = [self._ending(ids, ends) for ids in token_ids]
+        found = [
+            Completion(text, result.boxed, len(ids), "length" if end == "length" else "stop")
+            for text, result, ids, end in zip(texts, results, token_ids, endings, strict=True)
+        ]
+        kept = {name: columns[name] for name in ("prompt", "gold", "level", "token_ids")}
+        return Graded(kept | {"id": columns["problem_id"]}, found, results, endings)
+
+    def _scored(self, graded: Graded, round_: int) -> ScoredRound:
+        """Score a round and keep it."""
+        scored = score_round(graded, self.reward, self.trial, round_)
+        size, found = self.trial.batch.num_generations, graded.completions
+        rows = {name: graded.columns[name] for name in ("id", "prompt", "gold")} | {
+            "text": [completion.text for completion in found],
+            "token_ids": graded.columns["token_ids"],
+            "verdict": [str(result.verdict.value) for result in graded.results],
+            "reward": scored.rewards,
+            "finish": [completion.finish for completion in found],
             "round": [round_] * len(found),
             "group": [i // size for i in range(len(found))],
         }
+        assert self.session is not None
         self.session.write_rollouts(round_, rows)
         self.reward.check()
-        return rewards
+        return scored
 
     def _ending(self, ids: list[int], ends: set[int]) -> Ending:
         """How a response ended."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -103,10 +103,10 @@ def place_in_team() -> tuple[int, int]:
     return (int(os.environ.get("RANK", "0")) if size > 1 else 0), size
 
 
-def even_parts(items: Sequence[Any], parts: int) -> list[Sequence[Any]]:
-    """Split a sequence into so many contiguous parts whose sizes differ by at most one."""
-    ends = [len(items) * at // parts for at in range(parts + 1)]
-    return [items[begin:end] for begin, end in itertools.pairwise(ends)]
+def even_parts(count: int, parts: int) -> list[range]:
+    """Split so many items into contiguous parts whose sizes differ by at most one."""
+    ends = [count * at // parts for at in range(parts + 1)]
+    return [range(begin, end) for begin, end in itertools.pairwise(ends)]
 
 
 def spread_seed(seed: int, *places: int) -> int:

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from zoo.data import Problem
-from zoo.evals.stages import Generation, Sampler
+from zoo.evals.stages import Generation
 from zoo.manifest.schema import Decoding
 from zoo.train.team import Team, even_parts, spread_seed
 
 SYNC, SAMPLE = "sync", "sample"
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of the prompts one engine answers."""
+
+    first: int
+    """Place of its first prompt among all."""
+    engine: int
+
+    def seed(self, seed: int) -> int:
+        """For an engine that draws its responses one after the other from one generator."""
+        return spread_seed(seed, self.engine) if self.engine else seed
+
+
+PartSampler = Callable[[list[str], Decoding, int, int, Part], list[Generation]]
+"""Prompts, decoding, most tokens, seed and part -> responses."""
+
+
 class TeamSampler:
-    """The sampler of a trial's leader; the followers' engines answer to commands.
+    """The sampler of a trial's leader; the other processes' engines answer to commands."""
 
-    With one engine, responses are those of that engine alone. With several, each draws from a seed
-    of its own: sampled responses then depend on how many engines there are, greedy ones do not.
-    """
-
-    def __init__(self, team: Team, generation: Any, own: Sampler) -> None:
-        """`generation`: TRL's, of this process. `own` samples through its engine."""
-        self.team, self.generation, self.own = team, generation, own
-        team.handlers |= {SYNC: self._sync, SAMPLE: self._sample}
+    def __init__(self, team: Team, own: PartSampler, sync: Callable[[], None]) -> None:
+        """`own` samples through the engine of this process; `sync` brings the trainer's weights
+        into it."""
+        self.team, self.own = team, own
+        team.handlers |= {SYNC: sync, SAMPLE: self._sample}
 
     def with_weights(self) -> TeamSampler:
         """Bring the trainer's weights into all engines."""
@@ -40,26 +55,15 @@ class TeamSampler:
         seed: int,
     ) -> list[Generation]:
         """Implements `zoo.evals.stages.Sampler`."""
-        return self.team.lead(SAMPLE, prompts, problems, decoding, max_tokens, seed)
-
-    def _sync(self) -> None:
-        if not self.generation.enable_sleep_mode:  # else each sampling does, in `awake`
-            self.generation.sync_weights()
+        return self.team.lead(SAMPLE, prompts, decoding, max_tokens, seed)
 
     def _sample(
-        self,
-        prompts: list[str],
-        problems: list[Problem],
-        decoding: Decoding,
-        max_tokens: int,
-        seed: int,
+        self, prompts: list[str], decoding: Decoding, max_tokens: int, seed: int
     ) -> list[Generation]:
         team = self.team
-        part = even_parts(range(len(prompts)), team.engines)[team.engine]
-        mine = [prompts[i] for i in part], [problems[i] for i in part]
-        seed = spread_seed(seed, team.engine) if team.engine else seed
-        with awake(self.generation):
-            made = self.own(*mine, decoding, max_tokens, seed) if part else []
+        part = even_parts(len(prompts), team.engines)[team.engine]
+        mine = prompts[part.start : part.stop]
+        made = self.own(mine, decoding, max_tokens, seed, Part(part.start, team.engine))
         first = team.rank % team.engine_width == 0  # one answer from each engine
         return [one for each in team.gather(made if first else []) for one in each]
 

@@ -7,19 +7,28 @@ would make of the same completions.
   process gets its part of each update.
 - Engines draw their samples from torch's generator, and every process starts with the same seed.
   Here each engine gets a seed of its own at the beginning of each round, from the trial's seed, the
-  update and the engine's number, so nothing of it needs to be in a checkpoint.
+  update and the engine's number, so nothing of it needs to be in a checkpoint. The first process
+  goes on as it would alone, where it has an engine of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from transformers import set_seed
 
 from zoo.train.resumable import ResumableTrainer
+from zoo.train.sharded_state import (
+    load_whole_optimizer,
+    load_whole_weights,
+    whole_optimizer,
+    whole_weights,
+)
 from zoo.train.team import Team, spread_seed
 
 
@@ -27,13 +36,16 @@ class TeamTrainer(ResumableTrainer):
     """A trainer whose updates do not depend on how many processes compute them."""
 
     team: Team = Team()
+    _whole: tuple[dict[str, Any], dict[str, Any]] | None = None
+    """Weights and optimiser of a save that is under way, where they are sharded."""
 
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
         model: Any = self.model
         if self.team.size == 1 or not model.training:
             return super()._prepare_inputs(generation_batch)
         begins = self._step % (self.args.steps_per_generation * self.num_iterations) == 0
-        if begins or self._buffered_inputs is None:
+        own = self.team.rank > 0 or self.team.engine_width > 1
+        if own and (begins or self._buffered_inputs is None):
             set_seed(spread_seed(self.args.seed, self.state.global_step, self.team.engine))
         with self._shuffle_over_all():
             return super()._prepare_inputs(generation_batch)
@@ -71,12 +83,66 @@ class TeamTrainer(ResumableTrainer):
         every: Any = self.accelerator.gather(value)
         return every[mine.to(every.device)]
 
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        """Where a checkpoint comes from another number of processes, it has no generators for this
-        one: they begin anew, from trial and update."""
-        if checkpoint is not None:
-            set_seed(spread_seed(self.args.seed, self.state.global_step, self.team.engine))
-        super()._load_rng_state(checkpoint)
+    # -- state ------------------------------------------------------------------------------------
+
+    def whole_state(self) -> dict[str, Any]:
+        """All weights; where they are sharded in the first process alone, and all must ask."""
+        model: Any = self.model
+        return whole_weights(model) if self.is_fsdp_enabled else model.state_dict()
+
+    def save_state(self, folder: Path) -> None:
+        """Write all that training continues from into a folder, by the first process. What is
+        sharded all processes gather."""
+        self._whole = (
+            (self.whole_state(), self._optimizer_state()) if self.is_fsdp_enabled else None
+        )
+        if self.team.leads:
+            super().save_state(folder)
+        self._whole = None
+
+    def store_flos(self) -> None:
+        """Count operations, which takes all processes in a save that is the first one's."""
+        if self.team.size == 1:
+            super().store_flos()
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """The weights of a checkpoint."""
+        if self._whole is None:
+            super().save_model(output_dir, _internal_call)
+        else:
+            self._save(output_dir, state_dict=self._whole[0])
+
+    def _optimizer_state(self) -> dict[str, Any]:
+        if self._whole is not None:
+            return self._whole[1]
+        if self.is_fsdp_enabled:
+            model: Any = self.model
+            optimizer: Any = self.optimizer
+            return whole_optimizer(model, optimizer.optimizer)
+        return super()._optimizer_state()
+
+    def _restore_optimizer(self, state: dict[str, Any]) -> None:
+        if not self.is_fsdp_enabled:
+            super()._restore_optimizer(state)
+            return
+        model: Any = self.model
+        optimizer: Any = self.optimizer
+        load_whole_optimizer(model, optimizer.optimizer, state)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self.is_fsdp_enabled:
+            whole: Any = self.model
+            load_whole_weights(whole, weights_in(Path(resume_from_checkpoint)))
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+
+def weights_in(folder: Path) -> dict[str, torch.Tensor]:
+    """All weights of a folder, of one file or of several."""
+    found: dict[str, torch.Tensor] = {}
+    for path in sorted(folder.glob("model*.safetensors")):
+        found |= load_file(path)
+    return found
 
 
 def rows_of(order: torch.Tensor, rank: int, size: int, micro: int) -> torch.Tensor:

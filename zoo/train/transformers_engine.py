@@ -130,10 +130,16 @@ class Generator:
         self.pad = self.ends[0] if pad is None else pad
 
     def __call__(
-        self, prompts: list[list[int]], sampling: Sampling, max_tokens: int, key: Sequence[int]
+        self,
+        prompts: list[list[int]],
+        sampling: Sampling,
+        max_tokens: int,
+        key: Sequence[int],
+        first: int = 0,
     ) -> list[list[int]]:
         """One response a prompt, in order, with the id that ended it. `key`: what the random
-        numbers follow from, beside a response's place.
+        numbers follow from, beside a response's place. `first`: place of the first one, where they
+        are a part of those that belong together.
 
         Raises:
             TrialError: a prompt leaves no room for a response.
@@ -146,7 +152,7 @@ class Generator:
         with self._generating():
             for at in range(0, len(prompts), self.batch):
                 rows = prompts[at : at + self.batch]
-                found += self._some(rows, sampling, max_tokens, key, at)
+                found += self._some(rows, sampling, max_tokens, key, first + at)
         return found
 
     @contextmanager
@@ -214,13 +220,14 @@ class TransformersSampler:
         decoding: Decoding,
         max_tokens: int,
         seed: int,
+        first: int = 0,
     ) -> list[Generation]:
-        """Implements `zoo.evals.stages.Sampler`."""
+        """Implements `zoo.evals.stages.Sampler`; `first`: see `Generator`."""
         generator = self.generator
         assert generator is not None
         ids = [list(row) for row in generator.tokenizer(prompts)["input_ids"]]
         sampling = Sampling(decoding.temperature, decoding.top_p)
-        found = generator(ids, sampling, max_tokens, (seed,))
+        found = generator(ids, sampling, max_tokens, (seed,), first)
         ends = set(generator.ends)
         return [
             Generation(

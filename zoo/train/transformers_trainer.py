@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.train.resumable import ResumableTrainer
+from zoo.train.team_trainer import TeamTrainer
 from zoo.train.transformers_engine import Generator, Sampling
 
 
-class TransformersTrainer(ResumableTrainer):
+class TransformersTrainer(TeamTrainer):
     """A trainer that generates with its own model. `generator` is set before training."""
 
     generator: Generator
@@ -35,4 +35,6 @@ class TransformersTrainer(ResumableTrainer):
             self.repetition_penalty,
         )
         key = (self.args.seed, self.state.global_step)
-        return self.generator(prompt_ids, sampling, self.max_completion_length, key), None
+        first = self.accelerator.process_index * len(prompt_ids)
+        found = self.generator(prompt_ids, sampling, self.max_completion_length, key, first)
+        return found, None

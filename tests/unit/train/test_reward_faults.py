@@ -19,6 +19,7 @@ from zoo.train.entry import run
 from zoo.train.job import Job
 from zoo.train.reward_bridge import RewardBridge
 from zoo.train.session import open_session
+from zoo.train.team import Team
 
 FAILS = """\
 def fails(verdicts, completions, params, seed):
@@ -53,7 +54,16 @@ def test_rewards_for_trl_past_their_share_of_faults_keep_the_round_first(task: T
     with open_session(Job.read(write_task(task))) as session:
         session.begin()
         guard = reward_of(task.trial.reward, 8)
-        bridge = RewardBridge(session, guard, lambda: [0], lambda ids: texts[ids[0] - 1], 1)
+        bridge = RewardBridge(
+            task.trial,
+            Team(),
+            guard,
+            lambda items: session.bench.grader("boxed").grade(items).results,
+            lambda: [0],
+            lambda ids: texts[ids[0] - 1],
+            0,
+            session,
+        )
         with pytest.raises(TrialError, match="failed on 8 of 8 samples"):
             bridge(
                 prompts=["p"] * 8,
