@@ -50,8 +50,11 @@ def trials_of(path: Path) -> list[Trial]:
     return expand(load(path), Catalog(), LocalResolver())
 
 
-def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[bytes]:
-    """Start a trial's process, as a launcher would. `settings`: of its profile."""
+def start(
+    trial: Trial, store: Store, *, extend: bool = False, **settings: object
+) -> subprocess.Popen[bytes]:
+    """Start a trial's process, as a launcher would. `extend`: continue what finished with fewer
+    rounds. `settings`: of its profile."""
     profile = Catalog().get(ComputeProfile, "laptop").model_copy(update=settings)
     folder = store.train(trial.id)
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,6 +62,7 @@ def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[by
         "store": str(store.root),
         "profile": profile.model_dump(mode="json", by_alias=True),
         "token": "test",
+        "extend": extend,
     }
     job = {"trial": trial.model_dump(mode="json", by_alias=True), "run": run}
     (folder / "trial.json").write_text(json.dumps(job), encoding="utf-8")

@@ -7,59 +7,25 @@ Exit status: 0 done, 1 some trials failed or what lies on disk cannot be used, 2
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from zoo import __version__
+from zoo.cli.option_groups import (
+    cards_option,
+    profile_option,
+    run_options,
+    which_plan,
+)
 
 if TYPE_CHECKING:
     from zoo.planning.options import PlanOptions
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-cards_option = click.option(
-    "--cards", multiple=True, metavar="DIR", help="Another folder of cards, besides ./cards."
-)
-profile_option = click.option(
-    "--on", "profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]"
-)
-set_option = click.option(
-    "--set", "sets", multiple=True, metavar="A.B=C", help="Change the manifest for this command."
-)
-only_option = click.option(
-    "--only", multiple=True, metavar="AXIS=PATTERN", help="Only these trials, e.g. 'model=qwen*'."
-)
-reward_option = click.option(
-    "--reward", "rewards", multiple=True, metavar="FILE.py", help="A reward function of your own."
-)
-rehearse_option = click.option(
-    "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."
-)
-
-
-def which_plan(command: Callable[..., int]) -> Callable[..., int]:
-    """The options that say which plan is meant, handed on as `PlanOptions`."""
-
-    @functools.wraps(command)
-    def run(
-        *words: Any,
-        cards: tuple[str, ...],
-        sets: tuple[str, ...],
-        only: tuple[str, ...],
-        rehearse: bool,
-        rewards: tuple[str, ...],
-        **more: Any,
-    ) -> int:
-        from zoo.planning.options import PlanOptions
-
-        return command(*words, words=PlanOptions(cards, sets, only, rehearse, rewards), **more)
-
-    return set_option(only_option(rehearse_option(cards_option(reward_option(run)))))
 
 
 @click.group(context_settings=CONTEXT)
@@ -135,24 +101,7 @@ def schema(cards: tuple[str, ...]) -> int:
 
 @cli.command()
 @click.argument("manifest")
-@click.option(
-    "--executor",
-    type=click.Choice(["ray", "local"]),
-    help="What starts the trials. [default: the profile's; local for simulated ones]",
-)
-@click.option("--concurrency", type=click.IntRange(min=1), help="Trials at a time.")
-@click.option(
-    "--save-every",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Rounds between checkpoints. [default: the profile's, else by what saving costs]",
-)
-@click.option(
-    "--across-stacks",
-    is_flag=True,
-    help="Continue trials also under another software stack, geometry or grader.",
-)
-@click.option("--bare", is_flag=True, help="Only run trials: no MLflow, no report.")
+@run_options
 @click.option("--relock", is_flag=True, help="Accept cards and digests that moved since the lock.")
 @click.option(
     "--retrain",
@@ -170,6 +119,27 @@ def sweep(manifest: str, words: PlanOptions, **how: Any) -> int:
     from zoo.cli.sweep import SweepOptions, run
 
     return run(manifest, words, SweepOptions(**how))
+
+
+@cli.command()
+@click.argument("name")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), required=True, metavar="N", help="Rounds in all."
+)
+@run_options
+@profile_option
+@which_plan
+def extend(name: str, rounds: int, words: PlanOptions, **how: Any) -> int:
+    """Run a sweep to more rounds: finished trials go on in place, under their ids.
+
+    They continue from their last checkpoint, which `keep_extendable: true` in the profile keeps,
+    where no setting depends on the number of rounds. What fewer rounds came to is kept. Refuses,
+    with the reason, where a finished trial cannot go on; --only leaves it out.
+    """
+    from zoo.cli.extend import run
+    from zoo.cli.sweep import SweepOptions
+
+    return run(name, rounds, words, SweepOptions(extend=True, **how))
 
 
 @cli.command()
