@@ -175,6 +175,23 @@ def test_measured_rows_of_an_extension_under_way_do_not_count_as_recorded(
     assert max(round_ for round_, _ in places) == 5
 
 
+def test_sealed_claim_is_extended_and_stays_sealed_for_the_rounds_it_was_sealed_for(
+    kept: Path,
+) -> None:
+    def standing(*words: str) -> str:
+        (row,) = json.loads(zoo("compare", "tiny", *words, "--json").text)["claims"]
+        return row["standing"]
+
+    assert standing() == "sealed"
+    assert "sealed for another number of rounds" in zoo("plan", "tiny", "--set", "rounds=6").prose
+    assert "sealed for another number of rounds" in extend(6)
+    assert standing() == "extended"
+    assert standing("--set", "rounds=3") == "sealed"
+    extend(7)  # and the lock remembers what it was sealed for
+    assert (standing(), standing("--set", "rounds=3")) == ("extended", "sealed")
+    assert standing("--set", "rounds=6") == "extended"
+
+
 # -- what forbids it -------------------------------------------------------------------------------
 
 
