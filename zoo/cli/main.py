@@ -211,6 +211,25 @@ def logs(name: str, trial: str, words: PlanOptions, lines: int | None) -> int:
 
 
 @cli.command()
+@click.argument("name")
+@click.argument("trial")
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--round", "round_", type=click.IntRange(min=1), metavar="N", help="Weights after this round."
+)
+@which_plan
+def export(name: str, trial: str, folder: str, round_: int | None, words: PlanOptions) -> int:
+    """Write the trained model of a TRIAL into DIR, a new Hugging Face folder.
+
+    Weights as safetensors, config, tokenizer, the end ids that the trial used, and a model card
+    with recipe, data, scores and versions. Of the last round, or of any whose weights are kept.
+    """
+    from zoo.cli.export import run
+
+    return run(name, trial, folder, words, round_)
+
+
+@cli.command()
 @click.argument("name", required=False)
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
