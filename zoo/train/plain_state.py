@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from zoo.errors import FailureClass, TrialError
+
 TENSORS, REST = "training_state.safetensors", "training_state.json"
 
 
@@ -35,8 +37,12 @@ def read(folder: Path) -> dict[str, Any]:
     """The state that `write` wrote, its tensors on the CPU.
 
     Raises:
-        OSError: a file is missing.
+        TrialError: there is none, as in checkpoints of earlier versions, which pickled it.
     """
+    if not (folder / REST).is_file():
+        text = f"{folder}: no {REST}; checkpoints of earlier versions, with pickles, do not "
+        text += "continue: go back to that version, or remove the folder to begin at round 0"
+        raise TrialError(FailureClass.CONFIG, text)
     rest = json.loads((folder / REST).read_text(encoding="utf-8"))
     return _whole(rest, load_file(folder / TENSORS))
 

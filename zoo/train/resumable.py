@@ -50,7 +50,8 @@ class ResumableTrainer(ScoredOnlyTrainer):
             reference.load_state_dict(loaded.state_dict())
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
-        optimizer, schedule, scaler = self.optimizer, self.lr_scheduler, self.accelerator.scaler
+        optimizer, schedule = self.optimizer, self.lr_scheduler
+        scaler = getattr(self.accelerator, "scaler", None)
         assert optimizer is not None
         assert schedule is not None
         state: dict[str, Any] = {

@@ -14,6 +14,8 @@ from zoo.catalog import Catalog
 from zoo.data import LocalResolver
 from zoo.manifest.load import read
 from zoo.planning.expand import expand
+from zoo.report.collect import Results, collect
+from zoo.report.methods import round_notes
 from zoo.runs import live, outcome
 from zoo.runs.outcome import Outcome
 from zoo.store import journal, record
@@ -49,6 +51,11 @@ def extend(rounds: int, *words: str) -> str:
 
 def trials(rounds: int) -> list[Trial]:
     return expand(read(MANIFEST, (f"rounds={rounds}",)), Catalog(), LocalResolver())
+
+
+def results(rounds: int) -> Results:
+    experiment = read(MANIFEST, (f"rounds={rounds}",)).experiment
+    return collect(experiment, trials(rounds), Store())
 
 
 def loaded(rounds: int) -> list[Outcome]:
@@ -120,6 +127,10 @@ def test_a_part_that_is_extended_is_not_compared_with_the_rest(kept: Path) -> No
     assert "refuted" not in json.dumps(rows)
     assert "supported" not in json.dumps(rows)
     assert {o.state for o in loaded(3)} == {"done"}  # the round that they have in common
+    (note,) = round_notes(results(6))
+    assert note.startswith("Finished trials with fewer rounds than 6: 2, pocket-qwen2.")
+    (note,) = round_notes(results(3))
+    assert note.startswith("Trials that were trained further: 2, pocket-llama.")
     for found in loaded(3):
         assert max(found.rounds) == 3
         assert max(m.round for m in found.measured) == 3

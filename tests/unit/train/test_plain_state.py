@@ -10,6 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from zoo.errors import TrialError  # noqa: E402
 from zoo.train import plain_state  # noqa: E402
 
 
@@ -76,3 +77,9 @@ def test_generators_restored_draw_the_same_numbers(tmp_path: Path) -> None:
 def test_object_without_plain_form_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="Path has no plain form"):
         plain_state.write(tmp_path, {"optimizer": tmp_path})
+
+
+def test_checkpoint_with_pickles_is_refused_unread(tmp_path: Path) -> None:
+    (tmp_path / "optimizer.pt").write_bytes(b"pickle")
+    with pytest.raises(TrialError, match="checkpoints of earlier versions, with pickles"):
+        plain_state.read(tmp_path)
