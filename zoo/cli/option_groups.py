@@ -23,6 +23,12 @@ only_option = click.option(
 reward_option = click.option(
     "--reward", "rewards", multiple=True, metavar="FILE.py", help="A reward function of your own."
 )
+look_option = click.option(
+    "--look",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The next look of a manifest that buys seeds in looks. [default: where it stands]",
+)
 rehearse_option = click.option(
     "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."
 )
