@@ -272,8 +272,21 @@ def verify(
 
 @cli.command()
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
-def doctor(json_: bool) -> int:
-    """Check the installation and this machine; says what to do about what is missing."""
+@click.option("--try", "try_", is_flag=True, help="Train a pocket model on each GPU, some minutes.")
+@profile_option
+@click.option("--keep", metavar="DIR", help="Keep what --try makes, in a new folder.")
+def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> int:
+    """Check the installation and this machine; says what to do about what is missing.
+
+    With --try it trains, kills and continues a pocket model through `zoo sweep`, one trial a GPU or
+    one on a CPU, and says what holds: engine and trainer, memory, checkpoints.
+    """
+    if try_:
+        from zoo.cli.doctor_try import run as run_try
+
+        return run_try(profile, keep, json_)
+    if profile is not None or keep is not None:
+        raise click.UsageError("--on and --keep are for --try")
     from zoo.cli.doctor import run
 
     return run(json_)

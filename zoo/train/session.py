@@ -47,7 +47,7 @@ class Session:
         self.job, self.trial = job, job.trial
         self.folder = job.store.train(job.trial.id)
         self.durable = not self.trial.simulated
-        self.stack = SIMULATED if self.trial.simulated else stack()
+        self.stack = SIMULATED if self.trial.simulated else stack(job.profile.engine)
         self.started, self._clock = time.time(), time.monotonic()
         for name in ("metrics.jsonl", "evals.jsonl"):
             journal.truncate_torn_tail(self.folder / name)
