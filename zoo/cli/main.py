@@ -363,10 +363,10 @@ def ui(name: str | None, words: PlanOptions, port: int, host: str) -> int:
 @click.argument("cases", required=False)
 @click.option("--gold", help="The reference of one pair (with --prediction).")
 @click.option("--prediction", help="The response of one pair.")
-@click.option("--extract", "policy", default="auto", show_default=True, help="Extraction rule.")
+@click.option("--extract", "rule", default="auto", show_default=True, help="Extraction rule.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
 def verify(
-    cases: str | None, gold: str | None, prediction: str | None, policy: str, workers: int
+    cases: str | None, gold: str | None, prediction: str | None, rule: str, workers: int
 ) -> int:
     """Grade the rows of CASES (jsonl: gold, prediction), or one pair.
 
@@ -374,7 +374,7 @@ def verify(
     """
     from zoo.cli.verify import run
 
-    return run(cases, gold, prediction, policy, workers)
+    return run(cases, gold, prediction, rule, workers)
 
 
 @cli.command()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from zoo.claims import planned_power
 from zoo.errors import listed
 from zoo.lock.preregistration import Word
-from zoo.planning.plan import Plan
+from zoo.planning.plan_report import Plan
 from zoo.planning.study import Study
 from zoo.render.plan_costs import counted
 

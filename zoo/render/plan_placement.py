@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.errors import listed
-from zoo.planning.plan import Plan
+from zoo.planning.plan_report import Plan
 from zoo.render.plan_costs import counted
 from zoo.resources import SMALL, Placement
 from zoo.trials.trial import Trial

@@ -14,7 +14,7 @@ from zoo.errors import listed
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock import lock
 from zoo.lock.lock import Kind, LockChanges
-from zoo.planning.plan import Plan
+from zoo.planning.plan_report import Plan
 from zoo.planning.study import Study
 from zoo.render import plan_claims, plan_contents, plan_placement
 from zoo.render.plan_costs import cost, counted, hours
