@@ -27,9 +27,8 @@ from zoo.store import journal, record
 from zoo.store.run_store import Store
 from zoo.train.callbacks import LOGP_KEY, LOGP_LIMIT, Reseed, Rounds, is_alive
 from zoo.train.endings import Stopped
-from zoo.train.engine import save_weights
-from zoo.train.grpo import _load
 from zoo.train.job import Job
+from zoo.train.policy import load_policy, save_weights
 from zoo.train.resumable import ResumableTrainer
 from zoo.train.session import Session, open_session
 
@@ -181,12 +180,7 @@ def test_weights_are_trained_in_float32_whatever_their_folder_says(tmp_path: Pat
     half = AutoModelForCausalLM.from_pretrained(BASE, dtype="bfloat16")
     half.save_pretrained(folder)
     assert json.loads((folder / "config.json").read_text())["dtype"] == "bfloat16"
-    said = f"[{{path: {folder}, prompt: none, cap: 32, name: half}}]"
-    (trial,) = trials_of(manifest(tmp_path, "half", model=said, evaluate="{}"))
-    profile = simulated.make(tmp_path, models="pocket-mistral").tasks()[0].profile
-    job = Job(tmp_path / "trial.json", trial, Store(tmp_path / "runs"), profile, "test")
-    job.store.train(trial.id).mkdir(parents=True)
-    loaded, _ = _load(Session(job))
+    loaded, _ = load_policy(folder, [])
     assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
 
 

@@ -41,7 +41,11 @@ class RewardBridge:
         self.end_ids, self.updates_per_round = end_ids, updates_per_round
 
     def __call__(self, *args: Any, **columns: Any) -> list[float | None]:
-        """Rewards of all completions, None where a completion cannot be scored."""
+        """Rewards of all completions, None where a completion cannot be scored.
+
+        Raises:
+            TrialError: of class `reward`, once the round is kept, where the reward fails too often.
+        """
         with self.session.phases.timed("grading"):
             return self._rewards(*args, **columns)
 
@@ -95,6 +99,7 @@ class RewardBridge:
             "group": [i // size for i in range(len(found))],
         }
         self.session.write_rollouts(round_, rows)
+        self.reward.check()
         return rewards
 
     def _ending(self, ids: list[int], ends: set[int]) -> Ending:

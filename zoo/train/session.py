@@ -48,7 +48,7 @@ class Session:
         self.job, self.trial = job, job.trial
         self.folder = job.store.train(job.trial.id)
         self.durable = not self.trial.simulated
-        self.stack = SIMULATED if self.trial.simulated else stack()
+        self.stack = SIMULATED if self.trial.simulated else stack(job.profile.engine)
         self.started, self._clock = time.time(), time.monotonic()
         for name in ("metrics.jsonl", "evals.jsonl"):
             journal.truncate_torn_tail(self.folder / name)
@@ -325,6 +325,7 @@ class Session:
             "grader": GRADER_VERSION,
         }
         about |= self.saves.about()
+        about |= {"random_weights": True} if self.trial.random_weights else {}
         if state == "stopped":
             about["final_round"] = self._final_round
         record = Record(

@@ -165,8 +165,12 @@ def _pull(trial: Trial) -> tuple[float, float]:
 
 
 def _policy(session: Session, round_: int) -> Sampler:
-    """A sampler of the policy after `round_`."""
-    policy = policy_at(session.trial, round_)
+    return sampler_at(session.trial, round_)
+
+
+def sampler_at(trial: Trial, round_: int) -> Sampler:
+    """A sampler of a trial's policy after `round_`."""
+    policy = policy_at(trial, round_)
 
     def sample(
         prompts: list[str],
@@ -217,6 +221,7 @@ def _round(
         rows["round"] += [round_] * size
         rows["group"] += [group] * size
     session.write_rollouts(round_, rows)
+    reward.check()
     metrics = _metrics(rows, round_, flat / len(problems), rng)
     graded = batch_stats(results, rewards, [problem.level or None for problem in problems])
     endings = [_ENDINGS[finish] for finish in rows["finish"]]
