@@ -42,6 +42,13 @@ sys.meta_path.insert(0, Block())
 """
 
 
+MEASURED = (
+    "{full: {benchmarks: [pocket-easy], problems: 16, at: [0, last]}, "
+    "watch: {benchmarks: [pocket-easy], problems: 16, at: [last]}}"
+)
+"""Both schedules ask for the same responses."""
+
+
 class Runs(NamedTuple):
     trial: Trial
     store: Store
@@ -67,7 +74,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     top = tmp_path_factory.mktemp("transformers")
     (top / "blocked").mkdir()
     (top / "blocked/sitecustomize.py").write_text(BLOCK)
-    (trial,) = trials_of(manifest(top, model="pocket-llama"))
+    (trial,) = trials_of(manifest(top, model="pocket-llama", evaluate=MEASURED))
     (plain,) = trials_of(manifest(top, "plain", model="pocket-llama", evaluate="{}"))
     stores = [Store(top / name) for name in ("a", "again", "later", "killed")]
     blocked = top / "blocked"
@@ -106,6 +113,19 @@ def test_trial_runs_to_its_end_where_vllm_cannot_be_imported(runs: Runs) -> None
     assert [row["round"] for row in rows] == [0, 1, 2]
     assert not any(name.startswith("train/sampling/") for name in rows[1]["metrics"])
     assert len(texts(runs.store, folder)) == 4
+
+
+def test_kl_to_the_base_is_measured_and_the_same_however_a_trial_gets_there(runs: Runs) -> None:
+    found: list[tuple[float, Any]] = []
+    for store in (runs.store, runs.killed):
+        folder = store.train(runs.trial.id)
+        metrics = journal.read(folder / "metrics.jsonl")[-1]["metrics"]
+        assert metrics["train/generation_time"] > 0
+        base = pq.read_table(folder / "base_completions.parquet").to_pydict()
+        found.append((metrics["train/kl_base_policy"], base))
+    assert found[0] == found[1]
+    assert found[0][0] != 0
+    assert len(found[0][1]["token_ids"]) == 64
 
 
 def test_stack_of_the_samples_names_the_engine(runs: Runs) -> None:

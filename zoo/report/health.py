@@ -22,6 +22,7 @@ WATCHED = {
     "clipped %": ("train/completions/clipped_ratio", 100.0),
     "entropy": ("train/entropy", 1.0),
     "KL": ("train/kl", 1.0),
+    "base KL": ("train/kl_base_policy", 1.0),
     "equal rewards %": ("train/frac_reward_zero_std", 100.0),
     "log-prob gap": ("train/sampling/sampling_logp_difference/mean", 1.0),
 }
