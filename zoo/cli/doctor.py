@@ -267,7 +267,10 @@ def span(low: tuple[int, ...], high: tuple[int, ...]) -> str:
 
 
 def _sizes(machine: Machine) -> Iterator[DoctorFinding]:
-    if not machine.gpus and machine.system != "Linux x86_64":
+    if not machine.system.startswith("Linux"):
+        do = "trial processes are looked after through /proc; plans work anywhere"
+        yield DoctorFinding("fail", "system", machine.system, do)
+    elif not machine.gpus and machine.system != "Linux x86_64":
         do = "vLLM's CPU build is for Linux on x86_64; `--on cpu-transformers` does without"
         yield DoctorFinding("warn", "system", machine.system, do)
     yield DoctorFinding("ok", "cores", f"{machine.cores}; a CPU trial takes one")
