@@ -64,7 +64,9 @@ def write_job(trial: Trial, store: Store, profile: ComputeProfile) -> Path:
     return folder / "trial.json"
 
 
-def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[bytes]:
+def start(
+    trial: Trial, store: Store, entry: tuple[str, str] = ("-m", "zoo.train"), **settings: object
+) -> subprocess.Popen[bytes]:
     """Start a trial's process, as a launcher would. `settings`: of its profile."""
     profile = Catalog().get(ComputeProfile, "laptop").model_copy(update=settings)
     path = write_job(trial, store, profile)
@@ -73,7 +75,7 @@ def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[by
         port = str(probe.getsockname()[1])
     env = os.environ | profile.env | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     with path.with_name("log.txt").open("ab") as log:
-        command = [sys.executable, "-m", "zoo.train", str(path)]
+        command = [sys.executable, *entry, str(path)]
         return subprocess.Popen(
             command,
             env=env,
@@ -84,9 +86,11 @@ def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[by
         )
 
 
-def finish(process: subprocess.Popen[bytes], trial: Trial, store: Store) -> Path:
+def finish(
+    process: subprocess.Popen[bytes], trial: Trial, store: Store, timeout_s: float = 280
+) -> Path:
     """Wait for a trial; returns its folder, or fails with the end of its log."""
-    status = process.wait(timeout=280)
+    status = process.wait(timeout=timeout_s)
     folder = store.train(trial.id)
     assert status == 0, (folder / "log.txt").read_text(errors="replace")[-3000:]
     return folder

@@ -112,8 +112,8 @@ class Study:
 
     @cached_property
     def _claim_rows(self) -> list[lock.Row]:
-        claims, ran = self.manifest.experiment.claims, self.store.ran
-        return lock.claim_rows(self.trials, claims, self.lock, ran)
+        said, ran = self.manifest.experiment, self.store.ran
+        return lock.claim_rows(self.trials, said.claims, self.lock, ran, said.looks)
 
     @property
     def seals(self) -> dict[str, Word]:
@@ -156,6 +156,8 @@ def load_study(
     resolver = LocalResolver(store.cache, light=not thorough)
     try:
         manifest = read(path, words.sets)
+        folder = sweeps_root() / manifest.experiment.name
+        manifest = replace(manifest, look=_look(manifest, words, lock.read(folder)))
         catalog = catalog_of(words.cards, words.rewards)
         trials = expand(manifest, catalog, resolver)
     except InputError as error:
@@ -166,7 +168,7 @@ def load_study(
     if words.rehearse:  # what is rehearsed must be right as a whole, too
         manifest = rehearsal.of(manifest)
         trials = expand(manifest, catalog, resolver)
-    folder = sweeps_root() / manifest.experiment.name
+        folder = sweeps_root() / manifest.experiment.name
     locked = lock.read(folder)
     return Study(
         words,
@@ -181,6 +183,30 @@ def load_study(
         lock.compare(locked, trials),
         remembered,
     )
+
+
+def _look(manifest: Manifest, words: PlanOptions, locked: Lock | None) -> int:
+    """The look that is meant, from 1: the one that the lock came to, or the next one where
+    `--look` says so.
+
+    Raises:
+        InputError: a look that is not the next one, or of a manifest without looks.
+    """
+    looks = manifest.experiment.looks
+    reached = locked.reached(looks) if locked and looks else 1
+    if words.look in (None, reached) and (looks or words.look is None):
+        return reached
+    place, found = f"--look {words.look}", "the manifest declares no looks"
+    if looks is None or words.rehearse:
+        found = "a rehearsal has one seed" if words.rehearse else found
+        raise InputError(Fault(place, found, "seeds: {start: 3, add: 2, most: 9, until: decided}"))
+    if words.look == reached + 1 <= len(looks.sizes):
+        if locked is None:
+            raise InputError(Fault(place, "look 1 has not started", hint="run it without --look"))
+        return reached + 1
+    last = f"the last of {len(looks.sizes)}" if reached == len(looks.sizes) else ""
+    expected = last or f"{reached} or {reached + 1}"
+    raise InputError(Fault(place, f"the sweep is at look {reached}", expected))
 
 
 def find(name: str, store: Store) -> Path:

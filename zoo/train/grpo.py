@@ -26,6 +26,7 @@ from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due
 from zoo.train.grpo_config import engine_arguments, grpo_arguments
 from zoo.train.session import SamplerFactory, Session
+from zoo.trials.trial import Trial
 
 
 def train(session: Session) -> None:
@@ -74,6 +75,7 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
     make = _trainer_class(profile)  # before anything else of TRL is imported
     from trl import GRPOConfig
 
+    from zoo.train.base_divergence import open_divergence
     from zoo.train.callbacks import Reseed, Rounds
     from zoo.train.policy import completion_text, load_policy, save_weights
     from zoo.train.reward_bridge import RewardBridge
@@ -93,6 +95,7 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
         lambda: trainer.eos_token_ids,
         partial(completion_text, tokenizer),
         updates,
+        tokenizer.eos_token_id,
     )
     trainer: Any = make(
         model=model,
@@ -104,17 +107,27 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
     )
 
     trainer.entropy_over_update = trial.entropy_mean == "update"
+    trainer.phases = session.phases
     sampler = _live_sampler(session, trainer, tokenizer)
 
     def keep(folder: Path) -> None:
         save_weights(trainer.model, profile.engine_dtype, folder)
         tokenizer.save_pretrained(folder)
 
-    guard = profile.device == "cpu"
-    trainer.add_callback(Rounds(session, updates, sampler, keep, trainer.save_state, guard=guard))
     if resumed is None:
         session.log_round(0, {})
         session.evaluate(0, sampler)
+    trainer.add_callback(
+        Rounds(
+            session,
+            updates,
+            sampler,
+            keep,
+            trainer.save_state,
+            guard=profile.device == "cpu",
+            divergence=open_divergence(session, trainer, sampler, resumed=resumed is not None),
+        )
+    )
     session.train_rounds()
     trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
 
@@ -144,7 +157,8 @@ def _live_sampler(session: Session, trainer: Any, tokenizer: Any) -> SamplerFact
         from zoo.train.transformers_engine import TransformersSampler
 
         model = trainer.accelerator.unwrap_model(trainer.model)
-        trainer.generator = _generator(session, model, tokenizer)
+        job = session.job
+        trainer.generator = _generator(job.trial, job.profile, job.longest_prompt, model, tokenizer)
         return lambda: TransformersSampler(trainer.generator)
     from zoo.train.engine import EngineSampler
 
@@ -156,14 +170,15 @@ def _live_sampler(session: Session, trainer: Any, tokenizer: Any) -> SamplerFact
     return sampler
 
 
-def _generator(session: Session, model: Any, tokenizer: Any) -> Any:
+def _generator(
+    trial: Trial, profile: ComputeProfile, longest_prompt: int | None, model: Any, tokenizer: Any
+) -> Any:
     """Generates with a model of `load_policy`, as the trial's profile says."""
     from zoo.train.policy import end_ids
     from zoo.train.transformers_engine import Generator, mixed_precision
 
-    trial, job = session.trial, session.job
-    placed = place(trial, job.profile, gpus=DRIVEN_GPUS, prompt=job.longest_prompt)
-    context = longest_sequence(trial, model.config.max_position_embeddings, job.longest_prompt)
+    placed = place(trial, profile, gpus=DRIVEN_GPUS, prompt=longest_prompt)
+    context = longest_sequence(trial, model.config.max_position_embeddings, longest_prompt)
     return Generator(
         model,
         tokenizer,
@@ -230,13 +245,26 @@ def _engine(session: Session, folder: Path | None) -> Iterator[SamplerFactory]:
 
 
 def _start_engine(session: Session, folder: Path | None) -> Any:
-    trial, profile = session.trial, session.job.profile
+    job = session.job
+    return stored_sampler(session.trial, job.profile, folder, session.folder, job.longest_prompt)
+
+
+def stored_sampler(
+    trial: Trial,
+    profile: ComputeProfile,
+    folder: Path | None,
+    output: Path,
+    longest_prompt: int | None,
+) -> Any:
+    """A sampler with an engine of its own over the weights in `folder`, sized as the live one of
+    the trial is; its `end` gives the memory back. Nothing is written to `output`."""
     if profile.engine == "transformers":
         from zoo.train.policy import load_policy
         from zoo.train.transformers_engine import TransformersSampler
 
         model, tokenizer = load_policy(folder or Path(), trial.model.stop_ids)
-        return TransformersSampler(_generator(session, model.to(profile.device), tokenizer))
+        on = model.to(profile.device)
+        return TransformersSampler(_generator(trial, profile, longest_prompt, on, tokenizer))
     from transformers import AutoConfig, AutoTokenizer
 
     from zoo.train.engine import EngineSampler, keep_plain_weights_on_cpu, start_engine
@@ -244,6 +272,6 @@ def _start_engine(session: Session, folder: Path | None) -> Any:
     if profile.device == "cpu":
         keep_plain_weights_on_cpu()
     context = AutoConfig.from_pretrained(folder).max_position_embeddings
-    live = grpo_arguments(trial, profile, session.folder, context, session.job.longest_prompt)
+    live = grpo_arguments(trial, profile, output, context, longest_prompt)
     llm = start_engine(str(folder), engine_arguments(live, profile.engine_dtype))
     return EngineSampler(llm, AutoTokenizer.from_pretrained(folder), trial.model.stop_ids)

@@ -48,6 +48,12 @@ def test_a_profile_counts_its_trials_by_what_it_has(name: str) -> None:
         assert card.concurrency * card.gpus_per_trial <= card.gpus
 
 
+@pytest.mark.parametrize("name", CARDS)
+def test_a_profile_states_the_threads_of_a_trial(name: str) -> None:
+    """Ray sets one thread for each CPU that it was asked for, else."""
+    assert int(CARDS[name].env["OMP_NUM_THREADS"]) >= 1
+
+
 @pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.device == "cpu"])
 def test_a_cpu_profile_keeps_compilation_off_and_one_thread(name: str) -> None:
     env = CARDS[name].env

@@ -1,8 +1,4 @@
-import json
-import os
 from pathlib import Path
-
-import pytest
 
 from tests.support.study_models import profile
 from tests.support.study_models import trial as study_trial
@@ -86,22 +82,6 @@ def test_updates_that_are_done_several_times_are_more_steps_and_no_more_rounds(t
     trial = trial.model_copy(update={"grpo": trial.grpo | {"num_iterations": 3}})
     arguments = grpo_arguments(trial, Catalog().get(ComputeProfile, "laptop"), "out", 2048)
     assert arguments["max_steps"] == trial.rounds * trial.batch.updates * 3
-
-
-GOLDEN = Path(__file__).parents[2] / "golden/grpo"
-
-
-@pytest.mark.parametrize("name", ["laptop", "cpu-transformers", "h100"])
-def test_arguments_of_a_trial_on_a_profile_are_the_golden_ones(tmp_path: Path, name: str) -> None:
-    """`ZOO_WRITE_GOLDEN=1` writes the files anew."""
-    trial = trials_of(manifest(tmp_path, recipe="simplerl-zoo", batch="{}"))[0]
-    card = trial.model.model_copy(update={"stop_ids": (5, 7)})
-    trial = trial.model_copy(update={"model": card})
-    arguments = grpo_arguments(trial, Catalog().get(ComputeProfile, name), "out", 2048)
-    file = GOLDEN / f"{name}.json"
-    if os.environ.get("ZOO_WRITE_GOLDEN") == "1":
-        file.write_text(json.dumps(arguments, indent=1, sort_keys=True) + "\n")
-    assert json.loads(file.read_text()) == arguments
 
 
 def test_arguments_without_vllm_say_nothing_to_it(tmp_path: Path) -> None:
