@@ -316,6 +316,9 @@ def _traps(machine: Machine, packages: dict[str, str | None]) -> Iterator[Doctor
     if machine.gpus and (packages["torch"] or "").endswith("+cpu"):
         found = "a GPU, but torch is the CPU build"
         yield DoctorFinding("warn", "torch", found, "`make clean setup` takes the gpu extra")
+    if machine.gpus:
+        found = f"{len(machine.gpus)}; `zoo doctor --try` trains a pocket model on each"
+        yield DoctorFinding("ok", "GPUs", found)
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads not in (None, "1") and not machine.gpus:
         found = (
