@@ -22,7 +22,7 @@ ADAM_BYTES = 8  # two float32 moments
 ADAM_8BIT_BYTES = 2
 CONTEXT_GIB = 1.0  # CUDA context and NCCL: 0.6 to 1.5 GiB a process
 ENGINE_GIB = 2.0  # vLLM's own activations and CUDA graphs
-# transformers, none of it measured on a GPU: a cache that grows by copies of a layer, and an entry of
+# transformers, not measured on a GPU: a cache that grows by copies of a layer, and an entry of
 # the last logits while a token is drawn from them in float64.
 GROWTH = 1.25
 LOGIT_BYTES = 40
