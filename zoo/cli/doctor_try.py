@@ -211,7 +211,9 @@ def _sweep(tried: Tried, env: dict[str, str]) -> int:
         for line in child.stdout:
             said.append(line.rstrip("\n"))
             if TIMED.match(line):
-                _say(said[-1][9:].strip())
+                meant = env and "FAILED [killed]" in line
+                text = f"{line.split()[1]}  killed, as meant" if meant else said[-1][9:].strip()
+                _say(text)
         status = child.wait()
     finally:
         if child.poll() is None:  # Ctrl-C reached it as well, and it ends its trials
