@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 import pytest
 import torch
+from accelerate.utils import convert_outputs_to_fp32
 from safetensors.numpy import load_file
 
 from tests.support.same_trial import traces
@@ -21,7 +22,7 @@ from zoo.store import journal
 from zoo.store import record as records
 from zoo.store.run_store import Store
 from zoo.train.policy import end_ids, load_policy
-from zoo.train.transformers_engine import Draw, Generator, Sampling
+from zoo.train.transformers_engine import Draw, Generator, Sampling, mixed_precision
 from zoo.trials.trial import Trial
 
 ROOT = Path(__file__).parents[2]
@@ -212,6 +213,27 @@ def test_equal_seeds_draw_alike_and_rows_draw_apart() -> None:
     assert one == generator(batch=6)(same, Sampling(1.0), 24, (1,))
     assert len({tuple(row) for row in one}) > 1
     assert one != generator()(same, Sampling(1.0), 24, (2,))
+
+
+def test_mixed_precision_generates_alike_inside_the_trainers_wrapper_and_outside() -> None:
+    """During training accelerate wraps the model's forward; kept weights are measured without."""
+    model, tokenizer = policy()
+    plain = model.forward
+    own = Generator(
+        model,
+        tokenizer,
+        end_ids(model),
+        context=256,
+        batch=8,
+        dtype=mixed_precision({"bf16": True}),
+    )
+    outside = own(prompts(), Sampling(1.0), 24, (1,))
+    try:
+        model.forward = convert_outputs_to_fp32(torch.autocast("cpu", torch.bfloat16)(plain))
+        assert own(prompts(), Sampling(1.0), 24, (1,)) == outside
+    finally:
+        model.forward = plain
+    assert outside != generator()(prompts(), Sampling(1.0), 24, (1,))  # it does compute otherwise
 
 
 def test_stop_id_ends_a_response_and_is_part_of_it() -> None:
