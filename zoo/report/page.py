@@ -116,7 +116,7 @@ def _context(made: Report) -> dict[str, Any]:
         "one_seed": ONE_SEED,
         "rows": view.table_rows(results),
         "columns": _columns(results),
-        "several_seeds": len(results.experiment.seeds) > 1,
+        "several_seeds": len(results.seeds) > 1,
         "summary": view.summary(results),
         "figures": {
             section: [one for one in made.figures if one.section == section]

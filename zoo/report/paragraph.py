@@ -6,7 +6,6 @@ record has) is said to be missing. Citations are keys of the bibliography.
 
 from __future__ import annotations
 
-from zoo import __version__
 from zoo.errors import listed
 from zoo.grading import GRADER_VERSION
 from zoo.report.bibliography import key_of
@@ -15,6 +14,7 @@ from zoo.report.format import TIMES
 from zoo.report.judge import SEALED
 from zoo.report.methods import stacks
 from zoo.report.view import decoding_words
+from zoo.store.stack import package_version
 from zoo.trials.metrics import last_k
 from zoo.trials.trial import Trial
 
@@ -153,6 +153,6 @@ def _stack(results: Results) -> str:
     found = stacks(results)
     told = "; ".join(found) if found else "no record names a stack yet"
     return (
-        f"The study is run by zoo {__version__}, which places trials by Ray [ray] or as local "
+        f"The study is run by zoo {package_version('zoo')}, which places trials by Ray [ray] or as local "
         f"processes and mirrors them to MLflow [mlflow]. Software of the trials: {told}."
     )
