@@ -22,7 +22,6 @@ from zoo.stats.descriptive import interquartile_mean, probability_of_improvement
 from zoo.stats.proportions import clopper_pearson
 from zoo.trials.grid import Cell
 
-
 _share = lru_cache(maxsize=4096)(clopper_pearson)  # the same few counts for every metric
 
 
