@@ -132,3 +132,28 @@ def test_what_another_grader_graded_or_rewarded_is_told_with_the_command(tmp_pat
     text = page(sweep).text
     assert f"shown as they were trained: {trial.id} (from round 2)." in text
     assert "would be others now" not in text
+
+
+def test_sections_are_in_the_order_of_a_paper(tmp_path):
+    sweep = one(tmp_path, seeds=(0, 1)).run()
+    text = html(collect(sweep.experiment, sweep.trials, sweep.store))
+    found = re.findall(r'<section id="([a-z]+)"', text)
+    assert found == ["answer", "results", "curves", "pass", "health", "completions", "plan", "made"]
+    assert '<details id="trials">' in text  # seeds are folded away
+
+
+def test_interactions_and_health_are_tables_with_numbers_and_captions(tmp_path):
+    sweep = make_sweep(
+        tmp_path,
+        models=("pocket-qwen2", "pocket-llama"),
+        data=("pocket-easy",),
+        benchmarks=("pocket-easy",),
+        seeds=(0, 1),
+        rounds=2,
+        problems=8,
+    ).run()
+    text = page(sweep).text
+    for title in ("Effects of an axis within each level of another", "Health of training by cell"):
+        assert re.search(rf"Table \d+\. {title}\.?", text)
+    assert "0 of 8 trials that ended collapsed (0 to 37 %)." in text
+    assert "Models are trained by GRPO" in text
