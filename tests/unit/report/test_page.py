@@ -97,7 +97,9 @@ def test_the_same_results_give_the_same_bytes(mixed, tmp_path):
 
 
 def test_a_sweep_of_which_nothing_has_run_makes_a_report_too(tmp_path):
-    assert "No trial has a final number yet" in page(one(tmp_path)).text
+    text = page(one(tmp_path)).text
+    assert "No trial has a final number yet" in text
+    assert "There is no curve: no trial was trained or measured over several rounds yet." in text
 
 
 def test_several_seeds_and_further_axes_have_their_columns(tmp_path):
