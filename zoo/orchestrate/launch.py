@@ -35,6 +35,7 @@ from zoo.store.stack import SIMULATED, provenance, stack
 
 POLL_S = 0.1
 MEASURING_FAILED = "training is done; measuring it failed"
+EXTENDING_FAILED = "continuing it failed; what was there stands"
 RETRAINING_FAILED = "training again failed; what was there stands"
 
 
@@ -61,13 +62,13 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> La
         time.sleep(POLL_S)
     if grace() is not None:
         return LaunchResult("preempted", FailureClass.INTERRUPTED)
-    if not trial_status(task.trial, task.store, retrain=task.retrain).runs:
+    if not trial_status(task.trial, task.store, retrain=task.retrain, extend=task.extend).runs:
         return _outcome(record.read(task.folder))  # by another sweep, while we waited
     ended = _launch(task, grace, tick)
-    if ended.state != "stopped" or grace() is not None:
+    if not (ended.state == "stopped" or (task.extend and ended.state == "done")):
         return ended
-    if trial_status(task.trial, task.store).runs:  # from the weights that it kept
-        return _launch(replace(task, retrain=False), grace, tick)
+    if grace() is None and trial_status(task.trial, task.store).runs:  # from weights that it kept
+        return _launch(replace(task, retrain=False, extend=False), grace, tick)
     return ended
 
 
@@ -174,13 +175,16 @@ class TrialProcess:
 
     def _after_training(self, found: Record, interrupted: bool, seconds: float) -> LaunchResult:
         """Training is over and stays so, whatever became of what came after it."""
-        again = self.task.retrain and found.about.get("token") != self.task.token
+        again = self.task.retrain or self.task.extend
+        again = again and found.about.get("token") != self.task.token
         if not again and not trial_status(self.task.trial, self.task.store).runs:
             return LaunchResult(found.state, seconds=seconds)
         if interrupted:
-            what = "training again" if again else "measuring what is trained"
+            what = "continuing it" if self.task.extend else "training again"
+            what = what if again else "measuring what is trained"
             return LaunchResult("preempted", FailureClass.INTERRUPTED, what, seconds)
-        what = RETRAINING_FAILED if again else MEASURING_FAILED
+        what = EXTENDING_FAILED if self.task.extend else RETRAINING_FAILED
+        what = what if again else MEASURING_FAILED
         message = f"{what}\n{self.leader.log_tail()}".rstrip()
         return LaunchResult("failed", FailureClass.ERROR, message, seconds)
 

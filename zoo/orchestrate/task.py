@@ -27,6 +27,8 @@ class Task:
     token: str
     retrain: bool = False
     """Train again what finished, as somebody asked."""
+    extend: bool = False
+    """Continue what finished with fewer rounds."""
     longest_prompt: int | None = None
     """Tokens of the longest prompt that the trial sends; None = not measured."""
     across_stacks: bool = False
@@ -41,7 +43,7 @@ class Task:
         """Processes of the trial on all nodes. Where training is over and only evaluations are
         missing, one measures them."""
         found = record.read(self.folder)
-        if found is not None and found.finished() and not self.retrain:
+        if found is not None and found.finished() and not (self.retrain or self.extend):
             return 1
         return width(self.trial, self.profile, self.longest_prompt)
 
@@ -74,6 +76,7 @@ def write_task(task: Task, launch: Path | None = None) -> Path:
         "profile": task.profile.model_dump(mode="json", by_alias=True),
         "token": task.token,
         "retrain": _finished_lineage(task) if task.retrain else 0,
+        "extend": task.extend,
         "longest_prompt": task.longest_prompt,
         "across_stacks": task.across_stacks,
     }

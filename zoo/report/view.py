@@ -99,7 +99,8 @@ def table_rows(results: Results) -> list[ReportRow]:
     for found in results.outcomes:
         axes = tuple(str(found.trial.cell.get(axis)) for axis in results.axes)
         repeats = tuple(axes[: i + 1] == above[: i + 1] for i in range(len(axes)))
-        cells = tuple(_cell(found, results.contrast(found, e)) for e in results.headline)
+        mark = marks(found)
+        cells = tuple(_cell(found, results.contrast(found, e), mark) for e in results.headline)
         rows.append(ReportRow(found, axes, repeats, cells, state_words(found)))
         above = axes
     return rows
@@ -126,7 +127,7 @@ def marks(found: Outcome) -> str:
     return "; ".join(f"crossed {crossing}" for crossing in crossed_by(found))
 
 
-def _cell(found: Outcome, change: Contrast) -> TableCell:
+def _cell(found: Outcome, change: Contrast, mark: str = "") -> TableCell:
     before, after, gain = change.before, change.after, change.gain
     hover = "; ".join(
         _told(name, side) for name, side in (("before", before), ("after", after)) if side
@@ -141,7 +142,7 @@ def _cell(found: Outcome, change: Contrast) -> TableCell:
         boxed=_pair(before, after, "box_ratio", lambda v: percent(v, 0)),
         length=_pair(before, after, "mean_length", lambda v: f"{v:.0f}"),
         note="" if after else state_words(found),
-        mark=marks(found) if after else "",
+        mark=mark if after else "",
         hover=hover,
         left=100 * min(left, left + moved),
         width=100 * abs(moved),
