@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from zoo.data.questions import Questions
 from zoo.errors import Fault, InputError, listed
 from zoo.pocket.generator import GENERATOR_VERSION
 from zoo.resources.memory import dense_parameters
+from zoo.store.run_store import write_text
 from zoo.trials.identity import UNPINNED
 from zoo.trials.identity import digest as payload_digest
 
@@ -233,10 +233,8 @@ class LocalResolver:
         """
         self.questions.save()
         if self._fresh and self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._file.with_suffix(f".{os.getpid()}.tmp")
-            beside.write_text(json.dumps(_read(self._file) | self._known), encoding="utf-8")
-            beside.replace(self._file)
+            entries = _read(self._file) | self._known
+            write_text(self._file, json.dumps(entries), durable=False)
             self._fresh = False
 
     def _remember(self, key: str, make: Callable[[], str]) -> str:

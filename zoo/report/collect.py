@@ -92,7 +92,10 @@ class Results:
     @cached_property
     def answer(self) -> Answer:
         """The judged study, as `zoo compare` shows it."""
-        return answer(self.outcomes, self.experiment.claims, self.standing)
+        said = self.experiment
+        return answer(
+            self.outcomes, said.claims, self.standing, looks=said.look_sizes, store=self.store
+        )
 
     def contrast(self, found: Outcome, evaluation: Evaluation) -> Contrast:
         """Before and after of a trial on one of the headline's evaluations."""
@@ -102,6 +105,11 @@ class Results:
     def axes(self) -> list[str]:
         """Names of the axes, in the manifest's order."""
         return list(dict.fromkeys(axis for o in self.outcomes for axis in o.trial.cell))
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the trials, in the manifest's order."""
+        return list(dict.fromkeys(o.trial.seed for o in self.outcomes))
 
     @property
     def counts(self) -> dict[str, int]:

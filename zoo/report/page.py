@@ -84,7 +84,7 @@ def _context(results: Results) -> dict[str, Any]:
         "one_seed": ONE_SEED,
         "rows": view.table_rows(results),
         "columns": _columns(results),
-        "several_seeds": len(results.experiment.seeds) > 1,
+        "several_seeds": len(results.seeds) > 1,
         "summary": view.summary(results),
         "effects": forest(results),
         "figures": figures(results),

@@ -233,6 +233,8 @@ FIELDS: dict[str, dict[str, Place]] = {
         "gpus_per_trial": COMPUTE,
         "micro_batch": COMPUTE,
         "gradient_checkpointing": COMPUTE,
+        "engine": COMPUTE,
+        "generation_batch": COMPUTE,
         "engine_dtype": COMPUTE,
         "vllm_gpu_memory_utilization": COMPUTE,
         "vllm_enable_sleep_mode": COMPUTE,
