@@ -101,6 +101,7 @@ def _context(results: Results) -> dict[str, Any]:
         "notes": [*methods.grading_notes(results), *methods.seed_notes(results)],
         "provenance": methods.provenance(results),
         "failures": view.failures(results),
+        "stopped": view.stopped(results),
         "missing": [o.trial.id for o in results.outcomes if o.state == "missing"],
         "words": view.STATE_WORDS,
     }
