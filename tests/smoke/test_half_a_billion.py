@@ -74,7 +74,7 @@ def test_half_a_billion_parameters_train_and_the_engine_follows(
     (trial,) = expand(load(MANIFEST, changes), catalog, LocalResolver(store.cache))
     env = catalog.get(ComputeProfile, "laptop").env
     env = env | {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
-    process = start(trial, store, "tests.smoke.watched", env=env, micro_batch=MICRO_BATCH)
+    process = start(trial, store, ("-m", "tests.smoke.watched"), env=env, micro_batch=MICRO_BATCH)
     try:
         folder = finish(process, trial, store, LIMIT_S)
     finally:

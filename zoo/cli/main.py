@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
@@ -184,12 +184,24 @@ def sweep(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> in
 
 @cli.command()
 @click.argument("name")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md"]),
+    default="html",
+    show_default=True,
+    help="report.html, or report.md with links to the figures.",
+)
 @which_plan
-def report(name: str, words: PlanOptions) -> int:
-    """Write the report of a sweep, finished or not."""
+def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
+    """Write the report of a sweep, finished or not.
+
+    Figures (SVG, PDF, CSV), tables (CSV, LaTeX, Markdown), methods and sources lie beside it in
+    sweeps/NAME/report.
+    """
     from zoo.cli.sweep import report as write
 
-    return write(name, words)
+    return write(name, words, form)
 
 
 @cli.command()

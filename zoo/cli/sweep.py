@@ -11,6 +11,7 @@ import shlex
 import sys
 import time
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import click
 
@@ -147,10 +148,10 @@ def _nothing_to_do(
     return 0
 
 
-def report(name: str, words: PlanOptions) -> int:
+def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     """Write the report of a sweep as it stands."""
     study = load_study(name, words, started=True)
-    click.echo(f"report: {shown(SweepReport(study).write())}")
+    click.echo(f"report: {shown(SweepReport(study).write(form))}")
     return 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -40,15 +40,15 @@ class SweepReport:
         seals = replace(study, lock=lock.read(study.folder)).seals  # a sweep has written it since
         return collect(study.manifest.experiment, study.trials, study.store, seals)
 
-    def write(self) -> Path:
-        """Write the page and its tables; returns the page.
+    def write(self, form: Literal["html", "md"] = "html") -> Path:
+        """Write the page and its tables; returns the page, or the same text as markdown.
 
         Raises:
             StateError: as `results`.
         """
         from zoo.report.page import write
 
-        return write(self.results, self.study.folder)
+        return write(self.results, self.study.folder, form)
 
     def write_or_excuse(self) -> Path | None:
         """As `write`, or a note why there is no page: a sweep that ran is worth more than it."""

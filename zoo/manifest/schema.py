@@ -95,7 +95,8 @@ BenchmarkRef = Annotated[
 
 
 def _seeds_kind(value: Any) -> str:
-    numbered = isinstance(value, dict) and value and all(map(str.isdigit, value))  # seeds.0=3
+    keys = [str(key) for key in as_mapping(value) or {}]
+    numbered = bool(keys) and all(map(str.isdigit, keys))  # seeds.0=3
     return "looks" if isinstance(value, (dict, BaseModel)) and not numbered else LIST
 
 
