@@ -29,7 +29,7 @@ rounds: {ROUNDS}
 evaluate:
   full: {{benchmarks: [pocket-easy], problems: 24, at: [0, last], decodings: [t1.0]}}
 tripwires:
-  - {{metric: train/accuracy, below: 0.05, for: 2, then: stop}}
+  - {{metric: train/accuracy, below: 0.12, for: 2, then: stop}}
 """
 
 
@@ -65,8 +65,8 @@ def test_a_trial_that_collapses_is_stopped_at_the_round_in_which_it_crossed_the_
     rows = journal.read(where / "metrics.jsonl")
     assert [row["round"] for row in rows] == list(range(record.round + 1))
     accuracy = [row["metrics"].get("train/accuracy") for row in rows]
-    assert all(share < 0.05 for share in accuracy[-2:])
-    assert accuracy[1] > 0.05  # it could answer before it was trained
+    assert all(share < 0.12 for share in accuracy[-2:])
+    assert accuracy[1] > 0.12  # it could answer before it was trained
 
 
 def test_a_stopped_trial_keeps_finite_weights_and_is_measured_as_what_it_came_to(
