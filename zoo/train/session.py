@@ -37,7 +37,12 @@ from zoo.train.endings import Ending, Interrupted, Stopped, line_crossed
 from zoo.train.job import Job
 from zoo.train.phases import Phases
 from zoo.train.saves import Save, Saves, copy_weights, sync
+from zoo.train.team import place_in_team
 from zoo.trials.trial import Evaluation
+
+FIRST_WORD_S = 3.0
+"""How long a failed trial of several processes waits with its record: where it failed for want of
+another process, the launcher knows which, ends this one meanwhile and records that."""
 
 SamplerFactory = Callable[[], Sampler]
 
@@ -393,6 +398,8 @@ def open_session(job: Job) -> Iterator[Session]:
                     session.write_record("failed", FailureClass.DISK, text)
                 raise
             known = isinstance(error, ZooError)
+            if not known and place_in_team()[1] > 1:
+                time.sleep(FIRST_WORD_S)
             text = str(error) if known else f"{type(error).__name__}: {error}"
             session.write_record("failed", classify(error=error), text)
             raise
