@@ -18,7 +18,7 @@ from typing import TextIO
 
 import click
 
-from zoo.cli.sweep import report_or_excuse
+from zoo.cli.sweep_report import SweepReport
 from zoo.errors import StateError, ZooError
 from zoo.evals.regrade import Regrader
 from zoo.evals.rollouts import replay_trial
@@ -56,8 +56,8 @@ def run(name: str, words: PlanOptions, how: GradeOptions, tick: Tick | None = No
     regrader = Regrader(study.store, graders, told.compared)
     status = 130
     try:
-        with _ticking(tick) as ticking:
-            work = _Work(study, how, regrader, told, ticking)
+        with ticking(tick) as say:
+            work = _Work(study, how, regrader, told, say)
             for trial in study.chosen:
                 work.trial(trial)
         status = 1 if told.problems or told.broken else 0
@@ -74,7 +74,7 @@ def run(name: str, words: PlanOptions, how: GradeOptions, tick: Tick | None = No
         and (study.folder / "report.html").is_file()
         and status != 130
     ):
-        if (page := report_or_excuse(study)) is not None:
+        if (page := SweepReport(study).write_or_excuse()) is not None:
             click.echo(f"report: {shown(page)}")
         click.echo(f"MLflow: `zoo ui {study.called}` brings it up to date")
     return status
@@ -145,8 +145,8 @@ class _Work:
 
 
 @contextmanager
-def _ticking(given: Tick | None, to: TextIO | None = None) -> Iterator[Tick]:
-    """Says what is being graded: on a terminal in one line, redrawn in place; elsewhere a line now
+def ticking(given: Tick | None = None, to: TextIO | None = None) -> Iterator[Tick]:
+    """Says what is being done: on a terminal in one line, redrawn in place; elsewhere a line now
     and then.
     """
     if given is not None:

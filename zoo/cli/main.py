@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
@@ -184,12 +184,24 @@ def sweep(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> in
 
 @cli.command()
 @click.argument("name")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md"]),
+    default="html",
+    show_default=True,
+    help="report.html, or report.md with links to the figures.",
+)
 @which_plan
-def report(name: str, words: PlanOptions) -> int:
-    """Write the report of a sweep, finished or not."""
+def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
+    """Write the report of a sweep, finished or not.
+
+    Figures (SVG, PDF, CSV), tables (CSV, LaTeX, Markdown), methods and sources lie beside it in
+    sweeps/NAME/report.
+    """
     from zoo.cli.sweep import report as write
 
-    return write(name, words)
+    return write(name, words, form)
 
 
 @cli.command()
@@ -234,6 +246,98 @@ def grade(name: str, words: PlanOptions, **how: Any) -> int:
     from zoo.cli.grade import GradeOptions, run
 
     return run(name, words, GradeOptions(**how))
+
+
+@cli.command("eval")
+@click.argument("what", nargs=-1, metavar="[MODEL|TRIAL|FOLDER]...")
+@click.option("--on", multiple=True, required=True, metavar="A,B", help="Benchmark cards.")
+@click.option(
+    "--decoding",
+    multiple=True,
+    metavar="NAME|K=V,...",
+    help="t0, t1.0, or temperature=T,top_p=P,max_tokens=N. [default: t1.0 and t0]",
+)
+@click.option("--samples", type=click.IntRange(1, 4096), help="Responses a problem, where sampled.")
+@click.option("--problems", type=click.IntRange(min=1), help="Only the first so many problems.")
+@click.option("--prompt", help="Prompt card, of a model. [default: the model's]")
+@click.option("--cap", type=click.IntRange(min=1), help="Longest response, of a model, in tokens.")
+@click.option("--round", type=click.IntRange(min=0), help="Round of a trial. [default: its last]")
+@click.option("--completions", multiple=True, metavar="FILE.jsonl", help="Made elsewhere.")
+@click.option("--name", help="What tables call those completions. [default: the file's name]")
+@click.option(
+    "--budget",
+    "budgets",
+    type=click.IntRange(min=1),
+    multiple=True,
+    metavar="N",
+    help="Also the accuracy where responses are cut after N tokens.",
+)
+@click.option("--detail", is_flag=True, help="Also by level and source, lengths, endings, votes.")
+@click.option("--csv", metavar="FILE", help="Write every number into a file.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
+@click.option("--simulated", is_flag=True, help="Make the numbers up, to try the command.")
+@click.option("--profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]")
+@cards_option
+def eval_(
+    what: tuple[str, ...],
+    on: tuple[str, ...],
+    decoding: tuple[str, ...],
+    samples: int | None,
+    problems: int | None,
+    prompt: str | None,
+    cap: int | None,
+    round: int | None,
+    simulated: bool,
+    **how: Any,
+) -> int:
+    """Measure models, finished trials or folders of weights on benchmarks, as trials are measured.
+
+    What was measured before is not measured again, by whomever it was. --completions grades
+    responses that were made elsewhere: a JSON object a line with `id` or `problem`, `completion`,
+    and perhaps `sample` and `finish`. Intervals are 95 %, over problems.
+    """
+    from zoo.cli.evaluate import EvalOptions, run
+    from zoo.planning.targets import Asked
+
+    asked = Asked(on, decoding, problems, samples, prompt, cap, round=round, simulated=simulated)
+    return run(what, asked, EvalOptions(**how))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--on", metavar="BENCHMARK", help="[default: the largest that is measured twice]")
+@click.option("--decoding", help="[default: a sampled one]")
+@click.option("--judge", metavar="MODEL", help="A judge model instead of keywords.")
+@click.option("--endpoint", metavar="URL", help="Its OpenAI-compatible API, as https://host/v1.")
+@click.option(
+    "--key-variable",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    help="Variable of the environment with its key, which is kept nowhere.",
+)
+@click.option(
+    "--responses",
+    type=click.IntRange(min=1),
+    help="Only the first so many of each set. [default: all; 200 with a judge]",
+)
+@click.option("--parallel", type=click.IntRange(1, 64), default=4, help="Calls at a time.")
+@click.option(
+    "--price", type=float, nargs=2, metavar="IN OUT", help="USD a million tokens, to say the cost."
+)
+@click.option("--yes", is_flag=True, help="Do not ask whether the judge may be called.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@which_plan
+def behaviours(name: str, words: PlanOptions, **how: Any) -> int:
+    """Show which reasoning behaviours a sweep's responses have, before and after training.
+
+    Verification, backtracking, subgoal setting and enumeration, by keywords or by a judge model.
+    Growth is stated over all responses, among right ones, and among responses of like length. Its
+    numbers go to sweeps/NAME/behaviours.csv. What was labelled before is not labelled again.
+    """
+    from zoo.cli.behaviours import BehavioursOptions, run
+
+    return run(name, words, BehavioursOptions(**how))
 
 
 @cli.command()
@@ -291,8 +395,21 @@ def verify(
 
 @cli.command()
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
-def doctor(json_: bool) -> int:
-    """Check the installation and this machine; says what to do about what is missing."""
+@click.option("--try", "try_", is_flag=True, help="Train a pocket model on each GPU, some minutes.")
+@profile_option
+@click.option("--keep", metavar="DIR", help="Keep what --try makes, in a new folder.")
+def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> int:
+    """Check the installation and this machine; says what to do about what is missing.
+
+    With --try it trains, kills and continues a pocket model through `zoo sweep`, one trial a GPU or
+    one on a CPU, and says what holds: engine and trainer, memory, checkpoints.
+    """
+    if try_:
+        from zoo.cli.doctor_try import run as run_try
+
+        return run_try(profile, keep, json_)
+    if profile is not None or keep is not None:
+        raise click.UsageError("--on and --keep are for --try")
     from zoo.cli.doctor import run
 
     return run(json_)

@@ -27,14 +27,27 @@ def count(file: Path, texts: Sequence[str]) -> Iterator[int]:
     Raises:
         InputError: the file cannot be read as a tokenizer.
     """
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the package raises no narrower class
-        found = f"cannot be read: {error}"
-        raise InputError(Fault(str(file), found, "a tokenizer of Hugging Face")) from error
+    tokenizer = _read(file)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     # A lone surrogate is no text to a tokenizer; any other character is one, or a few bytes.
     left = (text.encode("utf-8", "replace").decode() for text in texts)
     while batch := list(islice(left, BATCH)):
         yield from map(len, tokenizer.encode_batch_fast(batch))
+
+
+def decode(file: Path, ids: Sequence[Sequence[int]]) -> list[str]:
+    """The text of each list of token ids by a `tokenizer.json`, without special tokens.
+
+    Raises:
+        InputError: the file cannot be read as a tokenizer.
+    """
+    return _read(file).decode_batch([list(row) for row in ids], skip_special_tokens=True)
+
+
+def _read(file: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the package raises no narrower class
+        found = f"cannot be read: {error}"
+        raise InputError(Fault(str(file), found, "a tokenizer of Hugging Face")) from error

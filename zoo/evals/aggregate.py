@@ -18,7 +18,7 @@ Values = dict[str, float | None]
 def measures(
     verdicts: Sequence[Verdict],
     boxed: Sequence[bool],
-    lengths: Sequence[int],
+    lengths: Sequence[int | None],
     finishes: Sequence[str],
     box_verdicts: Sequence[Verdict] | None = None,
 ) -> Values:
@@ -27,19 +27,21 @@ def measures(
     `acc` is the share of CORRECT among the scored (an unreadable reference or a fault of the grader
     is counted apart, in `unscored`); `acc_boxed` the same where only what stands in the last box
     counts as an answer (`box_verdicts`), over the same responses; `box_ratio` the share with a
-    complete box; lengths are in tokens; `clipped_ratio` is the share that ran into the cap,
-    `mean_terminated_length` the mean length of the others.
+    complete box; lengths are in tokens (None = not known, of responses made elsewhere);
+    `clipped_ratio` is the share that ran into the cap, `mean_terminated_length` the mean length of
+    the others.
     """
     scored = [verdict for verdict in verdicts if verdict.scored]
     pairs = () if box_verdicts is None else zip(verdicts, box_verdicts, strict=True)
     in_box = [box for verdict, box in pairs if verdict.scored and box.scored]
     ended = [n for n, finish in zip(lengths, finishes, strict=True) if finish != "length"]
+    known, known_ended = ([n for n in ns if n is not None] for ns in (lengths, ended))
     return {
         "acc": _mean([v is Verdict.CORRECT for v in scored]),
         "acc_boxed": _mean([v is Verdict.CORRECT for v in in_box]),
         "box_ratio": _mean(boxed),
-        "mean_length": _mean(lengths),
-        "mean_terminated_length": _mean(ended),
+        "mean_length": _mean(known),
+        "mean_terminated_length": _mean(known_ended),
         "clipped_ratio": 1 - len(ended) / len(lengths) if lengths else None,
         "n": float(len(verdicts)),
         "unscored": float(len(verdicts) - len(scored)),

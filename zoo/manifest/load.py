@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import Fault, InputError
+from zoo.json_text import as_mapping
 from zoo.manifest import overrides
 from zoo.manifest.schema import Experiment
 from zoo.trlspec import foreign
@@ -33,7 +34,7 @@ class Manifest:
     experiment: Experiment
     document: Document
     path: Path
-    last: dict[str, Any] = field(default_factory=dict)
+    last: dict[str, Any] = field(default_factory=dict[str, Any])
     """Settings of the command line (`--set grpo.beta=0`), which win over all others."""
     rehearse: bool = False
     """Whether pocket stand-ins take the place of the cards; see `zoo.trials.rehearsal`."""
@@ -142,9 +143,9 @@ def _mended(document: Document, holes: list[KeyPath]) -> tuple[Document, Experim
     for _ in range(5):
         wrong = {_part(document, path) for path in holes}
         document = document.without(wrong)
-        if not isinstance(document.data, dict):
+        if (data := as_mapping(document.data)) is None:
             break
-        document.data = UNKNOWN | document.data
+        document.data = UNKNOWN | data
         experiment, _, holes = attempt(Experiment, document)
         if experiment is not None:
             return document, experiment

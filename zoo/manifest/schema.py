@@ -7,7 +7,7 @@ judge (names of cards, settings of TRL, cells) is checked by `zoo.planning.expan
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from pydantic import (
 
 from zoo.catalog import Columns
 from zoo.catalog.cards import DISTINCT, MAX_COUNT, Count, Gold, Part, Policy, TokenId
+from zoo.json_text import as_mapping, one_or_more
 from zoo.manifest.claim_schema import Claim
 from zoo.manifest.seed_looks import SeedLooks
 from zoo.manifest.thresholds import MAX_ROUNDS, Budget, Tripwire
@@ -94,8 +95,10 @@ BenchmarkRef = Annotated[
 
 
 def _seeds_kind(value: Any) -> str:
-    numbered = isinstance(value, dict) and value and all(map(str.isdigit, value))  # seeds.0=3
-    return "looks" if isinstance(value, (dict, BaseModel)) and not numbered else LIST
+    if isinstance(value, dict):
+        keys = [str(key) for key in cast("dict[Any, Any]", value)]
+        return LIST if keys and all(map(str.isdigit, keys)) else "looks"  # of `--set seeds.0=3`
+    return "looks" if isinstance(value, BaseModel) else LIST
 
 
 Seeds = Annotated[
@@ -184,11 +187,9 @@ class Axes(Open):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            return {
-                key: value if isinstance(value, list) else [value] for key, value in data.items()
-            }
-        return data
+        if (axes := as_mapping(data)) is None:
+            return data
+        return {key: one_or_more(value) for key, value in axes.items()}
 
     @property
     def values(self) -> dict[str, list[Any]]:

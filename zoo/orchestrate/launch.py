@@ -243,7 +243,7 @@ class TrialProcess:
             attempt=latest.get("attempt", 1),
             lineage=lineage,
             metrics=rounds[reached]["metrics"] if rounds else {},
-            stack=SIMULATED if trial.simulated else stack(env),
+            stack=SIMULATED if trial.simulated else stack(task.profile.engine, env),
             identity=trial.identity,
             failure_class=ended.failure_class,
             message=ended.message[-4000:],
@@ -306,18 +306,25 @@ def _finished_lineage(task: Task) -> int:
 
 
 def environment(task: Task) -> dict[str, str]:
-    """The environment of a trial process: ours, the profile's, and what zoo itself sets."""
-    env = dict(os.environ) | task.profile.env
+    """The environment of a trial process."""
+    return profile_environment(task.profile, task.token, task.devices)
+
+
+def profile_environment(
+    profile: ComputeProfile, token: str, devices: str | None = None
+) -> dict[str, str]:
+    """The environment of a process with an engine: ours, the profile's, and what zoo sets."""
+    env = dict(os.environ) | profile.env
     env.pop("PYDANTIC_DISABLE_PLUGINS", None)  # for the command line alone, see `zoo.cli.main`
     env |= {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(free_port()),
         "PYTHONUNBUFFERED": "1",
         "ZOO_LAUNCHER_PIPE": "1",
-        processes.TOKEN_VARIABLE: task.token,
+        processes.TOKEN_VARIABLE: token,
     }
-    if task.devices is not None:
-        env["CUDA_VISIBLE_DEVICES"] = task.devices
+    if devices is not None:
+        env["CUDA_VISIBLE_DEVICES"] = devices
     if (path := source_folder()) is not None:
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [path, env.get("PYTHONPATH")]))
     return env

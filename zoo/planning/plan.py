@@ -18,6 +18,7 @@ from zoo.data.questions import overlaps
 from zoo.data.resolve import model_folder
 from zoo.errors import InputError
 from zoo.lint.card_warnings import Prompts
+from zoo.lint.engine_warnings import engine_warnings
 from zoo.lint.override_warnings import override_warnings
 from zoo.lint.plan_warning import PlanWarning
 from zoo.lint.warnings import warnings
@@ -182,6 +183,7 @@ class Plan:
         found += override_warnings(
             experiment, study.trials, recipe, study.manifest.last, study.chosen
         )
+        found += engine_warnings(experiment, study.chosen, self.profile)
         return [replace(w, text=study.words.with_cards(w.text)) for w in found]
 
     @cached_property

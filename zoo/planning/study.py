@@ -34,6 +34,7 @@ from zoo.planning.expand import expand
 from zoo.planning.options import PlanOptions, last_start, last_words, with_remembered
 from zoo.planning.select import chosen
 from zoo.store.run_store import Store
+from zoo.store.stack import package_version
 from zoo.trials import rehearsal
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial
@@ -341,13 +342,19 @@ def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> C
     if name is not None and name not in (known := catalog.names(ComputeProfile)):
         hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
         raise InputError(Fault(f"--on {name}", f"unknown profile '{name}'", hint=hint))
-    profile = catalog.get(ComputeProfile, name or ("gpu" if gpus else "laptop"))
+    profile = catalog.get(ComputeProfile, name or ("gpu" if gpus else _cpu_profile()))
     if concurrency is not None:
         return profile.model_copy(update={"concurrency": concurrency})
     if profile.gpus_per_trial and "concurrency" not in profile.model_fields_set:
         at_once = max(1, int(gpus / profile.gpus_per_trial))
         return profile.model_copy(update={"concurrency": at_once})
     return profile
+
+
+def _cpu_profile() -> str:
+    """The profile of a machine without a GPU: with vLLM, unless all but that is installed."""
+    without = package_version("vllm") == "absent" != package_version("torch")
+    return "cpu-transformers" if without else "laptop"
 
 
 def count_gpus() -> int:

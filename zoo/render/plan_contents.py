@@ -38,6 +38,8 @@ def what(outlook: Plan) -> Iterator[str]:
         yield "SIMULATED: numbers are made up, nothing is trained"
     if outlook.study.manifest.rehearse:
         yield "REHEARSAL: pocket stand-ins, two rounds; says nothing about the models named"
+    if names := dict.fromkeys(t.model.name for t in trials if t.random_weights):
+        yield f"RANDOM WEIGHTS: {listed(names)} was never trained; its numbers say nothing"
     for axis in dict.fromkeys(axis for t in trials for axis in t.cell):
         values = list(dict.fromkeys(plain(t.cell[axis]) for t in trials if axis in t.cell))
         yield f"{axis:<10} {len(values)}: {listed(values, 14)}"

@@ -25,6 +25,9 @@ def as_data(outlook: Plan) -> dict[str, Any]:
         "name": study.name,
         "simulated": study.simulated,
         "rehearsal": study.manifest.rehearse,
+        "random_weights": list(
+            dict.fromkeys(t.model.name for t in study.trials if t.random_weights)
+        ),
         "profile": outlook.profile.name,
         "counts": counts(outlook.status),
         "trials": trial_rows(outlook.status, study.names),

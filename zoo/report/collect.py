@@ -122,6 +122,12 @@ class Results:
         """True where any number is simulated or from a rehearsal."""
         return any(o.made_up for o in self.outcomes)
 
+    @property
+    def random_weights(self) -> list[str]:
+        """Models whose weights were drawn at random."""
+        drawn = (o.trial.model.name for o in self.outcomes if o.trial.random_weights)
+        return list(dict.fromkeys(drawn))
+
     def values(self, axis: str) -> list[Any]:
         """Values of an axis, in order of appearance."""
         return list(dict.fromkeys(o.trial.cell.get(axis) for o in self.outcomes))

@@ -141,18 +141,11 @@ def axis_effects(
 def _effect(
     numbers: Numbers, metric: str, axis: str, value: Any, against: Any, cells: Sequence[Cell]
 ) -> AxisEffect:
-    sides = [[cell for cell in cells if cell.get(axis) == side] for side in (value, against)]
-    found = matched(axis, *sides)
     study = numbers.study(metric)
-    pairs = [
-        (key(a), key(b)) for a, b in found.pairs if key(a) in study.cells and key(b) in study.cells
-    ]
-    moving = tuple(found.moving)
+    pairs, moving = _pairs(study, axis, value, against, cells)
     if not pairs:
         return AxisEffect(axis, value, against, 0, moving, 0, None, None, None, None)
-    weights = {
-        cell: sign / len(pairs) for pair in pairs for cell, sign in zip(pair, (1, -1), strict=True)
-    }
+    weights, _ = pair_weights(study, axis, value, against, cells)
     problems = numbers.over_problems(weights, {}, numbers.metrics[metric])
     estimate = study.estimate(weights, problems=problems)
     assert estimate is not None
@@ -173,6 +166,29 @@ def _effect(
         (iqm[0], iqm[1]),
         estimate.over_problems(),
     )
+
+
+def pair_weights(
+    study: Study[Key], axis: str, value: Any, against: Any, cells: Sequence[Cell]
+) -> tuple[dict[Key, float], int]:
+    """Weights of a value's effect, and the number of pairs of cells; none without a pair."""
+    pairs, _ = _pairs(study, axis, value, against, cells)
+    weights: dict[Key, float] = {}
+    for pair in pairs:
+        for cell, sign in zip(pair, (1, -1), strict=True):
+            weights[cell] = weights.get(cell, 0.0) + sign / len(pairs)
+    return weights, len(pairs)
+
+
+def _pairs(
+    study: Study[Key], axis: str, value: Any, against: Any, cells: Sequence[Cell]
+) -> tuple[list[tuple[Key, Key]], tuple[str, ...]]:
+    """Pairs of cells with numbers that differ in an axis, and other axes that move along."""
+    sides = [[cell for cell in cells if cell.get(axis) == side] for side in (value, against)]
+    found = matched(axis, *sides)
+    pairs = ((key(a), key(b)) for a, b in found.pairs)
+    there = [pair for pair in pairs if all(cell in study.cells for cell in pair)]
+    return there, tuple(found.moving)
 
 
 def _finals(numbers: Numbers, metric: str, cell: Any) -> list[float]:

@@ -12,22 +12,28 @@ from typing import Any
 from zoo.errors import StateError
 from zoo.store.run_store import replacing
 
+Columns = dict[str, list[Any]]
+"""Name -> values, all of one length."""
 
-def write_parquet(path: Path, columns: dict[str, list[Any]]) -> None:
+
+def write_parquet(path: Path, columns: Columns) -> Columns:
     """Write columns as a parquet file, whole or not at all. `token_ids` are lists of 32-bit
     integers.
+
+    Returns:
+        The columns as they are stored, which is what a reader of the file gets.
     """
     pa, pq = _pyarrow()
 
     types = {"token_ids": pa.list_(pa.int32()), "prediction": pa.string()}
-    table = pa.table(
-        {name: pa.array(_clean(values), types.get(name)) for name, values in columns.items()}
-    )
+    stored = {name: _clean(values) for name, values in columns.items()}
+    arrays = {name: pa.array(values, types.get(name)) for name, values in stored.items()}
     with replacing(path) as beside:
-        pq.write_table(table, beside, compression="zstd")
+        pq.write_table(pa.table(arrays), beside, compression="zstd")
+    return stored
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> dict[str, list[Any]]:
+def read_parquet(path: Path, columns: list[str] | None = None) -> Columns:
     """Columns of a parquet file as lists; all of them where none are named.
 
     Raises:
@@ -68,7 +74,7 @@ def read_first(path: Path, columns: list[str], limit: int) -> list[dict[str, Any
     return [] if batch is None else batch.to_pylist()
 
 
-def read_responses(path: Path, columns: list[str]) -> dict[str, list[Any]]:
+def read_responses(path: Path, columns: list[str]) -> Columns:
     """Columns of a file of responses, and the tokens of each response as `length`; the token ids
     themselves stay out of Python.
 

@@ -33,7 +33,7 @@ class Record(BaseModel):
 
     form: int = 1
     id: str
-    stage: Literal["train", "sample", "score"]
+    stage: Literal["train", "sample", "score", "behaviours"]
     state: State
     round: int
     """The last round that was completed; 0 = the base model."""

@@ -1,10 +1,12 @@
 """The run store: where everything of a run lies, how files appear in it, and who may write.
 
     runs/train/ID/{trial.json, launch.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/,
-                   checkpoints/, state/, launches/, record.json, regraded.json}
+                   base_completions.parquet, checkpoints/, state/, launches/, record.json,
+                   regraded.json}
     runs/samples/ID/{sample.json, completions.parquet, record.json}
     runs/scores/ID/{score.json, scores.parquet, record.json}
-    runs/sweeps/NAME/, runs/mlflow.db
+    runs/behaviours/ID/{behaviours.json, labels.parquet, record.json}
+    runs/sweeps/NAME/, runs/evals/NAME/log.txt, runs/mlflow.db
 
 A stage folder is written by the process that holds its lock; the kernel drops the lock with the
 process. A trial is found by the hash at the end of its id; its folder keeps the name that it was
@@ -28,7 +30,7 @@ from typing import Any, Literal, TypeGuard
 
 from zoo import json_text
 
-Stage = Literal["train", "samples", "scores"]
+Stage = Literal["train", "samples", "scores", "behaviours"]
 ROOT_VARIABLE = "ZOO_RUNS"
 
 

@@ -62,7 +62,7 @@ def _work(session: Session) -> None:
         session.phase(found.state)
 
 
-def _end_with_launcher() -> None:
+def end_with_launcher() -> None:
     """Wait for the launcher's end of the pipe to close, then end the whole group."""
     with contextlib.suppress(OSError):
         while os.read(0, 4096):
@@ -75,7 +75,7 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: python -m zoo.train LAUNCH/trial.json")
     if os.environ.get("ZOO_LAUNCHER_PIPE") == "1":
-        threading.Thread(target=_end_with_launcher, daemon=True).start()
+        threading.Thread(target=end_with_launcher, daemon=True).start()
     path, requests = Path(sys.argv[1]), Requests()
     requests.install()
     try:

@@ -1,0 +1,97 @@
+"""The process that measures stored weights for `zoo eval` and `zoo audition`: start it, pass its
+events on, end it whatever happens. Its output is in `runs/evals/NAME/log.txt`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from zoo.catalog import ComputeProfile
+from zoo.errors import StateError
+from zoo.orchestrate import processes
+from zoo.orchestrate.launch import profile_environment
+from zoo.store.run_store import Store, write_json
+
+TICK_S = 0.5
+TAIL_BYTES, TAIL_LINES = 16_384, 15
+Event = dict[str, Any]
+
+
+def run(
+    job: dict[str, Any],
+    name: str,
+    store: Store,
+    profile: ComputeProfile,
+    tick: Callable[[], None] = lambda: None,
+) -> Generator[Event]:
+    """The events of the process that does `job`, as they come. `tick` is called twice a second.
+
+    The caller must exhaust or close it: the process ends with it, and leaves nothing but its log.
+
+    Raises:
+        StateError: the process failed; with the end of its log.
+    """
+    token = secrets.token_hex(8)
+    folder = store.root / "evals" / name
+    launch = folder / token
+    write_json(launch / "job.json", job, durable=False)
+    log = folder / "log.txt"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zoo.train.evaluate", str(launch / "job.json")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            env=profile_environment(profile, token),
+            start_new_session=True,
+        )
+    try:
+        error = yield from _events(process, tick)
+        status = process.wait()
+        if status or error:
+            how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+            raise StateError(f"{name}: measuring failed ({error or how})\n{_tail(log)}")
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        processes.kill_launch(token)
+        shutil.rmtree(launch, ignore_errors=True)
+
+
+def _events(
+    process: subprocess.Popen[bytes], tick: Callable[[], None]
+) -> Generator[Event, None, str | None]:
+    """Lines of the process's output as events; returns the error that it tells of, or None."""
+    assert process.stdout is not None
+    error, rest, number = None, b"", process.stdout.fileno()
+    with selectors.DefaultSelector() as selector:
+        selector.register(number, selectors.EVENT_READ)
+        while True:
+            tick()
+            if not selector.select(TICK_S):
+                continue
+            if not (read := os.read(number, 65_536)):
+                return error
+            *lines, rest = (rest + read).split(b"\n")
+            for event in map(json.loads, lines):
+                error = event.get("error", error)
+                yield event
+
+
+def _tail(log: Path) -> str:
+    with log.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES))
+        text = stream.read().decode("utf-8", "replace")
+    return "\n".join(text.replace("\r", "\n").splitlines()[-TAIL_LINES:])
