@@ -7,7 +7,7 @@ judge (names of cards, settings of TRL, cells) is checked by `zoo.planning.expan
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -95,10 +95,9 @@ BenchmarkRef = Annotated[
 
 
 def _seeds_kind(value: Any) -> str:
-    if isinstance(value, dict):
-        keys = [str(key) for key in cast("dict[Any, Any]", value)]
-        return LIST if keys and all(map(str.isdigit, keys)) else "looks"  # of `--set seeds.0=3`
-    return "looks" if isinstance(value, BaseModel) else LIST
+    keys = [str(key) for key in as_mapping(value) or {}]
+    numbered = bool(keys) and all(map(str.isdigit, keys))  # seeds.0=3
+    return "looks" if isinstance(value, (dict, BaseModel)) and not numbered else LIST
 
 
 Seeds = Annotated[

@@ -153,6 +153,6 @@ def _stack(results: Results) -> str:
     found = stacks(results)
     told = "; ".join(found) if found else "no record names a stack yet"
     return (
-        f"The study is run by zoo {package_version('zoo')}, which places trials by Ray [ray] or as local "
-        f"processes and mirrors them to MLflow [mlflow]. Software of the trials: {told}."
+        f"The study is run by zoo {package_version('zoo')}, which places trials by Ray [ray] or as "
+        f"local processes and mirrors them to MLflow [mlflow]. Software of the trials: {told}."
     )
