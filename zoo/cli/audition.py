@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from zoo.stats.jackknife import Estimate
 from zoo.store.parquet import read_parquet
 from zoo.store.run_store import Store, write_text
 from zoo.trials.trial import Evaluation
+from zoo.yamlio.patterns import NAME
 
 PROMPTS = ("simple", "boxed", "none")
 PROBE_CAP = 1024
@@ -92,6 +94,9 @@ def run(word: str, how: AuditionOptions) -> int:
     targets = Targets(catalog, store)
     card = targets.model(word)
     name = how.as_ or card.name
+    if not re.fullmatch(NAME, name):
+        expected = "small letters, digits, `.`, `_`, `-`"
+        raise InputError(Fault("--as", f"the name '{name}'", expected))
     path = CARDS / f"{name}.yaml"
     if path.exists():
         found, hint = "a card is there, and is never overwritten", "--as NAME"

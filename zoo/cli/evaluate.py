@@ -212,7 +212,9 @@ class Work:
             if place := event.get("begin"):
                 trial = trials[place["trial"]]
                 evaluation = trial.evaluations[place["evaluation"]]
-                text = f"{first.name}: sampling {_what(evaluation)} ({done + 1} of {total})"
+                prompt = f" {trial.prompt.name}" if len(trials) > 1 else ""
+                what = f"{_what(evaluation)}{prompt}"
+                text = f"{first.name}: sampling {what} ({done + 1} of {total})"
             done += "done" in event
             tick(text)
 

@@ -113,8 +113,9 @@ def followers(
     anyway."""
     splits = [found for response in responses if (found := split(response, text_of)) is not None]
     right = [set(found.before) for found in splits if found.correct]
-    counts = Counter(s.follower for s in splits if s.follower not in (None, *end_ids))
-    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0] or 0))[:most]
+    said = [found.follower for found in splits if found.follower is not None]
+    counts = Counter(id_ for id_ in said if id_ not in end_ids)
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
     return [
         Follower(
             id=id_,
@@ -125,7 +126,6 @@ def followers(
             right=len(right),
         )
         for id_, n in ranked
-        if id_ is not None
     ]
 
 

@@ -61,7 +61,12 @@ def _comment(text: str) -> list[str]:
 
 
 def _yaml(data: dict[str, Any]) -> list[str]:
-    text = yaml.safe_dump(
-        data, sort_keys=False, default_flow_style=None, width=WIDTH, allow_unicode=True
-    )
-    return text.rstrip("\n").split("\n")
+    """Keys and values in block style, lists on one line."""
+    lines: list[str] = []
+    for key, value in data.items():
+        if isinstance(value, list):
+            text = f"{key}: {yaml.safe_dump(value, default_flow_style=True, width=10**6)}"
+        else:
+            text = yaml.safe_dump({key: value}, sort_keys=False, width=WIDTH, allow_unicode=True)
+        lines += text.rstrip("\n").split("\n")
+    return lines
