@@ -287,7 +287,8 @@ def _propose(
         followers = audition.followers(responses, text_of, card.eos_ids)
     stop_ids, why_stop = _stop_ids(work, own, followers, text_of)
     context = card.context or limit * 4
-    cap = audition.cap(responses, context // 2)
+    lengths = [replace(r, length=audition.cut_at(r, stop_ids) or r.length) for r in responses]
+    cap = audition.cap(lengths, context // 2)
     bucket, why_bucket = _bucket_choice(own)
     long = sum(response.finish == "length" for response in responses) / max(len(responses), 1)
     why_cap = (

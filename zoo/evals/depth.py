@@ -177,16 +177,16 @@ def lengths(problems: Sequence[Answered]) -> dict[str, float | None]:
     }
 
 
-ENDINGS = ("clipped", "runs_on", "answered", "unanswered")
+ENDINGS = ("runs_on", "clipped", "answered", "unanswered")
 
 
 def ending(response: Response) -> str:
-    """How a response ends: `clipped` (ran into the limit), else `runs_on` (poses another question
-    after its answer, so that a stop id is missing), `answered` or `unanswered`."""
-    if response.finish == "length":
-        return "clipped"
+    """How a response ends: `runs_on` (poses another question after its answer, clipped or not: a
+    stop id is missing), else `clipped` (ran into the limit), `answered` or `unanswered`."""
     if runs_on(response.text):
         return "runs_on"
+    if response.finish == "length":
+        return "clipped"
     return "unanswered" if response.prediction is None else "answered"
 
 
