@@ -1,4 +1,4 @@
-"""Tiers by folder: what lies in tests/stack is marked `stack`, and so on for faults, gpu and bench.
+"""Tiers by folder: what lies in tests/stack is marked `stack`, and so on for the others.
 
 GPU tests skip themselves where there is no GPU. What lies in tests/bench is run by `make bench`.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-TIERS = ("stack", "faults", "gpu", "bench")
+TIERS = ("stack", "faults", "gpu", "smoke", "bench")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

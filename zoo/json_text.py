@@ -31,6 +31,16 @@ def as_mapping(value: object) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
+def as_list(value: object) -> list[Any] | None:
+    """A value read from JSON if it is an array, else None."""
+    return cast("list[Any]", value) if isinstance(value, list) else None
+
+
+def one_or_more(value: object) -> list[Any]:
+    """A list as it is, any other value as a list of one."""
+    return cast("list[Any]", value) if isinstance(value, list) else [value]
+
+
 def unread_object() -> CoreSchema:
     """Schema of a JSON object of which only is checked that it is one; it is read as `{}`."""
     return typed_dict_schema({}, extra_behavior="ignore")

@@ -340,10 +340,15 @@ def metrics_page() -> str:
     ]
     text += table(("measure", "unit", "better", "meaning"), rows)
     text += "\n## Training\n\nOne value a round, under TRL's names with `train/` in front. These "
-    text += "can be named by claims and tripwires; `metrics.jsonl` holds everything that TRL and "
-    text += "the grader log.\n\n"
+    text += "can be named by claims and tripwires.\n\n"
     rows = [_measure(name, name, TEXTS["training"][name]) for name in metrics.TRAIN_METRICS]
-    return text + table(("metric", "unit", "better", "meaning"), rows)
+    text += table(("metric", "unit", "better", "meaning"), rows)
+    text += "\n`metrics.jsonl` and MLflow hold everything that TRL, the grader and zoo log. Of the "
+    text += "others, which tripwires can name but claims cannot, these tell the most. Two runs of "
+    text += "one trial on one CPU differ in times, tokens a second and memory, and in nothing "
+    text += "else.\n\n"
+    rows = ((f"`{name}`", prose(about)) for name, about in TEXTS["logged"].items())
+    return text + table(("metric", "meaning"), rows)
 
 
 def _measure(shown: str, name: str, about: str, unit: str = "") -> tuple[str, str, str, str]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support import simulated
@@ -99,6 +100,8 @@ def test_real_trial_killed_and_continued_equals_the_undisturbed_one(tmp_path: Pa
         kills += kill(process)
     assert kills >= (KILLS + 1) // 2, SEED
     reached = live_rounds(trial, store)
+    base = pq.read_table(folder / "base_completions.parquet")
+    (folder / "base_completions.parquet").unlink()
     finish(start(trial, store, save_every=SAVE_EVERY), trial, store)
     found = record.read(folder)
     assert found is not None
@@ -108,6 +111,10 @@ def test_real_trial_killed_and_continued_equals_the_undisturbed_one(tmp_path: Pa
     for name, expected in once.items():
         assert again[name] == expected, (name, SEED)
     assert not (folder / "state").exists()  # nothing is left to continue from
+    assert pq.read_table(folder / "base_completions.parquet").equals(base)
+    assert "the base model's responses are sampled again" in (folder / "log.txt").read_text()
+    watched = [r for r, metrics in again["rounds"].items() if "train/kl_base_policy" in metrics]
+    assert watched == list(range(2, ROUNDS + 1, 2))
 
 
 def live_rounds(trial: Trial, store: Store) -> int:

@@ -29,3 +29,9 @@ def test_a_pocket_trial_runs_on_a_gpu(tmp_path: Path) -> None:
     rows = journal.read(store.train(trial.id) / "metrics.jsonl")
     gap = "train/sampling/sampling_logp_difference/mean"
     assert all(row["metrics"][gap] < 0.2 for row in rows[1:])  # bfloat16 or float32 engine
+
+
+def test_doctor_tries_every_gpu(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "zoo.cli.main", "doctor", "--try", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=580)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,7 @@
 """The MLflow mirror against a real MLflow on sqlite."""
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -77,6 +78,19 @@ def test_what_is_pushed_twice_is_stored_once(sweep):
         client.set_tag(run.info.run_id, "zoo.mark", "forgotten")
     push(sweep)
     assert counts(sweep)[:3] == once[:3]
+
+
+def test_finish_reads_no_trial_whose_last_state_was_sent(sweep):
+    sweep.run()
+    made = mirror(sweep)
+    assert made.begin(), made.problem
+    for trial in sweep.trials:
+        file = sweep.store.train(trial.id) / "record.json"
+        before = file.stat()
+        file.write_text("?" * before.st_size)
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert made.finish(True), made.problem
+    assert {run.info.status for run in runs(sweep).values()} == {"FINISHED"}
 
 
 def test_a_child_has_parent_axes_metrics_and_artifacts(sweep, tmp_path):

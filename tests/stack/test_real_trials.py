@@ -15,6 +15,7 @@ import pytest
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from tests.support.same_trial import untimed
 from tests.support.sweeps import real
 from tests.support.trials import finish, manifest, start, trials_of
 from zoo.data.resolve import EMBEDDED
@@ -22,6 +23,12 @@ from zoo.store import journal
 from zoo.store import record as records
 from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
+
+MEASURED = (
+    "{full: {benchmarks: [pocket-easy], problems: 16, at: [0, last]}, "
+    "watch: {benchmarks: [pocket-easy], problems: 16, at: [last]}}"
+)
+"""Both schedules ask for the same responses."""
 
 
 class Runs(NamedTuple):
@@ -45,7 +52,7 @@ class Runs(NamedTuple):
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     top = tmp_path_factory.mktemp("real")
     store, second, third = Store(top / "a"), Store(top / "b"), Store(top / "c")
-    path = manifest(top, "pair", reward="[correctness, box-strict]")
+    path = manifest(top, "pair", reward="[correctness, box-strict]", evaluate=MEASURED)
     pair = trials_of(path)
     sweep(path, store, top / "sweeps")
     folders = [store.train(trial.id) for trial in pair]
@@ -95,11 +102,11 @@ def end_of_sentence() -> int:
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
-    """A trial's metrics without the keys that tell of time."""
+    """A trial's metrics without those that tell of time and memory."""
     rows = journal.read(folder / "metrics.jsonl")
     for row in rows:
         del row["time"]
-        row["metrics"] = {k: v for k, v in row["metrics"].items() if not k.endswith("_time")}
+        row["metrics"] = untimed(row["metrics"])
     return rows
 
 
@@ -115,6 +122,40 @@ def test_a_trial_leaves_a_record_a_line_a_round_and_all_rollouts(runs: Runs) -> 
     assert set(rollouts) >= {"finish", "round", "group"}
     assert rollouts["group"] == [i // 4 for i in range(16)]
     assert all(len(set(rollouts["prompt"][g : g + 4])) == 1 for g in range(0, 16, 4))
+
+
+def test_a_round_logs_how_responses_ended_what_it_cost_and_how_far_the_policy_went(
+    runs: Runs,
+) -> None:
+    for row in journal.read(runs.folders[0] / "metrics.jsonl")[1:]:
+        found = {name.removeprefix("train/"): value for name, value in row["metrics"].items()}
+        rows = pq.read_table(runs.folders[0] / "rollouts" / f"round-{row['round']:04d}.parquet")
+        rows = rows.to_pydict()
+        lengths = [len(ids) for ids in rows["token_ids"]]
+        for name, verdict in (("right", "correct"), ("wrong", "wrong")):
+            of = [n for n, v in zip(lengths, rows["verdict"], strict=True) if v == verdict]
+            if verdict == "wrong":  # what has no answer is not correct either
+                of += [n for n, v in zip(lengths, rows["verdict"], strict=True) if v == "no_answer"]
+            expected = pytest.approx(sum(of) / len(of)) if of else None
+            assert found.get(f"completions/mean_{name}_length") == expected
+        assert found["completions/mean_length"] == pytest.approx(sum(lengths) / 16)
+        assert found["completions/max_length"] == max(lengths)  # as wide is every forward pass
+        ends = ("frac_end_token", "frac_stop_token", "clipped_ratio")
+        assert sum(found[f"completions/{name}"] for name in ends) == pytest.approx(1)
+        assert found["completions/clipped_ratio"] == rows["finish"].count("length") / 16
+        level = "easy"
+        assert found[f"grade/acc/level{level}"] == found["accuracy"]
+        assert found[f"grade/groups/mixed/level{level}"] == found["grade/groups/mixed"]
+        weights = "sampling/importance_sampling_ratio"
+        assert 0 <= found[f"{weights}/frac_clipped"] <= 1
+        assert found[f"{weights}/frac_masked"] == 0  # the recipe clips
+        assert {"clip_ratio/region_mean", "clip_ratio/high_mean"} <= set(found)
+        times = ("generation_time", "grading_time", "update_time", "peak_memory")
+        assert all(found[name] > 0 for name in (*times, "tokens_per_second"))
+        assert ("kl_base_policy" in found) == (row["round"] == 2)
+    assert abs(found["kl_base_policy"]) < 0.1
+    assert found["kl_base_policy"] != 0
+    assert found["evaluation_time"] > 0
 
 
 def test_engine_and_trainer_hold_the_same_weights(runs: Runs) -> None:

@@ -59,9 +59,10 @@ class Drawn:
         cells = self.values[i].tolist()
         return {c: [v for v in cell if v == v] for c, cell in enumerate(cells)}
 
-    def counted(self, i: int) -> dict[int, list[float]]:
-        """The values of one study without the trials that the caller marks as collapsed."""
-        cells, marks = self.values[i].tolist(), self.collapsed[i].tolist()
+    def counted(self, i: int, seeds: int | None = None) -> dict[int, list[float]]:
+        """The values of one study without the trials that the caller marks as collapsed; of the
+        first so many seeds."""
+        cells, marks = self.values[i, :, :seeds].tolist(), self.collapsed[i, :, :seeds].tolist()
         return {
             c: [v for v, fell in zip(cell, mark, strict=True) if v == v and not fell]
             for c, (cell, mark) in enumerate(zip(cells, marks, strict=True))

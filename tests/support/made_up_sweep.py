@@ -24,6 +24,7 @@ from zoo.store import journal, record
 from zoo.store.record import Record
 from zoo.store.run_store import Store, write_json
 from zoo.trials.identity import digest
+from zoo.trials.metrics import pass_ks
 from zoo.trials.trial import Evaluation, Trial
 
 STACK = {"torch": "2.13", "transformers": "5.17", "trl": "1.16", "vllm": "0.31", "compile": "off"}
@@ -66,6 +67,7 @@ def make_sweep(
     seeds: Iterable[int] = (0,),
     rounds: int = 30,
     problems: int = 200,
+    samples: int = 1,
     extra: str = "",
     name: str = "made-up",
 ) -> Sweep:
@@ -90,7 +92,11 @@ seeds: [{", ".join(map(str, seeds))}]
 rounds: {rounds}
 evaluate:
   watch: {{benchmarks: [{", ".join(benchmarks)}], problems: 100, every: 5, decodings: [t1.0]}}
-  full: {{benchmarks: [{", ".join(benchmarks)}], problems: {problems}, at: [0, last]}}
+  full:
+    benchmarks: [{", ".join(benchmarks)}]
+    problems: {problems}
+    samples: {samples}
+    at: [0, last]
 {extra}""")
     manifest = load(path)
     trials = expand(manifest, Catalog(folder / "cards"))
@@ -217,6 +223,8 @@ def _evaluate(
         "clipped_ratio": cut / n,
         "audit_disagreement": 1 / 4,
     }
+    if evaluation.samples > 1:
+        values |= {f"pass{k}": 1 - (1 - share) ** k for k in pass_ks(evaluation.samples)}
     _write_stages(
         sweep.store,
         sample_id,

@@ -13,7 +13,8 @@ from zoo.store import record
 from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 
-TIMES = ("_time", "runtime", "memory")
+TIMES = ("_time", "_per_second", "_memory")
+"""Parts of the names of metrics in which equal runs differ."""
 
 
 def traces(trial: Trial, store: Store) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def traces(trial: Trial, store: Store) -> dict[str, Any]:
     rows = live.read(folder, found)
     return {
         "state": (found.state, found.round),
-        "rounds": {r: _untimed(row["metrics"]) for r, row in rows.rounds.items()},
+        "rounds": {r: untimed(row["metrics"]) for r, row in rows.rounds.items()},
         "rollouts": {
             r: pq.read_table(store.rollouts(trial.id, r, found.branch)).to_pydict()
             for r in rows.rounds
@@ -35,7 +36,7 @@ def traces(trial: Trial, store: Store) -> dict[str, Any]:
     }
 
 
-def _untimed(metrics: dict[str, Any]) -> dict[str, Any]:
+def untimed(metrics: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in metrics.items() if not any(word in k for word in TIMES)}
 
 

@@ -50,9 +50,8 @@ def trials_of(path: Path) -> list[Trial]:
     return expand(load(path), Catalog(), LocalResolver())
 
 
-def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[bytes]:
-    """Start a trial's process, as a launcher would. `settings`: of its profile."""
-    profile = Catalog().get(ComputeProfile, "laptop").model_copy(update=settings)
+def write_job(trial: Trial, store: Store, profile: ComputeProfile) -> Path:
+    """Write a trial's `trial.json`; returns its path."""
     folder = store.train(trial.id)
     folder.mkdir(parents=True, exist_ok=True)
     run = {
@@ -62,12 +61,21 @@ def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[by
     }
     job = {"trial": trial.model_dump(mode="json", by_alias=True), "run": run}
     (folder / "trial.json").write_text(json.dumps(job), encoding="utf-8")
+    return folder / "trial.json"
+
+
+def start(
+    trial: Trial, store: Store, entry: tuple[str, str] = ("-m", "zoo.train"), **settings: object
+) -> subprocess.Popen[bytes]:
+    """Start a trial's process, as a launcher would. `settings`: of its profile."""
+    profile = Catalog().get(ComputeProfile, "laptop").model_copy(update=settings)
+    path = write_job(trial, store, profile)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     env = os.environ | profile.env | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    with (folder / "log.txt").open("ab") as log:
-        command = [sys.executable, "-m", "zoo.train", str(folder / "trial.json")]
+    with path.with_name("log.txt").open("ab") as log:
+        command = [sys.executable, *entry, str(path)]
         return subprocess.Popen(
             command,
             env=env,
@@ -78,9 +86,11 @@ def start(trial: Trial, store: Store, **settings: object) -> subprocess.Popen[by
         )
 
 
-def finish(process: subprocess.Popen[bytes], trial: Trial, store: Store) -> Path:
+def finish(
+    process: subprocess.Popen[bytes], trial: Trial, store: Store, timeout_s: float = 280
+) -> Path:
     """Wait for a trial; returns its folder, or fails with the end of its log."""
-    status = process.wait(timeout=280)
+    status = process.wait(timeout=timeout_s)
     folder = store.train(trial.id)
     assert status == 0, (folder / "log.txt").read_text(errors="replace")[-3000:]
     return folder

@@ -33,7 +33,7 @@ from zoo.catalog.index import BY_CATALOG
 from zoo.cli.main import cli
 from zoo.manifest.claim_schema import Claim
 from zoo.manifest.schema import Evaluate, Experiment
-from zoo.trials.metrics import MEASURES, TRAIN_METRICS
+from zoo.trials.metrics import MEASURES, PHASES, TRAIN_METRICS, is_logged
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -125,8 +125,18 @@ def test_reference_names_every_key_of_every_card() -> None:
 def test_reference_names_every_metric_and_exit_code() -> None:
     page = generated()["reference/metrics.md"]
     assert all(f"| `{name}` |" in page for name in (*MEASURES, *TRAIN_METRICS))
+    logged = re.findall(r"^\| `(train/[^`]*)` \|[^|]*\|$", page, re.MULTILINE)
+    assert len(logged) == len(PHASES) + 5
+    assert all(is_logged(name) for name in logged)
     codes = generated()["reference/exit-codes.md"]
     assert re.findall(r"^\| ([\d and]+) \|", codes, re.MULTILINE) == [*"0123", "130 and 143"]
+
+
+def test_tests_that_pages_name_are_there() -> None:
+    named = {name for text in texts().values() for name in re.findall(r"`(test_\w+)`", text)}
+    sources = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/*/**/*.py"))
+    assert len(named) > 25
+    assert [name for name in sorted(named) if f"def {name}(" not in sources] == []
 
 
 def test_reference_names_every_variable_of_the_environment() -> None:

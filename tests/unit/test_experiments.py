@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.catalog import Catalog, ComputeProfile
+from zoo.catalog import Catalog, ComputeProfile, RecipeCard
 from zoo.claims.planned_power import powers_of
 from zoo.errors import InputError
 from zoo.lint.card_warnings import card_warnings
@@ -41,7 +41,9 @@ COUNTS = {  # cells, trials
     "node_week": (60, 180),
     "paper": (10, 30),
     "pocket": (12, 12),
+    "pocket_collapse": (2, 6),
     "released": (10, 10),
+    "smoke_0.5b": (1, 1),
 }
 OWN_BUCKET = {  # arXiv:2503.18892 B.1
     "mistral-7b": "simplerl-easy",
@@ -78,6 +80,7 @@ CLAIM_WARNINGS = {  # manifest -> (warning, claims) that it has to live with; th
     },
 }
 BOX_NOT_ASKED = {"ablation_format", "full_grid", "node_week", "pocket"}
+ON_CPU = {"pocket", "pocket_collapse", "smoke_0.5b"}  # in minutes
 each = pytest.mark.parametrize("name", sorted(COUNTS))
 
 
@@ -125,7 +128,7 @@ def test_it_asks_predicts_and_claims(name: str) -> None:
     said = manifest(name).experiment
     assert said.question.endswith("?")
     assert said.prediction
-    assert said.claims
+    assert bool(said.claims) == (name != "smoke_0.5b")  # which compares nothing
     assert all(claim.says.endswith(".") for claim in said.claims)
 
 
@@ -153,7 +156,7 @@ def test_its_lengths_fit_and_a_box_is_asked_for_save_where_that_is_the_question(
 @each
 def test_it_plans_within_its_budget(name: str) -> None:
     limit = manifest(name).experiment.budget.gpu_hours
-    assert (limit is None) == (name == "pocket")
+    assert (limit is None) == (name in ON_CPU)
     if limit is not None:
         assert 0 < cost(name).hours.mid <= limit
 
@@ -175,6 +178,23 @@ def test_it_can_be_rehearsed(name: str) -> None:
 
 def test_the_demo_is_twelve_short_trials_of_one_seed() -> None:
     assert {(trial.rounds, trial.seed) for trial in trials("pocket")} == {(20, 0)}
+
+
+def test_the_collapse_differs_from_the_recipe_in_the_learning_rate_alone() -> None:
+    found = trials("pocket_collapse")
+    assert {(t.grpo["learning_rate"], t.seed) for t in found} == {
+        (rate, seed) for rate in (3e-4, 1e-3) for seed in (0, 1, 2)
+    }
+    assert all(wire.then == "stop" for trial in found for wire in trial.tripwires)
+    recipe = catalog().get(RecipeCard, "pocket").grpo | {"max_completion_length": 64, "beta": 0.0}
+    assert all({k for k in recipe if t.grpo[k] != recipe[k]} <= {"learning_rate"} for t in found)
+
+
+def test_the_smoke_run_is_two_rounds_of_eight_short_responses_with_little_optimiser_state() -> None:
+    (trial,) = trials("smoke_0.5b")
+    assert (trial.rounds, trial.batch.completions, trial.cap) == (2, 8, 64)
+    assert (trial.grpo["optim"], trial.grpo["bf16"]) == ("adafactor", False)
+    assert trial.grpo["entropy_coef"] == 0  # a gradient comes of rewards alone
 
 
 def test_the_full_grid_is_ten_models_by_three_rewards_by_three_buckets_by_three_seeds() -> None:

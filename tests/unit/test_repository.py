@@ -25,7 +25,7 @@ MANIFESTS = sorted((ROOT / "experiments").glob("*.yaml"))
 def rows() -> dict[str, list[str]]:
     """Manifest -> the other columns of its row in `experiments/README.md`."""
     text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
-    found = re.findall(r"^\| \[`(\w+)`\]\((\w+)\.yaml\) \| (.*) \|$", text, re.MULTILINE)
+    found = re.findall(r"^\| \[`([\w.]+)`\]\(([\w.]+)\.yaml\) \| (.*) \|$", text, re.MULTILINE)
     assert all(name == file for name, file, _ in found)
     return {name: [cell.strip() for cell in rest.split(" | ")] for name, _, rest in found}
 

@@ -6,12 +6,15 @@ study without training.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from zoo.catalog.cards import DISTINCT, Card, Count, Part, TokenId
 from zoo.yamlio.patterns import COMMIT
+
+PLACES = ("embedded", "path", "repo", "random_weights")
+RANDOM = "-random-weights"
 
 
 class Geometry(Part):
@@ -53,11 +56,22 @@ class Trained(Part):
     rounds: Count
 
 
+class RandomWeights(Part):
+    """An architecture whose weights are drawn at random, for tests of size and speed where the
+    trained ones are not to be had."""
+
+    config: dict[str, Any]
+    """What `config.json` says of the architecture."""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    """Of the draw."""
+
+
 class ModelCard(Card):
     """A base model.
 
-    Exactly one of `embedded` (a folder of the package), `path` (a local Hugging Face folder) and
-    `repo` (a hub id, with `revision`, a full commit) says where the weights are.
+    Exactly one of `embedded` (a folder of the package), `path` (a local Hugging Face folder),
+    `repo` (a hub id, with `revision`, a full commit) and `random_weights` says where the weights
+    are.
     """
 
     form: Literal["model/1"] = Field(alias="schema")
@@ -82,6 +96,9 @@ class ModelCard(Card):
     """Licence of the weights."""
     trust_remote_code: bool = False
     """Whether Python code of the repository may run; needs `repo` and `revision`."""
+    random_weights: RandomWeights | None = None
+    """Weights that `zoo models fetch` draws; the card's name then ends in `-random-weights`, so
+    that every id, table and report says so."""
     base: str | None = None
     """Card of the base model that this checkpoint was trained from."""
     trained: Trained | None = None
@@ -113,12 +130,16 @@ class ModelCard(Card):
 
     @model_validator(mode="after")
     def _one_place(self) -> ModelCard:
-        given = [key for key in ("embedded", "path", "repo") if getattr(self, key)]
+        given = [key for key in PLACES if getattr(self, key)]
         if len(given) != 1:
             raise ValueError(
-                "say where the weights are by exactly one of embedded, path, repo "
+                f"say where the weights are by exactly one of {', '.join(PLACES)} "
                 f"(found {given or 'none'})"
             )
+        if bool(self.random_weights) != self.name.endswith(RANDOM):
+            raise ValueError(f"a name that ends in {RANDOM} goes with random_weights alone")
+        if self.random_weights and not (self.eos_ids and self.geometry and self.context):
+            raise ValueError("random_weights needs geometry, context and eos_ids")
         if self.trust_remote_code and not (self.repo and self.revision):
             raise ValueError("trust_remote_code needs repo and revision, a full commit")
         return self

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from zoo.catalog.cards import MAX_COUNT, Card, Count, Part
+
+Engine = Literal["vllm", "transformers"]
+"""What generates responses."""
 
 
 class Gpu(Part):
@@ -25,8 +28,9 @@ class ComputeProfile(Card):
     """Where trials run.
 
     `env` is set in every trial process. `micro_batch` is the most completions of one forward pass
-    (unless the recipe pins its own) and `vllm_gpu_memory_utilization` the share of the card that
-    vLLM gets; where `gpu` is stated, both give way to what fits (`zoo.resources`).
+    (unless the recipe pins its own), `generation_batch` the most that transformers generates at a
+    time and `vllm_gpu_memory_utilization` the share of the card that vLLM gets; where `gpu` is
+    stated, all three give way to what fits (`zoo.resources`).
     """
 
     form: Literal["profile/1"] = Field(alias="schema")
@@ -45,6 +49,11 @@ class ComputeProfile(Card):
     gpus_per_trial: Annotated[float, Field(ge=0, le=MAX_COUNT)] = 0
     micro_batch: Count = 16
     gradient_checkpointing: bool = False
+    engine: Engine = "vllm"
+    """What generates responses, in training and evaluation: vLLM, or `transformers` with the
+    trainer's own weights, slower, where vLLM does not run."""
+    generation_batch: Count = 64
+    """Of the engine `transformers`: completions that are generated at a time."""
     engine_dtype: Literal["float32", "bfloat16", "auto"] = "float32"
     """Precision of vLLM's weights; the trainer's are float32."""
     vllm_gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.3
@@ -60,3 +69,12 @@ class ComputeProfile(Card):
     grace_s: Annotated[float, Field(gt=0, le=86_400)] = 20.0
     """Seconds from SIGTERM to the end of a trial, in which its round may end and be saved."""
     env: dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+
+    @model_validator(mode="after")
+    def _settings_of_vllm_need_it(self) -> ComputeProfile:
+        if self.engine == "vllm":
+            return self
+        for name in ("engine_dtype", "vllm_gpu_memory_utilization", "vllm_enable_sleep_mode"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`{name}` is for `engine: vllm`; leave it out")
+        return self

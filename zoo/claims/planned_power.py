@@ -39,6 +39,7 @@ from zoo.claims.comparisons import ClaimComparison, Contrast, TrialOf, cells_of,
 from zoo.claims.measurement_noise import Spread, prior, resampled
 from zoo.manifest.claim_schema import Claim
 from zoo.manifest.schema import Experiment
+from zoo.stats.looks import shares
 from zoo.stats.power import PowerPart, detectable
 from zoo.stats.proportions import detectable_rates
 from zoo.stats.verdicts import ALPHA, POWER
@@ -72,11 +73,14 @@ class Power:
     trained: bool = True
     """Whether a seed is another training. One of a checkpoint from elsewhere is only another
     sampling, whose spread is known."""
+    looks: int = 1
+    """Looks in which seeds are bought; the power is that of the last one, with its share of the
+    error."""
 
     def effect(self, seeds: int, *, corrected: bool = False) -> float | None:
         """The smallest effect that so many seeds find (for `equal_within`: the smallest margin that
         they can show); corrected = by Bonferroni, the hardest step of Holm's."""
-        error = ALPHA / self.verdicts if corrected else ALPHA
+        error = ALPHA * shares(self.looks)[-1] / (self.verdicts if corrected else 1)
         miss = (1 - POWER) / len(self.unit.contrasts)
         if self.claim.expect.word == "equal_within":
             miss /= 2
@@ -174,10 +178,15 @@ def _linear(
 def powers_of(
     experiment: Experiment, trials: Sequence[Trial], spreads: Mapping[str, Spread] | None = None
 ) -> list[Power]:
-    """What the claims of a manifest can find with the trials that it expands to."""
-    cells, seeds = cells_of(trials), len(experiment.seeds)
-    last = last_k(experiment.final)
-    return powers(experiment.claims, cells, seeds, metrics_of(trials), spreads, trials, last)
+    """What the claims of a manifest can find with the trials that it expands to; with those of its
+    last look where it has looks."""
+    cells, seeds = cells_of(trials), len({trial.seed for trial in trials})
+    last, sizes = last_k(experiment.final), experiment.look_sizes
+    if sizes:
+        seeds = sizes[-1]
+    metrics = metrics_of(trials)
+    found = powers(experiment.claims, cells, seeds, metrics, spreads, trials, last)
+    return [replace(power, looks=len(sizes)) for power in found] if sizes else found
 
 
 def powers(
@@ -337,7 +346,7 @@ def _numbers(power: Power, common: Sequence[str]) -> str:
     own = ", ".join(part for part in _basis(power) if part not in common)
     text = f"{seeds_do(power.seeds, verb)}{within} {amount(detects, power.measure)}"
     parts = [text + (f" ({own})" if own else "")]
-    if more is not None:
+    if more is not None and power.looks == 1:
         parts.append(f"{power.seeds + 1} would {verb}{within} {amount(more, power.measure)}")
     if power.verdicts > 1 and power.corrected is not None:
         parts.append(f"{amount(power.corrected, power.measure)} after correction")
@@ -364,6 +373,8 @@ def _common(found: Sequence[Power]) -> list[str]:
 
 def _basis(power: Power) -> list[str]:
     parts = [f"{power.cells} cell{'s'[: power.cells != 1]} a side"]
+    if power.looks > 1:
+        parts.append(f"at the last of {power.looks} looks")
     if power.base:
         parts.append(f"base known to {amount(power.base, power.measure)}")
     if power.spread is None:

@@ -14,12 +14,14 @@ import click
 
 import zoo
 from zoo.catalog import Catalog, ModelCard, ProblemCard
+from zoo.catalog.model_card import RandomWeights
 from zoo.cli.card_commands import named
 from zoo.cli.data_check import look_at_data
 from zoo.data import fetch as fetching
 from zoo.data import hub
 from zoo.data.check import check_model
-from zoo.data.resolve import LocalResolver
+from zoo.data.places import NotFetched
+from zoo.data.resolve import LocalResolver, model_folder, random_digest
 from zoo.errors import Fault, InputError, ZooError
 from zoo.planning.options import PlanOptions
 from zoo.planning.study import catalog_of
@@ -39,7 +41,9 @@ def fetch(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
     def one(name: str) -> bool:
         right = True
         for card in named(catalog, kind, name):
-            if isinstance(card, ModelCard):
+            if isinstance(card, ModelCard) and card.random_weights:
+                found = [_drawn(card, card.random_weights)]
+            elif isinstance(card, ModelCard):
                 found = [fetching.model(card)]
             else:
                 assert isinstance(card, ProblemCard)
@@ -58,6 +62,20 @@ def fetch(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
     status = each(names, one, cards)
     resolver.save()
     return status
+
+
+def _drawn(card: ModelCard, said: RandomWeights) -> fetching.Fetched:
+    """Draw a model's random weights, unless they are here already."""
+    from zoo.train.random_model import draw  # imports torch
+
+    what = f"random weights of seed {said.seed} (never trained)"
+    commit = random_digest(said, card.eos_ids)
+    try:
+        return fetching.Fetched(what, commit, model_folder(card), 0)
+    except NotFetched:
+        folder = draw(card, said)
+        came = sum(file.stat().st_size for file in folder.iterdir())
+        return fetching.Fetched(what, commit, folder, came)
 
 
 def each(names: tuple[str, ...], one: Callable[[str], bool], cards: tuple[str, ...]) -> int:

@@ -139,7 +139,7 @@ def look() -> Machine:
         disk_free_gib=round(free_gib(runs), 1),
         runs=str(runs),
         gpus=gpus,
-        profile="laptop (CPU)" if not gpus else "CUDA",
+        profile="CUDA" if gpus else "laptop (CPU)" if installed("vllm") else "cpu-transformers",
     )
 
 
@@ -202,12 +202,25 @@ def _software(machine: Machine, packages: dict[str, str | None]) -> Iterator[Doc
     else:
         known = " and ".join(".".join(map(str, pair)) for pair in PYTHONS)
         yield DoctorFinding("warn", "Python", machine.python, f"the lock was made for {known}")
-    missing = [name for name in (*CORE, *RUN, *GRADE) if packages[name] is None]
+    missing = [n for n in (*CORE, *RUN, *GRADE) if packages[n] is None and n != "vllm"]
     if missing:
         yield DoctorFinding("fail", "packages", f"missing: {', '.join(missing)}", SETUP)
     else:
         yield DoctorFinding("ok", "packages", "all there")
+    yield from _engine(packages)
     yield from _agreement(packages)
+
+
+def _engine(packages: dict[str, str | None]) -> Iterator[DoctorFinding]:
+    """Which engine generates here: vLLM is quick and not everywhere."""
+    if packages["vllm"] is not None:
+        yield DoctorFinding("ok", "engine", "vLLM, or transformers (`--on cpu-transformers`)")
+    else:
+        found = (
+            "transformers alone: vLLM is not installed, and profiles with `engine: vllm` need it"
+        )
+        do = f"`--on cpu-transformers`, or install vLLM: {SETUP}"
+        yield DoctorFinding("warn", "engine", found, do)
 
 
 def _agreement(packages: dict[str, str | None]) -> Iterator[DoctorFinding]:
@@ -254,11 +267,9 @@ def span(low: tuple[int, ...], high: tuple[int, ...]) -> str:
 
 
 def _sizes(machine: Machine) -> Iterator[DoctorFinding]:
-    cpu_only = not machine.gpus
-    if cpu_only and machine.system != "Linux x86_64":
-        yield DoctorFinding(
-            "fail", "system", machine.system, "vLLM's CPU build is for Linux on x86_64"
-        )
+    if not machine.gpus and machine.system != "Linux x86_64":
+        do = "vLLM's CPU build is for Linux on x86_64; `--on cpu-transformers` does without"
+        yield DoctorFinding("warn", "system", machine.system, do)
     yield DoctorFinding("ok", "cores", f"{machine.cores}; a CPU trial takes one")
     fits = int(machine.memory_gib // MEMORY_GIB)
     if fits >= 1:

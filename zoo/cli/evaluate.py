@@ -267,7 +267,11 @@ class Work:
 
     def stack(self, trial: Trial) -> dict[str, str]:
         """The software that samples of a trial are made by here."""
-        return SIMULATED if trial.simulated else stack(dict(os.environ) | self.profile.env)
+        return (
+            SIMULATED
+            if trial.simulated
+            else stack(self.profile.engine, dict(os.environ) | self.profile.env)
+        )
 
     def _row(
         self, name: str, evaluation: Evaluation, found: Measurement, target: Target

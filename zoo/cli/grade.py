@@ -18,7 +18,7 @@ from typing import TextIO
 
 import click
 
-from zoo.cli.sweep import report_or_excuse
+from zoo.cli.sweep_report import SweepReport
 from zoo.errors import StateError, ZooError
 from zoo.evals.regrade import Regrader
 from zoo.evals.rollouts import replay_trial
@@ -74,7 +74,7 @@ def run(name: str, words: PlanOptions, how: GradeOptions, tick: Tick | None = No
         and (study.folder / "report.html").is_file()
         and status != 130
     ):
-        if (page := report_or_excuse(study)) is not None:
+        if (page := SweepReport(study).write_or_excuse()) is not None:
             click.echo(f"report: {shown(page)}")
         click.echo(f"MLflow: `zoo ui {study.called}` brings it up to date")
     return status

@@ -12,7 +12,8 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
@@ -36,6 +37,12 @@ only_option = click.option(
 )
 reward_option = click.option(
     "--reward", "rewards", multiple=True, metavar="FILE.py", help="A reward function of your own."
+)
+look_option = click.option(
+    "--look",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The next look of a manifest that buys seeds in looks. [default: where it stands]",
 )
 rehearse_option = click.option(
     "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."
@@ -104,12 +111,13 @@ def init(name: str, **options: Any) -> int:
 @click.option("--all", "all_", is_flag=True, help="A line for every trial, by name.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 where there is work.")
 @profile_option
+@look_option
 @which_plan
-def plan(manifest: str, words: PlanOptions, **how: Any) -> int:
+def plan(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> int:
     """Show what a MANIFEST runs, why, and what it costs. Runs and writes nothing."""
     from zoo.cli.plan import PlanFormat, show
 
-    return show(manifest, words, PlanFormat(**how))
+    return show(manifest, replace(words, look=look), PlanFormat(**how))
 
 
 @cli.command()
@@ -160,43 +168,66 @@ def schema(cards: tuple[str, ...]) -> int:
     help="Also train finished trials again that only training again would change.",
 )
 @profile_option
+@look_option
 @which_plan
-def sweep(manifest: str, words: PlanOptions, **how: Any) -> int:
+def sweep(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> int:
     """Run what is left of a MANIFEST, then write its report. Finished trials are never redone.
 
     What was interrupted continues from its newest checkpoint. Ctrl-C waits until the running rounds
-    have ended and are saved; a second one does not wait.
+    have ended and are saved; a second one does not wait. --look N adds the seeds of the next look,
+    once the trials of the last one have ended and a sealed claim is still undecided.
     """
     from zoo.cli.sweep import SweepOptions, run
 
-    return run(manifest, words, SweepOptions(**how))
+    return run(manifest, replace(words, look=look), SweepOptions(**how))
 
 
 @cli.command()
 @click.argument("name")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md"]),
+    default="html",
+    show_default=True,
+    help="report.html, or report.md with links to the figures.",
+)
 @which_plan
-def report(name: str, words: PlanOptions) -> int:
-    """Write the report of a sweep, finished or not."""
+def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
+    """Write the report of a sweep, finished or not.
+
+    Figures (SVG, PDF, CSV), tables (CSV, LaTeX, Markdown), methods and sources lie beside it in
+    sweeps/NAME/report.
+    """
     from zoo.cli.sweep import report as write
 
-    return write(name, words)
+    return write(name, words, form)
 
 
 @cli.command()
 @click.argument("name")
+@click.argument("other", required=False)
 @click.option("--by", metavar="AXIS", help="Only the effects of this axis. [default: all axes]")
 @click.option("--metric", metavar="M", help="Of cells and effects. [default: the first claim's]")
+@click.option(
+    "--across",
+    multiple=True,
+    type=click.Choice(["stacks", "decodings", "graders", "problems", "finals"]),
+    help="What NAME and OTHER may differ in; the table says so.",
+)
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
-def compare(name: str, words: PlanOptions, by: str | None, metric: str | None, json_: bool) -> int:
+def compare(name: str, other: str | None, words: PlanOptions, **how: Any) -> int:
     """Judge a sweep: cell means over seeds, effects by axis, and a verdict for each claim.
+
+    With OTHER (a sweep, or its folder): both side by side, and OTHER less NAME over equal cells.
 
     A sealed claim is supported, refuted or undecided once all trials that it compares have ended;
     sealed verdicts are corrected together. Runs and writes nothing.
     """
     from zoo.cli.compare import show
 
-    return show(name, words, by=by, metric=metric, json_=json_)
+    return show([name, *filter(None, [other])], words, **how)
 
 
 @cli.command()
@@ -388,8 +419,21 @@ def verify(
 
 @cli.command()
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
-def doctor(json_: bool) -> int:
-    """Check the installation and this machine; says what to do about what is missing."""
+@click.option("--try", "try_", is_flag=True, help="Train a pocket model on each GPU, some minutes.")
+@profile_option
+@click.option("--keep", metavar="DIR", help="Keep what --try makes, in a new folder.")
+def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> int:
+    """Check the installation and this machine; says what to do about what is missing.
+
+    With --try it trains, kills and continues a pocket model through `zoo sweep`, one trial a GPU or
+    one on a CPU, and says what holds: engine and trainer, memory, checkpoints.
+    """
+    if try_:
+        from zoo.cli.doctor_try import run as run_try
+
+        return run_try(profile, keep, json_)
+    if profile is not None or keep is not None:
+        raise click.UsageError("--on and --keep are for --try")
     from zoo.cli.doctor import run
 
     return run(json_)

@@ -64,7 +64,8 @@ def resolved(study: Study, trial: Trial) -> list[Row]:
 
 def _model(trial: Trial, told: _Origins) -> list[Row]:
     card, origin = trial.model, told.card(trial.model)
-    rows: list[Row] = [("model.weights", card.embedded or card.path or card.repo, origin)]
+    random = "random" if card.random_weights else None
+    rows: list[Row] = [("model.weights", card.embedded or card.path or card.repo or random, origin)]
     if card.repo:
         rows.append(("model.revision", card.revision or "unpinned", origin))
     else:

@@ -1,5 +1,5 @@
-"""`zoo sweep`, `zoo report` and `zoo ui`: chooses executor, display, mirror and report, and hands
-them to the driver.
+"""`zoo sweep`, `zoo report` and `zoo ui`: chooses executor, display and mirror, and hands them to
+the driver with what writes the report.
 
 Heavy imports happen only when there is something to run.
 """
@@ -11,15 +11,16 @@ import shlex
 import sys
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Literal
 
 import click
 
 from zoo.catalog import ComputeProfile
 from zoo.cli.disk_errors import must_be_writable, started
+from zoo.cli.next_look import must_be_open
+from zoo.cli.sweep_report import SweepReport
 from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
-from zoo.lock import lock
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
@@ -37,8 +38,6 @@ from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
 from zoo.runs.sweep_status import SweepStatus, read_status
-
-MOST_ROWS = 30
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     study = load_study(name, words, thorough=True)
     for line in study.remembered_note("sweep"):
         click.echo(line)
+    must_be_open(study)
     chosen = profile_of(study.catalog, how.profile, how.concurrency)
     if how.save_every is not None:
         chosen = chosen.model_copy(update={"save_every": how.save_every})
@@ -96,6 +96,7 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     found = overlaps(study.chosen, study.resolver.questions)
     for warning in overlap_warnings(study.chosen, found):
         click.echo(f"! {warning}")
+    results = SweepReport(study)
     with started():
         study.resolver.save()
         ran = driver.run(
@@ -104,9 +105,9 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
             lambda: _executor(kind, sweep, study),
             display(sys.stdout),
             mirror=None if how.bare else lambda: _mirror(study),
-            report=lambda: None if how.bare else report_or_excuse(study),
+            report=lambda: None if how.bare else results.write_or_excuse(),
         )
-    _conclude(study, ran, time.monotonic() - begun, how)
+    _conclude(results, ran, time.monotonic() - begun, how)
     return ran.exit_code
 
 
@@ -142,15 +143,15 @@ def _nothing_to_do(
         click.echo(line)
     if not how.bare:
         if not (study.folder / "report.html").is_file():
-            _write_report(study)
+            SweepReport(study).write()
         _tell_where(study)
     return 0
 
 
-def report(name: str, words: PlanOptions) -> int:
+def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     """Write the report of a sweep as it stands."""
     study = load_study(name, words, started=True)
-    click.echo(f"report: {shown(_write_report(study))}")
+    click.echo(f"report: {shown(SweepReport(study).write(form))}")
     return 0
 
 
@@ -199,27 +200,9 @@ def _mirror(study: Study) -> driver.Mirror:
     )
 
 
-def _write_report(study: Study) -> Path:
-    from zoo.report.collect import collect
-    from zoo.report.page import write
-
-    standing = replace(study, lock=lock.read(study.folder)).seals  # a sweep has written it since
-    results = collect(study.manifest.experiment, study.trials, study.store, standing)
-    return write(results, study.folder)
-
-
-def report_or_excuse(study: Study) -> Path | None:
-    """The report, or a note why there is none: a sweep that ran is worth more than its page."""
-    try:
-        return _write_report(study)
-    except Exception as error:
-        click.echo(f"note: no report ({type(error).__name__}: {error})", err=True)
-        return None
-
-
-def _conclude(study: Study, ran: driver.Ran, seconds: float, how: SweepOptions) -> None:
+def _conclude(results: SweepReport, ran: driver.Ran, seconds: float, how: SweepOptions) -> None:
     """What came of it, and where to look."""
-    status = ran.status
+    study, status = results.study, ran.status
     click.echo(f"\n{study.name}: {summary(status)}  ({clock(seconds)})")
     if how.retrain and (n := sum(one.stands for one in status.trials)):
         click.echo(f"{counted(n, 'trial')} not trained again; what was there stands")
@@ -235,18 +218,9 @@ def _conclude(study: Study, ran: driver.Ran, seconds: float, how: SweepOptions) 
         click.echo(line)
     if how.bare:
         return
-    if not status.left:
-        _print_table(study)
+    if not status.left and (table := results.table()) is not None:
+        click.echo(f"\n{table}")
     _tell_where(study)
-
-
-def _print_table(study: Study) -> None:
-    """Before and after in the terminal, unless the report shows so many trials better."""
-    from zoo.report.collect import collect
-    from zoo.report.terminal import table
-
-    if len(study.chosen) <= MOST_ROWS:
-        click.echo("\n" + table(collect(study.manifest.experiment, study.chosen, study.store)))
 
 
 def _tell_where(study: Study) -> None:

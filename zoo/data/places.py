@@ -31,6 +31,12 @@ def hub_cache(env: Mapping[str, str] = os.environ) -> Path:
     return Path(os.path.expandvars(os.path.expanduser(found or os.path.join(home, "hub"))))
 
 
+def made_models(env: Mapping[str, str] = os.environ) -> Path:
+    """Where models lie that zoo made on this machine."""
+    xdg = env.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
+    return Path(os.path.expandvars(os.path.expanduser(os.path.join(xdg, "zoo", "models"))))
+
+
 def repo_folder(kind: Kind, repo: str) -> Path:
     """The cache's folder of a repository, there or not."""
     return hub_cache() / "--".join([kind, *repo.split("/")])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from zoo.data import problems
 from zoo.data.problems import Problem, render
 from zoo.data.resolve import LocalResolver, model_folder, read_json
 from zoo.errors import InputError
+from zoo.store.run_store import write_text
 
 TOKENIZER = "tokenizer.json"
 AROUND = 4
@@ -97,11 +97,8 @@ class PromptLengths:
     def save(self) -> None:
         """Write what was measured into the cache."""
         if self._fresh and self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._file.with_suffix(f".{os.getpid()}.tmp")
-            said = (read_json(self._file) or {}) | self._known
-            beside.write_text(json.dumps(said), encoding="utf-8")
-            beside.replace(self._file)
+            entries = (read_json(self._file) or {}) | self._known
+            write_text(self._file, json.dumps(entries), durable=False)
             self._fresh = False
 
     def _key(self, model: ModelCard, card: ProblemCard, prompt: PromptCard) -> str:

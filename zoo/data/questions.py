@@ -11,7 +11,6 @@ file for this: it takes the hashes of sets that it had to read for their digests
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import unicodedata
 from array import array
@@ -23,6 +22,7 @@ from zoo.catalog import BenchmarkCard, DataCard, ProblemCard
 from zoo.data import problems
 from zoo.data.problems import Problem
 from zoo.errors import InputError
+from zoo.store.run_store import replacing
 from zoo.trials.identity import UNPINNED
 from zoo.trials.trial import ALL, Evaluation, Trial
 
@@ -113,10 +113,8 @@ class Questions:
         """Write the hashes of sets that were read. Planning does not call this."""
         for digest in self._fresh:
             if file := self._file(digest):
-                file.parent.mkdir(parents=True, exist_ok=True)
-                beside = file.with_suffix(f".{os.getpid()}.tmp")
-                beside.write_bytes(self._known[digest].tobytes())
-                beside.replace(file)
+                with replacing(file) as beside:
+                    beside.write_bytes(self._known[digest].tobytes())
         self._fresh.clear()
 
     def _cached(self, digest: str) -> Hashes | None:

@@ -8,8 +8,6 @@ before there is something to grade.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from zoo.catalog import ProblemCard
 from zoo.data import problems
 from zoo.data.resolve import read_json
 from zoo.errors import Fault, printable
+from zoo.store.run_store import write_json
 from zoo.trials.identity import UNPINNED
 
 LIMIT = 0.05
@@ -114,9 +113,5 @@ def _file(digest: str, cache: Path | None) -> Path | None:
 
 
 def _write(file: Path, name: str, found: References) -> None:
-    said = {"set": name, "grader": found.grader, "n": found.n}
-    said |= {"bad": [asdict(bad) for bad in found.bad]}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(f".{os.getpid()}.tmp")
-    beside.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-    beside.replace(file)
+    bad = [asdict(one) for one in found.bad]
+    write_json(file, {"set": name, "grader": found.grader, "n": found.n, "bad": bad}, durable=False)

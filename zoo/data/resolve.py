@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from zoo.catalog import ModelCard, ProblemCard
+from zoo.catalog.model_card import RandomWeights
 from zoo.catalog.model_config import context_of, ends_of, geometry_of
 from zoo.data import places, problems, weights
 from zoo.data.places import NotFetched
@@ -24,13 +24,17 @@ from zoo.data.questions import Questions
 from zoo.errors import Fault, InputError, listed
 from zoo.pocket.generator import GENERATOR_VERSION
 from zoo.resources.memory import dense_parameters
+from zoo.store.run_store import write_text
 from zoo.trials.identity import UNPINNED
+from zoo.trials.identity import digest as payload_digest
 
 EMBEDDED = Path(problems.pocket.__file__).parent / "models"
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 LIGHT_WEIGHTS_BYTES, LIGHT_ROWS_BYTES = 64 * 2**20, 4 * 2**20  # of one card: 0.2 s each
 CONFIGS = ("config.json", "generation_config.json", "tokenizer_config.json")
 PICKLED = ("*.bin", "*.pt", "*.pth")
+RANDOM_BUILDER = 1
+"""Raised where `zoo.train.random_model` makes other weights or tokens of the same card."""
 TOKENIZERS = ("tokenizer.json", "*.model", "vocab.*", "tekken.json", "*.tiktoken")
 
 
@@ -43,6 +47,8 @@ def model_folder(card: ModelCard) -> Path:
     """
     if card.repo:
         return _snapshot(card)
+    if card.random_weights:
+        return _made(card, card.random_weights)
     folder = EMBEDDED / card.embedded if card.embedded else Path(str(card.path))
     if not (folder / "config.json").is_file():
         expected = "a Hugging Face folder with config.json and *.safetensors"
@@ -75,6 +81,26 @@ def _snapshot(card: ModelCard) -> Path:
         raise NotFetched(Fault(card.name, found, hint=hint))
     _must_be_whole(folder, f"delete it and what it links to, then {hint}")
     return folder
+
+
+def _made(card: ModelCard, said: RandomWeights) -> Path:
+    folder = random_folder(card, said)
+    if not (folder / "config.json").is_file():
+        found = "its random weights were not drawn on this machine yet"
+        raise NotFetched(Fault(card.name, found, hint=f"`zoo models fetch {card.name}`"))
+    _must_be_whole(folder, f"delete it, then `zoo models fetch {card.name}`")
+    return folder
+
+
+def random_folder(card: ModelCard, said: RandomWeights) -> Path:
+    """Where a model with random weights lies, there or not: by all that its weights follow from."""
+    return places.made_models() / f"{card.name}-{random_digest(said, card.eos_ids)}"
+
+
+def random_digest(said: RandomWeights, ends: tuple[int, ...]) -> str:
+    """A digest of all that random weights and their tokenizer follow from."""
+    made = {"builder": RANDOM_BUILDER, "eos_ids": list(ends), **said.model_dump()}
+    return payload_digest(made, 16)
 
 
 def _must_be_whole(folder: Path, hint: str) -> None:
@@ -114,9 +140,11 @@ class LocalResolver:
         """Hashes of the questions of every set that was read."""
 
     def model(self, card: ModelCard) -> str:
-        """The pinned commit of a hub model; else the digest of the folder's files by name and
-        content. `unpinned` where neither is known.
+        """The pinned commit of a hub model; of random weights a digest of what they follow from;
+        else the digest of the folder's files by name and content. `unpinned` where none is known.
         """
+        if card.random_weights:
+            return random_digest(card.random_weights, card.eos_ids)
         return card.revision or UNPINNED if card.repo else self.folder(model_folder(card))
 
     def described(self, card: ModelCard) -> ModelCard:
@@ -205,10 +233,8 @@ class LocalResolver:
         """
         self.questions.save()
         if self._fresh and self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._file.with_suffix(f".{os.getpid()}.tmp")
-            beside.write_text(json.dumps(_read(self._file) | self._known), encoding="utf-8")
-            beside.replace(self._file)
+            entries = _read(self._file) | self._known
+            write_text(self._file, json.dumps(entries), durable=False)
             self._fresh = False
 
     def _remember(self, key: str, make: Callable[[], str]) -> str:

@@ -45,6 +45,7 @@ def replay_trial(
     for round_ in range(found.round + 1, grader_drift.to_replay(trial, record) + 1):
         groups = read(store.rollouts(trial.id, round_, record.branch), round_, trial.seed)
         found = replay(groups, reward, graders(trial.reward.extract), found)
+        reward.check()
         grader_drift.write(folder, found, durable=not trial.simulated)
         yield found
 

@@ -24,7 +24,7 @@ from zoo.evals.cross_check import Auditor, audit_rows, audit_values, box_verdict
 from zoo.grading import GRADER_VERSION, Grader, Item, Result
 from zoo.manifest.schema import Decoding
 from zoo.store import record as records
-from zoo.store.parquet import read_parquet, read_responses, write_parquet
+from zoo.store.parquet import Columns, read_parquet, read_responses, write_parquet
 from zoo.store.record import Record
 from zoo.store.run_store import Store, claim, write_json
 from zoo.trials import identity
@@ -136,18 +136,33 @@ class Evaluator:
         sample_id, payload = sample_identity(
             self.trial, evaluation, round_, self.stack, self.lineage, born, self.launch
         )
-        samples = self.store.folder("samples", sample_id)
+        samples, responses = self.store.folder("samples", sample_id), None
         found = _done(samples, round_)
         if found is None:
-            with claim(samples):  # somebody else may have made them while we waited
-                found = _done(samples, round_) or self._sample(
-                    samples, sample_id, payload, evaluation, round_, sampler()
-                )
-        scored = self.score(sample_id, evaluation.benchmark.extract, evaluation.samples, round_)
+            with claim(samples):  # another process may have made them while we waited
+                found = _done(samples, round_)
+                if found is None:
+                    found, responses = self._sample(
+                        samples, sample_id, payload, evaluation, round_, sampler()
+                    )
+        rule, each = evaluation.benchmark.extract, evaluation.samples
+        scored = self.score(sample_id, rule, each, round_, responses)
         return replace(scored, seed_rule=found.about.get("seed_rule", ""))
 
-    def score(self, sample_id: str, policy: str, each: int, round_: int) -> Measurement:
-        """Grade stored samples (`each` a problem) under a policy, or find them graded."""
+    def score(
+        self,
+        sample_id: str,
+        policy: str,
+        each: int,
+        round_: int,
+        responses: Columns | None = None,
+    ) -> Measurement:
+        """Grade stored samples (`each` a problem) under an extraction rule, or find them graded.
+
+        Args:
+            responses: the samples as stored, by a caller that has just written them; None = read
+                them.
+        """
         payload = identity.score_payload(sample_id, policy, GRADER_VERSION)
         score_id = f"{sample_id.rsplit('-', 1)[0]}-{identity.digest(payload)}"
         scores = self.store.folder("scores", score_id)
@@ -155,7 +170,7 @@ class Evaluator:
         if found is None:
             with claim(scores):
                 found = _done(scores, round_) or self._grade(
-                    scores, score_id, sample_id, payload, each, round_
+                    scores, score_id, sample_id, payload, each, round_, responses
                 )
         values = {name: found.metrics.get(name) for name in measure_names(each)}
         n, audited = (int(found.metrics.get(name) or 0) for name in ("n", "audited"))
@@ -178,7 +193,8 @@ class Evaluator:
         evaluation: Evaluation,
         round_: int,
         sampler: Sampler,
-    ) -> Record:
+    ) -> tuple[Record, Columns]:
+        """Make and store samples; returns their record and the columns that grading reads."""
         started, clock = time.time(), time.monotonic()
         chosen = self._benchmark(evaluation.benchmark)[: evaluation.problems]
         problems = [problem for problem in chosen for _ in range(evaluation.samples)]
@@ -205,12 +221,12 @@ class Evaluator:
         write_json(
             folder / "sample.json", {"identity": payload, "about": about}, durable=self.durable
         )
-        write_parquet(self.store.completions(id_), rows)
+        stored = write_parquet(self.store.completions(id_), rows)
         record = self._record(
             id_, "sample", round_, payload, {"n": float(len(problems))}, about, started, clock
         )
         records.write(folder, record, durable=self.durable)
-        return record
+        return record, stored | {"length": [len(g.token_ids) for g in found]}
 
     def _grade(
         self,
@@ -220,10 +236,12 @@ class Evaluator:
         payload: dict[str, Any],
         each: int,
         round_: int,
+        rows: Columns | None,
     ) -> Record:
         started, clock = time.time(), time.monotonic()
-        path, columns = self.store.completions(sample_id), ["id", "gold", "text", "finish"]
-        rows = read_responses(path, columns)  # as they are stored, not as they were sampled
+        if rows is None:
+            path = self.store.completions(sample_id)
+            rows = read_responses(path, ["id", "gold", "text", "finish"])
         items = _items(rows)
         results = self.grader(payload["extract"]).grade(items).results
         in_box = box_verdicts(items, results, lambda: self.grader("boxed"))
@@ -291,7 +309,7 @@ def _done(folder: Path, round_: int) -> Record | None:
     return found if found is not None and found.done(round_) else None
 
 
-def _items(rows: dict[str, list[Any]]) -> list[Item]:
+def _items(rows: Columns) -> list[Item]:
     return [Item(gold, text) for gold, text in zip(rows["gold"], rows["text"], strict=True)]
 
 

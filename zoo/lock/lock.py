@@ -20,6 +20,7 @@ from zoo import json_text
 from zoo.errors import Fault, InputError
 from zoo.lock import attribution, preregistration
 from zoo.manifest.claim_schema import Claim
+from zoo.manifest.seed_looks import SeedLooks
 from zoo.trials import identity
 from zoo.trials.trial import Trial
 
@@ -82,6 +83,12 @@ class Lock:
     """`id`, `cell`, `seed`, `rounds` and the `line` itself: the rest is read only of what moved."""
     claims: tuple[Row, ...]
 
+    def reached(self, looks: SeedLooks) -> int:
+        """The look, from 1, that the last start came to; 1 where other seeds were sealed."""
+        if all(row.get("seeds") != looks.model_dump() for row in self.claims):
+            return 1
+        return looks.covering(len({row["seed"] for row in self.trials}))
+
 
 def read(folder: Path) -> Lock | None:
     """The lock in a sweep's folder, or None where it never started.
@@ -131,11 +138,12 @@ def text(
     claims: Sequence[Claim],
     previous: Lock | None,
     ran: Callable[[str], bool],
+    looks: SeedLooks | None = None,
 ) -> str:
     """The lock's text. `ran`: whether the trial of an id has a run folder; claims about such trials
-    come too late to be sealed."""
+    come too late to be sealed. `looks`: as the manifest declares them."""
     rows = [_row(trial) for trial in trials]
-    rows += claim_rows(trials, claims, previous, ran)
+    rows += claim_rows(trials, claims, previous, ran, looks)
     return "".join(json.dumps(row, sort_keys=True, allow_nan=False) + "\n" for row in rows)
 
 
@@ -144,13 +152,14 @@ def claim_rows(
     claims: Sequence[Claim],
     previous: Lock | None,
     ran: Callable[[str], bool],
+    looks: SeedLooks | None = None,
 ) -> list[Row]:
     """The claims' rows of the lock that a sweep would write now. A rehearsal has none: its trials
     decide nothing."""
     if any(trial.rehearsal for trial in trials):
         return []
     locked = previous or Lock((), ())
-    return preregistration.rows(claims, locked.claims, locked.trials, trials, ran)
+    return preregistration.rows(claims, locked.claims, locked.trials, trials, ran, looks)
 
 
 def _row(trial: Trial) -> Row:

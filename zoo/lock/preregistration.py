@@ -1,8 +1,11 @@
 """Claims in a lock: *sealed* where nothing that they judge had run when they were first recorded,
-else *exploratory*; one that was sealed and says something else now is *changed*.
+else *exploratory*; one that was sealed and says something else now is *changed*. The seeds are
+sealed with a claim: one that got more of them after results were known is *extended*, unless the
+manifest had declared these looks.
 
-A row of the lock is the claim as said, whether it is sealed, `was` (what was sealed under its id,
-where that is something else), and `withdrawn` where the manifest no longer has it.
+A row of the lock is the claim as said, whether it is sealed, its `seeds` (a list, or the declared
+looks), `was` (what was sealed under its id, where that is something else), `seeds_now` where the
+manifest has other seeds than were sealed, and `withdrawn` where it no longer has the claim.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ from typing import Any, Literal
 
 from zoo.claims.comparisons import units
 from zoo.manifest.claim_schema import Claim
+from zoo.manifest.seed_looks import SeedLooks
 from zoo.trials import identity
 from zoo.trials.trial import Trial
 
 Row = dict[str, Any]
-Word = Literal["new", "sealed", "changed", "exploratory", "withdrawn"]
+Word = Literal["new", "sealed", "extended", "changed", "exploratory", "withdrawn"]
+Seeds = list[int] | dict[str, Any]
 
 
 def rows(
@@ -25,6 +30,7 @@ def rows(
     locked: Iterable[Row],
     trials: Iterable[Trial],
     ran: Callable[[str], bool],
+    looks: SeedLooks | None = None,
 ) -> list[Row]:
     """The claims' rows of a lock that is written now.
 
@@ -33,10 +39,14 @@ def rows(
         locked: its trials' rows; a claim about what ran under another id is not sealed either.
         trials: all trials of the plan.
         ran: whether the trial of an id has a run folder.
+        looks: as the manifest declares them.
     """
     known = {row["claim"]["id"]: row for row in before}
     if not (claims or known):
         return []
+    locked, trials = tuple(locked), tuple(trials)
+    seeds = looks.model_dump() if looks else sorted({trial.seed for trial in trials})
+    before_seeds = sorted({row["seed"] for row in locked})
     told = [(row["cell"], row["id"]) for row in locked] + [(t.cell, t.id) for t in trials]
     cells = {identity.canonical(cell): cell for cell, _ in told}
     seen = {identity.canonical(cell) for cell, id_ in told if ran(id_)}
@@ -44,13 +54,14 @@ def rows(
     for claim in claims:
         said = claim.model_dump(mode="json", exclude_defaults=True, by_alias=True)
         old = known.pop(claim.id, None)
-        if old is not None and old["claim"] == said:
-            found.append({key: value for key, value in old.items() if key != "withdrawn"})
-            continue
-        was = _sealed(old) if old is not None else None
         open_ = seen.isdisjoint(_judged(claim, list(cells.values()))) if seen else True
-        row: Row = {"claim": said, "sealed": open_ or was == said}
-        found.append(row if row["sealed"] or was is None else row | {"was": was})
+        row: Row = {"claim": said, "sealed": open_}
+        if old is not None and old["claim"] == said:
+            row = {key: old[key] for key in ("claim", "sealed", "was") if key in old}
+        elif old is not None and not open_ and (was := _sealed(old)) is not None:
+            row |= {"sealed": True} if was == said else {"was": was}
+        row["seeds"] = seeds if open_ or old is None else old.get("seeds", before_seeds)
+        found.append(row if row["seeds"] == seeds else row | {"seeds_now": seeds})
     if seen:  # a sealed claim that was taken out is told, not forgotten
         found += [row | {"withdrawn": True} for row in known.values() if _sealed(row)]
     return found
@@ -77,5 +88,16 @@ def _word(row: Row, sealed: list[Row]) -> Word:
     if row.get("withdrawn"):
         return "withdrawn"
     if row["sealed"]:
+        if "seeds_now" in row:
+            return "extended" if _adds(row["seeds"], row["seeds_now"]) else "changed"
         return "sealed" if row["claim"] in sealed else "new"
     return "changed" if "was" in row else "exploratory"
+
+
+def _adds(sealed: Seeds, now: Seeds) -> bool:
+    """Whether seeds, or looks, were added to those that were sealed and none was taken away."""
+    return set(_listed(sealed)) <= set(_listed(now))
+
+
+def _listed(seeds: Seeds) -> list[int]:
+    return seeds if isinstance(seeds, list) else list(range(seeds["most"]))

@@ -28,6 +28,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from zoo.catalog.cards import MAX_COUNT, Count, Part
+from zoo.json_text import as_list, as_mapping
 from zoo.manifest.thresholds import Match, Threshold, Value
 from zoo.yamlio.patterns import NAME
 from zoo.yamlio.validate import Misplaced
@@ -124,25 +125,26 @@ class Claim(Part):
     @model_validator(mode="before")
     @classmethod
     def _infer(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("kind") is not None:
+        claim = as_mapping(data)
+        if claim is None or claim.get("kind") is not None:
             return data
         words = {"event": "rate", "order": "ordering", "differs_by": "interaction"}
-        kind = next((kind for word, kind in words.items() if data.get(word)), "contrast")
-        return data | {"kind": kind}
+        kind = next((kind for word, kind in words.items() if claim.get(word)), "contrast")
+        return claim | {"kind": kind}
 
     @field_validator("compare", "order", mode="before")
     @classmethod
-    def _axis_and_values(cls, said: Any, info: ValidationInfo) -> Any:
-        if said is None:
-            return said
+    def _axis_and_values(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is None:
+            return value
         pair = info.field_name == "compare"
-        inside = list(said.values()) if isinstance(said, dict) else []
-        values = inside[0] if len(inside) == 1 and isinstance(inside[0], list) else []
-        nested = any(isinstance(value, (dict, list)) for value in values)
+        axes = list((as_mapping(value) or {}).values())
+        values = (as_list(axes[0]) or []) if len(axes) == 1 else []
+        nested = any(isinstance(one, (dict, list)) for one in values)
         if nested or len(values) < 2 or (pair and len(values) > 2):
             form = "two of its values, `{A: [b, c]}`" if pair else "its values, `{A: [b, c, ...]}`"
             raise ValueError(f"one axis and {form}")
-        return said
+        return value
 
     @field_validator("k")
     @classmethod

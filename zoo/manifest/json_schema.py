@@ -30,6 +30,7 @@ from zoo.catalog import (
     RewardCard,
 )
 from zoo.catalog.cards import FROM_CARD
+from zoo.json_text import as_list, as_mapping
 from zoo.manifest.schema import Experiment
 from zoo.trlspec import fields as trl_table
 from zoo.trlspec import validation
@@ -117,15 +118,15 @@ def _describe(model: type[BaseModel], schema: Schema) -> None:
 
 def _tidy(node: Any) -> Any:
     """Without generated titles and defaults of null; plain alternatives as a list of types."""
-    if isinstance(node, list):
-        return [_tidy(item) for item in node]
-    if not isinstance(node, dict):
+    if (items := as_list(node)) is not None:
+        return [_tidy(item) for item in items]
+    if (entries := as_mapping(node)) is None:
         return node
-    found = {
+    found: Schema = {
         key: {name: _tidy(inner) for name, inner in value.items()}
         if key in ("properties", "$defs", "patternProperties")
         else _tidy(value)
-        for key, value in node.items()
+        for key, value in entries.items()
         if not (key == "title" or (key == "default" and value in (None, {}, [], "")))
     }
     if "patternProperties" in found:
@@ -134,7 +135,7 @@ def _tidy(node: Any) -> Any:
         found.pop("default", None)
     if isinstance(about := found.get("description"), str):
         found["description"] = " ".join(about.split())
-    options = found.get("anyOf", [])
+    options: list[Schema] = found.get("anyOf", [])
     plain = [option["type"] for option in options if option.keys() == {"type"}]
     if plain and len(plain) == len(options):
         del found["anyOf"]
@@ -208,7 +209,7 @@ def _axes(parts: Schema) -> None:
     schedule["properties"]["benchmarks"]["items"] = {
         "anyOf": [_ref("card.benchmark"), _ref("InlineBenchmark")]
     }
-    at = {"required": ["at"], "properties": {"at": {"minItems": 1}}}
+    at: Schema = {"required": ["at"], "properties": {"at": {"minItems": 1}}}
     schedule["anyOf"] = [{"required": ["every"]}, at]
     for part in ("InlineModel", "InlineData", "InlineBenchmark"):
         for key, kind in (("prompt", "card.prompt"), ("base", "card.model")):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import Fault, InputError
+from zoo.json_text import as_mapping
 from zoo.manifest import overrides
 from zoo.manifest.schema import Experiment
 from zoo.trlspec import foreign
@@ -33,15 +34,22 @@ class Manifest:
     experiment: Experiment
     document: Document
     path: Path
-    last: dict[str, Any] = field(default_factory=dict)
+    last: dict[str, Any] = field(default_factory=dict[str, Any])
     """Settings of the command line (`--set grpo.beta=0`), which win over all others."""
     rehearse: bool = False
     """Whether pocket stand-ins take the place of the cards; see `zoo.trials.rehearsal`."""
+    look: int = 1
+    """The look whose seeds are meant, where the manifest buys seeds in looks."""
     faults: tuple[Fault, ...] = ()
     """What is wrong with its form. `zoo.planning.expand` raises them together with what it finds
     wrong in the rest."""
     holes: tuple[KeyPath, ...] = ()
     """Parts that were left out for it."""
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that are meant."""
+        return self.experiment.seeds_at(self.look)
 
     @property
     def runs_whole(self) -> bool:
@@ -135,9 +143,9 @@ def _mended(document: Document, holes: list[KeyPath]) -> tuple[Document, Experim
     for _ in range(5):
         wrong = {_part(document, path) for path in holes}
         document = document.without(wrong)
-        if not isinstance(document.data, dict):
+        if (data := as_mapping(document.data)) is None:
             break
-        document.data = UNKNOWN | document.data
+        document.data = UNKNOWN | data
         experiment, _, holes = attempt(Experiment, document)
         if experiment is not None:
             return document, experiment

@@ -9,14 +9,16 @@ and is changed there (`rounds`, `evaluate.full.problems`, `grid.model`, `seeds`)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from zoo.errors import Fault, InputError
+from zoo.json_text import as_mapping
 from zoo.manifest.schema import Evaluate
 from zoo.yamlio import strict_yaml
 from zoo.yamlio.strict_yaml import Document, KeyPath
 
 LAST = ("grpo.", "batch.")
+Node = dict[str, Any] | list[Any]
 OPEN = ("grid", "zip", "when", "set")  # below these, a name may have dots of its own
 
 
@@ -53,9 +55,9 @@ def apply(document: Document, sets: Iterable[str]) -> dict[str, Any]:
 
 def _put(document: Document, name: str, value: Any, place: str) -> str | None:
     """Put a value at its place; says what is wrong, or None."""
-    if not isinstance(document.data, dict):
-        return None  # the loader will say that this is no manifest
-    at: Any = document.data
+    if (data := as_mapping(document.data)) is None:
+        return None  # the loader reports that this is not a manifest
+    at: Node = data
     path: KeyPath = ()
     words = name.split(".")
     while True:
@@ -77,7 +79,7 @@ def _put(document: Document, name: str, value: Any, place: str) -> str | None:
         inner = at[key]
         if not isinstance(inner, (dict, list)):
             return f"'{'.'.join(map(str, path))}' is {inner!r}, which has no parts"
-        at = inner
+        at = cast("Node", inner)
 
 
 def _default(path: KeyPath) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def _default(path: KeyPath) -> dict[str, Any]:
     return {name: said.model_dump(exclude_defaults=True) for name, said in decodings.items()}
 
 
-def _next(at: Any, path: KeyPath, words: list[str]) -> tuple[str, list[str]]:
+def _next(at: Node, path: KeyPath, words: list[str]) -> tuple[str, list[str]]:
     """The next key: the longest that is there (`t1.0`), all of it below the open mappings, else one
     word."""
     if isinstance(at, dict):

@@ -21,14 +21,18 @@ from pydantic import (
 
 from zoo.catalog import Columns
 from zoo.catalog.cards import DISTINCT, MAX_COUNT, Count, Gold, Part, Policy, TokenId
+from zoo.json_text import as_mapping, one_or_more
 from zoo.manifest.claim_schema import Claim
+from zoo.manifest.seed_looks import SeedLooks
 from zoo.manifest.thresholds import MAX_ROUNDS, Budget, Tripwire
 from zoo.yamlio.patterns import NAME, TEXT
+from zoo.yamlio.validate import LIST, Misplaced
 
 Name = Annotated[str, Field(pattern=NAME)]
 Text = Annotated[str, Field(pattern=TEXT)]
 MAX_TRIALS = 10_000
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what numpy takes
+SeedList = Annotated[list[Seed], Field(min_length=1)]
 
 
 class Open(BaseModel):
@@ -87,6 +91,18 @@ DataRef = Annotated[
 ]
 BenchmarkRef = Annotated[
     Annotated[str, Tag("name")] | Annotated[InlineBenchmark, Tag("inline")], Discriminator(_kind)
+]
+
+
+def _seeds_kind(value: Any) -> str:
+    keys = [str(key) for key in as_mapping(value) or {}]
+    numbered = bool(keys) and all(map(str.isdigit, keys))  # seeds.0=3
+    return "looks" if isinstance(value, (dict, BaseModel)) and not numbered else LIST
+
+
+Seeds = Annotated[
+    Annotated[SeedList, Tag(LIST)] | Annotated[SeedLooks, Tag("looks")],
+    Discriminator(_seeds_kind),
 ]
 
 
@@ -170,11 +186,9 @@ class Axes(Open):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            return {
-                key: value if isinstance(value, list) else [value] for key, value in data.items()
-            }
-        return data
+        if (axes := as_mapping(data)) is None:
+            return data
+        return {key: one_or_more(value) for key, value in axes.items()}
 
     @property
     def values(self) -> dict[str, list[Any]]:
@@ -245,8 +259,10 @@ class Experiment(Part):
     zip: list[Axes] = []
     """Axes whose values go together in pairs (one mapping, or a list of them); each pairing is one
     more factor of the product."""
-    seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
-    """Replicates of a cell; the same seed means the same prompt order in every arm."""
+    seeds: Seeds = [0]
+    """Replicates of a cell; the same seed means the same prompt order in every arm. A list; or
+    looks, `{start: 3, add: 2, most: 9, until: decided}`: the first look runs, and `zoo sweep NAME
+    --look N` adds seeds while a claim is open."""
     rounds: Annotated[int, Field(ge=1, le=MAX_ROUNDS)]
     """Horizon; one round is one generation phase and its updates (the study's "step")."""
     final: Annotated[str, Field(pattern=r"^(last|mean-last-[1-9][0-9]*)$")] = "last"
@@ -283,7 +299,29 @@ class Experiment(Part):
 
     @field_validator("seeds")
     @classmethod
-    def _distinct(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) != len(seeds):
+    def _distinct(cls, seeds: list[int] | SeedLooks) -> list[int] | SeedLooks:
+        if isinstance(seeds, list) and len(set(seeds)) != len(seeds):
             raise ValueError("seeds that differ")
         return seeds
+
+    @model_validator(mode="after")
+    def _looks_decide(self) -> Experiment:
+        if self.looks and not self.claims:
+            raise Misplaced("claims that looks can decide; without them, a list of seeds", "seeds")
+        return self
+
+    @property
+    def looks(self) -> SeedLooks | None:
+        """How seeds are bought, where that is in looks."""
+        return self.seeds if isinstance(self.seeds, SeedLooks) else None
+
+    @property
+    def look_sizes(self) -> tuple[int, ...]:
+        """Seeds of a cell at each look; () where seeds are a list."""
+        return self.looks.sizes if self.looks else ()
+
+    def seeds_at(self, look: int) -> list[int]:
+        """The seeds of a look, from 1; of a list of seeds all."""
+        if isinstance(self.seeds, list):
+            return self.seeds
+        return list(range(self.seeds.sizes[look - 1]))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from zoo.catalog.cards import Part
+from zoo.json_text import one_or_more
 
 MAX_ROUNDS = 1_000_000
 """The longest horizon that a manifest may have."""
@@ -21,7 +22,7 @@ Value = str | int | float | bool | None
 
 
 def _wanted(value: Any) -> Any:
-    values = value if isinstance(value, list) else [value]
+    values = one_or_more(value)
     if not values or any(isinstance(one, (dict, list)) for one in values):
         raise ValueError("a value, a pattern such as `qwen*`, or a list of them")
     return value

@@ -351,8 +351,8 @@ def freeze(sweep: Sweep) -> None:
 def _freeze(sweep: Sweep) -> None:
     """Write the plan that runs, and seal its claims. Only `zoo sweep` does this."""
     before, ran = lock.read(sweep.folder), Store(sweep.store.root).ran
-    claims = sweep.manifest.experiment.claims
-    text = lock.text(sweep.planned or sweep.trials, claims, before, ran)
+    said = sweep.manifest.experiment
+    text = lock.text(sweep.planned or sweep.trials, said.claims, before, ran, said.looks)
     write_text(sweep.folder / lock.NAME, text)
     copy = sweep.store.sweep(sweep.name) / sweep.manifest.path.name
     write_text(copy, sweep.manifest.path.read_text(encoding="utf-8"))

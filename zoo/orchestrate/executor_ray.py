@@ -26,6 +26,7 @@ from zoo.errors import FailureClass, StateError
 from zoo.orchestrate.executor import Event, Handle, Stop, Tell
 from zoo.orchestrate.launch import LaunchResult, Task, failed_launch, run, source_folder
 from zoo.orchestrate.watch import View, number
+from zoo.store.run_store import write_text
 
 SETTINGS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -199,7 +200,8 @@ class _Run:
             if grace is None or self._graces.get(handle.id) == grace:
                 continue
             self._graces[handle.id] = grace
-            _write_grace(_stop_file(self.executor.scratch, handle.id), grace)
+            file = _stop_file(self.executor.scratch, handle.id)
+            write_text(file, repr(grace), durable=False)
             if handle.id not in self.begun:
                 self.told(handle.id, LaunchResult("preempted", FailureClass.INTERRUPTED))
 
@@ -353,12 +355,6 @@ def _trial_name(trial: Any) -> str:
 def _stop_file(scratch: Path, id_: str) -> Path:
     """Where a task's supervisor reads that it shall end, and within how many seconds."""
     return scratch / "tasks" / f"{id_}.stop"
-
-
-def _write_grace(path: Path, seconds: float) -> None:
-    beside = path.with_suffix(".tmp")
-    beside.write_text(repr(seconds))
-    beside.replace(path)
 
 
 def _read_grace(path: Path) -> float | None:

@@ -243,7 +243,7 @@ class TrialProcess:
             attempt=latest.get("attempt", 1),
             lineage=lineage,
             metrics=rounds[reached]["metrics"] if rounds else {},
-            stack=SIMULATED if trial.simulated else stack(env),
+            stack=SIMULATED if trial.simulated else stack(task.profile.engine, env),
             identity=trial.identity,
             failure_class=ended.failure_class,
             message=ended.message[-4000:],

@@ -22,6 +22,8 @@ class PlanOptions:
     only: tuple[str, ...] = ()
     rehearse: bool = False
     rewards: tuple[str, ...] = ()
+    look: int | None = None
+    """The look of a manifest that buys seeds in looks; None = the one that it came to."""
 
     def __str__(self) -> str:
         """The same words again, for a command that is suggested."""
@@ -29,6 +31,7 @@ class PlanOptions:
         options = {"set": self.sets, "only": self.only, "cards": self.cards}
         for option, values in (options | {"reward": self.rewards}).items():
             said += [f"--{option} {shlex.quote(value)}" for value in values]
+        said += [] if self.look is None else [f"--look {self.look}"]
         return "".join(f" {word}" for word in said)
 
     def with_cards(self, text: str) -> str:

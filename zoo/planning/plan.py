@@ -18,10 +18,12 @@ from zoo.data.questions import overlaps
 from zoo.data.resolve import model_folder
 from zoo.errors import InputError
 from zoo.lint.card_warnings import Prompts
+from zoo.lint.engine_warnings import engine_warnings
 from zoo.lint.override_warnings import override_warnings
 from zoo.lint.plan_warning import PlanWarning
 from zoo.lint.warnings import warnings
 from zoo.manifest.schema import Experiment
+from zoo.planning.expand import expand
 from zoo.planning.options import PlanOptions
 from zoo.planning.prompt_lengths import remembered
 from zoo.planning.study import Study, load_study, profile_of
@@ -181,7 +183,24 @@ class Plan:
         found += override_warnings(
             experiment, study.trials, recipe, study.manifest.last, study.chosen
         )
+        found += engine_warnings(experiment, study.chosen, self.profile)
         return [replace(w, text=study.words.with_cards(w.text)) for w in found]
+
+    @cached_property
+    def later(self) -> list[Trial]:
+        """Trials of the looks after this one, which run only while a claim is open."""
+        study, looks = self.study, self.experiment.looks
+        if looks is None or study.manifest.look == len(looks.sizes):
+            return []
+        whole = replace(study.manifest, look=len(looks.sizes))
+        trials, here = expand(whole, study.catalog, study.resolver), set(study.manifest.seeds)
+        return [trial for trial in trials if trial.seed not in here]
+
+    @cached_property
+    def cost_at_most(self) -> SweepCost:
+        """Of what is left to run and all looks after this one."""
+        left = [*map(to_pay, self.status.left), *self.later]
+        return sweep_cost(left, self.profile, self.rates)
 
     @property
     def estimate(self) -> dict[str, float]:
@@ -216,6 +235,7 @@ def plan(
     cards: Iterable[str | Path] = (),
     rewards: Iterable[str | Path] = (),
     rehearse: bool = False,
+    look: int | None = None,
 ) -> Plan:
     """Plan a manifest, as `zoo plan` does. Reads files and writes nothing.
 
@@ -226,6 +246,7 @@ def plan(
         only: filters as `AXIS=PATTERN` (`--only`).
         cards: folders of cards. rewards: Python files with a reward each.
         rehearse: plan the rehearsal.
+        look: plan the next look of a manifest that buys seeds in looks; None = where it stands.
 
     Raises:
         InputError: no such manifest, or faults in it or in what it names; all at once.
@@ -237,6 +258,7 @@ def plan(
         only=tuple(only),
         rehearse=rehearse,
         rewards=tuple(map(str, rewards)),
+        look=look,
     )
     return plan_with(str(path), options, profile)
 

@@ -17,7 +17,7 @@ from zoo.planning.study import Study, visible_gpus
 from zoo.resources import place
 from zoo.runs import checkpoints
 from zoo.runs.sweep_status import SweepStatus
-from zoo.store.stack import SIMULATED, stack
+from zoo.store.stack import SIMULATED, package_version, stack
 from zoo.trials.trial import Trial
 
 
@@ -47,7 +47,7 @@ def must_be_ready(
         found = f"zoo does not join a running Ray cluster yet (address: {profile.address})"
         faults.append(Fault(f"--on {profile.name}", found, hint="leave `address` out"))
     elif not profile.plans_only and (real or (left and executor == "ray")):
-        faults += _machine(profile, executor)
+        faults += _machine(profile, executor, real=bool(real))
     if faults:
         kept = [replace(fault, hint=study.words.with_cards(fault.hint)) for fault in faults]
         raise InputError(list(dict.fromkeys(kept)))
@@ -69,7 +69,7 @@ def must_continue_alike(status: SweepStatus, profile: ComputeProfile) -> None:
     Raises:
         InputError: every trial whose checkpoint tells of another.
     """
-    real = stack(dict(os.environ) | profile.env)
+    real = stack(profile.engine, dict(os.environ) | profile.env)
     faults: list[Fault] = []
     for one in status.left:
         if one.saved is not None:
@@ -165,8 +165,9 @@ def _contradicts(profile: ComputeProfile) -> bool:
     return profile.gpus is not None and profile.gpus_per_trial > profile.gpus
 
 
-def _machine(profile: ComputeProfile, executor: str) -> Iterator[Fault]:
-    """What each trial asks for and the profile or this machine never has: Ray would wait for it."""
+def _machine(profile: ComputeProfile, executor: str, *, real: bool) -> Iterator[Fault]:
+    """What each trial asks for and the profile or this machine never has: Ray would wait for it.
+    `real`: whether any trial is not simulated."""
     place, gpus = f"--on {profile.name}", profile.gpus_per_trial
     there = len(visible_gpus(profile)) if gpus else 0
     if _contradicts(profile):
@@ -179,6 +180,9 @@ def _machine(profile: ComputeProfile, executor: str) -> Iterator[Fault]:
         yield Fault(place, found, hint=hint if not there else "choose another profile")
     elif executor == "local" and gpus > 1 and not float(gpus).is_integer():
         yield Fault(place, f"a trial needs {gpus:g} GPUs", "a whole number, or a part of one GPU")
+    if profile.engine == "vllm" and real and package_version("vllm") == "absent":
+        hint = "install it (README.md), or `--on cpu-transformers`, or a profile of your own with "
+        yield Fault(place, "vLLM is not installed", hint=f"{hint}`engine: transformers`")
     if profile.cpus_per_trial > (cpus := len(os.sched_getaffinity(0))):
         found = f"a trial needs {profile.cpus_per_trial:g} CPUs, this machine has {cpus}"
         yield Fault(place, found, hint="choose another profile, or one of your own in ./cards")

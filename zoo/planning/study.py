@@ -34,6 +34,7 @@ from zoo.planning.expand import expand
 from zoo.planning.options import PlanOptions, last_start, last_words, with_remembered
 from zoo.planning.select import chosen
 from zoo.store.run_store import Store
+from zoo.store.stack import package_version
 from zoo.trials import rehearsal
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial
@@ -111,8 +112,8 @@ class Study:
 
     @cached_property
     def _claim_rows(self) -> list[lock.Row]:
-        claims, ran = self.manifest.experiment.claims, self.store.ran
-        return lock.claim_rows(self.trials, claims, self.lock, ran)
+        said, ran = self.manifest.experiment, self.store.ran
+        return lock.claim_rows(self.trials, said.claims, self.lock, ran, said.looks)
 
     @property
     def seals(self) -> dict[str, Word]:
@@ -155,6 +156,8 @@ def load_study(
     resolver = LocalResolver(store.cache, light=not thorough)
     try:
         manifest = read(path, words.sets)
+        folder = sweeps_root() / manifest.experiment.name
+        manifest = replace(manifest, look=_look(manifest, words, lock.read(folder)))
         catalog = catalog_of(words.cards, words.rewards)
         trials = expand(manifest, catalog, resolver)
     except InputError as error:
@@ -165,7 +168,7 @@ def load_study(
     if words.rehearse:  # what is rehearsed must be right as a whole, too
         manifest = rehearsal.of(manifest)
         trials = expand(manifest, catalog, resolver)
-    folder = sweeps_root() / manifest.experiment.name
+        folder = sweeps_root() / manifest.experiment.name
     locked = lock.read(folder)
     return Study(
         words,
@@ -180,6 +183,30 @@ def load_study(
         lock.compare(locked, trials),
         remembered,
     )
+
+
+def _look(manifest: Manifest, words: PlanOptions, locked: Lock | None) -> int:
+    """The look that is meant, from 1: the one that the lock came to, or the next one where
+    `--look` says so.
+
+    Raises:
+        InputError: a look that is not the next one, or of a manifest without looks.
+    """
+    looks = manifest.experiment.looks
+    reached = locked.reached(looks) if locked and looks else 1
+    if words.look in (None, reached) and (looks or words.look is None):
+        return reached
+    place, found = f"--look {words.look}", "the manifest declares no looks"
+    if looks is None or words.rehearse:
+        found = "a rehearsal has one seed" if words.rehearse else found
+        raise InputError(Fault(place, found, "seeds: {start: 3, add: 2, most: 9, until: decided}"))
+    if words.look == reached + 1 <= len(looks.sizes):
+        if locked is None:
+            raise InputError(Fault(place, "look 1 has not started", hint="run it without --look"))
+        return reached + 1
+    last = f"the last of {len(looks.sizes)}" if reached == len(looks.sizes) else ""
+    expected = last or f"{reached} or {reached + 1}"
+    raise InputError(Fault(place, f"the sweep is at look {reached}", expected))
 
 
 def find(name: str, store: Store) -> Path:
@@ -315,13 +342,19 @@ def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> C
     if name is not None and name not in (known := catalog.names(ComputeProfile)):
         hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
         raise InputError(Fault(f"--on {name}", f"unknown profile '{name}'", hint=hint))
-    profile = catalog.get(ComputeProfile, name or ("gpu" if gpus else "laptop"))
+    profile = catalog.get(ComputeProfile, name or ("gpu" if gpus else _cpu_profile()))
     if concurrency is not None:
         return profile.model_copy(update={"concurrency": concurrency})
     if profile.gpus_per_trial and "concurrency" not in profile.model_fields_set:
         at_once = max(1, int(gpus / profile.gpus_per_trial))
         return profile.model_copy(update={"concurrency": at_once})
     return profile
+
+
+def _cpu_profile() -> str:
+    """The profile of a machine without a GPU: with vLLM, unless all but that is installed."""
+    without = package_version("vllm") == "absent" != package_version("torch")
+    return "cpu-transformers" if without else "laptop"
 
 
 def count_gpus() -> int:

@@ -14,6 +14,8 @@ from zoo.planning import prompt_lengths
 from zoo.planning.plan import Plan
 from zoo.planning.reference_check import known
 from zoo.render.plan_costs import counted
+from zoo.stats.looks import shares as shares_of
+from zoo.stats.verdicts import ALPHA
 from zoo.trials import identity
 from zoo.trials.grid import matches
 from zoo.trials.metrics import final_rounds, last_k
@@ -36,10 +38,14 @@ def what(outlook: Plan) -> Iterator[str]:
         yield "SIMULATED: numbers are made up, nothing is trained"
     if outlook.study.manifest.rehearse:
         yield "REHEARSAL: pocket stand-ins, two rounds; says nothing about the models named"
+    if names := dict.fromkeys(t.model.name for t in trials if t.random_weights):
+        yield f"RANDOM WEIGHTS: {listed(names)} was never trained; its numbers say nothing"
     for axis in dict.fromkeys(axis for t in trials for axis in t.cell):
         values = list(dict.fromkeys(plain(t.cell[axis]) for t in trials if axis in t.cell))
         yield f"{axis:<10} {len(values)}: {listed(values, 14)}"
     yield _counted(outlook)
+    if told := _looks(outlook):
+        yield f"looks      {told}"
     for axes in [list(group.values) for group in experiment.zip]:
         yield f"paired     {' with '.join(axes)}"
     for batch, recipes in _batches(trials).items():
@@ -97,7 +103,7 @@ def _last_rounds(rounds: tuple[int, ...], k: int) -> str:
 def _counted(outlook: Plan) -> str:
     experiment, trials = outlook.experiment, outlook.study.trials
     cells = len({t.id.rsplit(".s", 1)[0] + repr(t.cell) for t in trials})
-    seeds, foreign = len(experiment.seeds), sum(t.trainer == "external" for t in trials)
+    seeds, foreign = len(outlook.study.manifest.seeds), sum(t.trainer == "external" for t in trials)
     each = planned_power.seeds_of(seeds)
     text = f"{counted(cells, 'cell')} x {each} = {counted(len(trials), 'trial')}"
     text += f" of {counted(experiment.rounds, 'round')}"
@@ -113,6 +119,20 @@ def _counted(outlook: Plan) -> str:
     added = [f"{_said(e.cell)}{f' ({e.why})' if e.why else ''}" for e in experiment.include]
     text += f"; added: {'; '.join(added)}" if added else ""
     return text
+
+
+def _looks(outlook: Plan) -> str:
+    """`look 1 of 4; then 5, 7, 9 seeds while a claim is open: at most 36 trials`."""
+    looks, at = outlook.experiment.looks, outlook.study.manifest.look
+    if looks is None:
+        return ""
+    text, later = f"look {at} of {len(looks.sizes)}", looks.sizes[at:]
+    if later:
+        most = len(outlook.study.trials) + len(outlook.later)
+        seeds = ", ".join(map(str, later))
+        text += f"; then {seeds} seeds while a claim is open: at most {counted(most, 'trial')}"
+    shares = ", ".join(f"{100 * ALPHA * share:.2g}" for share in shares_of(len(looks.sizes)))
+    return f"{text}; errors of the looks {shares} %"
 
 
 def _batches(trials: list[Trial]) -> dict[str, list[str]]:

@@ -55,6 +55,10 @@ def _hours(outlook: Plan) -> Iterator[str]:
         "starting": found.start,
     }
     yield "  " + ", ".join(f"{name} {figure(part.mid)}" for name, part in parts.items())
+    if outlook.later:
+        most = outlook.cost_at_most
+        money = f", {figure(most.usd.mid)} USD" if most.usd is not None else ""
+        yield f"  at most {hours(most.hours)} {unit}{money} with all later looks"
     for axis, arms in found.arms.items():
         if len(arms) > 1:
             told = [f"{value} {figure(arm.mid)}" for value, arm in arms.items()]

@@ -12,6 +12,7 @@ from zoo.planning.plan import Plan
 from zoo.planning.reference_check import known
 from zoo.resources import Hours, Placement
 from zoo.runs.sweep_status import SweepStatus, TrialStatus
+from zoo.stats.looks import shares
 from zoo.trials import identity
 from zoo.trials.trial import Trial
 
@@ -24,6 +25,9 @@ def as_data(outlook: Plan) -> dict[str, Any]:
         "name": study.name,
         "simulated": study.simulated,
         "rehearsal": study.manifest.rehearse,
+        "random_weights": list(
+            dict.fromkeys(t.model.name for t in study.trials if t.random_weights)
+        ),
         "profile": outlook.profile.name,
         "counts": counts(outlook.status),
         "trials": trial_rows(outlook.status, study.names),
@@ -32,6 +36,7 @@ def as_data(outlook: Plan) -> dict[str, Any]:
         "claims": [
             power_row(power) | {"seal": study.seals.get(power.claim.id)} for power in outlook.powers
         ],
+        "looks": _looks(outlook),
         "warnings": [warning.as_data() for warning in outlook.warnings],
         "references": {
             name: {"n": found.n, "unusable": len(found.bad), "grader": found.grader}
@@ -62,6 +67,20 @@ def as_data(outlook: Plan) -> dict[str, Any]:
             "rounds": sum(t.rounds for t in trained),
             "completions": sum(t.rounds * t.batch.completions for t in trained),
         },
+    }
+
+
+def _looks(outlook: Plan) -> dict[str, Any] | None:
+    """The looks in which seeds are bought; None where they are a list."""
+    sizes = outlook.experiment.look_sizes
+    if not sizes:
+        return None
+    return {
+        "look": outlook.study.manifest.look,
+        "seeds": list(sizes),
+        "shares": shares(len(sizes)),
+        "trials_at_most": len(outlook.study.trials) + len(outlook.later),
+        "hours_at_most": _hours(outlook.cost_at_most.hours),
     }
 
 

@@ -1,7 +1,7 @@
 """What the trials of a study say: verdicts of its claims, means of cells, effects of axes.
 
 The only place where outcomes become an answer. `zoo compare`, its `--json`, the page and the CSV
-files beside it show what is here, so they cannot differ. Reads through `zoo.report.values`; light.
+files beside it show what is here, so they cannot differ. Reads through `zoo.report.values`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from zoo.claims.comparisons import cells_of
 from zoo.errors import plain
 from zoo.manifest.claim_schema import Claim
 from zoo.report.effects import AxisEffect, CellMean, axis_effects, cell_means
-from zoo.report.judge import ClaimVerdict, Numbers, verdicts
+from zoo.report.judge import ClaimVerdict, verdicts
+from zoo.report.numbers import Numbers
+from zoo.report.problem_scores import ScoreReader
 from zoo.report.values import values_of
 from zoo.report.verdict_text import sentence
 from zoo.runs.outcome import Outcome
+from zoo.store.run_store import Store
 from zoo.trials.grid import Cell
 from zoo.trials.metrics import Metric, metrics_of
 
@@ -46,6 +49,8 @@ def answer(
     cells: Sequence[Cell] | None = None,
     metric: str | None = None,
     axes: Sequence[str] | None = None,
+    looks: Sequence[int] = (),
+    store: Store | None = None,
 ) -> Answer:
     """Judge a study.
 
@@ -55,14 +60,17 @@ def answer(
         cells: those to show; all by default. Claims are judged by all of them.
         metric: one that is measured at the last round, else that of the first claim about means.
         axes: whose effects are shown, else all with two values.
+        looks: seeds at each look that the manifest declared; () = one look.
+        store: where scores by problem are read; None = what follows from them is left out.
     """
     trials = [found.trial for found in outcomes]
     metrics = metrics_of(trials)
-    numbers = Numbers([values_of(found, metrics) for found in outcomes], metrics)
+    scores = ScoreReader(store) if store else None
+    numbers = Numbers([values_of(found, metrics, scores) for found in outcomes], metrics)
     chosen = metrics[metric] if metric is not None else default_metric(metrics, claims)
     shown = cells_of(trials) if cells is None else cells
     rehearsed = any(trial.rehearsal for trial in trials)
-    judged = () if rehearsed else tuple(verdicts(claims, numbers, standing))
+    judged = () if rehearsed else tuple(verdicts(claims, numbers, standing, looks))
     withdrawn = tuple(id_ for id_, word in standing.items() if word == "withdrawn")
     if chosen is None:
         return Answer(numbers, judged, withdrawn, None, (), ())
@@ -71,7 +79,7 @@ def answer(
         for axis in (varied_axes(shown) if axes is None else axes)
         for effect in axis_effects(numbers, chosen.name, axis, shown)
     )
-    means = tuple(cell_means(numbers, chosen.name, shown))
+    means = tuple(cell_means(numbers, chosen.name, shown, problems=store is not None))
     return Answer(numbers, judged, withdrawn, chosen, means, tuple(effects))
 
 
@@ -97,9 +105,9 @@ def varied_axes(cells: Sequence[Cell]) -> list[str]:
 
 def interval_row(found: CellMean | AxisEffect) -> dict[str, Any]:
     """A cell or an effect by name of field, with `low` and `high` for its interval, `gain_low` and
-    `gain_high` for that of a cell's gain."""
+    `gain_high` for that of a cell's gain, and `problems_low` and so on over problems as well."""
     row = asdict(found)
-    for head in ("", "gain_"):
+    for head in ("", "gain_", "problems_", "gain_problems_"):
         if f"{head}interval" in row:
             ends = row.pop(f"{head}interval") or (None, None)
             row |= dict(zip((f"{head}low", f"{head}high"), ends, strict=True))
@@ -111,6 +119,7 @@ def claim_row(verdict: ClaimVerdict) -> dict[str, Any]:
     judged, estimate = verdict.judged, verdict.estimate
     low, high = map(_finite, judged.interval)
     plain_low, plain_high = map(_finite, judged.plain)
+    wider = estimate.over_problems() if estimate else None
     return {
         "id": verdict.claim.id,
         "label": verdict.label,
@@ -126,11 +135,15 @@ def claim_row(verdict: ClaimVerdict) -> dict[str, Any]:
         "level": judged.level,
         "low_95": plain_low,
         "high_95": plain_high,
+        "problems_low_95": wider and wider[0],
+        "problems_high_95": wider and wider[1],
         "p": None if verdict.missing else judged.p,
         "n": verdict.n,
         "detects": judged.detects,
         "standing": verdict.standing,
         "missing": verdict.missing,
+        "look": verdict.look + 1 if verdict.looks else None,
+        "looks": list(verdict.looks),
         "arms": [asdict(arm) | {"collapse_95": arm.rate} for arm in verdict.arms],
         "df": None if estimate is None else _finite(estimate.df),
         "spread_ratio": None if estimate is None else estimate.spread_ratio,

@@ -16,7 +16,10 @@ from zoo.report.effects import cell_means
 COUNTS = ("trials", "ended", "collapsed", "n")
 NUMBERS = ("mean", "low", "high", "base", "gain", "gain_low", "gain_high", "mean_of_all")
 HEAD = ("id", "label", "says", "kind", "expect", "standing", "verdict", "unit")
-EFFECTS = ("effect", "low", "high", "low_95", "high_95", "detects")
+EFFECTS = (
+    *("effect", "low", "high", "low_95", "high_95", "detects"),
+    *("problems_low_95", "problems_high_95"),
+)
 BASIS = ("level", "p", "df", "spread_ratio", "n", "missing")
 
 

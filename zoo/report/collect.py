@@ -92,7 +92,10 @@ class Results:
     @cached_property
     def answer(self) -> Answer:
         """The judged study, as `zoo compare` shows it."""
-        return answer(self.outcomes, self.experiment.claims, self.standing)
+        said = self.experiment
+        return answer(
+            self.outcomes, said.claims, self.standing, looks=said.look_sizes, store=self.store
+        )
 
     def contrast(self, found: Outcome, evaluation: Evaluation) -> Contrast:
         """Before and after of a trial on one of the headline's evaluations."""
@@ -104,6 +107,11 @@ class Results:
         return list(dict.fromkeys(axis for o in self.outcomes for axis in o.trial.cell))
 
     @property
+    def seeds(self) -> list[int]:
+        """Seeds of the trials, in the manifest's order."""
+        return list(dict.fromkeys(o.trial.seed for o in self.outcomes))
+
+    @property
     def counts(self) -> dict[str, int]:
         """State -> number of trials; only states that occur."""
         found = Counter(o.state for o in self.outcomes)
@@ -113,6 +121,12 @@ class Results:
     def made_up(self) -> bool:
         """True where any number is simulated or from a rehearsal."""
         return any(o.made_up for o in self.outcomes)
+
+    @property
+    def random_weights(self) -> list[str]:
+        """Models whose weights were drawn at random."""
+        drawn = (o.trial.model.name for o in self.outcomes if o.trial.random_weights)
+        return list(dict.fromkeys(drawn))
 
     def values(self, axis: str) -> list[Any]:
         """Values of an axis, in order of appearance."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
 from zoo.claims.comparisons import matched
-from zoo.report.judge import Numbers
+from zoo.report.numbers import Numbers
 from zoo.report.values import Key, key
 from zoo.stats.contrasts import Estimate, Study, cell_interval
 from zoo.stats.descriptive import interquartile_mean, probability_of_improvement
@@ -45,6 +45,11 @@ class CellMean:
     """Mean less base."""
     gain_interval: tuple[float, float] | None
     """At 95 %, with the noise of the base's one measurement; None for one trial."""
+    problems_interval: tuple[float, float] | None = None
+    """Of the mean at 95 %, over problems as well as over seeds; None where that was not asked for,
+    or scores by problem are not stored."""
+    gain_problems_interval: tuple[float, float] | None = None
+    """The same of the gain."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,15 @@ class AxisEffect:
     """Share of pairs of trials in which the value is higher; descriptive."""
     iqm: tuple[float, float] | None
     """Interquartile means over all trials of both sides; descriptive."""
+    problems_interval: tuple[float, float] | None = None
+    """At 95 %, over problems as well as over seeds; None where scores by problem are not stored."""
 
 
-def cell_means(numbers: Numbers, metric: str, cells: Sequence[Cell]) -> list[CellMean]:
-    """The given cells by a metric."""
+def cell_means(
+    numbers: Numbers, metric: str, cells: Sequence[Cell], *, problems: bool = False
+) -> list[CellMean]:
+    """The given cells by a metric. `problems`: also intervals over problems, which reads the
+    scores of each."""
     study = numbers.study(metric)
     found: list[CellMean] = []
     for cell in cells:
@@ -78,6 +88,9 @@ def cell_means(numbers: Numbers, metric: str, cells: Sequence[Cell]) -> list[Cel
         known = study.cells.get(key(cell))
         base = numbers.base(key(cell), numbers.metrics[metric])
         gain = None if base is None else _gain(study, key(cell), *base)
+        wider = (None, None)
+        if problems and known:
+            wider = _over_problems(numbers, metric, key(cell), gain)
         found.append(
             CellMean(
                 cell,
@@ -92,6 +105,7 @@ def cell_means(numbers: Numbers, metric: str, cells: Sequence[Cell]) -> list[Cel
                 base[0] if base else None,
                 gain.value if gain else None,
                 gain.interval() if gain and gain.judged else None,
+                *wider,
             )
         )
     return found
@@ -101,6 +115,19 @@ def _gain(study: Study[Key], cell: Key, base: float, variance: float | None) -> 
     """A cell's mean less its base, as a claim of kind gain about this cell takes it."""
     noise = (study.typical or 0.0) if variance is None else variance
     return study.estimate({cell: 1.0}, offset=-base, base=math.sqrt(noise))
+
+
+def _over_problems(
+    numbers: Numbers, name: str, cell: Key, gain: Estimate | None
+) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+    """The intervals of a cell's mean and of its gain, over problems as well."""
+    metric = numbers.metrics[name]
+    mean = numbers.study(name).estimate(
+        {cell: 1.0}, problems=numbers.over_problems({cell: 1.0}, {}, metric)
+    )
+    if gain is not None:
+        gain = replace(gain, problems=numbers.over_problems({cell: 1.0}, {cell: -1.0}, metric))
+    return mean and mean.over_problems(), gain and gain.over_problems()
 
 
 def axis_effects(
@@ -114,19 +141,13 @@ def axis_effects(
 def _effect(
     numbers: Numbers, metric: str, axis: str, value: Any, against: Any, cells: Sequence[Cell]
 ) -> AxisEffect:
-    sides = [[cell for cell in cells if cell.get(axis) == side] for side in (value, against)]
-    found = matched(axis, *sides)
     study = numbers.study(metric)
-    pairs = [
-        (key(a), key(b)) for a, b in found.pairs if key(a) in study.cells and key(b) in study.cells
-    ]
-    moving = tuple(found.moving)
+    pairs, moving = _pairs(study, axis, value, against, cells)
     if not pairs:
         return AxisEffect(axis, value, against, 0, moving, 0, None, None, None, None)
-    weights = {
-        cell: sign / len(pairs) for pair in pairs for cell, sign in zip(pair, (1, -1), strict=True)
-    }
-    estimate = study.estimate(weights)
+    weights, _ = pair_weights(study, axis, value, against, cells)
+    problems = numbers.over_problems(weights, {}, numbers.metrics[metric])
+    estimate = study.estimate(weights, problems=problems)
     assert estimate is not None
     one, other = ([_finals(numbers, metric, pair[i]) for pair in pairs] for i in (0, 1))
     improved = fmean(probability_of_improvement(a, b) for a, b in zip(one, other, strict=True))
@@ -143,7 +164,31 @@ def _effect(
         interval,
         improved,
         (iqm[0], iqm[1]),
+        estimate.over_problems(),
     )
+
+
+def pair_weights(
+    study: Study[Key], axis: str, value: Any, against: Any, cells: Sequence[Cell]
+) -> tuple[dict[Key, float], int]:
+    """Weights of a value's effect, and the number of pairs of cells; none without a pair."""
+    pairs, _ = _pairs(study, axis, value, against, cells)
+    weights: dict[Key, float] = {}
+    for pair in pairs:
+        for cell, sign in zip(pair, (1, -1), strict=True):
+            weights[cell] = weights.get(cell, 0.0) + sign / len(pairs)
+    return weights, len(pairs)
+
+
+def _pairs(
+    study: Study[Key], axis: str, value: Any, against: Any, cells: Sequence[Cell]
+) -> tuple[list[tuple[Key, Key]], tuple[str, ...]]:
+    """Pairs of cells with numbers that differ in an axis, and other axes that move along."""
+    sides = [[cell for cell in cells if cell.get(axis) == side] for side in (value, against)]
+    found = matched(axis, *sides)
+    pairs = ((key(a), key(b)) for a, b in found.pairs)
+    there = [pair for pair in pairs if all(cell in study.cells for cell in pair)]
+    return there, tuple(found.moving)
 
 
 def _finals(numbers: Numbers, metric: str, cell: Any) -> list[float]:

@@ -3,9 +3,10 @@
 Which cells a claim compares is said by `zoo.claims.comparisons`, how it is decided by `zoo.stats`;
 this module puts the one into the other. Sealed claims are corrected together. A claim that is not
 sealed gets its effect and interval and no verdict, and so does a study that is not over: nothing is
-decided before all trials of a comparison have ended. Means are about trials that did not collapse
-(`zoo.report.values`); the share that did stands beside them with its exact interval. Pure: values
-in, verdicts out.
+decided before all trials of a comparison have ended. Where seeds are bought in looks, each look is
+judged by its own seeds, and a verdict stands from the look that reached it. Means are about trials
+that did not collapse (`zoo.report.values`); the share that did stands beside them with its exact
+interval. Pure: values in, verdicts out.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
-from zoo.claims.comparisons import ClaimComparison, Contrast, ContrastSide, TrialOf, cells_of, units
+from zoo.claims.comparisons import ClaimComparison, Contrast, ContrastSide, units
 from zoo.claims.planned_power import base_of
 from zoo.manifest.claim_schema import Claim
-from zoo.report.values import Key, TrialValues, key, rise, rise_weights, scale
+from zoo.report.numbers import Numbers, number
+from zoo.report.values import Key, key, rise_weights
 from zoo.runs.tripwires import first_crossing
 from zoo.stats.contrasts import Estimate, Study
-from zoo.stats.noise import share_variance
+from zoo.stats.looks import judge_looks
 from zoo.stats.proportions import Difference, clopper_pearson
 from zoo.stats.verdicts import Comparison, Effect, Judged, Region, Word, judge
-from zoo.trials.metrics import Metric, metrics_of
+from zoo.trials.metrics import Metric
 
 SEALED = "sealed"
 
@@ -65,6 +66,10 @@ class ClaimVerdict:
     """Trials that have not ended, or ended without the number."""
     watched: bool = False
     """Whether the manifest has tripwires for its trials, so that they could collapse."""
+    look: int = 0
+    """The look that it was decided at, or came to, from 0."""
+    looks: tuple[int, ...] = ()
+    """Seeds of a cell at each look that was declared; () = one look."""
 
     @property
     def effect(self) -> float | None:
@@ -84,124 +89,80 @@ class ClaimVerdict:
         return sum(counted)
 
 
-class Numbers:
-    """The numbers of all trials of a study, by cell."""
+@dataclass(frozen=True)
+class _Stage:
+    """What the trials of one look say of each comparison."""
 
-    def __init__(
-        self, results: Sequence[TrialValues], metrics: Mapping[str, Metric] | None = None
-    ) -> None:
-        self.results = tuple(results)
-        self.trials = [found.trial for found in results]
-        self.metrics = metrics_of(self.trials) if metrics is None else metrics
-        self.cells = cells_of(self.trials)
-        self.by_cell: dict[Key, list[TrialValues]] = {}
-        for found in results:
-            self.by_cell.setdefault(found.key, []).append(found)
-        self._studies: dict[tuple[str, bool], Study[Key]] = {}
-
-    @cached_property
-    def trial_of(self) -> TrialOf:
-        """A trial of each cell."""
-        return TrialOf(self.trials)
-
-    def counted(self, cell: Key) -> list[TrialValues]:
-        """Trials of a cell that a mean is about: those that did not collapse."""
-        return [found for found in self.by_cell.get(cell, []) if not found.collapsed]
-
-    def study(self, name: str, *, trend: bool = False) -> Study[Key]:
-        """The cells by a metric: final numbers, or rises of a fitted line."""
-        if (name, trend) not in self._studies:
-            self._studies[name, trend] = self._study(self.metrics[name], trend)
-        return self._studies[name, trend]
-
-    def _study(self, metric: Metric, trend: bool) -> Study[Key]:
-        values = {
-            cell: [
-                value
-                for found in self.counted(cell)
-                if (value := number(found, metric, trend=trend)) is not None
-            ]
-            for cell in self.by_cell
-        }
-        return Study(values, self._known(metric))
-
-    def _known(self, metric: Metric) -> float | None:
-        """The variance of a trial where it is known: of checkpoints from elsewhere, which are only
-        sampled again; None where trials are trained or it is not known."""
-        if any(trial.trainer != "external" for trial in self.trials):
-            return None
-        if not metric.series.sampled:
-            return 0.0
-        if metric.unit != "points":
-            return None
-        found = [
-            share_variance(r.final[metric.name] / 100, n, metric.at_once)
-            for r in self.results
-            if metric.name in r.final and (n := r.responses.get(metric.name))
-        ]
-        return 100**2 * sum(found) / len(found) if found else None
-
-    def base(self, cell: Key, metric: Metric) -> tuple[float, float | None] | None:
-        """The base model's value before a cell's training, and the variance of its measurement
-        (None = not known); None where it was not measured."""
-        for found in self.by_cell.get(cell, []):
-            value = found.series.get(metric.name, {}).get(0)
-            if value is None:
-                continue
-            if not metric.series.sampled:
-                return scale(metric) * value, 0.0
-            n = found.responses.get(metric.name)
-            if metric.unit != "points" or not n:
-                return scale(metric) * value, None
-            return 100 * value, 100**2 * share_variance(value, n, metric.at_once)
-        return None
-
-
-def number(found: TrialValues, metric: Metric, *, trend: bool = False) -> float | None:
-    """The number of a trial that a mean is formed of, in the unit of claims."""
-    if not trend:
-        return found.final.get(metric.name)
-    fitted = rise(found.series.get(metric.name, {}), metric.series.rounds)
-    return None if fitted is None else scale(metric) * fitted
+    numbers: Numbers
+    steps: list[tuple[Effect, ...]]
+    missing: list[int]
+    comparisons: list[Comparison]
+    """As judged: without steps where a trial is missing."""
 
 
 def verdicts(
-    claims: Sequence[Claim], numbers: Numbers, standing: Mapping[str, str]
+    claims: Sequence[Claim],
+    numbers: Numbers,
+    standing: Mapping[str, str],
+    looks: Sequence[int] = (),
 ) -> list[ClaimVerdict]:
     """The verdicts of all claims, in their order; claims have passed `check_claims`.
 
     Args:
         standing: claim id -> how it stands in the lock (`zoo.lock.preregistration`); those that are
             `sealed` are judged and corrected together.
+        looks: seeds of a cell at each look that the manifest declared; () = one look.
     """
     made = [(claim, unit) for claim in claims for unit in units(claim, numbers.cells)]
+    sealed = [i for i, (claim, _) in enumerate(made) if standing.get(claim.id) == SEALED]
+    stages = [_stage(made, found) for found in (numbers.looks(looks) if looks else [numbers])]
+    tables = [[stage.comparisons[i] for i in sealed] for stage in stages]
+    judged = judge_looks(tables, len(looks)) if looks else judge(tables[0])
+    by_index = dict(zip(sealed, judged, strict=True))
+    return [
+        _verdict(made[i], i, stages, by_index.get(i), standing, looks) for i in range(len(made))
+    ]
+
+
+def _stage(made: Sequence[tuple[Claim, ClaimComparison]], numbers: Numbers) -> _Stage:
     steps = [_steps(claim, unit, numbers) for claim, unit in made]
     missing = [_missing(claim, unit, numbers) for claim, unit in made]
     regions = [region(claim, numbers.metrics[claim.metrics[-1]]) for claim, _ in made]
-    sealed = [i for i, (claim, _) in enumerate(made) if standing.get(claim.id) == SEALED]
-    open_ = [Comparison(regions[i], () if missing[i] else steps[i]) for i in sealed]
-    judged = dict(zip(sealed, judge(open_), strict=True))
-    found: list[ClaimVerdict] = []
-    for i, (claim, unit) in enumerate(made):
-        if i not in judged or (missing[i] and steps[i]):
-            (shown,) = judge([Comparison(regions[i], steps[i])])  # for its effect and interval
-        else:
-            shown = judged[i]
-        found.append(
-            ClaimVerdict(
-                claim,
-                unit.label,
-                "points" if claim.kind == "rate" else numbers.metrics[claim.metrics[-1]].unit,
-                standing.get(claim.id, "exploratory"),
-                judged[i].word if i in judged else None,
-                shown,
-                steps[i],
-                _arms(claim, unit, numbers),
-                missing[i],
-                any(r.trial.tripwires for c in unit.cells for r in numbers.by_cell[key(c)]),
-            )
-        )
-    return found
+    kept = [() if lacking else found for lacking, found in zip(missing, steps, strict=True)]
+    return _Stage(numbers, steps, missing, list(map(Comparison, regions, kept)))
+
+
+def _verdict(
+    what: tuple[Claim, ClaimComparison],
+    i: int,
+    stages: Sequence[_Stage],
+    judged: Judged | None,
+    standing: Mapping[str, str],
+    looks: Sequence[int],
+) -> ClaimVerdict:
+    """One comparison as it stands: at the look that decided it, else at the last one."""
+    claim, unit = what
+    decided = looks and judged is not None and judged.word != "undecided"
+    at = judged.look if decided and judged else len(stages) - 1
+    stage = stages[at]
+    shown = judged
+    if shown is None or (stage.missing[i] and stage.steps[i]):  # for its effect and interval
+        (shown,) = judge([Comparison(stage.comparisons[i].region, stage.steps[i])])
+    numbers = stage.numbers
+    return ClaimVerdict(
+        claim,
+        unit.label,
+        "points" if claim.kind == "rate" else numbers.metrics[claim.metrics[-1]].unit,
+        standing.get(claim.id, "exploratory"),
+        judged.word if judged else None,
+        shown,
+        stage.steps[i],
+        _arms(claim, unit, numbers),
+        stage.missing[i],
+        any(r.trial.tripwires for c in unit.cells for r in numbers.by_cell[key(c)]),
+        at,
+        tuple(looks) if judged else (),
+    )
 
 
 def region(claim: Claim, metric: Metric) -> Region:
@@ -258,9 +219,11 @@ def _mean(
     """A sum of cell means less what base models bring in."""
     metric = numbers.metrics[name]
     weights: dict[Key, float] = {}
-    for side in (side for side in contrast if not side.base):
+    bases: dict[Key, float] = {}
+    for side in contrast:
+        found = bases if side.base else weights
         for cell in side.cells:
-            weights[key(cell)] = weights.get(key(cell), 0.0) + side.sign / len(side.cells)
+            found[key(cell)] = found.get(key(cell), 0.0) + side.sign / len(side.cells)
     offset = square = 0.0
     for side in contrast:
         if side.base:
@@ -272,7 +235,10 @@ def _mean(
         elif claim.kind == "trend" and 0 in metric.series.rounds:
             noise = _bases(side, numbers, metric, study)
             square += (rise_weights(metric.series.rounds)[0] ** 2 * noise[1]) if noise else 0.0
-    return study.estimate(weights, offset=offset, base=math.sqrt(square))
+    problems = None
+    if claim.kind != "trend" and all(cell in study.cells for cell in weights):
+        problems = numbers.over_problems(weights, bases, metric)
+    return study.estimate(weights, offset=offset, base=math.sqrt(square), problems=problems)
 
 
 def _bases(

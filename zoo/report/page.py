@@ -6,22 +6,29 @@ other people. The same results give the same bytes.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from zoo.report import answer_view, methods, view
 from zoo.report.answer_csv import cell_rows, claim_rows
+from zoo.report.bibliography import bibliography
 from zoo.report.cell_table import ONE_SEED, cell_table
 from zoo.report.collect import Results, rows
-from zoo.report.figures import across, arm_axis, figures, legend, seeds_averaged
-from zoo.report.forest import forest
+from zoo.report.figures import NumberedFigure, as_csv, figures, write_figures
+from zoo.report.health import health_notes
+from zoo.report.interactions import interactions_of
+from zoo.report.markdown import write_markdown
+from zoo.report.paragraph import paragraphs
+from zoo.report.pass_at_k import ABSENT
+from zoo.report.study_tables import study_tables
+from zoo.report.tables import NumberedTable, numbered, write_tables
 from zoo.store.run_store import write_text
 
 HTML_NAME = "report.html"
+Form = Literal["html", "md"]
 Rows = Callable[[Results], Iterable[list[Any]]]
 TABLES: dict[str, Rows] = {
     "results.csv": rows,
@@ -39,23 +46,47 @@ VERDICTS = {
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
-def write(results: Results, folder: Path) -> Path:
-    """Write `report.html` and the CSV files into `folder`; returns the report's path."""
+@dataclass(frozen=True)
+class Report:
+    """Results with the figures and tables that are made of them."""
+
+    results: Results
+    figures: Sequence[NumberedFigure]
+    tables: Sequence[NumberedTable]
+
+    @classmethod
+    def of(cls, results: Results) -> Report:
+        """All figures and tables of results."""
+        found = interactions_of(results)
+        drawn = figures(results, found)
+        return cls(results, drawn, numbered(study_tables(results, found)))
+
+
+def write(results: Results, folder: Path, form: Form = "html") -> Path:
+    """Write `report.html`, the CSV files beside it, and `report/` with figures, tables, methods and
+    sources into `folder`; as Markdown `report.md` instead of the page. Returns the report's path.
+    """
+    made = Report.of(results)
     for name, table in TABLES.items():
         write_text(folder / name, csv_text(results, table), durable=False)
-    write_text(folder / HTML_NAME, html(results), durable=False)
+    write_figures(made.figures, folder)
+    write_tables(made.tables, folder)
+    methods_text = "\n\n".join(paragraphs(results)) + "\n"
+    write_text(folder / "report/methods.txt", methods_text, durable=False)
+    write_text(folder / "report/references.bib", bibliography(results), durable=False)
+    if form == "md":
+        return write_markdown(results, made.figures, made.tables, folder)
+    write_text(folder / HTML_NAME, html(results, made), durable=False)
     return folder / HTML_NAME
 
 
 def csv_text(results: Results, table: Rows = rows) -> str:
     """A table as CSV; `results.csv` by default."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(table(results))
-    return out.getvalue()
+    return as_csv(table(results))
 
 
-def html(results: Results) -> str:
-    """The whole page."""
+def html(results: Results, made: Report | None = None) -> str:
+    """The whole page. `made`: its figures and tables, where they are there already."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(Path(__file__).parent)
@@ -68,10 +99,11 @@ def html(results: Results) -> str:
         finalize=_plain,
     )
     page.globals |= {"verdict": _verdict, "shown": _shown}
-    return page.get_template("template.html").render(**_context(results))
+    return page.get_template("template.html").render(**_context(made or Report.of(results)))
 
 
-def _context(results: Results) -> dict[str, Any]:
+def _context(made: Report) -> dict[str, Any]:
+    results = made.results
     pairs, chosen = view.samples(results)
     return {
         "experiment": results.experiment,
@@ -84,14 +116,16 @@ def _context(results: Results) -> dict[str, Any]:
         "one_seed": ONE_SEED,
         "rows": view.table_rows(results),
         "columns": _columns(results),
-        "several_seeds": len(results.experiment.seeds) > 1,
+        "several_seeds": len(results.seeds) > 1,
         "summary": view.summary(results),
-        "effects": forest(results),
-        "figures": figures(results),
-        "seeds_averaged": seeds_averaged(results),
-        "arm": arm_axis(results),
-        "legend": legend(results),
-        "across": across(results),
+        "figures": {
+            section: [one for one in made.figures if one.section == section]
+            for section in ("effects", "interactions", "curves", "pass")
+        },
+        "tables": {one.table.name: one for one in made.tables},
+        "pass_absent": ABSENT,
+        "health": health_notes(results),
+        "paragraphs": paragraphs(results),
         "samples": pairs,
         "chosen": chosen,
         "evaluations": methods.evaluation_rows(results),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zoo.errors import listed
 from zoo.report.collect import Contrast, Results
 from zoo.report.format import DASH, percent, points
 from zoo.report.view import marks
@@ -18,6 +19,10 @@ def table(results: Results) -> str:
     blocks = []
     if results.made_up:
         blocks.append("SIMULATED OR REHEARSED: these numbers say nothing about the models named.")
+    if names := results.random_weights:
+        blocks.append(
+            f"RANDOM WEIGHTS: {listed(names)} was never trained; its numbers say nothing."
+        )
     benchmarks = dict.fromkeys(e.benchmark.name for e in results.headline)
     for benchmark in benchmarks:
         blocks.append(_block(results, benchmark))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from zoo.report.problem_scores import ScoreReader, TrialProblems
 from zoo.runs.finals import all_numbers, by_metric, finals, training_numbers
 from zoo.runs.outcome import Outcome
 from zoo.runs.tripwires import crossings
@@ -38,6 +39,8 @@ class TrialValues:
     """Metric -> round -> value, in the metric's own unit; round 0 = the base model."""
     responses: Mapping[str, int] = field(default_factory=dict[str, int])
     """Metric -> responses of one measurement."""
+    problems: TrialProblems | None = None
+    """Its scores by problem, read when they are asked for; None = there are none to read."""
 
     @property
     def key(self) -> Key:
@@ -55,8 +58,10 @@ def scale(metric: Metric) -> float:
     return 100.0 if metric.unit == "points" else 1.0
 
 
-def values_of(found: Outcome, metrics: Mapping[str, Metric]) -> TrialValues:
-    """The numbers of a trial, from what became of it."""
+def values_of(
+    found: Outcome, metrics: Mapping[str, Metric], scores: ScoreReader | None = None
+) -> TrialValues:
+    """The numbers of a trial, from what became of it. `scores`: of the store that it is in."""
     trial = found.trial
     known = training_numbers(found.rounds) | all_numbers(trial, found.measured)
     series = by_metric(known)
@@ -75,6 +80,7 @@ def values_of(found: Outcome, metrics: Mapping[str, Metric]) -> TrialValues:
         },
         series=series,
         responses=responses,
+        problems=TrialProblems(found, scores) if scores else None,
     )
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from zoo.claims.planned_power import amount
 from zoo.report.judge import SEALED, Arm, ClaimVerdict
+from zoo.stats.looks import in_words
 from zoo.stats.proportions import Difference
 
+STANDING = {"extended": "extended: seeds were added after its results were known"}
 NOTABLE_SPREAD = 3.0
 """From this many times the typical spread on, unequal spreads are pointed out."""
 
@@ -39,7 +41,8 @@ def sentence(verdict: ClaimVerdict) -> str:
     if verdict.missing:
         return f"{effect} so far; {claimed}, and {_waiting(verdict)}."
     if verdict.word is None:
-        return f"{effect}; {claimed}, but the claim is {verdict.standing}."
+        standing = STANDING.get(verdict.standing, verdict.standing)
+        return f"{effect}; {claimed}, but the claim is {standing}."
     if verdict.estimate is not None and not verdict.estimate.judged:
         return f"{effect}; {claimed}, but {_why_not_judged(verdict)}."
     detects = verdict.judged.detects
@@ -63,6 +66,8 @@ def notes(verdict: ClaimVerdict) -> Iterator[str]:
         f"95 % without correction: {span(verdict.judged.plain, verdict.unit)}",
     ]
     if found is not None and found.judged:
+        if (wider := found.over_problems()) is not None:
+            parts.append(f"over problems as well: {span(wider, verdict.unit)}")
         if math.isfinite(found.df):
             parts.append(f"{found.df:.1f} degrees of freedom")
         if found.spread_ratio is not None:
@@ -75,6 +80,8 @@ def notes(verdict: ClaimVerdict) -> Iterator[str]:
     if detects is not None and verdict.word in ("supported", "refuted"):  # else in the sentence
         parts.append(f"these trials detect {amount(detects, verdict.unit)}")
     yield ", ".join(parts)
+    if verdict.looks and not verdict.missing:
+        yield in_words(verdict.look, verdict.looks, decided=verdict.word != "undecided")
     if found is not None and (found.spread_ratio or 0) >= NOTABLE_SPREAD:
         yield f"spreads differ {found.spread_ratio:.0f}-fold; family-wise error up to 7 %"
     if any(arm.collapsed for arm in verdict.arms) or verdict.watched:

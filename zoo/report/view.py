@@ -217,7 +217,7 @@ def plan_facts(results: Results) -> list[tuple[str, str]]:
     """The plan in names and words."""
     experiment, trials = results.experiment, [o.trial for o in results.outcomes]
     facts = [(axis, ", ".join(map(str, results.values(axis)))) for axis in results.axes]
-    facts.append(("seeds", ", ".join(map(str, experiment.seeds))))
+    facts.append(("seeds", ", ".join(map(str, results.seeds))))
     states = ", ".join(f"{n} {STATE_WORDS[state]}" for state, n in results.counts.items())
     facts.append(("trials", f"{_trial_count(results)}: {states}"))
     facts.append(
@@ -259,7 +259,7 @@ def _trial_count(results: Results) -> str:
     sizes = [
         (len(results.values(axis)), nouns.get(axis, f"values of {axis}")) for axis in results.axes
     ]
-    sizes.append((len(results.experiment.seeds), "seeds"))
+    sizes.append((len(results.seeds), "seeds"))
     named = [f"{n} {noun.removesuffix('s') if n == 1 else noun}" for n, noun in sizes]
     told = f" {TIMES} ".join(named)
     product = prod(n for n, _ in sizes)

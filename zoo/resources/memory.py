@@ -2,9 +2,10 @@
 the two is the peak.
 
 As zoo trains today: full fine-tuning with float32 weights, gradients and Adam under mixed
-precision, the reference model in float32 where there is a KL term, vLLM in the same process. Over
-several GPUs trainer and reference are sharded (ZeRO-3, FSDP). Nothing here knows of cards of GPUs,
-batches or manifests; `place` asks.
+precision, the reference model in float32 where there is a KL term, vLLM in the same process, or
+transformers, which generates with the trainer's weights and holds nothing while the trainer works.
+Over several GPUs trainer and reference are sharded (ZeRO-3, FSDP). Nothing here knows of cards of
+GPUs, batches or manifests; `place` asks.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ ADAM_BYTES = 8  # two float32 moments
 ADAM_8BIT_BYTES = 2
 CONTEXT_GIB = 1.0  # CUDA context and NCCL: 0.6 to 1.5 GiB a process
 ENGINE_GIB = 2.0  # vLLM's own activations and CUDA graphs
+LOGIT_BYTES = (
+    40  # an entry of the last logits while `zoo.train` draws a token from them, in float64
+)
 
 # Activations under gradient checkpointing, in bytes a token: 2 x hidden x (layers + 20): one 16-bit
 # residual a layer, and what the layer in hand needs. Fitted to the estimates for micro-batches of
@@ -46,9 +50,10 @@ class Memory:
     activations: float
     context: float
     engine_weights: float
+    """vLLM's copy; with transformers, what autocast casts and keeps."""
     kv_cache: float
     engine_other: float
-    """vLLM's activations and CUDA graphs."""
+    """vLLM's activations and CUDA graphs; with transformers, prompts and logits."""
     asleep: bool
 
     @property
@@ -58,7 +63,7 @@ class Memory:
 
     @property
     def engine(self) -> float:
-        """What vLLM holds while it generates."""
+        """What generation holds beside the trainer."""
         return self.engine_weights + self.kv_cache + self.engine_other
 
     @property
@@ -105,6 +110,17 @@ def kv_bytes(geometry: Geometry, tokens: int, tensor_parallel: int = 1) -> float
     """Bytes of keys and values of `tokens` tokens on one of `tensor_parallel` GPUs; key heads are
     copied once there are more GPUs than heads."""
     return geometry.kv_bytes_per_token * tokens / min(tensor_parallel, geometry.kv_heads)
+
+
+def generated_bytes(
+    geometry: Geometry, tokens: int, prompt: int, width: int
+) -> tuple[float, float]:
+    """Bytes that transformers holds for one sequence of `tokens` tokens that begins with a prompt
+    of `prompt`: keys and values, and the layer in hand with the logits of the token that is drawn.
+    `width`: bytes of an activation, 2 or 4."""
+    cache = kv_bytes(geometry, tokens) * width / 2
+    layer = width * prompt * (LAYER_IN_HAND * geometry.hidden)
+    return cache, float(layer + LOGIT_BYTES * geometry.vocab)
 
 
 def layer_parameters(geometry: Geometry) -> int:

@@ -49,7 +49,9 @@ class Placement:
     accumulation: int
     """Forward passes an update on one GPU."""
     utilisation: float
-    """vLLM's share of the card's memory."""
+    """vLLM's share of the card's memory; 0 where transformers generates."""
+    generation_batch: int
+    """Completions that transformers generates at a time; 0 where vLLM generates."""
     memory: Memory | None
     """Of each GPU; None = not modelled (a CPU, or a card without geometry)."""
     usable_gib: float
@@ -160,7 +162,8 @@ def _as_told(
         tensor_parallel=1,
         micro_batch=micro,
         accumulation=share // micro,
-        utilisation=profile.vllm_gpu_memory_utilization,
+        utilisation=profile.vllm_gpu_memory_utilization if profile.engine == "vllm" else 0.0,
+        generation_batch=profile.generation_batch if profile.engine != "vllm" else 0,
         memory=None,
         usable_gib=0.0,
         fits=fits,
@@ -190,7 +193,11 @@ class _Search:
         held = parts.trainer_bytes(self.parameters, self.adam) + self.reference * self.parameters
         self.persistent = held / GIB
         self.gathered = parts.gathered_bytes(geometry) / GIB if self.trains else 0.0
+        self.own = profile.engine == "transformers"  # generates with its own weights
+        mixed = bool(trial.grpo.get("bf16") or trial.grpo.get("fp16"))
         engine_bytes = 4 if profile.engine_dtype == "float32" else 2
+        if self.own:
+            engine_bytes = 2 * mixed + 4 * (not self.trains)
         self.engine_weights = engine_bytes * size / GIB
         context, lengths = trial.model.context or NO_LIMIT, expected(trial)
         trained = trial.cap + (PROMPT_TOKENS if prompt is None else prompt)
@@ -198,6 +205,9 @@ class _Search:
         row = parts.activation_bytes(geometry, padded, profile.gradient_checkpointing)
         self.each = row / GIB if self.trains else 0.0  # activations of one completion
         self.served = longest_sequence(trial, context, prompt)
+        asked = min(self.served, PROMPT_TOKENS if prompt is None else prompt)
+        held = parts.generated_bytes(geometry, self.served, asked, 2 if mixed else 4)
+        self.generated = held[0] / GIB, held[1] / GIB  # one completion: cache, and all else
         typical = max(SEQUENCE_TOKENS, TYPICAL_PROMPT + max(lengths.base, lengths.trained))
         self.typical = min(self.served, math.ceil(typical))
 
@@ -226,6 +236,8 @@ class _Search:
     def _engine(self, gpus: int) -> tuple[int, float]:
         """The narrowest engine that fits, with the profile's share of the card if there is room for
         it and else what is needed; where none fits, the least bad."""
+        if self.own:
+            return 1, 0.0
         engines = [(w, share) for w in self._widths(gpus) for share in self._shares(gpus, w)]
         fitting = (engine for engine in engines if self._peak(gpus, engine) <= self.usable)
         return next(fitting, None) or min(engines, key=lambda engine: engine[1])
@@ -265,10 +277,25 @@ class _Search:
         """Peak GiB with the smallest micro-batch."""
         smallest = (self.batch.micro_batch or 1) * self.each
         training = self.usable - self._trainer_room(gpus, engine[1]) + smallest
-        return max(training, self._constant(gpus) + engine[1] * self.total)
+        if self.own:
+            generation = self._constant(gpus) + self.engine_weights + sum(self.generated)
+        else:
+            generation = self._constant(gpus) + engine[1] * self.total
+        return max(training, generation)
+
+    def _generation_batch(self, gpus: int) -> int:
+        """Completions that transformers generates at a time; 0 where vLLM generates."""
+        if not self.own:
+            return 0
+        room = self.usable - self._constant(gpus) - self.engine_weights
+        return max(1, min(self.profile.generation_batch, int(room / sum(self.generated))))
 
     def _memory(self, gpus: int, engine: tuple[int, float], micro: int) -> Memory:
         (width, share), each = engine, self.parameters / gpus / GIB
+        cache = share * self.total - self.engine_weights / width - parts.ENGINE_GIB
+        other, at_once = parts.ENGINE_GIB, self._generation_batch(gpus)
+        if self.own:
+            cache, other = (at_once * part for part in self.generated)
         return Memory(
             weights=parts.WEIGHT_BYTES * each,
             gradients=parts.GRADIENT_BYTES * each,
@@ -278,9 +305,9 @@ class _Search:
             activations=micro * self.each,
             context=parts.CONTEXT_GIB,
             engine_weights=self.engine_weights / width,
-            kv_cache=share * self.total - self.engine_weights / width - parts.ENGINE_GIB,
-            engine_other=parts.ENGINE_GIB,
-            asleep=self.profile.vllm_enable_sleep_mode,
+            kv_cache=cache,
+            engine_other=other,
+            asleep=self.own or self.profile.vllm_enable_sleep_mode,
         )
 
     def _placement(
@@ -304,6 +331,7 @@ class _Search:
             micro_batch=micro,
             accumulation=self.batch.per_update // gpus // micro,
             utilisation=engine[1],
+            generation_batch=self._generation_batch(gpus),
             memory=memory,
             usable_gib=self.usable,
             fits=enough and there,

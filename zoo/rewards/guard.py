@@ -45,6 +45,7 @@ class Guard:
         self.max_fault_share, self.min_samples = max_fault_share, min_samples
         self.samples = self.faults = 0
         self.errors: list[str] = []
+        self._cause: BaseException | None = None
 
     def __call__(
         self,
@@ -53,12 +54,7 @@ class Guard:
         seed: int,
         group: str = "",
     ) -> Values:
-        """The rewards of one group, or None for each of its samples where the reward fails.
-
-        Raises:
-            TrialError: of class `reward`, once more than `max_fault_share` of at least
-                `min_samples` samples failed.
-        """
+        """The rewards of one group, or None for each of its samples where the reward fails."""
         self.samples += len(verdicts)
         try:
             with redirect_stdout(sys.stderr):
@@ -68,6 +64,21 @@ class Guard:
         except (Exception, SystemExit) as error:  # a user's code: any error is a fault of the group
             self._count(group, len(verdicts), error)
             return [None] * len(verdicts)
+
+    def check(self) -> None:
+        """End the trial where the reward fails too often. Called once a round, after the round's
+        completions were kept: they show what the reward failed on.
+
+        Raises:
+            TrialError: of class `reward`, where more than `max_fault_share` of at least
+                `min_samples` samples failed.
+        """
+        if self.samples >= self.min_samples and self.fault_share > self.max_fault_share:
+            raise TrialError(
+                FailureClass.REWARD,
+                f"reward '{self.name}' failed on {self.faults} of {self.samples} samples, over "
+                f"{self.max_fault_share:.1%}; first: {self.errors[0]}",
+            ) from self._cause
 
     def state(self) -> dict[str, Any]:
         """Its account, as JSON: what a checkpoint keeps of it."""
@@ -89,9 +100,4 @@ class Guard:
         if len(self.errors) < _KEPT_ERRORS:
             self.errors.append(message)
             _log.warning("reward '%s' failed on %d samples, %s", self.name, size, message)
-        if self.samples >= self.min_samples and self.fault_share > self.max_fault_share:
-            raise TrialError(
-                FailureClass.REWARD,
-                f"reward '{self.name}' failed on {self.faults} of {self.samples} samples, over "
-                f"{self.max_fault_share:.1%}; first: {self.errors[0]}",
-            ) from error
+        self._cause = self._cause or error

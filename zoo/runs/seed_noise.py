@@ -75,7 +75,7 @@ def _replicates(store: Store) -> Iterator[list[Run]]:
 
 def _real(found: Record) -> bool:
     """Whether a trial was trained here; only then do its seeds differ in more than sampling."""
-    made_up = found.simulated or found.rehearsal
+    made_up = found.simulated or found.rehearsal or "random_weights" in found.about
     return not made_up and found.identity.get("trainer") != "external"
 
 

@@ -73,6 +73,8 @@ class Estimate:
     known: float | None = None
     """Variance of a single trial where that is known and not estimated (checkpoints from elsewhere,
     which are only sampled again)."""
+    problems: float | None = None
+    """Standard error by the choice of problems; None = not known. No verdict rests on it."""
 
     @cached_property
     def judged(self) -> bool:
@@ -138,6 +140,15 @@ class Estimate:
         if self.se is None:
             return -math.inf, math.inf
         half = student((1 + level) / 2, self.df) * self.se if self.se else 0.0
+        return self.value - half, self.value + half
+
+    def over_problems(self, level: float = 0.95) -> tuple[float, float] | None:
+        """The interval for problems in general, of which these are a sample: SE^2 gains s_d^2 / n
+        over the paired problems, at the degrees of freedom that the seeds give, so that it is never
+        the narrower one. None where it cannot be judged or is not known."""
+        if self.problems is None or self.se is None:
+            return None
+        half = student((1 + level) / 2, self.df) * math.hypot(self.se, self.problems)
         return self.value - half, self.value + half
 
     def detectable(self, error: float, miss: float) -> float | None:
@@ -207,19 +218,25 @@ class Study(Generic[K]):
         return median(found) if found else None
 
     def estimate(
-        self, weights: Mapping[K, float], *, offset: float = 0.0, base: float = 0.0
+        self,
+        weights: Mapping[K, float],
+        *,
+        offset: float = 0.0,
+        base: float = 0.0,
+        problems: float | None = None,
     ) -> Estimate | None:
         """`sum(weight x cell mean) + offset`; None where a cell has no trial that counts.
 
         Args:
             offset: what is added, as the base models' values with their weights.
             base: standard error of that.
+            problems: standard error by the choice of problems, where it is known.
         """
         if any(key not in self.cells for key, weight in weights.items() if weight):
             return None
         used = tuple((weight, self.cells[key]) for key, weight in weights.items() if weight)
         value = sum(weight * cell.mean for weight, cell in used) + offset
-        return Estimate(value, used, self.typical, base, self.known)
+        return Estimate(value, used, self.typical, base, self.known, problems)
 
 
 def cell_interval(study: Study[K], key: K, level: float = 0.95) -> tuple[float, float] | None:

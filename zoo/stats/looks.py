@@ -54,7 +54,7 @@ def judge_looks(
     return found
 
 
-def in_words(judged: Judged, seeds: Sequence[int]) -> str:
-    """`decided at look 2 of 4 (5 seeds)`; `seeds` as of `sizes`."""
-    at = f"look {judged.look + 1} of {len(seeds)} ({seeds[judged.look]} seeds)"
-    return f"open at {at}" if judged.word == "undecided" else f"decided at {at}"
+def in_words(look: int, seeds: Sequence[int], *, decided: bool) -> str:
+    """`decided at look 2 of 4 (5 seeds)`; `look` from 0, `seeds` as of `sizes`."""
+    at = f"look {look + 1} of {len(seeds)} ({seeds[look]} seeds)"
+    return f"decided at {at}" if decided else f"open at {at}"

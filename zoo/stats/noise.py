@@ -14,16 +14,19 @@ OWN_POINTS = 10.0
 """Assumed, not measured: times 1 / sqrt(problems), what a benchmark has of its own beside that."""
 
 
-def sampling_variance(rates: Sequence[float], samples: int) -> float:
-    """Variance of a mean over problems that sampling alone gives, on these problems: (1/n^2) sum
-    p (1 - p) / (k - 1).
+def sampling_variance(rates: Sequence[float], samples: Sequence[int]) -> float:
+    """Variance of the share of right responses that sampling alone gives, on these problems: sum
+    k^2 p (1 - p) / (k - 1) over (sum k)^2, which is (1/n^2) sum p (1 - p) / (k - 1) where all k are
+    equal.
 
     Args:
-        rates: share of right responses of each of n problems, from k `samples` each; k >= 2.
+        rates: share of right responses of each of n problems.
+        samples: k of each problem, its responses that count; 2 or more.
     """
-    if samples < 2 or not rates:
-        raise ValueError("a variance within problems needs two samples of one problem")
-    return sum(p * (1 - p) for p in rates) / (samples - 1) / len(rates) ** 2
+    if not rates or min(samples) < 2:
+        raise ValueError("a variance within problems needs two samples of each problem")
+    parts = (k * k * p * (1 - p) / (k - 1) for p, k in zip(rates, samples, strict=True))
+    return sum(parts) / sum(samples) ** 2
 
 
 def share_variance(share: float, responses: int, at_once: int = 1) -> float:

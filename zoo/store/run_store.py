@@ -1,7 +1,8 @@
 """The run store: where everything of a run lies, how files appear in it, and who may write.
 
     runs/train/ID/{trial.json, launch.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/,
-                   checkpoints/, state/, launches/, record.json, regraded.json}
+                   base_completions.parquet, checkpoints/, state/, launches/, record.json,
+                   regraded.json}
     runs/samples/ID/{sample.json, completions.parquet, record.json}
     runs/scores/ID/{score.json, scores.parquet, record.json}
     runs/behaviours/ID/{behaviours.json, labels.parquet, record.json}

@@ -1,8 +1,9 @@
 """Which software made a number: versions without importing anything, and the commit of the code.
 
 Two runs have the same *stack* when major.minor of torch, transformers, trl and vllm and the compile
-switch agree; ids of samples carry it. Continuing and comparing across stacks is refused unless
-asked for, by `differences`.
+switch agree; ids of samples carry it. Where transformers generates and not vLLM, the stack has
+`engine: transformers` in the place of vLLM's version. Continuing and comparing across stacks is
+refused unless asked for, by `differences`.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ def package_version(name: str) -> str:
     return "absent"
 
 
-def stack(env: dict[str, str] | None = None) -> dict[str, str]:
-    """The stack under `env` (default: this process's environment)."""
+def stack(engine: str, env: dict[str, str] | None = None) -> dict[str, str]:
+    """The stack of a profile's `engine` under `env` (default: this process's environment)."""
     env = dict(os.environ) if env is None else env
     found = {
         name: ".".join(package_version(name).split("+")[0].split(".")[:2]) for name in PACKAGES
     }
+    if engine != "vllm":
+        del found["vllm"]
+        found["engine"] = engine
     return found | {"compile": "off" if env.get("TORCH_COMPILE_DISABLE") == "1" else "on"}
 
 

@@ -47,6 +47,7 @@ STATUS = {
     "missing": "SCHEDULED",
 }
 """What a trial's state is in MLflow once nothing works on it."""
+ENDED = ("FINISHED", "FAILED", "KILLED")
 WATCHED = ("metrics.jsonl", "evals.jsonl", "record.json", "phase")
 
 
@@ -141,8 +142,12 @@ class MlflowMirror:
         self._each(self._settle)
 
     def _settle(self, trial: Trial) -> None:
-        """Bring a trial's run to what its folder says while nothing works on it."""
+        """Bring a trial's run to what its folder says while nothing works on it. A folder whose
+        last state was sent is not read again."""
         look = self._look(trial)
+        child = self._children.get(_hash(trial.id))
+        if child is not None and child.seen == look and child.status in ENDED:
+            return
         found = outcome.load(trial, self.store)
         child = self._child(found)
         self._update(child, found, STATUS[found.state])
@@ -269,7 +274,7 @@ class MlflowMirror:
 
     def _update(self, child: _Child, found: Outcome, status: str) -> None:
         """Send points and tags that MLflow does not have yet, then the status."""
-        ended = status in ("FINISHED", "FAILED", "KILLED")
+        ended = status in ENDED
         mark = payload.mark(found)
         if child.tags.get("zoo.mark") != mark:
             self._send(child, payload.points(found))
@@ -301,7 +306,7 @@ class MlflowMirror:
 
     def _set_status(self, child: _Child, found: Outcome, status: str) -> None:
         record = found.record
-        if status in ("FINISHED", "FAILED", "KILLED"):
+        if status in ENDED:
             end = record.started + record.seconds if record and record.started else time.time()
             self._client.set_terminated(child.run_id, status, end_time=round(1000 * end))
         else:

@@ -12,9 +12,12 @@ import torch
 from transformers import TrainerCallback, set_seed
 
 from zoo.errors import FailureClass, TrialError
+from zoo.train.base_divergence import BaseDivergence
 from zoo.train.endings import Stopped
+from zoo.train.phases import peak_memory
 from zoo.train.saves import Save
 from zoo.train.session import SamplerFactory, Session
+from zoo.trials.metrics import KL_BASE_POLICY
 
 LOGP_LIMIT = 0.1  # nats; an engine with stale weights differs by 0.8 and more (measured)
 LOGP_KEY = "train/sampling/sampling_logp_difference/mean"
@@ -41,9 +44,11 @@ class Rounds(TrainerCallback):
         keep: Save,
         save: Save,
         guard: bool,
+        divergence: BaseDivergence | None = None,
     ) -> None:
         self.session, self.updates, self.guard = session, updates_per_round, guard
         self.sampler, self.keep, self.save = sampler, keep, save
+        self.divergence = divergence
         self.lines: list[dict[str, float]] = []
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
@@ -70,9 +75,24 @@ class Rounds(TrainerCallback):
                 f"(limit {LOGP_LIMIT}); the engine does not hold the trainer's weights, and "
                 "nothing after this would mean anything",
             )
+        metrics |= self._measured(round_) | self._costs(metrics)
         ending = self.session.close_round(round_, metrics, self.sampler, self.keep, self.save)
         if ending is not None:
             raise ending
+
+    def _measured(self, round_: int) -> dict[str, float]:
+        """What is measured of the policy itself, where `watch` measures."""
+        if self.divergence is None or round_ not in self.divergence.rounds:
+            return {}
+        with self.session.phases.timed("evaluation"):
+            return {KL_BASE_POLICY: self.divergence.measure()}
+
+    def _costs(self, metrics: dict[str, float]) -> dict[str, float]:
+        """Times and memory of a round, the only metrics in which equal runs differ."""
+        trial, profile = self.session.trial, self.session.job.profile
+        tokens = metrics.get("train/completions/mean_length", 0.0) * trial.batch.completions
+        costs = self.session.phases.take(tokens)
+        return costs | {"train/peak_memory": peak_memory(profile.device)}
 
 
 def must_be_finite(logs: dict[str, Any], step: int, updates: int) -> None:

@@ -7,12 +7,10 @@ built-in guard on `sampling/sampling_logp_difference` is what would notice if th
 
 from __future__ import annotations
 
-import copy
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from zoo.data import Problem
 from zoo.errors import FailureClass, TrialError
 from zoo.evals.stages import Generation
 from zoo.manifest.schema import Decoding
+from zoo.train.policy import completion_text
 
 
 def keep_plain_weights_on_cpu() -> None:
@@ -65,15 +64,6 @@ def start_engine(folder: str, arguments: dict[str, Any]) -> Any:
     return LLM(model=folder, **arguments)
 
 
-def end_engine(sampler: Any) -> None:
-    """End an engine of `start_engine` and give its memory back."""
-    from vllm.distributed import cleanup_dist_env_and_memory
-
-    sampler.llm.llm_engine.engine_core.shutdown()
-    sampler.llm = None
-    cleanup_dist_env_and_memory()
-
-
 @contextmanager
 def same_randomness_after() -> Iterator[None]:
     """Restore the state of every random generator that training draws from: measuring changes
@@ -98,25 +88,6 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def save_weights(model: Any, dtype: str, folder: Path) -> None:
-    """Save a policy as the engine sees it (`dtype` is the profile's `engine_dtype`), in
-    safetensors: what is measured from it later equals what the live engine measures.
-    """
-    config = copy.deepcopy(model.config)
-    state = model.state_dict()
-    if dtype != "auto":
-        config.dtype = getattr(torch, dtype)
-        state = {name: value.to(config.dtype) for name, value in state.items()}
-    model.save_pretrained(folder, state_dict=state, safe_serialization=True)
-    config.save_pretrained(folder)
-
-
-def completion_text(tokenizer: Any, token_ids: Sequence[int]) -> str:
-    """The text of a response that is graded, in training and in evaluation alike: all of its tokens
-    but special ones. A token of text that ends a response (`}.`) is part of it."""
-    return tokenizer.decode(token_ids, skip_special_tokens=True)
-
-
 class EngineSampler:
     """Samples through a vLLM engine (live or of its own) with plain text prompts.
 
@@ -125,7 +96,8 @@ class EngineSampler:
     """
 
     def __init__(self, llm: Any, tokenizer: Any, stop_ids: tuple[int, ...]) -> None:
-        self.llm, self.tokenizer, self.stop_ids = llm, tokenizer, stop_ids
+        self.llm: Any = llm
+        self.tokenizer, self.stop_ids = tokenizer, stop_ids
 
     def __call__(
         self,
@@ -159,3 +131,11 @@ class EngineSampler:
             )
             for o in found
         ]
+
+    def end(self) -> None:
+        """End an engine of `start_engine` and give its memory back."""
+        from vllm.distributed import cleanup_dist_env_and_memory
+
+        self.llm.llm_engine.engine_core.shutdown()
+        self.llm = None
+        cleanup_dist_env_and_memory()

@@ -77,7 +77,7 @@ def measure(job: EvaluationJob, say: Say) -> list[list[Measurement]]:
     found: list[list[Measurement]] = []
     with _engine(job) as sampler:
         for at, trial in enumerate(job.trials):
-            stack_ = SIMULATED if trial.simulated else stack()
+            stack_ = SIMULATED if trial.simulated else stack(job.profile.engine)
             bench = Evaluator(job.store, trial, stack_, durable=not trial.simulated)
             bench.lineage = job.lineage
             own: list[Measurement] = []
@@ -112,9 +112,7 @@ def _engine(job: EvaluationJob) -> Iterator[Callable[[Trial], Sampler]]:
         yield sampler
     finally:
         if made:
-            from zoo.train.engine import end_engine
-
-            end_engine(made.pop())
+            made.pop().end()
 
 
 def _start(job: EvaluationJob) -> Sampler:

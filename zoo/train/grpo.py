@@ -1,4 +1,5 @@
-"""The real trainer: TRL's GRPOTrainer with vLLM in the same process, driven by a session.
+"""The real trainer: TRL's GRPOTrainer with an engine (vLLM, or transformers) in the same process,
+driven by a session.
 
 What config cannot say is done here and nowhere else: the CPU patch of vLLM, stop ids that TRL also
 counts as an end, unscored completions that it must not train on, re-seeding after the engine's
@@ -18,6 +19,8 @@ from zoo.data import load, model_folder, render
 from zoo.data.resolve import LocalResolver
 from zoo.errors import FailureClass, TrialError
 from zoo.evals.stages import Sampler
+from zoo.resources import longest_sequence, place
+from zoo.resources.placement import DRIVEN_GPUS
 from zoo.rewards.lookup import reward_of
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due
@@ -66,27 +69,18 @@ def _check_inputs(session: Session) -> None:
 
 
 def _train(session: Session, resumed: Checkpoint | None) -> None:
-    from zoo.train.callbacks import Reseed, Rounds
-    from zoo.train.engine import (
-        EngineSampler,
-        completion_text,
-        fix_engine_dtype,
-        keep_plain_weights_on_cpu,
-        save_weights,
-    )
-    from zoo.train.reward_bridge import RewardBridge
-
     trial, profile = session.trial, session.job.profile
     guarded = reward_of(trial.reward, trial.batch.completions)
     session.saves.account(guarded)
-    if profile.device == "cpu":
-        keep_plain_weights_on_cpu()
-    fix_engine_dtype(profile.engine_dtype)
+    make = _trainer_class(profile)  # before anything else of TRL is imported
     from trl import GRPOConfig
 
-    from zoo.train.resumable import ResumableTrainer
+    from zoo.train.base_divergence import open_divergence
+    from zoo.train.callbacks import Reseed, Rounds
+    from zoo.train.policy import completion_text, load_policy, save_weights
+    from zoo.train.reward_bridge import RewardBridge
 
-    model, tokenizer = _load(session)
+    model, tokenizer = load_policy(model_folder(trial.model), trial.model.stop_ids)
     arguments = grpo_arguments(
         trial,
         profile,
@@ -101,8 +95,9 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
         lambda: trainer.eos_token_ids,
         partial(completion_text, tokenizer),
         updates,
+        tokenizer.eos_token_id,
     )
-    trainer: Any = ResumableTrainer(
+    trainer: Any = make(
         model=model,
         reward_funcs=[reward],
         args=GRPOConfig(**arguments),
@@ -112,42 +107,86 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
     )
 
     trainer.entropy_over_update = trial.entropy_mean == "update"
-
-    def sampler() -> Sampler:
-        trainer.vllm_generation.sync_weights()
-        return EngineSampler(trainer.vllm_generation.llm, tokenizer, trial.model.stop_ids)
+    trainer.phases = session.phases
+    sampler = _live_sampler(session, trainer, tokenizer)
 
     def keep(folder: Path) -> None:
         save_weights(trainer.model, profile.engine_dtype, folder)
         tokenizer.save_pretrained(folder)
 
-    guard = profile.device == "cpu"
-    trainer.add_callback(Rounds(session, updates, sampler, keep, trainer.save_state, guard=guard))
     if resumed is None:
         session.log_round(0, {})
         session.evaluate(0, sampler)
+    trainer.add_callback(
+        Rounds(
+            session,
+            updates,
+            sampler,
+            keep,
+            trainer.save_state,
+            guard=profile.device == "cpu",
+            divergence=open_divergence(session, trainer, sampler, resumed=resumed is not None),
+        )
+    )
     session.train_rounds()
     trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
 
 
-def _load(session: Session) -> tuple[Any, Any]:
-    """Model and tokenizer from the local folder; the card's stop ids join its end ids."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def _trainer_class(profile: ComputeProfile) -> Any:
+    """The trainer of a profile's engine, which is made ready."""
+    if profile.engine == "transformers":
+        from zoo.train.transformers_engine import hide_vllm
 
-    folder = model_folder(session.trial.model)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", use_safetensors=True)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    if tokenizer.eos_token_id is None:
-        raise TrialError(
-            FailureClass.CONFIG,
-            f"{folder}: the tokenizer names no end token; no response could ever end",
-        )
-    ends = model.generation_config.eos_token_id
-    ends = [ends] if isinstance(ends, int) else list(ends or [])
-    model.generation_config.eos_token_id = list(
-        dict.fromkeys([tokenizer.eos_token_id, *ends, *session.trial.model.stop_ids])
+        hide_vllm()
+        from zoo.train.transformers_trainer import TransformersTrainer
+
+        return TransformersTrainer
+    from zoo.train.engine import fix_engine_dtype, keep_plain_weights_on_cpu
+
+    if profile.device == "cpu":
+        keep_plain_weights_on_cpu()
+    fix_engine_dtype(profile.engine_dtype)
+    from zoo.train.resumable import ResumableTrainer
+
+    return ResumableTrainer
+
+
+def _live_sampler(session: Session, trainer: Any, tokenizer: Any) -> SamplerFactory:
+    """Samples for evaluation with the weights that are being trained."""
+    if session.job.profile.engine == "transformers":
+        from zoo.train.transformers_engine import TransformersSampler
+
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        job = session.job
+        trainer.generator = _generator(job.trial, job.profile, job.longest_prompt, model, tokenizer)
+        return lambda: TransformersSampler(trainer.generator)
+    from zoo.train.engine import EngineSampler
+
+    def sampler() -> Sampler:
+        trainer.vllm_generation.sync_weights()
+        stop_ids = session.trial.model.stop_ids
+        return EngineSampler(trainer.vllm_generation.llm, tokenizer, stop_ids)
+
+    return sampler
+
+
+def _generator(
+    trial: Trial, profile: ComputeProfile, longest_prompt: int | None, model: Any, tokenizer: Any
+) -> Any:
+    """Generates with a model of `load_policy`, as the trial's profile says."""
+    from zoo.train.policy import end_ids
+    from zoo.train.transformers_engine import Generator, mixed_precision
+
+    placed = place(trial, profile, gpus=DRIVEN_GPUS, prompt=longest_prompt)
+    context = longest_sequence(trial, model.config.max_position_embeddings, longest_prompt)
+    return Generator(
+        model,
+        tokenizer,
+        end_ids(model),
+        context=context,
+        batch=placed.generation_batch,
+        dtype=mixed_precision(trial.grpo),
     )
-    return model, tokenizer
 
 
 def _dataset(session: Session) -> Any:
@@ -189,9 +228,9 @@ def _measure_external(session: Session) -> None:
 
 @contextmanager
 def _engine(session: Session, folder: Path | None) -> Iterator[SamplerFactory]:
-    """A vLLM engine of its own over stored weights, started when the first sample is needed and
-    ended with its memory given back."""
-    made: list[Sampler] = []
+    """An engine of its own over stored weights, started when the first sample is needed and ended
+    with its memory given back."""
+    made: list[Any] = []
 
     def sampler() -> Sampler:
         if not made:
@@ -202,12 +241,10 @@ def _engine(session: Session, folder: Path | None) -> Iterator[SamplerFactory]:
         yield sampler
     finally:
         if made:
-            from zoo.train.engine import end_engine
-
-            end_engine(made.pop())
+            made.pop().end()
 
 
-def _start_engine(session: Session, folder: Path | None) -> Sampler:
+def _start_engine(session: Session, folder: Path | None) -> Any:
     job = session.job
     return stored_sampler(session.trial, job.profile, folder, session.folder, job.longest_prompt)
 
@@ -218,9 +255,16 @@ def stored_sampler(
     folder: Path | None,
     output: Path,
     longest_prompt: int | None,
-) -> Sampler:
+) -> Any:
     """A sampler with an engine of its own over the weights in `folder`, sized as the live one of
-    the trial is. Nothing is written to `output`."""
+    the trial is; its `end` gives the memory back. Nothing is written to `output`."""
+    if profile.engine == "transformers":
+        from zoo.train.policy import load_policy
+        from zoo.train.transformers_engine import TransformersSampler
+
+        model, tokenizer = load_policy(folder or Path(), trial.model.stop_ids)
+        on = model.to(profile.device)
+        return TransformersSampler(_generator(trial, profile, longest_prompt, on, tokenizer))
     from transformers import AutoConfig, AutoTokenizer
 
     from zoo.train.engine import EngineSampler, keep_plain_weights_on_cpu, start_engine

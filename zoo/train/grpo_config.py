@@ -41,11 +41,7 @@ def grpo_arguments(
         "seed": trial.seed,
         "use_cpu": profile.device == "cpu",
         "gradient_checkpointing": profile.gradient_checkpointing,
-        "use_vllm": True,
-        "vllm_mode": "colocate",
-        "vllm_gpu_memory_utilization": placed.utilisation,
-        "vllm_enable_sleep_mode": profile.vllm_enable_sleep_mode,
-        "vllm_max_model_length": longest_sequence(trial, model_context, longest_prompt),
+        "use_vllm": profile.engine == "vllm",
         "logging_strategy": "steps",
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # else NaN is logged as the loss before it
@@ -55,6 +51,14 @@ def grpo_arguments(
         "disable_tqdm": True,
         "dataloader_pin_memory": profile.device == "cuda",
         **trial.grpo,
+    }
+    if profile.engine != "vllm":
+        return arguments  # `zoo.train.transformers_engine` generates
+    arguments |= {
+        "vllm_mode": "colocate",
+        "vllm_gpu_memory_utilization": placed.utilisation,
+        "vllm_enable_sleep_mode": profile.vllm_enable_sleep_mode,
+        "vllm_max_model_length": longest_sequence(trial, model_context, longest_prompt),
     }
     if trial.model.stop_ids:
         arguments["generation_kwargs"] = {"stop_token_ids": list(trial.model.stop_ids)}

@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from zoo.train.scored_only import ScoredOnlyTrainer
+from zoo.train.measured import MeasuredTrainer
 
 REFERENCE = "reference"
 """Folder of the reference model's weights, where training moves it (`sync_ref_model`)."""
 
 
-class ResumableTrainer(ScoredOnlyTrainer):
+class ResumableTrainer(MeasuredTrainer):
     """A trainer that continues from a checkpoint as if it had never stopped."""
 
     _sampler: Any = None

@@ -7,7 +7,6 @@ signal.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ from zoo.evals.aggregate import measures
 from zoo.grading import Item
 from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
-from zoo.rewards.stats import batch_stats
+from zoo.rewards.stats import Ending, batch_stats, response_stats
 from zoo.train.session import Session
 
 SHOWN = {"accuracy": "acc", "box_ratio": "box_ratio", "unscored": "unscored"}
@@ -35,11 +34,22 @@ class RewardBridge:
         end_ids: Callable[[], list[int]],
         text_of: Callable[[list[int]], str],
         updates_per_round: int,
+        end_token: int,
     ) -> None:
         self.session, self.reward, self.text_of = session, reward, text_of
+        self.end_token = end_token
         self.end_ids, self.updates_per_round = end_ids, updates_per_round
 
-    def __call__(
+    def __call__(self, *args: Any, **columns: Any) -> list[float | None]:
+        """Rewards of all completions, None where a completion cannot be scored.
+
+        Raises:
+            TrialError: of class `reward`, once the round is kept, where the reward fails too often.
+        """
+        with self.session.phases.timed("grading"):
+            return self._rewards(*args, **columns)
+
+    def _rewards(
         self,
         prompts: list[str],
         completions: list[str],
@@ -48,9 +58,7 @@ class RewardBridge:
         log_metric: Callable[[str, float], None],
         **columns: list[Any],
     ) -> list[float | None]:
-        """Rewards of all completions, None where a completion cannot be scored."""
         trial = self.session.trial
-        started = time.perf_counter()
         completions = [self.text_of(ids) for ids in completion_ids]
         ends = set(self.end_ids())
         finishes = ["stop" if ids and ids[-1] in ends else "length" for ids in completion_ids]
@@ -77,10 +85,11 @@ class RewardBridge:
             verdicts, [r.boxed for r in results], [c.n_tokens for c in found], finishes
         )
         stats |= {name: numbers[of] or 0.0 for name, of in SHOWN.items()}
+        endings = [self._ending(ids, ends) for ids in completion_ids]
+        stats |= response_stats(verdicts, [c.n_tokens for c in found], endings)
         stats["grade/reward_faults"] = float(self.reward.faults - faults)
         for name, value in stats.items():
             log_metric(name, value)
-        log_metric("grading_time", time.perf_counter() - started)
         rows = {
             "id": columns["problem_id"],
             "prompt": prompts,
@@ -94,4 +103,11 @@ class RewardBridge:
             "group": [i // size for i in range(len(found))],
         }
         self.session.write_rollouts(round_, rows)
+        self.reward.check()
         return rewards
+
+    def _ending(self, ids: list[int], ends: set[int]) -> Ending:
+        """How a response ended."""
+        if not ids or ids[-1] not in ends:
+            return "length"
+        return "end_token" if ids[-1] == self.end_token else "stop_token"

@@ -46,10 +46,10 @@ class Saves:
         found = self.find_newest(lineage)
         if found is None:
             for round_ in checkpoints.weights_only(checkpoints.root_of(self.folder, lineage)):
-                self._say(f"round {round_} has weights and no optimiser; cannot continue there")
+                self.say(f"round {round_} has weights and no optimiser; cannot continue there")
             return None
         self._require_same(found)
-        self._say(f"continues after round {found.round} ({found.folder})")
+        self.say(f"continues after round {found.round} ({found.folder})")
         self.resumed = found
         return found
 
@@ -60,9 +60,9 @@ class Saves:
 
     def _report(self, text: str) -> None:
         self.damaged.append(text)
-        self._say(f"damaged checkpoint {text}")
+        self.say(f"damaged checkpoint {text}")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
         """Into the trial's log; what is printed may go to somebody's terminal."""
         with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(f"zoo: {text}\n")

@@ -34,6 +34,7 @@ from zoo.store.run_store import claim, full_text, is_full, write_json, write_tex
 from zoo.store.stack import SIMULATED, provenance, stack
 from zoo.train.endings import Ending, Interrupted, Stopped, line_crossed
 from zoo.train.job import Job
+from zoo.train.phases import Phases
 from zoo.train.saves import Save, Saves, copy_weights, sync
 from zoo.trials.trial import Evaluation
 
@@ -47,7 +48,7 @@ class Session:
         self.job, self.trial = job, job.trial
         self.folder = job.store.train(job.trial.id)
         self.durable = not self.trial.simulated
-        self.stack = SIMULATED if self.trial.simulated else stack()
+        self.stack = SIMULATED if self.trial.simulated else stack(job.profile.engine)
         self.started, self._clock = time.time(), time.monotonic()
         for name in ("metrics.jsonl", "evals.jsonl"):
             journal.truncate_torn_tail(self.folder / name)
@@ -65,6 +66,7 @@ class Session:
         self._final_round: int | None = None
         """Of a stopped trial: the round whose weights are what it came to."""
         self.saves = Saves(job, self.stack, durable=self.durable)
+        self.phases = Phases()
         self.requested: Ending | None = None
         """Why training is to end with the round that runs."""
         self.metrics: dict[str, float | None] = {}
@@ -144,6 +146,7 @@ class Session:
         """Rounds are trained from here on, one after the other."""
         self.phase("training")
         self.saves.pace.begin()
+        self.phases.begin()
 
     def close_round(
         self,
@@ -198,7 +201,8 @@ class Session:
     def _save(self, round_: int, save: Save | None) -> None:
         at_once = self.requested is not None
         if save is not None and self.saves.is_due(round_, at_once=at_once):
-            self.saves.save(round_, save, self.lineage, self.attempt)
+            with self.phases.timed("save"):
+                self.saves.save(round_, save, self.lineage, self.attempt)
 
     @property
     def training(self) -> bool:
@@ -222,7 +226,8 @@ class Session:
 
     def evaluate_one(self, evaluation: Evaluation, round_: int, sampler: SamplerFactory) -> None:
         """Measure one evaluation and index it in `evals.jsonl`."""
-        found = self.bench.measure(evaluation, round_, sampler)
+        with self.phases.timed("evaluation"):
+            found = self.bench.measure(evaluation, round_, sampler)
         row = {
             "attempt": self.attempt,
             "lineage": self.lineage,
@@ -320,6 +325,7 @@ class Session:
             "grader": GRADER_VERSION,
         }
         about |= self.saves.about()
+        about |= {"random_weights": True} if self.trial.random_weights else {}
         if state == "stopped":
             about["final_round"] = self._final_round
         record = Record(

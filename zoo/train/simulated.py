@@ -26,15 +26,17 @@ from typing import Any
 from zoo.data import Problem, load, render
 from zoo.errors import FailureClass, InputError, TrialError
 from zoo.evals.stages import Generation, Sampler
-from zoo.grading import Verdict
+from zoo.grading import Result, Verdict
 from zoo.manifest.schema import Decoding
 from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
 from zoo.rewards.lookup import reward_of
+from zoo.rewards.stats import Ending, batch_stats, response_stats
 from zoo.runs.due import Due
 from zoo.train.endings import Stopped
 from zoo.train.session import Session
 from zoo.trials.identity import digest
+from zoo.trials.metrics import KL_BASE_POLICY, PHASES, watched_rounds
 from zoo.trials.trial import Trial
 
 VARIABLE = "ZOO_SIMULATE"
@@ -194,6 +196,8 @@ def _round(
     rng, policy = random.Random(seed), policy_at(trial, round_ - 1)
     rows: dict[str, list[Any]] = {name: [] for name in ROLLOUT_COLUMNS}
     flat, faults = 0, reward.faults
+    results: list[list[Result]] = []
+    rewards: list[list[float | None]] = []
     for group, problem in enumerate(problems):
         size = trial.batch.num_generations
         made = [policy.answer(problem, trial.cap, 0.0, rng) for _ in range(size)]
@@ -204,6 +208,8 @@ def _round(
         drawn = group_seed(trial.seed, round_, group)
         values = reward(verdicts, completions, drawn, f"{round_}/{group}")
         flat += len(set(values)) == 1
+        results.append([_result(problem, *pair) for pair in zip(made, verdicts, strict=True)])
+        rewards.append(values)
         rows["id"] += [problem.id] * size
         rows["prompt"] += [render(trial.prompt, problem)] * size
         rows["gold"] += [problem.answer] * size
@@ -215,8 +221,25 @@ def _round(
         rows["round"] += [round_] * size
         rows["group"] += [group] * size
     session.write_rollouts(round_, rows)
-    faults = reward.faults - faults
-    return _metrics(rows, round_, flat / len(problems), rng) | {"train/grade/reward_faults": faults}
+    reward.check()
+    metrics = _metrics(rows, round_, flat / len(problems), rng)
+    graded = batch_stats(results, rewards, [problem.level or None for problem in problems])
+    endings = [_ENDINGS[finish] for finish in rows["finish"]]
+    lengths = [len(ids) for ids in rows["token_ids"]]
+    graded |= response_stats([r.verdict for group in results for r in group], lengths, endings)
+    metrics |= {f"train/{name}": value for name, value in graded.items()}
+    if round_ in watched_rounds(trial.evaluations):
+        metrics[KL_BASE_POLICY] = 0.4 * (1 - math.exp(-round_ / 20)) + abs(rng.gauss(0, 0.002))
+    return metrics | {"train/grade/reward_faults": float(reward.faults - faults)}
+
+
+_ENDINGS: dict[str, Ending] = {"stop": "end_token", "length": "length"}
+
+
+def _result(problem: Problem, generation: Generation, verdict: Verdict) -> Result:
+    """A verdict as the grader would give it."""
+    boxed = "\\boxed" in generation.text
+    return Result(verdict, problem.answer, None, boxed, "text", 0.0)
 
 
 ROLLOUT_COLUMNS = (
@@ -247,7 +270,12 @@ def _metrics(
         "train/loss": rng.gauss(0.0, 0.01),
         "train/grad_norm": abs(rng.gauss(0.5, 0.1)),
         "train/sampling/sampling_logp_difference/mean": abs(rng.gauss(2e-5, 1e-6)),
+        "train/sampling/importance_sampling_ratio/frac_clipped": abs(rng.gauss(0.02, 0.005)),
+        "train/sampling/importance_sampling_ratio/frac_masked": 0.0,
         "train/step_time": 0.001,
+        "train/tokens_per_second": sum(lengths) / 0.001,
+        "train/peak_memory": 0.0,
+        **{f"train/{phase}_time": 0.0 for phase in PHASES},
         "train/num_tokens": float(sum(lengths)),
     }
 

@@ -140,7 +140,7 @@ class Expansion:
         # everything in here was validated where it was said; a trial is only put together
         shared = Trial.model_construct(**said, **more)
         found: list[Trial] = []
-        for seed in self.experiment.seeds:
+        for seed in self.names.manifest.seeds:
             texts["seed"] = str(seed)
             own: dict[str, Any] = {
                 "id": f"{slug}.s{seed}-{identity.digest_of(texts)}",

@@ -16,7 +16,7 @@ from typing import Any, cast
 from zoo.catalog import Batch, Card, DataCard, ModelCard, PromptCard, RecipeCard, RewardCard
 from zoo.catalog.cards import MAX_COUNT
 from zoo.errors import did_you_mean, plain, told
-from zoo.json_text import as_mapping
+from zoo.json_text import as_mapping, one_or_more
 from zoo.manifest.load import Manifest
 from zoo.manifest.schema import Axes, InlineData, InlineModel
 from zoo.trials.card_lookup import Names
@@ -99,7 +99,7 @@ class Grid:
                 names.fault(("tripwires", i, "when"), "this tripwire matches no cell")
 
     def _guard(self, cells: int) -> None:
-        limit, trials = self.experiment.max_trials, cells * len(self.experiment.seeds)
+        limit, trials = self.experiment.max_trials, cells * len(self.names.manifest.seeds)
         if trials > limit:
             found = f"{trials:,} trials" if cells < 10**6 else "millions of trials"
             hint = "raise `max_trials` if this is meant"
@@ -212,7 +212,7 @@ class Grid:
                 known = list(self.axes)
                 self.names.unknown((*path, axis), f"no axis '{axis}'", axis, known, key=True)
                 continue
-            for value in _listed(wanted):
+            for value in one_or_more(wanted):
                 if axis in more or any(_fits(have, value) for have in self.axes[axis]):
                     continue
                 known = [plain(v) for v in self.axes[axis]]
@@ -297,14 +297,9 @@ def matches(cell: Cell, match: dict[str, Any]) -> bool:
     """Whether every axis of `match` has one of its wanted values (patterns with `*` or `?`)."""
     for axis, wanted in match.items():
         have = cell.get(axis)
-        if not any(_fits(have, value) for value in _listed(wanted)):
+        if not any(_fits(have, value) for value in one_or_more(wanted)):
             return False
     return True
-
-
-def _listed(wanted: Any) -> list[Any]:
-    """The wanted values of an axis: a list of them, or one."""
-    return cast("list[Any]", wanted) if isinstance(wanted, list) else [wanted]
 
 
 def _fits(have: Any, wanted: Any) -> bool:

@@ -54,7 +54,8 @@ def model_payload(model: ModelCard, model_digest: str) -> dict[str, Any]:
         else {"content": model_digest}
     )
     code = {"trust_remote_code": True} if model.trust_remote_code else {}
-    return {**weights, "stop_ids": sorted(model.stop_ids), **code}
+    random = {"random_weights": True} if model.random_weights else {}
+    return {**weights, "stop_ids": sorted(model.stop_ids), **code, **random}
 
 
 def reward_payload(reward: RewardCard) -> dict[str, Any]:

@@ -132,6 +132,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "gated": WARNED,
         "license": PROSE,
         "trust_remote_code": Place("train", "by value where true: the code is of that commit"),
+        "random_weights": PARTS,
         "base": Place("train", "of a checkpoint that was trained elsewhere: the base's content"),
         "trained": Place("none", "said of a checkpoint; its weights are in by content"),
         "context": COST,
@@ -148,6 +149,7 @@ FIELDS: dict[str, dict[str, Place]] = {
     "Geometry": dict.fromkeys(
         ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "tied"), COST
     ),
+    "RandomWeights": dict.fromkeys(("config", "seed"), VALUE),
     "ResponseLength": {"base": COST, "trained": COST},
     "Trained": dict.fromkeys(("by", "reward", "data", "rounds"), PROSE),
     "ProblemCard": {
@@ -231,6 +233,8 @@ FIELDS: dict[str, dict[str, Place]] = {
         "gpus_per_trial": COMPUTE,
         "micro_batch": COMPUTE,
         "gradient_checkpointing": COMPUTE,
+        "engine": COMPUTE,
+        "generation_batch": COMPUTE,
         "engine_dtype": COMPUTE,
         "vllm_gpu_memory_utilization": COMPUTE,
         "vllm_enable_sleep_mode": COMPUTE,

@@ -27,6 +27,8 @@ MEASURES = (
     "audit_disagreement",
 )
 """Measures of any set of graded responses; see `zoo.evals.aggregate`."""
+KL_BASE_POLICY = "train/kl_base_policy"
+"""KL(base || policy), at the rounds of `watch`; see `zoo.train.base_divergence`."""
 TRAIN_METRICS = (
     "train/reward",
     "train/reward_std",
@@ -34,25 +36,36 @@ TRAIN_METRICS = (
     "train/box_ratio",
     "train/completions/mean_length",
     "train/completions/mean_terminated_length",
+    "train/completions/mean_right_length",
+    "train/completions/mean_wrong_length",
     "train/completions/clipped_ratio",
+    "train/completions/frac_end_token",
+    "train/completions/frac_stop_token",
     "train/frac_reward_zero_std",
+    "train/grade/groups/mixed",
     "train/entropy",
     "train/kl",
+    KL_BASE_POLICY,
     "train/loss",
     "train/grad_norm",
     "train/sampling/sampling_logp_difference/mean",
     "train/sampling/sampling_logp_difference/max",
+    "train/sampling/importance_sampling_ratio/frac_clipped",
+    "train/sampling/importance_sampling_ratio/frac_masked",
     "train/num_tokens",
     "train/grade/reward_faults",
 )
+PHASES = ("generation", "grading", "update", "evaluation", "save")
+"""Phases of a round; `train/<phase>_time` is in seconds (`zoo.train.phases`)."""
 LOGGED = (
     *("train/clip_ratio/", "train/cispo_clip_ratio", "train/vespo/", "train/sampling/"),
     *("train/completions/", "train/rewards/", "train/grade/", "train/unscored"),
     *("train/policy_loss", "train/aux_loss", "train/entropy_coef", "train/learning_rate"),
-    *("train/step_time", "train/grading_time", "train/epoch"),
+    *("train/step_time", "train/epoch", "train/peak_memory", "train/tokens_per_second"),
+    *(f"train/{phase}_time" for phase in PHASES),
 )
-"""What else TRL (1.16) and the grader log of a round, as the settings have it: names, or their
-first parts, which end in a slash."""
+"""What else TRL (1.16), the grader and zoo log of a round, as the settings have it: names, or
+their first parts, which end in a slash."""
 Unit = Literal["points", "tokens", "as logged"]
 Better = Literal["higher", "lower"]
 
@@ -126,7 +139,7 @@ def unit(name: str) -> Unit:
     measure = measure_of(name)
     if measure.endswith("_length"):
         return "tokens"
-    shares = ("acc", "acc_boxed", "accuracy", "audit_disagreement")
+    shares = ("acc", "acc_boxed", "accuracy", "audit_disagreement", "mixed")
     share = measure in shares or measure.endswith("_ratio") or _sampled(measure)
     return "points" if share or measure.startswith("frac_") else "as logged"
 
@@ -139,8 +152,8 @@ def is_accuracy(name: str) -> bool:
 
 
 def is_logged(name: str) -> bool:
-    """Whether training may log a metric of this name."""
-    return name in TRAIN_METRICS or any(
+    """Whether training may log a metric of this name in every round."""
+    return (name in TRAIN_METRICS and name != KL_BASE_POLICY) or any(
         name.startswith(one) if one.endswith("/") else name == one for one in LOGGED
     )
 
@@ -161,10 +174,13 @@ def known_metrics(
     evaluations: Iterable[Evaluation], horizon: int, *, trained: bool = True
 ) -> dict[str, Metric]:
     """Every metric of a study, by name: training, evaluations, averages over benchmarks."""
-    train = Series(tuple(range(1, horizon + 1)))
-    names = TRAIN_METRICS if trained else ()
-    found = {name: Metric(name, (name,), train, horizon) for name in names}
     evaluations = tuple(evaluations)
+    train = Series(tuple(range(1, horizon + 1)))
+    names = [name for name in TRAIN_METRICS if trained and name != KL_BASE_POLICY]
+    found = {name: Metric(name, (name,), train, horizon) for name in names}
+    if trained and (watched := watched_rounds(evaluations)):
+        series = Series(watched)
+        found[KL_BASE_POLICY] = Metric(KL_BASE_POLICY, (KL_BASE_POLICY,), series, horizon)
     for e in evaluations:
         for name in map(e.metric, measure_names(e.samples)):
             found[name] = Metric(name, (name,), _series(e), horizon, (e,))
@@ -172,6 +188,12 @@ def known_metrics(
         for metric in _averages(schedule, evaluations, found, horizon):
             found[metric.name] = metric
     return found
+
+
+def watched_rounds(evaluations: Iterable[Evaluation]) -> tuple[int, ...]:
+    """Rounds of training at which the schedule `watch` measures, ascending."""
+    watch = (e for e in evaluations if "watch" in e.schedules)
+    return tuple(sorted({round_ for e in watch for round_ in e.rounds if round_ > 0}))
 
 
 def last_k(final: str) -> int:

@@ -120,6 +120,12 @@ class Trial(BaseModel):
         """True for trials whose numbers are made up from a seed."""
         return self.trainer == "simulated"
 
+    @property
+    def random_weights(self) -> bool:
+        """True where a model's weights are drawn at random, so that its numbers show that zoo runs
+        and say nothing about the model."""
+        return any(card.random_weights for card in (self.model, self.start))
+
     def ending_at(self, end: int) -> Trial:
         """The same trial with its last round earlier, where training was stopped."""
         evaluations = tuple(e.ending_at(end, self.rounds) for e in self.evaluations)

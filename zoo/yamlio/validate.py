@@ -41,6 +41,10 @@ PATTERNS = {
 }
 
 
+LIST = "list"
+"""Tag of the list in a union of a list and a model."""
+
+
 class Misplaced(ValueError):
     """What a validator of a whole model finds wrong in one of its parts, at `path` inside it."""
 
@@ -81,6 +85,8 @@ def attempt(model: type[M], document: Document) -> tuple[M | None, list[Fault], 
 
 def _pointed(error: Any) -> Any:
     """An error of pydantic's at the part that is to blame, where its validator says so."""
+    if error["type"] == "list_type" and error["loc"][-1:] == (LIST,):  # not a key of the document
+        return error | {"loc": error["loc"][:-1]}
     path = getattr(error.get("ctx", {}).get("error"), "path", ())
     said = error["input"]
     for part in path:

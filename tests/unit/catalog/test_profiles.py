@@ -11,7 +11,16 @@ CARDS = {name: CATALOG.get(ComputeProfile, name) for name in CATALOG.names(Compu
 
 
 def test_the_profiles_are_there() -> None:
-    assert CARDS.keys() >= {"laptop", "ci", "gpu", "h100", "h100x8", "ray-cluster", "slurm"}
+    assert CARDS.keys() >= {
+        "laptop",
+        "cpu-transformers",
+        "ci",
+        "gpu",
+        "h100",
+        "h100x8",
+        "ray-cluster",
+        "slurm",
+    }
 
 
 def test_only_profiles_that_cannot_run_say_why() -> None:
@@ -39,6 +48,12 @@ def test_a_profile_counts_its_trials_by_what_it_has(name: str) -> None:
         assert card.concurrency * card.gpus_per_trial <= card.gpus
 
 
+@pytest.mark.parametrize("name", CARDS)
+def test_a_profile_states_the_threads_of_a_trial(name: str) -> None:
+    """Ray sets one thread for each CPU that it was asked for, else."""
+    assert int(CARDS[name].env["OMP_NUM_THREADS"]) >= 1
+
+
 @pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.device == "cpu"])
 def test_a_cpu_profile_keeps_compilation_off_and_one_thread(name: str) -> None:
     env = CARDS[name].env
@@ -58,3 +73,20 @@ def test_a_cpu_profile_keeps_compilation_off_and_one_thread(name: str) -> None:
 def test_profile_with_values_beyond_any_machine_is_refused(said: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="1 validation error"):
         ComputeProfile.model_validate({"schema": "profile/1", "name": "own"} | said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"engine_dtype": "bfloat16"},
+        {"vllm_gpu_memory_utilization": 0.5},
+        {"vllm_enable_sleep_mode": True},
+    ],
+)
+def test_setting_of_vllm_without_vllm_is_refused(said: dict[str, object]) -> None:
+    whole = {"schema": "profile/1", "name": "own", "engine": "transformers"}
+    with pytest.raises(ValueError, match=f"`{next(iter(said))}` is for `engine: vllm`"):
+        ComputeProfile.model_validate(whole | said)
+    made = ComputeProfile.model_validate(whole)
+    again = ComputeProfile.model_validate(made.model_dump(by_alias=True))  # as `trial.json` does
+    assert again == made

@@ -65,6 +65,12 @@ def test_a_loss_that_depends_on_the_micro_batch_pins_it(name: str) -> None:
     assert (card.batch.micro_batch is not None) == depends
 
 
+@pytest.mark.parametrize("name", CARDS)
+def test_a_recipe_corrects_by_token_and_drops_no_response(name: str) -> None:
+    """TRL's default, `sequence_mask`, drops whole responses, long ones first."""
+    assert CARDS[name].grpo["vllm_importance_sampling_mode"] == "token_truncate"
+
+
 def test_the_studys_recipe_has_the_studys_numbers() -> None:
     """arXiv:2503.18892 B.5 and train_grpo_math_tune_ray.sh."""
     card = CARDS["simplerl-zoo"]

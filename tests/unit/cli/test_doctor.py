@@ -129,3 +129,12 @@ def test_a_gpu_is_found_through_nvidia_smi(tmp_path: Path, monkeypatch: pytest.M
     assert doctor.find_gpus() == ("NVIDIA H200, 143771 MiB",)
     fake.write_text("#!/bin/sh\nexit 9\n")
     assert doctor.find_gpus() == ()
+
+
+def test_machine_without_vllm_runs_with_the_other_engine() -> None:
+    found = judged(replace(GOOD, system="Darwin arm64"), ALL | {"vllm": None})
+    assert {what: finding.level for what, finding in found.items()} == {
+        **{"engine": "warn", "system": "warn"}
+    }
+    assert found["engine"].found.startswith("transformers alone: vLLM is not installed")
+    assert "--on cpu-transformers" in found["engine"].do

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import simulated, study_cards
-from zoo.evals.stages import sample_identity
+from zoo.data import Problem
+from zoo.evals.stages import Evaluator, Generation, Sampler, sample_identity
+from zoo.manifest.schema import Decoding
 from zoo.orchestrate.launch import write_task
 from zoo.runs.outcome import values_of
 from zoo.store import journal, record
@@ -67,6 +72,36 @@ def test_a_score_of_an_older_run_is_used_as_it_is(often: simulated.Sweep) -> Non
     assert again["scores"] == row["scores"]
     assert values_of(again)["acc"] == old.metrics["acc"]
     assert values_of(again)["pass4"] is None
+
+
+def _always(text: str) -> Callable[[], Sampler]:
+    """A sampler whose every response is `text`."""
+
+    def sampler(
+        prompts: list[str], problems: list[Problem], decoding: Decoding, max_tokens: int, seed: int
+    ) -> list[Generation]:
+        return [Generation(text, [1, 2, 3], "stop") for _ in prompts]
+
+    return lambda: sampler
+
+
+def test_score_of_fresh_samples_equals_score_of_the_same_samples_read_from_disk(
+    often: simulated.Sweep,
+) -> None:
+    """Also where a response holds what UTF-8 cannot."""
+    (trial,) = often.trials
+    evaluator = Evaluator(often.store, trial, {"python": "other"}, durable=False)
+    evaluation = trial.evaluations[0]
+    fresh = evaluator.measure(evaluation, 1, _always("\ud800 so \\boxed{1\ud800}"))
+    table = read_parquet(often.store.verdicts(fresh.scores))
+    shutil.rmtree(often.store.folder("scores", fresh.scores))
+    rule = evaluation.benchmark.extract
+    again = evaluator.score(fresh.samples, rule, evaluation.samples, 1)
+    evaluator.close()
+    assert again == replace(fresh, seed_rule=None)
+    assert read_parquet(often.store.verdicts(again.scores)) == table
+    assert again.values["mean_length"] == 3
+    assert set(table["prediction"]) == {"1?"}
 
 
 def test_seeds_of_a_checkpoint_from_elsewhere_are_other_samples_over_one_base(

@@ -266,3 +266,32 @@ def test_lock_keeps_of_a_trial_what_finds_it_and_its_line(write: Write, tmp_path
     whole = json.loads(line)
     short = {name: whole[name] for name in ("id", "cell", "seed", "rounds")}
     assert found.trials == (short | {"line": line},)
+
+
+def test_claim_is_sealed_with_its_seeds(write: Write, tmp_path: Path) -> None:
+    claims = f"[{CLAIM}]"
+    first = locked(tmp_path, write(claims=claims, seeds="[0, 1]"))
+    assert [row["seeds"] for row in first.claims] == [[0, 1]]
+    found = locked(tmp_path, write(claims=claims, seeds="[0, 1, 2]"))
+    assert [row["seeds"] for row in found.claims] == [[0, 1, 2]]  # nothing ran
+    locked(tmp_path, write(claims=claims, seeds="[0, 1]"))
+    more = write(claims=claims, seeds="[0, 1, 2]")
+    found = locked(tmp_path, more, ran=".s0-")
+    assert [(row["seeds"], row["seeds_now"]) for row in found.claims] == [([0, 1], [0, 1, 2])]
+    assert preregistration.words(found.claims, first.claims) == {"gains": "extended"}
+    assert locked(tmp_path, more, ran=".s0-").claims == found.claims
+    back = locked(tmp_path, write(claims=claims, seeds="[0, 1]"), ran=".s0-")
+    assert back.claims == first.claims
+
+
+def test_lock_of_before_seeds_were_sealed_takes_those_of_its_trials(
+    write: Write, tmp_path: Path
+) -> None:
+    claims = f"[{CLAIM}]"
+    locked(tmp_path, write(claims=claims, seeds="[0, 1]"))
+    file = tmp_path / lock.NAME
+    *lines, last = map(json.loads, file.read_text().splitlines())
+    del last["seeds"]
+    file.write_text("".join(json.dumps(line) + "\n" for line in (*lines, last)))
+    found = locked(tmp_path, write(claims=claims, seeds="[0, 1, 2]"), ran=".s0-")
+    assert [(row["seeds"], row["seeds_now"]) for row in found.claims] == [([0, 1], [0, 1, 2])]

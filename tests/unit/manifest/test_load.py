@@ -366,3 +366,15 @@ def test_a_part_that_is_left_out_hides_no_fault_of_the_next(write: Write) -> Non
         "this exclusion names no axis",
         "axis 'model' has no value 'nobody'",
     ]
+
+
+def test_looks_that_do_not_reach_their_last_seed_are_refused(write: Write) -> None:
+    told = message(write(seeds="{start: 3, add: 2, most: 8}"))
+    assert "`most` reached from `start` in steps of `add`, such as most: 7" in told
+    assert "'start' is missing" in message(write(seeds="{add: 2, most: 8}"))
+    assert "unknown key 'seeds.begin'" in message(write(seeds="{begin: 2, add: 2, most: 8}"))
+
+
+def test_looks_without_a_claim_to_decide_are_refused(write: Write) -> None:
+    told = message(write(seeds="{start: 3, add: 2, most: 9, until: decided}"))
+    assert "expected claims that looks can decide; without them, a list of seeds" in told

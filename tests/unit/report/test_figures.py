@@ -1,18 +1,24 @@
-"""Figures of the page: effects of axes as a forest plot, curves with bands over seeds."""
+"""Figures of the report: effects of axes and interactions as forest plots, curves with bands."""
 
 from __future__ import annotations
 
-import re
+import csv
+import io
 from pathlib import Path
+
+import pytest
 
 from tests.support.made_up_sweep import Sweep, four_cells, write_trial
 from tests.support.page import Page
+from zoo.figures.layout import Figure
 from zoo.report.collect import Results, collect
-from zoo.report.figures import across, arm_axis, figures, legend
-from zoo.report.forest import forest
-from zoo.report.page import html
+from zoo.report.curves import compared_axis, curve_figures
+from zoo.report.figures import as_csv, figures, write_figures
+from zoo.report.forest import effects_figure, interactions_figure
+from zoo.report.format import MINUS
+from zoo.report.interactions import interactions_of
+from zoo.report.page import html, write
 
-BAND = re.compile(r"fill-opacity: 0\.18|opacity: 0\.18")
 CLAIM = """\
 claims:
   - id: box
@@ -31,72 +37,134 @@ def results(made: Sweep) -> Results:
     return collect(made.experiment, made.trials, made.store)
 
 
+def words(figure: Figure) -> str:
+    """All texts of a figure's panels."""
+    items = (item for row in figure.rows for panel in row for item in panel.scene.items)
+    return " ".join(item.text for item in items if hasattr(item, "text"))
+
+
+def areas(figure: Figure) -> list[int]:
+    """How many bands each panel has."""
+    return [
+        sum(hasattr(item, "points") and not hasattr(item, "width") for item in panel.scene.items)
+        for row in figure.rows
+        for panel in row
+    ]
+
+
+def titles(figure: Figure) -> list[list[str]]:
+    return [[panel.title for panel in row] for row in figure.rows]
+
+
+def rows_of(figure: Figure) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(as_csv(figure.table))))
+
+
 def test_forest_has_a_panel_an_axis_and_the_effects_of_compare(tmp_path: Path) -> None:
     found = results(sweep(tmp_path, extra=CLAIM).run())
-    drawn = forest(found)
+    drawn = effects_figure(found)
     assert drawn is not None
-    assert [p.title for p in drawn.panels] == [
-        "model, less pocket-qwen2",
-        "reward, less correctness",
-    ]
-    assert "eval/pocket-easy/acc/t0, in points" in drawn.note
-    assert "95 % intervals over training seeds" in drawn.note
-    for effect, panel in zip(found.answer.effects, drawn.panels, strict=True):
+    assert titles(drawn) == [["model, less pocket-qwen2", "reward, less correctness"]]
+    assert "eval/pocket-easy/acc/t0, in points" in drawn.caption
+    assert "95 % intervals over training seeds" in drawn.caption
+    for effect in found.answer.effects:
         assert effect.effect is not None
         assert effect.interval is not None
         low, high = effect.interval
         sign = "+" * (effect.effect > 0)
-        words = Page(panel.svg).text
-        assert f"{sign}{effect.effect:.1f} ({low:.1f} to {high:.1f}), 12 trials" in words
-        assert effect.value in words
+        told = f"{sign}{effect.effect:.1f} ({low:.1f} to {high:.1f}), 12 trials"
+        assert told.replace("-", MINUS) in words(drawn)
+        assert effect.value in words(drawn)
 
 
 def test_forest_of_one_seed_has_points_and_says_that_there_are_no_intervals(tmp_path: Path) -> None:
-    drawn = forest(results(sweep(tmp_path, seeds=(0,)).run()))
+    drawn = effects_figure(results(sweep(tmp_path, seeds=(0,)).run()))
     assert drawn is not None
-    assert "There is one trial a cell, so that there are no intervals." in drawn.note
-    assert " to " not in Page(drawn.panels[0].svg).text
+    assert "There is one trial a cell, so that there are no intervals." in drawn.caption
+    assert " to " not in words(drawn)
 
 
-def test_there_is_no_forest_before_there_are_numbers(tmp_path: Path) -> None:
+def test_there_is_no_figure_before_there_are_numbers(tmp_path: Path) -> None:
     found = results(sweep(tmp_path))
-    assert forest(found) is None
+    assert figures(found) == []
     assert "Figure 1" not in Page(html(found)).text
+
+
+def test_interaction_effects_are_those_of_the_cells_and_differ_by_their_difference(
+    tmp_path: Path,
+) -> None:
+    found = results(sweep(tmp_path, extra=CLAIM).run())
+    made = [one for one in interactions_of(found) if one.axis == "reward"]
+    assert [(one.within, one.level) for one in made] == [
+        ("model", "pocket-qwen2"),
+        ("model", "pocket-llama"),
+    ]
+    mean = {(c.cell["model"], c.cell["reward"]): c.mean for c in found.answer.cells}
+    for one in made:
+        strict, plain = (mean[one.level, reward] for reward in ("box-strict", "correctness"))
+        assert one.effect == pytest.approx(strict - plain)
+        assert one.interval is not None
+        assert one.interval[0] < one.effect < one.interval[1]
+    first, second = made
+    assert first.difference is None
+    assert second.difference == pytest.approx(second.effect - first.effect)
+    assert second.difference_interval is not None
+    wide = second.difference_interval[1] - second.difference_interval[0]
+    assert wide > second.interval[1] - second.interval[0]
+
+
+def test_interactions_figure_shows_the_compared_axis_within_each_level(tmp_path: Path) -> None:
+    found = results(sweep(tmp_path, extra=CLAIM).run())
+    drawn = interactions_figure(found, interactions_of(found))
+    assert drawn is not None
+    assert titles(drawn) == [["box-strict less correctness, within model"]]
+    assert "pocket-qwen2" in words(drawn)
+    assert "pocket-llama" in words(drawn)
+    assert {row["axis"] for row in rows_of(drawn)} == {"model", "reward"}
 
 
 def test_curves_of_several_seeds_are_compared_arms_with_bands_and_models_as_panels(
     tmp_path: Path,
 ) -> None:
     found = results(sweep(tmp_path, extra=CLAIM).run())
-    assert arm_axis(found) == "reward"
-    assert [key.arm for key in legend(found)] == ["correctness", "box-strict"]
-    reward = figures(found)[0]
-    assert [panel.title for panel in reward.panels] == [
-        "pocket-qwen2 · pocket-easy",
-        "pocket-llama · pocket-easy",
+    assert compared_axis(found) == "reward"
+    accuracy, training = curve_figures(found)
+    assert [key.name for key in accuracy.keys] == ["correctness", "box-strict"]
+    assert titles(accuracy) == [
+        ["pocket-qwen2: accuracy", "pocket-llama: accuracy"],
+        ["pocket-qwen2: response length", "pocket-llama: response length"],
+        ["pocket-qwen2: boxed answers", "pocket-llama: boxed answers"],
     ]
-    assert across(found) == 2
-    assert all(len(BAND.findall(panel.svg)) == 2 for panel in reward.panels)
-    assert "bands: from the lowest seed to the highest" in reward.note
-    text = Page(html(found)).text
-    assert re.findall(r"Figure \d\. (?:Final|Reward|Accuracy|Response)", text) == [
-        "Figure 1. Final",
-        "Figure 2. Reward",
-        "Figure 3. Accuracy",
-        "Figure 4. Response",
+    assert areas(accuracy) == [2] * 6
+    assert "bands reach from the lowest seed to the highest" in accuracy.caption
+    assert [row[0].title for row in training.rows] == [
+        "pocket-qwen2: reward",
+        "pocket-qwen2: clipped",
+        "pocket-qwen2: entropy",
     ]
 
 
-def test_curves_of_single_seeds_tell_models_apart_and_have_no_band(tmp_path: Path) -> None:
+def test_drawn_accuracy_is_the_mean_over_seeds_of_one_metric_for_all_arms(tmp_path: Path) -> None:
+    found = results(sweep(tmp_path, extra=CLAIM).run())
+    rows = rows_of(curve_figures(found)[0])
+    (metric,) = {row["metric"] for row in rows if "/acc" in row["metric"]}
+    last = [row for row in rows if row["metric"] == metric and row["reward"] == "box-strict"]
+    row = max((r for r in last if "qwen2" in r["panel"]), key=lambda r: int(r["round"]))
+    values = [
+        r.series[metric][int(row["round"])]
+        for r in found.answer.numbers.results
+        if r.trial.cell["model"] == "pocket-qwen2" and r.trial.cell["reward"] == "box-strict"
+    ]
+    assert float(row["mean"]) == pytest.approx(sum(values) / 3)
+    assert float(row["lowest_seed"]) == min(values)
+    assert float(row["highest_seed"]) == max(values)
+
+
+def test_curves_of_single_seeds_have_no_band(tmp_path: Path) -> None:
     found = results(sweep(tmp_path, seeds=(0,), extra=CLAIM).run())
-    assert arm_axis(found) == "model"
-    reward = figures(found)[0]
-    assert [panel.title for panel in reward.panels] == [
-        "pocket-easy · correctness",
-        "pocket-easy · box-strict",
-    ]
-    assert not any(BAND.search(panel.svg) for panel in reward.panels)
-    assert "bands" not in reward.note
+    accuracy = curve_figures(found)[0]
+    assert set(areas(accuracy)) == {0}
+    assert "bands" not in accuracy.caption
 
 
 def test_a_trial_that_broke_off_is_a_line_of_its_own_and_not_in_the_band(tmp_path: Path) -> None:
@@ -105,7 +173,28 @@ def test_a_trial_that_broke_off_is_a_line_of_its_own_and_not_in_the_band(tmp_pat
     first, *others = broken.trials
     broken.run(others)
     write_trial(broken, first, stop_after=2, state="failed", failure_class="oom")
-    one, other = (figures(results(made))[0].panels[0].svg for made in (whole, broken))
-    assert len(BAND.findall(one)) == len(BAND.findall(other)) == 2
-    assert "0.45" not in one
-    assert "0.45" in other
+    one, other = (curve_figures(results(made))[-1] for made in (whole, broken))
+    assert areas(one) == areas(other)
+    assert "end in a cross" not in one.caption
+    assert "end in a cross" in other.caption
+    trials = {(row["panel"], row["reward"], row["trials"]) for row in rows_of(other)}
+    assert {n for panel, arm, n in trials if "qwen2" in panel and arm == "correctness"} == {"2"}
+    assert {n for panel, arm, n in trials if "llama" in panel} == {"3"}
+
+
+def test_every_figure_is_numbered_in_the_page_and_has_its_files(tmp_path: Path) -> None:
+    found = results(sweep(tmp_path / "a", extra=CLAIM).run())
+    page = write(found, tmp_path / "out")
+    drawn = figures(found)
+    text = Page(page.read_text()).text
+    numbers = [text.index(f"Figure {one.number}. {one.figure.title}.") for one in drawn]
+    assert numbers == sorted(numbers)
+    assert len(drawn) == 4
+    folder = tmp_path / "out" / "report" / "figures"
+    stems = [f"figure-{i}-{one.figure.name}" for i, one in enumerate(drawn, 1)]
+    endings = ("csv", "pdf", "svg")
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        f"{stem}.{ending}" for stem in stems for ending in endings
+    )
+    write_figures(drawn[:1], tmp_path / "out")
+    assert {p.name for p in folder.iterdir()} == {f"{stems[0]}.{ending}" for ending in endings}

@@ -15,7 +15,8 @@ from tests.support.simulated import make
 from tests.support.study_cards import manifest
 from zoo.manifest.claim_schema import Claim
 from zoo.report.effects import axis_effects, cell_means
-from zoo.report.judge import ClaimVerdict, Numbers, region, verdicts
+from zoo.report.judge import ClaimVerdict, region, verdicts
+from zoo.report.numbers import Numbers
 from zoo.report.values import TrialValues, rise
 from zoo.report.verdict_text import notes, sentence
 from zoo.stats.verdicts import Region

@@ -200,3 +200,42 @@ def test_the_longest_sequence_holds_a_prompt_that_was_measured() -> None:
     assert longest_sequence(made, None, 1208) == 8192 + 1208
     assert longest_sequence(made, 9300, 1208) == 9300
     assert longest_sequence(made, None, 300) == longest_sequence(made, None)  # never less than else
+
+
+def own_engine(gpus: int | None = 1, **said: object) -> ComputeProfile:
+    """One H100 a trial, where transformers generates."""
+    off = {"engine_dtype": "float32", "vllm_gpu_memory_utilization": 0.3}
+    return profile(gpus, engine="transformers", vllm_enable_sleep_mode=False, **off, **said)
+
+
+def test_no_share_of_a_card_is_reserved_where_transformers_generates() -> None:
+    made = trial("qwen2.5-1.5b")
+    found, with_vllm = place(made, own_engine()), place(made, profile(1))
+    assert found.fits
+    assert found.memory
+    assert with_vllm.memory
+    assert (found.utilisation, with_vllm.generation_batch) == (0.0, 0)
+    assert found.memory.asleep  # generation leaves nothing behind for training
+    assert found.memory.training == pytest.approx(
+        found.memory.persistent + found.memory.activations + found.memory.context
+    )
+    assert found.memory.kv_cache > 0
+
+
+def test_generation_batch_is_what_fits_and_at_most_the_profiles() -> None:
+    small, large = trial("qwen2.5-0.5b"), trial("qwen2.5-3b", beta=0.0)
+    assert place(small, own_engine(generation_batch=4)).generation_batch == 4
+    found = place(large, own_engine(generation_batch=4096))
+    assert found.memory
+    assert 1 <= found.generation_batch < 4096
+    assert found.memory.peak <= 0.9 * H100.memory_gib
+    longer = place(
+        trial("qwen2.5-3b", beta=0.0, max_completion_length=16384),
+        own_engine(generation_batch=4096),
+    )
+    assert longer.generation_batch < found.generation_batch
+
+
+def test_engine_without_a_card_that_is_known_takes_the_profiles_generation_batch() -> None:
+    on_cpu = Catalog().get(ComputeProfile, "cpu-transformers")
+    assert place(trial("qwen2.5-0.5b"), on_cpu).generation_batch == on_cpu.generation_batch == 128

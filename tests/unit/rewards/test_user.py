@@ -271,6 +271,7 @@ def test_a_reward_that_fails_in_a_small_first_round_stops_the_run(write: Write) 
     guard = reward_of(load_user_reward(write(text)).card, round_size=8)
     long = [Completion("", False, n_tokens=200)] * 4
     assert guard([Verdict.WRONG] * 4, long, 0, group="1/0") == [None] * 4
+    assert guard([Verdict.WRONG] * 4, long, 0, group="1/1") == [None] * 4
     with pytest.raises(TrialError, match="reward 'mine' failed on 8 of 8 samples") as told:
-        guard([Verdict.WRONG] * 4, long, 0, group="1/1")
+        guard.check()
     assert told.value.failure_class == "reward"

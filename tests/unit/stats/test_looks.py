@@ -27,7 +27,7 @@ def test_a_verdict_stands_from_the_look_that_reached_it() -> None:
     first, second = found
     assert (first.word, first.look, first.effect) == ("supported", 1, pytest.approx(8))
     assert (second.word, second.look) == ("supported", 2)
-    assert in_words(first, sizes(3, 2, 9)) == "decided at look 2 of 4 (5 seeds)"
+    assert in_words(first.look, sizes(3, 2, 9), decided=True) == "decided at look 2 of 4 (5 seeds)"
 
 
 def test_an_early_look_asks_for_more() -> None:
@@ -38,7 +38,7 @@ def test_an_early_look_asks_for_more() -> None:
     assert early.p == pytest.approx(10 * fixed.p)
     assert early.level == pytest.approx(0.995)
     assert early.interval[0] < 0 < fixed.interval[0]
-    assert in_words(early, sizes(3, 2, 9)) == "open at look 1 of 4 (3 seeds)"
+    assert in_words(early.look, sizes(3, 2, 9), decided=False) == "open at look 1 of 4 (3 seeds)"
 
 
 def test_what_is_decided_gives_its_share_to_the_others() -> None:

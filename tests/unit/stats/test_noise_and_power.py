@@ -21,7 +21,7 @@ def test_sampling_variance_is_that_of_draws_on_the_same_problems() -> None:
     for _ in range(3000):
         rates = [sum(draw.random() < p for _ in range(k)) / k for p in true]
         means.append(fmean(rates))
-        estimates.append(sampling_variance(rates, k))
+        estimates.append(sampling_variance(rates, [k] * len(rates)))
     assert fmean(estimates) == pytest.approx(variance(means), rel=0.06)
     assert share_variance(fmean(means), 40 * k) > fmean(estimates)  # a bound
     assert share_variance(0.3, 100, 4) == pytest.approx(4 * 0.21 / 100)
@@ -29,7 +29,7 @@ def test_sampling_variance_is_that_of_draws_on_the_same_problems() -> None:
 
 def test_sampling_variance_of_one_sample_cannot_be_estimated() -> None:
     with pytest.raises(ValueError, match="two samples"):
-        sampling_variance([0.0, 1.0], 1)
+        sampling_variance([0.0, 1.0], [1, 1])
 
 
 @pytest.mark.parametrize(

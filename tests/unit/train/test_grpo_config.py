@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from tests.support.study_models import profile
 from tests.support.study_models import trial as study_trial
 from tests.support.trials import manifest, trials_of
@@ -80,3 +82,13 @@ def test_updates_that_are_done_several_times_are_more_steps_and_no_more_rounds(t
     trial = trial.model_copy(update={"grpo": trial.grpo | {"num_iterations": 3}})
     arguments = grpo_arguments(trial, Catalog().get(ComputeProfile, "laptop"), "out", 2048)
     assert arguments["max_steps"] == trial.rounds * trial.batch.updates * 3
+
+
+def test_arguments_without_vllm_say_nothing_to_it(tmp_path: Path) -> None:
+    trial = trials_of(manifest(tmp_path))[0]
+    on_cpu = Catalog().get(ComputeProfile, "cpu-transformers")
+    arguments = grpo_arguments(trial, on_cpu, "out", 2048)
+    assert arguments["use_vllm"] is False
+    more = {name for name in arguments.keys() - trial.grpo.keys() if name.startswith("vllm")}
+    assert more == set()
+    assert "generation_kwargs" not in arguments  # stop ids are the model's end ids

@@ -12,10 +12,13 @@ from zoo.grading import GRADER_VERSION
 from zoo.orchestrate.executor import Stop
 from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.orchestrate.launch import write_task
+from zoo.runs.outcome import load
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet
+from zoo.track.payload import points
 from zoo.train.entry import run
 from zoo.train.simulated import Misbehaviour, policy_at
+from zoo.trials.metrics import KL_BASE_POLICY, PHASES, TRAIN_METRICS
 
 
 def run_all(sweep: simulated.Sweep) -> None:
@@ -49,6 +52,27 @@ def test_a_trial_leaves_the_files_of_a_real_one(tmp_path: Path) -> None:
     assert found.simulated
     assert found.about["grader"] == GRADER_VERSION
     assert "grader" not in found.identity
+
+
+def test_a_simulated_round_logs_what_a_real_one_does_and_mlflow_has_it(tmp_path: Path) -> None:
+    watch = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 2, decodings: [t1.0]}\n"
+    sweep = simulated.make(
+        tmp_path, models="pocket-qwen2", rewards="box-strict", rounds=4, more=watch
+    )
+    run_all(sweep)
+    by_round = {row["round"]: row["metrics"] for row in journal.read(journal_of(sweep))}
+    names = {f"train/{phase}_time" for phase in PHASES} | set(TRAIN_METRICS)
+    names |= {"train/grade/acc/leveleasy", "train/grade/groups/mixed/leveleasy"}
+    names |= {"train/peak_memory", "train/tokens_per_second"}
+    names -= {"train/kl", "train/sampling/sampling_logp_difference/max"}
+    assert [name for name in sorted(names) if name not in by_round[4]] == []
+    assert [r for r in by_round if KL_BASE_POLICY in by_round[r]] == [2, 4]
+    sent = {point.name for point in points(load(sweep.trials[0], sweep.store))}
+    assert names <= sent
+
+
+def journal_of(sweep: simulated.Sweep) -> Path:
+    return sweep.tasks()[0].folder / "metrics.jsonl"
 
 
 def test_every_stage_record_is_marked_simulated(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import simulated
+from zoo.errors import InputError
 from zoo.orchestrate import launch
 from zoo.orchestrate.launch import Task, write_task
 from zoo.report.collect import collect, rows
@@ -84,6 +85,29 @@ def test_stop_ends_training_after_so_many_rounds_and_measures_its_final_state(
     told = status(sweep)
     assert (told.symbol, told.runs, told.retrainable) == ("=", False, False)
     assert told.why == "stopped at round 3/6 (tripwire:train/reward)"
+
+
+@pytest.mark.parametrize(
+    ("line", "round_"),
+    [
+        ("train/kl_base_policy, above: 0.1", 6),
+        ("train/completions/mean_wrong_length, above: 0", 1),
+        ("train/grade/groups/mixed/leveleasy, below: 2", 1),
+        ("train/sampling/importance_sampling_ratio/frac_clipped, above: 0.001", 1),
+    ],
+)
+def test_line_on_a_metric_of_the_round_stops_training(
+    tmp_path: Path, line: str, round_: int
+) -> None:
+    watch = WATCH.replace("every: 1", "every: 3")
+    task, _ = make(tmp_path, watch + wire(f"metric: {line}, then: stop"), rounds=9)
+    assert run(write_task(task)) == 0
+    assert (recorded(task).state, recorded(task).round) == ("stopped", round_)
+
+
+def test_line_on_kl_to_the_base_without_watch_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no round logs 'train/kl_base_policy'"):
+        make(tmp_path, wire("metric: train/kl_base_policy, above: 1, then: stop"))
 
 
 def test_stopped_trial_is_read_at_its_last_round_everywhere(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from zoo.catalog import (
     RewardCode,
 )
 from zoo.catalog.index import FOLDERS
+from zoo.catalog.model_card import RandomWeights
 from zoo.catalog.problem_card import Ingredient
 from zoo.manifest.json_schema import models_of
 from zoo.manifest.schema import (
@@ -319,9 +320,31 @@ def test_a_reward_of_the_users_own_is_its_source_and_not_where_it_lies(
     assert ids("before").moved(ids("after", **{field: value})) == found.ids
 
 
+RANDOM: list[tuple[str, Any]] = [("config", {"model_type": "llama"}), ("seed", 1)]
+
+
+@pytest.mark.parametrize(("field", "value"), RANDOM)
+def test_random_weights_are_what_they_are_drawn_from(
+    field: str, value: Any, world: World, tmp_path: Path
+) -> None:
+    def ids(folder: str, **changes: Any) -> Ids:
+        said = {"schema": "model/1", "name": "own-random-weights", "prompt": "ask", "cap": 512}
+        said |= {"geometry": LAYERS, "context": 2048, "eos_ids": [0]}
+        drawn = {"config": {"model_type": "qwen2"}} | changes
+        card = ModelCard.model_validate(said | {"random_weights": drawn})
+        study = changed(STUDY, ("grid", "model"), ["own-random-weights"])
+        study[STUDY] |= {"include": [], "exclude": [], "overrides": []}
+        return world.ids(study, tmp_path / folder, made=[card])
+
+    found = place(RandomWeights, field)
+    assert found is not None
+    assert ids("before").moved(ids("after", **{field: value})) == found.ids
+
+
 def test_every_field_that_could_bear_on_a_result_was_changed() -> None:
     tried = {(case.model, case.field) for case in cases()}
     tried |= {(RewardCode, field) for field, _ in CODE}
+    tried |= {(RandomWeights, field) for field, _ in RANDOM}
     tried |= {(card, "name") for card in FOLDERS if card is not ComputeProfile}
     left = [
         f"{model.__name__}.{field}"

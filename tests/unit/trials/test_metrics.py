@@ -15,10 +15,12 @@ from zoo.grading import Verdict
 from zoo.manifest.load import load
 from zoo.planning.expand import expand
 from zoo.trials.metrics import (
+    KL_BASE_POLICY,
     MEASURES,
     Metric,
     Series,
     final_rounds,
+    is_logged,
     known_metrics,
     last_k,
     measure_names,
@@ -50,6 +52,39 @@ def test_every_benchmark_measure_and_decoding_has_a_name(write: Write) -> None:
     assert watch.series == Series((0, 2, 4, 6), (50,))
     assert watch.final is None
     assert "watch/pocket-easy/acc/t0" not in found
+
+
+def test_kl_to_the_base_is_a_metric_of_the_rounds_of_watch_alone(write: Write) -> None:
+    found = known(write(rounds="7", evaluate=EVALUATE))
+    assert found[KL_BASE_POLICY].series == Series((2, 4, 6))
+    assert found[KL_BASE_POLICY].final is None
+    found = known(write(rounds="6", evaluate=EVALUATE))
+    assert found[KL_BASE_POLICY].final == Series((2, 4, 6))
+    unwatched = "{full: {benchmarks: [pocket-easy], at: [0, last]}}"
+    assert KL_BASE_POLICY not in known(write(rounds="6", evaluate=unwatched))
+    assert not is_logged(KL_BASE_POLICY)  # in every round
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("train/grade/acc/level3", "train/grade/groups/mixed/level3", "train/peak_memory"),
+        *("train/completions/mean_right_length", "train/completions/frac_stop_token"),
+        *("train/sampling/importance_sampling_ratio/frac_masked", "train/clip_ratio/region_mean"),
+        *("train/generation_time", "train/grading_time", "train/update_time"),
+        *("train/evaluation_time", "train/save_time", "train/tokens_per_second"),
+    ],
+)
+def test_metric_of_a_round_can_have_a_tripwire(name: str) -> None:
+    assert is_logged(name)
+
+
+def test_lengths_are_in_tokens_and_shares_in_points() -> None:
+    assert unit("train/completions/mean_wrong_length") == "tokens"
+    shares = ("completions/frac_end_token", "grade/groups/mixed", "completions/clipped_ratio")
+    assert {unit(f"train/{name}") for name in shares} == {"points"}
+    assert unit("train/sampling/importance_sampling_ratio/frac_masked") == "points"
+    assert unit(KL_BASE_POLICY) == "as logged"
 
 
 def test_the_average_over_a_schedule_is_named_by_its_size(write: Write) -> None:

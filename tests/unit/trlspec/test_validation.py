@@ -108,6 +108,8 @@ def test_a_whole_number_is_a_number_and_no_more_than_that() -> None:
         ("xyzzy", "names are TRL's"),
         ("generation_kwargs", "a seed in it makes all completions of a group equal"),
         ("save_steps", "inside a generation buffer"),
+        ("eval_strategy", "evaluate"),
+        ("model_init_kwargs", "in float32"),
         ("num_generations", "say it by `batch:"),
         ("torch_compile", "placement belongs to the compute profile"),
         ("label_names", "TRL's GRPO does nothing with it"),

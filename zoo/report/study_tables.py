@@ -1,0 +1,153 @@
+"""The tables of a study: cells, effects, interactions, health of training, pass@k, and published
+numbers beside ours. Numbers are in the unit of claims (points for shares) unless a head says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from zoo.claims.planned_power import amount
+from zoo.errors import plain
+from zoo.report.collect import Results
+from zoo.report.effects import CellMean, cell_means
+from zoo.report.format import MINUS
+from zoo.report.health import health_table
+from zoo.report.interactions import Interaction
+from zoo.report.pass_at_k import pass_curves
+from zoo.report.published import published_table
+from zoo.report.tables import Row, Table
+from zoo.trials.metrics import Metric
+
+INTERVALS = "95 % intervals over training seeds, not corrected for their number"
+
+
+def study_tables(results: Results, found: Sequence[Interaction]) -> list[Table]:
+    """All tables, in the order of the report; those without rows are empty."""
+    return [
+        *_cells(results),
+        _effects(results),
+        _interactions(results, found),
+        _pass(results),
+        health_table(results),
+        published_table(results),
+    ]
+
+
+def shown_cells(results: Results) -> list[Metric]:
+    """The metrics of the tables by cell: that of the effects, then the accuracies of the headline
+    and, where there are several benchmarks, their mean."""
+    known, chosen = results.answer.numbers.metrics, results.answer.metric
+    names = [chosen.name] if chosen else []
+    names += [e.metric("acc") for e in results.headline]
+    return [known[n] for n in dict.fromkeys(names) if n in known and known[n].final is not None]
+
+
+def _cells(results: Results) -> Iterable[Table]:
+    numbers = results.answer.numbers
+    for metric in shown_cells(results):
+        means = [m for m in cell_means(numbers, metric.name, numbers.cells) if m.mean is not None]
+        name = metric.name.replace("/", "-")
+        yield Table(
+            f"cells-{name}",
+            f"{metric.name} by cell",
+            f"Final numbers in {metric.unit}: mean over the trials of a cell that ended and did "
+            f"not collapse (n), {INTERVALS}; base: the base model under the same decoding, on the "
+            "same problems; gain: mean less base.",
+            (
+                *results.axes,
+                *("n", "collapsed", "base", "mean", "low", "high"),
+                *("gain", "gain low", "gain high"),
+            ),
+            tuple(_cell(found, results.axes) for found in means),
+            dict.fromkeys(
+                ("base", "mean", "low", "high", "gain", "gain low", "gain high"), digits(metric)
+            ),
+        )
+
+
+def _cell(found: CellMean, axes: Sequence[str]) -> Row:
+    ends, gain = found.interval or (None, None), found.gain_interval or (None, None)
+    cell = (plain(found.cell.get(axis)) for axis in axes)
+    return (*cell, found.n, found.collapsed, found.base, found.mean, *ends, found.gain, *gain)
+
+
+def digits(metric: Metric) -> Callable[[float], str]:
+    """How a value of a metric is written."""
+
+    def form(value: float) -> str:
+        return amount(value, metric.unit).split(" ")[0].replace("-", MINUS)
+
+    return form
+
+
+def _effects(results: Results) -> Table:
+    metric = results.answer.metric
+    rows: list[Row] = []
+    for e in results.answer.effects:
+        if e.effect is not None:
+            head = (e.axis, plain(e.value), plain(e.against), e.pairs, e.n)
+            rows.append((*head, e.effect, *(e.interval or (None, None))))
+    return Table(
+        "effects",
+        "Effects of each axis",
+        f"On {metric.name if metric else 'nothing'}: a value of an axis less the first, mean over "
+        f"pairs of cells that differ in nothing else; {INTERVALS}.",
+        ("axis", "value", "less", "pairs", "trials", "effect", "low", "high"),
+        tuple(rows),
+        dict.fromkeys(("effect", "low", "high"), digits(metric)) if metric else {},
+    )
+
+
+def _interactions(results: Results, found: Sequence[Interaction]) -> Table:
+    metric = results.answer.metric
+    rows = [
+        (
+            *(o.axis, plain(o.value), plain(o.against), o.within, plain(o.level), o.n, o.effect),
+            *(o.interval or (None, None)),
+            o.difference,
+            *(o.difference_interval or (None, None)),
+        )
+        for o in found
+        if o.effect is not None
+    ]
+    return Table(
+        "interactions",
+        "Effects of an axis within each level of another",
+        f"On {metric.name if metric else 'nothing'}: a value of an axis less its first, within one "
+        "level of another axis; interaction: this effect less that within the first level. "
+        f"{INTERVALS[0].upper()}{INTERVALS[1:]}.",
+        (
+            *("axis", "value", "less", "within", "level", "trials", "effect", "low", "high"),
+            *("interaction", "interaction low", "interaction high"),
+        ),
+        tuple(rows),
+        dict.fromkeys(
+            ("effect", "low", "high", "interaction", "interaction low", "interaction high"),
+            digits(metric),
+        )
+        if metric
+        else {},
+    )
+
+
+def _pass(results: Results) -> Table:
+    found = pass_curves(results)
+    ks = sorted({k for curve in found for k in curve.ks})
+    rows: list[Row] = []
+    for c in found:
+        at = {k: 100 * v for k, v in zip(c.ks, c.mean, strict=True)}
+        base = dict(zip(c.ks, c.base or (), strict=False))
+        head = (c.evaluation.benchmark.name, c.evaluation.decoding_name, c.model)
+        bases = [None if k not in base else 100 * base[k] for k in ks]
+        rows.append((*head, c.arm, c.trials, *(at.get(k) for k in ks), *bases, c.crossing))
+    names = [f"pass@{k}" for k in ks]
+    heads = (*names, *(f"base {name}" for name in names))
+    return Table(
+        "pass-at-k",
+        "pass@k of trained and base models",
+        "In percent, unbiased, for k of at most half of the responses a problem; mean over trials "
+        "that ended and did not collapse; crossover: where the base model catches up.",
+        ("benchmark", "decoding", "model", "arm", "trials", *heads, "crossover"),
+        tuple(rows),
+        {name: lambda value: f"{value:.1f}" for name in heads},
+    )
