@@ -14,11 +14,8 @@ from zoo.yamlio import strict_yaml
 from zoo.yamlio.validate import validate
 
 WIDTH = 96
-KEPT = (
-    *("family", "embedded", "path", "repo", "revision", "gated", "license", "trust_remote_code"),
-    *("base", "trained", "parameters", "geometry", "context", "eos_ids", "beta", "response"),
-    *("traps", "stand_in"),
-)
+OWN = {"schema", "name", "about", "source", "prompt", "stop_ids", "cap", "origin"}
+"""Keys that the new card says for itself; all others are those of the model's card."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ def card_text(card: ModelCard, name: str, proposal: Proposal) -> str:
     said = card.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
     lines = ["# Written by `zoo audition`: what was measured is a proposal; look at it."]
     lines += _yaml({"schema": "model/1", "name": name, "about": card.about or "A base model."})
-    lines += [line for key in KEPT if key in said for line in _yaml({key: said[key]})]
+    lines += [line for key in said if key not in OWN for line in _yaml({key: said[key]})]
     values: dict[str, Any] = {
         "prompt": proposal.prompt,
         "stop_ids": list(proposal.stop_ids),
