@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.support.sweeps import command
+from tests.support.sweeps import command, environment, left_running, wait_for
 from zoo.catalog import Catalog, ModelCard
 from zoo.store.parquet import read_parquet
 from zoo.store.run_store import Store
@@ -32,3 +35,24 @@ def test_eval_and_audition_measure_a_pocket_model_once(tmp_path: Path) -> None:
     card = Catalog(tmp_path / "cards").get(ModelCard, "mine")
     assert card.prompt == "pocket"  # the form of its pretraining text
     assert card.cap >= 64
+
+
+def test_interrupted_eval_exits_130_and_leaves_nothing_running(tmp_path: Path) -> None:
+    words = ["eval", "pocket-qwen2", "--on", "pocket-easy", "--samples", "64"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zoo.cli.main", *words, "--profile", "laptop"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(lambda: list((tmp_path / "runs/evals").glob("*/log.txt")))
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "the same command does what is left" in told
+    assert left_running(tmp_path) == []
+    assert not list((tmp_path / "runs").rglob("record.json"))
