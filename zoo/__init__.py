@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zoo.notebook.compared import Compared, compare
     from zoo.notebook.results import SweepResults, results
-    from zoo.planning.plan import Plan, plan
+    from zoo.planning.plan_report import Plan, plan
 
 __all__ = ["Compared", "Plan", "SweepResults", "__version__", "compare", "plan", "results"]
 __version__ = "0.2.0"
 _HOMES = {
-    **dict.fromkeys(("Plan", "plan"), "zoo.planning.plan"),
+    **dict.fromkeys(("Plan", "plan"), "zoo.planning.plan_report"),
     **dict.fromkeys(("Compared", "compare"), "zoo.notebook.compared"),
     **dict.fromkeys(("SweepResults", "results"), "zoo.notebook.results"),
 }

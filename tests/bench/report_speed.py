@@ -1,5 +1,5 @@
 """What a report costs: `zoo report` over 270 simulated trials with 23 evaluations each, three seeds
-a cell, two claims, and curves in 45 panels a figure.
+a cell, two claims; page, figures (SVG, PDF, CSV) and tables are all written.
 
 Makes its store itself by a real `zoo sweep` (a minute or so). Every report is a cold process with a
 warm page cache; the best of some runs (the machine may be busy). The last line is one JSON object:

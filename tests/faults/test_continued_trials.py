@@ -34,7 +34,7 @@ SIMULATED_KILLS = 50
 SEED = int(os.environ.get("ZOO_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
 
 
-def small_data(folder: Path) -> Path:
+def small_data(folder: Path, rounds: int = ROUNDS) -> Path:
     """A manifest over 12 problems of its own, so that an epoch is three rounds, with a reference
     model that training moves."""
     rows = [{"q": f"What is {i}+{i}?", "a": f"{i}+{i}={2 * i}\n#### {2 * i}"} for i in range(12)]
@@ -45,7 +45,7 @@ def small_data(folder: Path) -> Path:
         model="pocket-llama",
         reward="box-strict",
         batch="{prompts: 4, num_generations: 4, updates: 4}",
-        rounds=f"{ROUNDS}\ngrpo: {{beta: 0.05, sync_ref_model: true, ref_model_sync_steps: 6}}",
+        rounds=f"{rounds}\ngrpo: {{beta: 0.05, sync_ref_model: true, ref_model_sync_steps: 6}}",
         data=f"[{{path: {folder / 'mine.jsonl'}, columns: {{problem: q, answer: a}}, "
         "gold: gsm8k}]",
         evaluate="{full: {benchmarks: [pocket-easy], problems: 8, at: [0, last]}, "
@@ -115,6 +115,26 @@ def test_real_trial_killed_and_continued_equals_the_undisturbed_one(tmp_path: Pa
     assert "the base model's responses are sampled again" in (folder / "log.txt").read_text()
     watched = [r for r, metrics in again["rounds"].items() if "train/kl_base_policy" in metrics]
     assert watched == list(range(2, ROUNDS + 1, 2))
+
+
+@pytest.mark.timeout(600)
+def test_real_trial_extended_equals_the_undisturbed_one(tmp_path: Path) -> None:
+    (short,), (trial,) = (trials_of(small_data(tmp_path, rounds)) for rounds in (2, 4))
+    assert short.id == trial.id
+    calm, store = Store(tmp_path / "calm"), Store(tmp_path / "extended")
+    finish(start(trial, calm), trial, calm)
+    folder = finish(start(short, store, keep_extendable=True), short, store)
+    kept = [path.suffix for path in (folder / "state").rglob("*") if path.is_file()]
+    assert set(kept) <= {".safetensors", ".json", ".jinja"}  # no pickle
+    finish(start(trial, store, extend=True, keep_extendable=True), trial, store)
+    found = record.read(folder)
+    assert found is not None
+    assert (found.lineage, found.extends, found.about["resumed_from"]) == (1, [2], 2)
+    again, once = traces(trial, store), traces(trial, calm)
+    full = max(trial.evaluations, key=lambda e: e.size).key
+    del again["evaluations"][2, full]  # of the horizon that it had before
+    for name, expected in once.items():
+        assert again[name] == expected, name
 
 
 def live_rounds(trial: Trial, store: Store) -> int:

@@ -30,7 +30,7 @@ MANIFEST = ROOT / "experiments/smoke_0.5b.yaml"
 NAME, RANDOM = "qwen2.5-0.5b", "qwen2.5-0.5b-random-weights"
 LIMIT_S = 600
 LIMIT_BYTES = 14_000_000_000  # of a hosted runner's 16 GB
-MICRO_BATCH = 4  # completions of a forward pass: half the activations and logits of all eight
+MICRO_BATCH = 2  # completions of a forward pass: a quarter of the activations and logits of eight
 ROUNDS, GROUPS, SIZE, TOKENS = 2, 2, 4, 64
 
 pytestmark = [

@@ -155,6 +155,19 @@ def test_measuring_moves_no_generator_no_weight_and_no_mode(
     assert not trainer._metrics["train"]
 
 
+def test_dropout_of_training_does_not_touch_what_is_measured(
+    session: Session, tmp_path: Path
+) -> None:
+    trainer = trainer_of(tmp_path)
+    for module in trainer.model.modules():
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 0.5
+    trainer.model.train()
+    divergence = opened(session, trainer)
+    torch.rand(())  # else dropout would drop the same again
+    assert divergence.measure() == 0.0
+
+
 def test_lost_or_damaged_file_is_made_again_and_the_log_says_so(
     session: Session, tmp_path: Path
 ) -> None:

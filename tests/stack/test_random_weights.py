@@ -9,9 +9,11 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.support import cli
-from zoo.catalog import ModelCard
-from zoo.data import model_folder
+from zoo.catalog import Catalog, ModelCard
+from zoo.catalog.model_card import RandomWeights
+from zoo.data import model_folder, places
 from zoo.errors import InputError
+from zoo.train.random_model import draw as draw_model
 
 SIZE = 1024
 CONFIG = {
@@ -54,12 +56,6 @@ def draw(seed: int = 0, **changes: Any) -> ModelCard:
     told = cli.zoo("models", "fetch", "tiny-random-weights")
     assert told.status == 0, told
     assert "random weights of seed" in told.text
-    return cli_card()
-
-
-def cli_card() -> ModelCard:
-    from zoo.catalog import Catalog
-
     return Catalog(Path("cards")).get(ModelCard, "tiny-random-weights")
 
 
@@ -98,7 +94,8 @@ def test_random_weights_load_as_their_architecture_with_a_text_for_each_id() -> 
 
 
 def test_a_config_that_makes_no_model_is_refused() -> None:
-    with pytest.raises(AssertionError, match="tiny-random-weights"):
-        draw(model_type="lama")
-    with pytest.raises(InputError, match="not drawn on this machine yet"):
-        model_folder(cli_card())
+    card = draw()
+    wrong = RandomWeights(config=CONFIG | {"model_type": "lama"})
+    with pytest.raises(InputError, match="`model_type` is 'lama'; did you mean 'llama'"):
+        draw_model(card, wrong)
+    assert [folder.name for folder in places.made_models().iterdir()] == [model_folder(card).name]

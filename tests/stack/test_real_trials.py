@@ -245,6 +245,13 @@ def test_stop_token_with_text_is_part_of_what_is_graded_in_training_and_evaluati
         assert {row["finish"] for row in stopped} == {"stop"}
         assert all(row["text"].endswith(".") for row in stopped)
         assert all(row["text"] == tokenizer.decode(row["token_ids"]) for row in rows)
+    for row in journal.read(runs.own / "metrics.jsonl")[1:]:
+        path = runs.own / "rollouts" / f"round-{row['round']:04d}.parquet"
+        ids = [
+            ids[-1] for ids in pq.read_table(path, columns=["token_ids"]).to_pydict()["token_ids"]
+        ]
+        share = ids.count(end_of_sentence()) / len(ids)
+        assert row["metrics"]["train/completions/frac_stop_token"] == pytest.approx(share)
 
 
 def test_a_sweep_leaves_a_report_results_and_finished_mlflow_runs(runs: Runs) -> None:

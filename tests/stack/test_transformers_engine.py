@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 import pytest
 import torch
+from accelerate.utils import convert_outputs_to_fp32
 from safetensors.numpy import load_file
 
 from tests.support.same_trial import traces
@@ -21,7 +22,7 @@ from zoo.store import journal
 from zoo.store import record as records
 from zoo.store.run_store import Store
 from zoo.train.policy import end_ids, load_policy
-from zoo.train.transformers_engine import Draw, Generator, Sampling
+from zoo.train.transformers_engine import Draw, Generator, Sampling, mixed_precision
 from zoo.trials.trial import Trial
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,13 @@ class Block:  # vLLM is there and its import fails, which is worse than if it we
 
 sys.meta_path.insert(0, Block())
 """
+
+
+MEASURED = (
+    "{full: {benchmarks: [pocket-easy], problems: 16, at: [0, last]}, "
+    "watch: {benchmarks: [pocket-easy], problems: 16, at: [last]}}"
+)
+"""Both schedules ask for the same responses."""
 
 
 class Runs(NamedTuple):
@@ -67,7 +75,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     top = tmp_path_factory.mktemp("transformers")
     (top / "blocked").mkdir()
     (top / "blocked/sitecustomize.py").write_text(BLOCK)
-    (trial,) = trials_of(manifest(top, model="pocket-llama"))
+    (trial,) = trials_of(manifest(top, model="pocket-llama", evaluate=MEASURED))
     (plain,) = trials_of(manifest(top, "plain", model="pocket-llama", evaluate="{}"))
     stores = [Store(top / name) for name in ("a", "again", "later", "killed")]
     blocked = top / "blocked"
@@ -106,6 +114,19 @@ def test_trial_runs_to_its_end_where_vllm_cannot_be_imported(runs: Runs) -> None
     assert [row["round"] for row in rows] == [0, 1, 2]
     assert not any(name.startswith("train/sampling/") for name in rows[1]["metrics"])
     assert len(texts(runs.store, folder)) == 4
+
+
+def test_kl_to_the_base_is_measured_and_the_same_however_a_trial_gets_there(runs: Runs) -> None:
+    found: list[tuple[float, Any]] = []
+    for store in (runs.store, runs.killed):
+        folder = store.train(runs.trial.id)
+        metrics = journal.read(folder / "metrics.jsonl")[-1]["metrics"]
+        assert metrics["train/generation_time"] > 0
+        base = pq.read_table(folder / "base_completions.parquet").to_pydict()
+        found.append((metrics["train/kl_base_policy"], base))
+    assert found[0] == found[1]
+    assert found[0][0] != 0
+    assert len(found[0][1]["token_ids"]) == 64
 
 
 def test_stack_of_the_samples_names_the_engine(runs: Runs) -> None:
@@ -192,6 +213,27 @@ def test_equal_seeds_draw_alike_and_rows_draw_apart() -> None:
     assert one == generator(batch=6)(same, Sampling(1.0), 24, (1,))
     assert len({tuple(row) for row in one}) > 1
     assert one != generator()(same, Sampling(1.0), 24, (2,))
+
+
+def test_mixed_precision_generates_alike_inside_the_trainers_wrapper_and_outside() -> None:
+    """During training accelerate wraps the model's forward; kept weights are measured without."""
+    model, tokenizer = policy()
+    plain = model.forward
+    own = Generator(
+        model,
+        tokenizer,
+        end_ids(model),
+        context=256,
+        batch=8,
+        dtype=mixed_precision({"bf16": True}),
+    )
+    outside = own(prompts(), Sampling(1.0), 24, (1,))
+    try:
+        model.forward = convert_outputs_to_fp32(torch.autocast("cpu", torch.bfloat16)(plain))
+        assert own(prompts(), Sampling(1.0), 24, (1,)) == outside
+    finally:
+        model.forward = plain
+    assert outside != generator()(prompts(), Sampling(1.0), 24, (1,))  # it does compute otherwise
 
 
 def test_stop_id_ends_a_response_and_is_part_of_it() -> None:

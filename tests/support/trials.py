@@ -50,7 +50,7 @@ def trials_of(path: Path) -> list[Trial]:
     return expand(load(path), Catalog(), LocalResolver())
 
 
-def write_job(trial: Trial, store: Store, profile: ComputeProfile) -> Path:
+def write_job(trial: Trial, store: Store, profile: ComputeProfile, *, extend: bool = False) -> Path:
     """Write a trial's `trial.json`; returns its path."""
     folder = store.train(trial.id)
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,6 +58,7 @@ def write_job(trial: Trial, store: Store, profile: ComputeProfile) -> Path:
         "store": str(store.root),
         "profile": profile.model_dump(mode="json", by_alias=True),
         "token": "test",
+        "extend": extend,
     }
     job = {"trial": trial.model_dump(mode="json", by_alias=True), "run": run}
     (folder / "trial.json").write_text(json.dumps(job), encoding="utf-8")
@@ -65,11 +66,17 @@ def write_job(trial: Trial, store: Store, profile: ComputeProfile) -> Path:
 
 
 def start(
-    trial: Trial, store: Store, entry: tuple[str, str] = ("-m", "zoo.train"), **settings: object
+    trial: Trial,
+    store: Store,
+    entry: tuple[str, str] = ("-m", "zoo.train"),
+    *,
+    extend: bool = False,
+    **settings: object,
 ) -> subprocess.Popen[bytes]:
-    """Start a trial's process, as a launcher would. `settings`: of its profile."""
+    """Start a trial's process, as a launcher would. `extend`: continue what finished with fewer
+    rounds. `settings`: of its profile."""
     profile = Catalog().get(ComputeProfile, "laptop").model_copy(update=settings)
-    path = write_job(trial, store, profile)
+    path = write_job(trial, store, profile, extend=extend)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from functools import cache
@@ -109,3 +110,21 @@ def test_contributing_names_paths_and_commands_that_exist() -> None:
 def test_bench_script_leaves_its_folder_out_of_the_path(path: Path) -> None:
     """`tests/bench/statistics.py` would stand before Python's own module."""
     assert "sys.path[0] = " in path.read_text(encoding="utf-8")
+
+
+SHARED = {"Study"}
+"""Classes whose name is taken twice: the study of a manifest, and the values of a contrast."""
+
+
+def test_names_of_modules_and_classes_are_unique() -> None:
+    modules: dict[str, list[str]] = {}
+    classes: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "zoo").rglob("*.py")):
+        place = str(file.relative_to(ROOT))
+        if not file.stem.startswith("__"):
+            modules.setdefault(file.stem, []).append(place)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and node.name not in SHARED:
+                classes.setdefault(node.name, []).append(f"{place}:{node.lineno}")
+    assert {name: places for name, places in modules.items() if len(places) > 1} == {}
+    assert {name: places for name, places in classes.items() if len(places) > 1} == {}

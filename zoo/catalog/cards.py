@@ -21,9 +21,9 @@ S = TypeVar("S", bound=Sequence[int])
 MAX_COUNT = 10_000_000
 Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 """A number of prompts, responses, problems or tokens; more is a slip, and costs memory."""
-Policy = Literal["boxed", "simplerl", "gsm8k", "auto"]
-"""How an answer is found in a response; `zoo.grading.extract` says what each policy does."""
-Gold = Literal["as-is", "last-box", Policy]
+ExtractionRule = Literal["boxed", "simplerl", "gsm8k", "auto"]
+"""How an answer is found in a response; `zoo.grading.extract` says what each rule does."""
+Gold = Literal["as-is", "last-box", ExtractionRule]
 """How a reference is read from an answer column."""
 
 
@@ -83,7 +83,7 @@ class RewardCard(Card):
     kind: str
     """One of `zoo.rewards.parameters.KINDS`, or the name of a reward of the user's own."""
     version: int = 1
-    extract: Policy = "simplerl"
+    extract: ExtractionRule = "simplerl"
     params: dict[str, Any] = {}
     """The numbers of its kind; those that are left out have the kind's default."""
     needs_box: bool = False

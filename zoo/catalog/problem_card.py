@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from zoo.catalog.cards import Card, Count, Gold, Part, Policy, PromptCard
+from zoo.catalog.cards import Card, Count, ExtractionRule, Gold, Part, PromptCard
 from zoo.yamlio.patterns import COMMIT
 
 C = TypeVar("C", bound=Card)
@@ -42,7 +42,7 @@ class Rows(Part):
     columns: Columns = Columns()
     gold: Gold = "as-is"
     """How the reference is read from the answer column: `as-is`, `last-box` (what the last box of a
-    worked solution holds), or an extraction policy (`gsm8k`: after `####`)."""
+    worked solution holds), or an extraction rule (`gsm8k`: after `####`)."""
 
 
 class LocalSource(Rows):
@@ -196,11 +196,11 @@ class Overlap(Part):
 
 
 class BenchmarkCard(ProblemCard):
-    """A held-out set, the extraction policy under which every arm is scored on it, and how many
+    """A held-out set, the extraction rule under which every arm is scored on it, and how many
     rows it has."""
 
     form: Literal["benchmark/1"] = Field(alias="schema")
-    extract: Policy = "simplerl"
+    extract: ExtractionRule = "simplerl"
     samples: Count = 1
     """Responses a problem under sampled decodings; greedy takes one."""
     decoding: dict[str, Any] = {}

@@ -69,5 +69,5 @@ def look_at_data(card: ProblemCard, resolver: LocalResolver) -> bool:
     for line in usable.lines():
         click.echo(f"  {line}")
     if usable.too_many:
-        click.echo("  wrong  is it the right answer column and `gold:` policy?")
+        click.echo("  wrong  is it the right answer column, and the right `gold:` rule?")
     return not usable.too_many

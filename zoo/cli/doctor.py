@@ -267,7 +267,10 @@ def span(low: tuple[int, ...], high: tuple[int, ...]) -> str:
 
 
 def _sizes(machine: Machine) -> Iterator[DoctorFinding]:
-    if not machine.gpus and machine.system != "Linux x86_64":
+    if not machine.system.startswith("Linux"):
+        do = "trial processes are looked after through /proc; plans work anywhere"
+        yield DoctorFinding("fail", "system", machine.system, do)
+    elif not machine.gpus and machine.system != "Linux x86_64":
         do = "vLLM's CPU build is for Linux on x86_64; `--on cpu-transformers` does without"
         yield DoctorFinding("warn", "system", machine.system, do)
     yield DoctorFinding("ok", "cores", f"{machine.cores}; a CPU trial takes one")
@@ -313,6 +316,9 @@ def _traps(machine: Machine, packages: dict[str, str | None]) -> Iterator[Doctor
     if machine.gpus and (packages["torch"] or "").endswith("+cpu"):
         found = "a GPU, but torch is the CPU build"
         yield DoctorFinding("warn", "torch", found, "`make clean setup` takes the gpu extra")
+    if machine.gpus:
+        found = f"{len(machine.gpus)}; `zoo doctor --try` trains a pocket model on each"
+        yield DoctorFinding("ok", "GPUs", found)
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads not in (None, "1") and not machine.gpus:
         found = (

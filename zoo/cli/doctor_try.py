@@ -211,14 +211,16 @@ def _sweep(tried: Tried, env: dict[str, str]) -> int:
         for line in child.stdout:
             said.append(line.rstrip("\n"))
             if TIMED.match(line):
-                _say(said[-1][9:].strip())
+                meant = env and "FAILED [killed]" in line
+                text = f"{line.split()[1]}  killed, as meant" if meant else said[-1][9:].strip()
+                _say(text)
         status = child.wait()
     finally:
         if child.poll() is None:  # Ctrl-C reached it as well, and it ends its trials
             child.wait()
     with (tried.folder / "try.log").open("a", encoding="utf-8") as log:
         log.write("\n".join(said) + "\n")
-    if status not in (0, 1):
+    if status not in (0, 1, 130, 143):
         click.echo("\n".join(said), err=True)
     return status
 
@@ -302,9 +304,16 @@ def _killed(done: Sequence[Record]) -> Iterator[DoctorFinding]:
         found = f"killed after round {KILLED_AT}, continued there"
         yield DoctorFinding("ok", "kill and resume", found)
     else:
-        told = ", ".join("at round 0" if at is None else f"after round {at}" for at in after)
-        found = f"killed after round {KILLED_AT}, continued {told}"
+        told = dict.fromkeys(_continued(record) for record in done)
+        found = f"to be killed after round {KILLED_AT}; {', '.join(told)}"
         yield DoctorFinding("fail", "kill and resume", found, KEEP)
+
+
+def _continued(record: Record) -> str:
+    """Where a trial went on after it was killed."""
+    if record.attempt == 1:
+        return "was never killed"
+    return f"continued after round {record.about.get('resumed_from', 0)}"
 
 
 def _gap(tried: Tried, rows: dict[str, Any]) -> Iterator[DoctorFinding]:

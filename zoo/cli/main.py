@@ -7,66 +7,27 @@ Exit status: 0 done, 1 some trials failed or what lies on disk cannot be used, 2
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
 from zoo import __version__
+from zoo.cli.option_groups import (
+    cards_option,
+    look_option,
+    profile_option,
+    run_options,
+    which_plan,
+)
 
 if TYPE_CHECKING:
     from zoo.planning.options import PlanOptions
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-cards_option = click.option(
-    "--cards", multiple=True, metavar="DIR", help="Another folder of cards, besides ./cards."
-)
-profile_option = click.option(
-    "--on", "profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]"
-)
-set_option = click.option(
-    "--set", "sets", multiple=True, metavar="A.B=C", help="Change the manifest for this command."
-)
-only_option = click.option(
-    "--only", multiple=True, metavar="AXIS=PATTERN", help="Only these trials, e.g. 'model=qwen*'."
-)
-reward_option = click.option(
-    "--reward", "rewards", multiple=True, metavar="FILE.py", help="A reward function of your own."
-)
-look_option = click.option(
-    "--look",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="The next look of a manifest that buys seeds in looks. [default: where it stands]",
-)
-rehearse_option = click.option(
-    "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."
-)
-
-
-def which_plan(command: Callable[..., int]) -> Callable[..., int]:
-    """The options that say which plan is meant, handed on as `PlanOptions`."""
-
-    @functools.wraps(command)
-    def run(
-        *words: Any,
-        cards: tuple[str, ...],
-        sets: tuple[str, ...],
-        only: tuple[str, ...],
-        rehearse: bool,
-        rewards: tuple[str, ...],
-        **more: Any,
-    ) -> int:
-        from zoo.planning.options import PlanOptions
-
-        return command(*words, words=PlanOptions(cards, sets, only, rehearse, rewards), **more)
-
-    return set_option(only_option(rehearse_option(cards_option(reward_option(run)))))
 
 
 @click.group(context_settings=CONTEXT)
@@ -143,24 +104,7 @@ def schema(cards: tuple[str, ...]) -> int:
 
 @cli.command()
 @click.argument("manifest")
-@click.option(
-    "--executor",
-    type=click.Choice(["ray", "local"]),
-    help="What starts the trials. [default: the profile's; local for simulated ones]",
-)
-@click.option("--concurrency", type=click.IntRange(min=1), help="Trials at a time.")
-@click.option(
-    "--save-every",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Rounds between checkpoints. [default: the profile's, else by what saving costs]",
-)
-@click.option(
-    "--across-stacks",
-    is_flag=True,
-    help="Continue trials also under another software stack, geometry or grader.",
-)
-@click.option("--bare", is_flag=True, help="Only run trials: no MLflow, no report.")
+@run_options
 @click.option("--relock", is_flag=True, help="Accept cards and digests that moved since the lock.")
 @click.option(
     "--retrain",
@@ -180,6 +124,27 @@ def sweep(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> in
     from zoo.cli.sweep import SweepOptions, run
 
     return run(manifest, replace(words, look=look), SweepOptions(**how))
+
+
+@cli.command()
+@click.argument("name")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), required=True, metavar="N", help="Rounds in all."
+)
+@run_options
+@profile_option
+@which_plan
+def extend(name: str, rounds: int, words: PlanOptions, **how: Any) -> int:
+    """Run a sweep to more rounds: finished trials go on in place, under their ids.
+
+    They continue from their last checkpoint, which `keep_extendable: true` in the profile keeps,
+    where no setting depends on the number of rounds. What fewer rounds came to is kept. Refuses,
+    with the reason, where a finished trial cannot go on; --only leaves it out.
+    """
+    from zoo.cli.extend import run
+    from zoo.cli.sweep import SweepOptions
+
+    return run(name, rounds, words, SweepOptions(extend=True, **how))
 
 
 @cli.command()
@@ -388,6 +353,25 @@ def logs(name: str, trial: str, words: PlanOptions, lines: int | None) -> int:
 
 
 @cli.command()
+@click.argument("name")
+@click.argument("trial")
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--round", "round_", type=click.IntRange(min=1), metavar="N", help="Weights after this round."
+)
+@which_plan
+def export(name: str, trial: str, folder: str, round_: int | None, words: PlanOptions) -> int:
+    """Write the trained model of a TRIAL into DIR, a new Hugging Face folder.
+
+    Weights as safetensors, config, tokenizer, the end ids that the trial used, and a model card
+    with recipe, data, scores and versions. Of the last round, or of any whose weights are kept.
+    """
+    from zoo.cli.export import run
+
+    return run(name, trial, folder, words, round_)
+
+
+@cli.command()
 @click.argument("name", required=False)
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
@@ -403,10 +387,10 @@ def ui(name: str | None, words: PlanOptions, port: int, host: str) -> int:
 @click.argument("cases", required=False)
 @click.option("--gold", help="The reference of one pair (with --prediction).")
 @click.option("--prediction", help="The response of one pair.")
-@click.option("--extract", "policy", default="auto", show_default=True, help="Extraction rule.")
+@click.option("--extract", "rule", default="auto", show_default=True, help="Extraction rule.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
 def verify(
-    cases: str | None, gold: str | None, prediction: str | None, policy: str, workers: int
+    cases: str | None, gold: str | None, prediction: str | None, rule: str, workers: int
 ) -> int:
     """Grade the rows of CASES (jsonl: gold, prediction), or one pair.
 
@@ -414,7 +398,7 @@ def verify(
     """
     from zoo.cli.verify import run
 
-    return run(cases, gold, prediction, policy, workers)
+    return run(cases, gold, prediction, rule, workers)
 
 
 @cli.command()

@@ -28,7 +28,10 @@ def read_gpus(visible: Sequence[str]) -> dict[str, tuple[str, float, float]]:
     except (OSError, subprocess.SubprocessError):
         return found
     for line in done.stdout.splitlines():
-        index, uuid, name, used, total = (part.strip() for part in line.split(","))
+        parts = [part.strip() for part in line.split(",")]
+        if len(parts) != len(QUERY):
+            continue
+        index, uuid, name, used, total = parts
         for key in {index, uuid} & set(visible):
             with contextlib.suppress(ValueError):  # `[N/A]`
                 found[key] = name, float(used) / 1024, float(total) / 1024

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import click
 
 from zoo.planning.options import PlanOptions
-from zoo.planning.plan import plan_with
+from zoo.planning.plan_report import plan_with
 from zoo.planning.select import one_trial
 from zoo.planning.study import as_json
 from zoo.render import plan_data, plan_text

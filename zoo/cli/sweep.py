@@ -43,8 +43,9 @@ from zoo.runs.sweep_status import SweepStatus, read_status
 @dataclass(frozen=True)
 class SweepOptions:
     """How a sweep runs. `bare`: no MLflow, no report; `relock`: accept what moved; `retrain`: train
-    again what only training again would change; `save_every`: rounds between checkpoints;
-    `across_stacks`: continue also what another stack began."""
+    again what only training again would change; `extend`: continue what is done with fewer rounds;
+    `save_every`: rounds between checkpoints; `across_stacks`: continue also what another stack
+    began."""
 
     profile: str | None = None
     executor: str | None = None
@@ -52,6 +53,7 @@ class SweepOptions:
     bare: bool = False
     relock: bool = False
     retrain: bool = False
+    extend: bool = False
     save_every: int | None = None
     across_stacks: bool = False
 
@@ -69,15 +71,21 @@ class SweepOptions:
 
 def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
     """Run what is left of a sweep; returns the exit status."""
-    begun = time.monotonic()
     study = load_study(name, words, thorough=True)
     for line in study.remembered_note("sweep"):
         click.echo(line)
+    return run_study(study, how)
+
+
+def run_study(study: Study, how: SweepOptions) -> int:
+    """As `run`, of a study that is loaded with all its digests."""
+    begun = time.monotonic()
     must_be_open(study)
     chosen = profile_of(study.catalog, how.profile, how.concurrency)
     if how.save_every is not None:
         chosen = chosen.model_copy(update={"save_every": how.save_every})
-    status = read_status(study.chosen, study.store, study.changes.changed, retrain=how.retrain)
+    changed = study.changes.changed
+    status = read_status(study.chosen, study.store, changed, retrain=how.retrain, extend=how.extend)
     sweep = _sweep(study, chosen, how)
     if not status.left:
         return _nothing_to_do(study, sweep, status, how)
@@ -108,7 +116,13 @@ def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
             report=lambda: None if how.bare else results.write_or_excuse(),
         )
     _conclude(results, ran, time.monotonic() - begun, how)
-    return ran.exit_code
+    failed = how.extend and any(one.obstacle for one in ran.status.trials)
+    return ran.exit_code or int(failed)
+
+
+def _command(study: Study, how: SweepOptions) -> str:
+    """The command that goes on with what this one did."""
+    return f"{study.to('extend') if how.extend else study.to('sweep')}{how}"
 
 
 def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> driver.Sweep:
@@ -122,8 +136,9 @@ def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> driver.S
         study.words.sets,
         study.words.cards,
         study.words.rewards,
-        how.retrain,
-        how.across_stacks,
+        retrain=how.retrain,
+        extend=how.extend,
+        across_stacks=how.across_stacks,
     )
 
 
@@ -206,6 +221,8 @@ def _conclude(results: SweepReport, ran: driver.Ran, seconds: float, how: SweepO
     click.echo(f"\n{study.name}: {summary(status)}  ({clock(seconds)})")
     if how.retrain and (n := sum(one.stands for one in status.trials)):
         click.echo(f"{counted(n, 'trial')} not trained again; what was there stands")
+    if how.extend and (n := sum(one.obstacle is not None for one in status.trials)):
+        click.echo(f"{counted(n, 'trial')} could not go on; what was there stands")
     for item in status.trials:
         if item.symbol == "!":
             reason = first_line(item.message, item.failure)
@@ -213,7 +230,7 @@ def _conclude(results: SweepReport, ran: driver.Ran, seconds: float, how: SweepO
             click.echo(f"  log: {shown(study.store.train(item.trial.id) / 'log.txt')}")
     if status.left:
         word = "stopped" if ran.exit_code >= 128 else "not all done"
-        click.echo(f"{word}; `{study.to('sweep')}{how}` does what is left")
+        click.echo(f"{word}; `{_command(study, how)}` does what is left")
     for line in standing_lines(status, study, f"{study.to('sweep')}{how}"):
         click.echo(line)
     if how.bare:

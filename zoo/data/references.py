@@ -69,7 +69,9 @@ class References:
 
     def fault(self, name: str) -> Fault:
         """What to say of a set of which too many fail."""
-        expected = f"at most {LIMIT:.0%}: is it the right answer column and `gold:` policy?"
+        expected = (
+            f"at most {LIMIT:.0%}: is it the right answer column, and the right `gold:` rule?"
+        )
         where = f"all of them: {self.file}" if self.file else ""
         first = "".join(f"\n  {bad}" for bad in self.bad[:SHOWN])
         return Fault(name, f"of its references {self}", expected, where, first.removeprefix("\n"))

@@ -150,18 +150,18 @@ def _texts(value: Any, path: str, depth: int = _DEPTH) -> Iterator[str]:
             yield from _texts(inner, f"{path}.{key}", depth - 1)
 
 
-def gold(text: str, policy: str) -> str:
+def gold(text: str, rule: str) -> str:
     """The reference in an answer column; empty where there is none.
 
     `last-box` takes the very last box of a worked solution, as the study and MATH's own script do;
-    the extraction policies would join it with boxes beside it.
+    the extraction rules would join it with boxes beside it.
     """
-    if policy == "as-is":
+    if rule == "as-is":
         return text.strip()
-    if policy != LAST_BOX:
+    if rule != LAST_BOX:
         from zoo.grading import extract  # late: planning reads no rows
 
-        return extract(text, policy) or ""
+        return extract(text, rule) or ""
     mark = max(("\\boxed", "\\fbox"), key=text.rfind)
     return _box(text, text.rfind(mark) + len(mark)) if mark in text else ""
 

@@ -17,10 +17,11 @@ from zoo.grading.audit import Audit, audit, stock
 def box_verdicts(
     items: Sequence[Item], results: Sequence[Result], boxed: Callable[[], Grader]
 ) -> list[Verdict]:
-    """Verdicts of N responses under the policy `boxed`; one without a complete box has no answer.
+    """Verdicts of N responses under the extraction rule `boxed`; one without a complete box has no
+    answer.
 
-    Where the box says what the benchmark's policy read as well, the verdict is the same and nothing
-    is graded twice; `boxed`, a grader of that policy, is asked about the others alone.
+    Where the box says what the benchmark's rule read as well, the verdict is the same and nothing
+    is graded twice; `boxed`, a grader of that rule, is asked about the others alone.
     """
     answers = [extract(item.text, "boxed") for item in items]
     verdicts = [

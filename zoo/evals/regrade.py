@@ -86,7 +86,7 @@ class Regrader:
         """
         (old,) = measurements([row])
         made = record.read(self.store.folder("scores", old.score_id))
-        policy = _policy(trial, row, made)
+        rule = _rule(trial, row, made)
         rows = read_parquet(self.store.completions(old.sample_id), ["id", "gold"])
         before = self._verdicts(old.score_id, rows)
         bench = Evaluator(
@@ -96,7 +96,7 @@ class Regrader:
             durable=not trial.simulated,
             graders=self.graders,
         )
-        found = bench.score(old.sample_id, policy, old.each, old.round)
+        found = bench.score(old.sample_id, rule, old.each, old.round)
         same = found.scores == old.score_id
         if (old.score_id, found.scores) not in self._seen:
             self._seen.add((old.score_id, found.scores))
@@ -105,7 +105,7 @@ class Regrader:
                 path = self.store.verdicts(found.scores)
                 raise StateError(f"{path} is gone or broken; remove its folder to grade again")
             if same:
-                results = bench.grade(old.sample_id, policy)
+                results = bench.grade(old.sample_id, rule)
                 after = [(str(r.verdict.value), r.prediction) for r in results]
             self.compared.append(_compare(old, found, rows, before, after))
         if not same:
@@ -146,8 +146,8 @@ def _compare(
     )
 
 
-def _policy(trial: Trial, row: Row, made: Record | None) -> str:
-    """The extraction policy by which a measurement was graded."""
+def _rule(trial: Trial, row: Row, made: Record | None) -> str:
+    """The extraction rule by which a measurement was graded."""
     for evaluation in trial.evaluations:
         if evaluation.key == row.get("key"):
             return evaluation.benchmark.extract
@@ -155,5 +155,5 @@ def _policy(trial: Trial, row: Row, made: Record | None) -> str:
         return made.identity["extract"]
     raise StateError(
         f"{row['scores']}: gone, and the manifest no longer asks for it: nothing says by which "
-        "policy it was graded"
+        "extraction rule it was graded"
     )

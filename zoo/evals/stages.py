@@ -5,8 +5,8 @@ The base model's samples (round 0) belong to (model, prompt, stop ids, cap, benc
 decoding, stack), not to a trial: the first trial that needs them measures, others wait for its lock
 or find them done. Samples of a trained policy belong to (train id, lineage, round, ...); their seed
 follows from what they are of and from nothing else, so that equal weights always get equal samples.
-Scores belong to (samples, policy, grader version). Where the responses come from is the caller's: a
-live engine, a checkpoint, or a simulation.
+Scores belong to (samples, extraction rule, grader version). Where the responses come from is the
+caller's: a live engine, a checkpoint, or a simulation.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class Measurement:
 
 
 class Graders:
-    """One grader a policy, made when it is first asked for, and the audit of what they say. Their
-    workers live as long as this.
+    """One grader an extraction rule, made when it is first asked for, and the audit of what they
+    say. Their workers live as long as this.
     """
 
     def __init__(self, workers: int = 1) -> None:
@@ -86,11 +86,11 @@ class Graders:
         self.audit = Auditor()
         self._made: dict[str, Grader] = {}
 
-    def __call__(self, policy: str) -> Grader:
-        """The grader of a policy."""
-        if policy not in self._made:
-            self._made[policy] = Grader(policy, workers=self.workers)
-        return self._made[policy]
+    def __call__(self, rule: str) -> Grader:
+        """The grader of an extraction rule."""
+        if rule not in self._made:
+            self._made[rule] = Grader(rule, workers=self.workers)
+        return self._made[rule]
 
     def close(self) -> None:
         """End the workers of graders and audit."""
@@ -152,7 +152,7 @@ class Evaluator:
     def score(
         self,
         sample_id: str,
-        policy: str,
+        rule: str,
         each: int,
         round_: int,
         responses: Columns | None = None,
@@ -163,7 +163,7 @@ class Evaluator:
             responses: the samples as stored, by a caller that has just written them; None = read
                 them.
         """
-        payload = identity.score_payload(sample_id, policy, GRADER_VERSION)
+        payload = identity.score_payload(sample_id, rule, GRADER_VERSION)
         score_id = f"{sample_id.rsplit('-', 1)[0]}-{identity.digest(payload)}"
         scores = self.store.folder("scores", score_id)
         found = _done(scores, round_)
@@ -176,14 +176,14 @@ class Evaluator:
         n, audited = (int(found.metrics.get(name) or 0) for name in ("n", "audited"))
         return Measurement(sample_id, score_id, n, values, audited)
 
-    def grade(self, sample_id: str, policy: str) -> list[Result]:
+    def grade(self, sample_id: str, rule: str) -> list[Result]:
         """What the grader says of stored samples, in their order. Writes nothing.
 
         Raises:
             StateError: the samples are gone or cannot be read.
         """
         rows = read_parquet(self.store.completions(sample_id), ["gold", "text"])
-        return self.grader(policy).grade(_items(rows)).results
+        return self.grader(rule).grade(_items(rows)).results
 
     def _sample(
         self,

@@ -1,5 +1,5 @@
-r"""From a completion to the text of its answer, by a named policy. A policy is part of a reward's
-or a benchmark's identity.
+r"""From a completion to the text of its answer, by a named extraction rule. A rule is part
+of a reward's or a benchmark's identity.
 
 - `boxed`: the last complete box, with the boxes beside it and the signs that touch it.
 - `simplerl`: the last box, else what follows "answer is", else the last number
@@ -75,36 +75,36 @@ _CONDITIONS = wordset(
 _PLAIN = wordset("and or either percent pct percentage pi sqrt sin cos tan log ln in cm mm km kg")
 
 
-def extract(text: str, policy: str, stop: Sequence[str] = STOPS) -> str | None:
+def extract(text: str, rule: str, stop: Sequence[str] = STOPS) -> str | None:
     """The text of the answer in `text`, or None where it has none.
 
     Args:
         text: the completion only.
-        policy: one of `POLICIES`.
+        rule: one of `RULES`.
         stop: marks after which nothing is read. A text of more than `MAX_TEXT_CHARS` before the
             stop has no answer.
 
     Raises:
-        InputError: for an unknown policy, with a suggestion.
+        InputError: for an unknown rule, with a suggestion.
     """
-    find, text = policy_named(policy), before_stop(text, stop)
+    find, text = rule_named(rule), before_stop(text, stop)
     answer = find(text) if len(text) <= MAX_TEXT_CHARS else None
     answer = answer.strip() if answer else None
     return answer or None
 
 
-def policy_named(policy: str) -> Callable[[str], str | None]:
-    """The extraction function of `policy`."""
-    if policy not in _POLICIES:
+def rule_named(rule: str) -> Callable[[str], str | None]:
+    """The extraction function of `rule`."""
+    if rule not in _RULES:
         raise InputError(
             Fault(
                 place="extract",
-                found=f"unknown policy '{policy}'",
-                expected="one of " + ", ".join(POLICIES),
-                hint=did_you_mean(policy, list(POLICIES)),
+                found=f"unknown extraction rule '{rule}'",
+                expected="one of " + ", ".join(RULES),
+                hint=did_you_mean(rule, list(RULES)),
             )
         )
-    return _POLICIES[policy]
+    return _RULES[rule]
 
 
 def before_stop(text: str, stop: Sequence[str] = STOPS) -> str:
@@ -343,10 +343,10 @@ def _numbers(text: str) -> list[str]:
     return [match.group() for match in _NUMBER.finditer(text)]
 
 
-_POLICIES: dict[str, Callable[[str], str | None]] = {
+_RULES: dict[str, Callable[[str], str | None]] = {
     "boxed": last_answer,
     "simplerl": _simplerl,
     "gsm8k": _gsm8k,
     "auto": _auto,
 }
-POLICIES: tuple[str, ...] = tuple(_POLICIES)
+RULES: tuple[str, ...] = tuple(_RULES)

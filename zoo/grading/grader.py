@@ -2,7 +2,7 @@
 workers.
 
 One result an item, in order, whatever happens. The same grader serves training and evaluation; the
-policy of extraction is its argument.
+extraction rule is its argument.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from zoo.grader_version import GRADER_VERSION
 from zoo.grading.boxes import has_box
-from zoo.grading.extract import MAX_TEXT_CHARS, STOPS, before_stop, policy_named
+from zoo.grading.extract import MAX_TEXT_CHARS, STOPS, before_stop, rule_named
 from zoo.grading.fast import settle
 from zoo.grading.pool import Limits, Pool
 from zoo.grading.verdict import Graded, Item, Result, Verdict
@@ -25,10 +25,10 @@ _ALLOWED = re.compile(r"[\w\s\\{}()\[\]+\-*/^=<>|.,:;!?'%$&°]*", re.ASCII)
 
 
 class Grader:
-    """Grades completions against references under one extraction policy.
+    """Grades completions against references under one extraction rule.
 
     Args:
-        policy: one of `POLICIES`.
+        rule: one of `RULES`.
         workers: how many symbolic workers may run at once.
         cpu_s, wall_s, memory_mib: what one case may use of a worker; past it the answer is
             EXHAUSTED.
@@ -39,15 +39,15 @@ class Grader:
 
     def __init__(
         self,
-        policy: str,
+        rule: str,
         workers: int = 1,
         cpu_s: float = 1.0,
         wall_s: float = 2.0,
         memory_mib: float = 1024.0,
         stop: Sequence[str] = STOPS,
     ) -> None:
-        self.policy = policy
-        self._extract = policy_named(policy)
+        self.rule = rule
+        self._extract = rule_named(rule)
         self._stop = stop
         self._pool = Pool(workers, Limits(cpu_s, wall_s, memory_mib))
         self._lock = threading.Lock()
@@ -84,7 +84,7 @@ class Grader:
                 replies = self._pool.judge(jobs)
             for at, reply in zip(hard, replies, strict=True):
                 results[at] = _from_reply(results[at], reply)
-        return Graded(self.policy, GRADER_VERSION, results)
+        return Graded(self.rule, GRADER_VERSION, results)
 
     def _grade_fast(self, item: Item) -> Result:
         """The result without a worker; one that needs a worker is marked `by="symbolic"`."""

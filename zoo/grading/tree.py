@@ -39,14 +39,14 @@ def read(tokens: list[Token]) -> Node:
     Raises:
         Unread: for anything that is not exactly one formula.
     """
-    reader = _Reader(tokens)
+    reader = _TreeReader(tokens)
     node = reader.sum()
     if reader.at != len(tokens):
         raise Unread(f"{tokens[reader.at]}")
     return node
 
 
-class _Reader:
+class _TreeReader:
     """Recursive descent; bounded in depth by the structural bound on brackets."""
 
     def __init__(self, tokens: list[Token]) -> None:

@@ -66,11 +66,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """The results of one call in the order of its items, with the policy and the grader that made
-    them.
+    """The results of one call in the order of its items, with the extraction rule and the grader
+    that made them.
     """
 
-    policy: str
+    rule: str
     version: str
     results: list[Result]
 

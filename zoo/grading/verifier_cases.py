@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from zoo.errors import Fault, InputError, StateError
-from zoo.grading.extract import POLICIES, extract, is_prose, policy_named
+from zoo.grading.extract import RULES, extract, is_prose, rule_named
 from zoo.grading.grader import Grader
 from zoo.grading.verdict import Item, Result, Verdict
 
@@ -24,43 +24,43 @@ _CHUNK_ROWS = 512
 _LONG_GOLD_CHARS = 120
 
 
-def verify_file(path: Path | None, policy: str, out: TextIO, workers: int = 1) -> dict[str, int]:
+def verify_file(path: Path | None, rule: str, out: TextIO, workers: int = 1) -> dict[str, int]:
     """Grades a JSONL file of rows and writes one JSON line a row to `out`; returns the count of
     each verdict.
 
     Args:
-        path: rows of `gold`, `prediction` and perhaps `extract`, which goes before `policy`; None
+        path: rows of `gold`, `prediction` and perhaps `extract`, which goes before `rule`; None
             is standard input, which is read to its end first.
-        policy: one of `zoo.grading.POLICIES`; the command line's default is `auto`.
+        rule: one of `zoo.grading.RULES`; the command line's default is `auto`.
         out: where the rows go, flushed after every chunk.
         workers: how many symbolic workers may run at once.
 
     Raises:
-        InputError: exit code 2, for an unknown `policy` or a file that is absent or no text;
+        InputError: exit code 2, for an unknown `rule` or a file that is absent or no text;
             nothing is then written. Verdicts do not change the exit code: it is 0 for a file that
             was read to its end.
         StateError: `out` cannot be written; what came before is.
     """
-    policy_named(policy)
+    rule_named(rule)
     counts = dict.fromkeys(Verdict, 0)
     lines = ((at, line) for at, line in enumerate(_lines(path), 1) if line.strip())
     with ExitStack() as stack:
         graders: dict[str, Grader] = {}
         while chunk := list(islice(lines, _CHUNK_ROWS)):
-            rows = _verify_rows(chunk, policy, graders, stack, workers)
+            rows = _verify_rows(chunk, rule, graders, stack, workers)
             for row in rows:
                 counts[Verdict(row["verdict"])] += 1
             write_rows(rows, out)
     return {verdict.value: n for verdict, n in counts.items()}
 
 
-def verify_pair(gold: str, prediction: str, policy: str = "auto") -> dict[str, Any]:
+def verify_pair(gold: str, prediction: str, rule: str = "auto") -> dict[str, Any]:
     """The row for one pair, as `verify_file` writes it, with `line` 1.
 
     Raises:
-        InputError: for an unknown `policy`.
+        InputError: for an unknown `rule`.
     """
-    with Grader(policy) as grader:
+    with Grader(rule) as grader:
         (result,) = grader.grade([Item(read_gold(gold), prediction)])
     return _row(1, result)
 
@@ -107,7 +107,7 @@ def _lines(path: Path | None) -> Iterator[str]:
 
 def _verify_rows(
     chunk: list[tuple[int, str]],
-    policy: str,
+    rule: str,
     graders: dict[str, Grader],
     stack: ExitStack,
     workers: int,
@@ -116,7 +116,7 @@ def _verify_rows(
     asked: dict[str, list[tuple[int, Item]]] = {}
     for number, line in chunk:
         try:
-            named, item = _read_row(line, policy)
+            named, item = _read_row(line, rule)
         except (ValueError, RecursionError) as error:
             why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             blank = Result(Verdict.BAD_GOLD, "", None, False, "gold", 0.0, why)
@@ -132,16 +132,16 @@ def _verify_rows(
     return [rows[number] for number, _ in chunk]
 
 
-def _read_row(line: str, policy: str) -> tuple[str, Item]:
+def _read_row(line: str, rule: str) -> tuple[str, Item]:
     row = json.loads(line)
     if not isinstance(row, Mapping):
         raise ValueError(f"a JSON object was expected, found {type(row).__name__}")
     for key in ("gold", "prediction"):
         if key not in row:
             raise ValueError(f"the row has no '{key}'")
-    named = row.get("extract") or policy
-    if named not in POLICIES:
-        raise ValueError(f"unknown policy '{named}'; one of {', '.join(POLICIES)}")
+    named = row.get("extract") or rule
+    if named not in RULES:
+        raise ValueError(f"unknown extraction rule '{named}'; one of {', '.join(RULES)}")
     gold, prediction = (_text(row[key]) for key in ("gold", "prediction"))
     return named, Item(read_gold(gold), prediction)
 

@@ -5,7 +5,7 @@ It reads one JSON request a line on standard input and answers each with one JSO
 bool}`, `{"bad_gold": text}`, `{"memory": true}` or `{"fault": text}`. Its bounds are the kernel's,
 so no Python or C loop can sit them out: two interval timers whose default action ends the process,
 and a limit on its address space. It ends itself when its input closes or its parent is gone. It
-knows no policy and no completion: only two short texts of whitelisted characters.
+knows no extraction rule and no completion: only two short texts of whitelisted characters.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from zoo.manifest.claim_schema import Claim
 from zoo.manifest.schema import Experiment
 from zoo.manifest.thresholds import Budget, Tripwire
 from zoo.trials.grid import matches
-from zoo.trials.metrics import Metric, metrics_of
+from zoo.trials.metrics import KL_BASE_POLICY, Metric, metrics_of
 from zoo.trials.trial import Trial
 
 SEQUENCE_MASK = (
@@ -147,7 +147,10 @@ def kl_warnings(
     without = [t.cell for t in trials if t.trainer != "external" and not t.grpo.get("beta")]
     said = [(f"tripwire on {w}", w.when) for w in tripwires if w.metric == KL]
     said += [(f"claim {c.id}", c.where) for c in claims if KL in c.metrics]
-    text = f"{KL} is logged only where grpo.beta is above 0, and {{n}} it is 0; take another metric"
+    text = (
+        f"{KL} is logged only where grpo.beta is above 0, and {{n}} it is 0; "
+        f"{KL_BASE_POLICY} is logged at the rounds of `watch` at any beta"
+    )
     counts = [(where, sum(matches(cell, match) for cell in without)) for where, match in said]
     return [
         PlanWarning("kl-not-logged", text.format(n=f"in {n:,} trial{'s'[: n != 1]}"), where)

@@ -1,11 +1,12 @@
 """Claims in a lock: *sealed* where nothing that they judge had run when they were first recorded,
 else *exploratory*; one that was sealed and says something else now is *changed*. The seeds are
 sealed with a claim: one that got more of them after results were known is *extended*, unless the
-manifest had declared these looks.
+manifest had declared these looks. So is one of trials that ran, where the number of rounds changed.
 
 A row of the lock is the claim as said, whether it is sealed, its `seeds` (a list, or the declared
 looks), `was` (what was sealed under its id, where that is something else), `seeds_now` where the
-manifest has other seeds than were sealed, and `withdrawn` where it no longer has the claim.
+manifest has other seeds than were sealed, `rounds` (those that it was sealed for) where the plan
+has others, and `withdrawn` where it no longer has the claim.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def rows(
     locked, trials = tuple(locked), tuple(trials)
     seeds = looks.model_dump() if looks else sorted({trial.seed for trial in trials})
     before_seeds = sorted({row["seed"] for row in locked})
+    horizon = max((row.get("rounds") or 0 for row in locked), default=0)
+    rounds = max((trial.rounds for trial in trials), default=0)
     told = [(row["cell"], row["id"]) for row in locked] + [(t.cell, t.id) for t in trials]
     cells = {identity.canonical(cell): cell for cell, _ in told}
     seen = {identity.canonical(cell) for cell, id_ in told if ran(id_)}
@@ -61,10 +64,20 @@ def rows(
         elif old is not None and not open_ and (was := _sealed(old)) is not None:
             row |= {"sealed": True} if was == said else {"was": was}
         row["seeds"] = seeds if open_ or old is None else old.get("seeds", before_seeds)
+        if old is not None and not open_ and _sealed(row) is not None:
+            row |= _sealed_for(old, horizon, rounds)
         found.append(row if row["seeds"] == seeds else row | {"seeds_now": seeds})
     if seen:  # a sealed claim that was taken out is told, not forgotten
-        found += [row | {"withdrawn": True} for row in known.values() if _sealed(row)]
+        gone = [row for row in known.values() if _sealed(row)]
+        found += [row | {"withdrawn": True} | _sealed_for(row, horizon, rounds) for row in gone]
     return found
+
+
+def _sealed_for(old: Row, horizon: int, rounds: int) -> Row:
+    """The number of rounds that a claim was sealed for, where it is not `rounds`. `horizon`: of
+    the previous lock; 0 = not known."""
+    sealed_for = old.get("rounds", horizon)
+    return {"rounds": sealed_for} if sealed_for not in (0, rounds) else {}
 
 
 def _sealed(row: Row) -> Row | None:
@@ -90,6 +103,8 @@ def _word(row: Row, sealed: list[Row]) -> Word:
     if row["sealed"]:
         if "seeds_now" in row:
             return "extended" if _adds(row["seeds"], row["seeds_now"]) else "changed"
+        if "rounds" in row:
+            return "extended"
         return "sealed" if row["claim"] in sealed else "new"
     return "changed" if "was" in row else "exploratory"
 

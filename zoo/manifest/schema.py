@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from zoo.catalog import Columns
-from zoo.catalog.cards import DISTINCT, MAX_COUNT, Count, Gold, Part, Policy, TokenId
+from zoo.catalog.cards import DISTINCT, MAX_COUNT, Count, ExtractionRule, Gold, Part, TokenId
 from zoo.json_text import as_mapping, one_or_more
 from zoo.manifest.claim_schema import Claim
 from zoo.manifest.seed_looks import SeedLooks
@@ -67,7 +67,7 @@ class InlineData(Part):
     """A file, relative to the manifest."""
     columns: Columns = Columns()
     gold: Gold = "as-is"
-    """How the reference is read: `as-is`, or an extraction policy (`gsm8k`: after `####`)."""
+    """How the reference is read: `as-is`, or an extraction rule (`gsm8k`: after `####`)."""
     name: Name | None = None
     """What tables call it; by default the file's stem."""
 
@@ -75,8 +75,8 @@ class InlineData(Part):
 class InlineBenchmark(InlineData):
     """A held-out set without a card."""
 
-    extract: Policy = "simplerl"
-    """Extraction policy under which every arm is scored."""
+    extract: ExtractionRule = "simplerl"
+    """Extraction rule under which every arm is scored."""
 
 
 def _kind(value: Any) -> str:

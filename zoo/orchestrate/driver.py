@@ -80,6 +80,8 @@ class Sweep:
     """Files of rewards that it named."""
     retrain: bool = False
     """Also train again what only training again would change."""
+    extend: bool = False
+    """Also continue what finished with fewer rounds."""
     across_stacks: bool = False
     """Continue also what another stack or geometry began."""
     longest_prompts: Mapping[str, int] = field(default_factory=dict)
@@ -127,19 +129,23 @@ def run(
     with _driver_lock(sweep), Signals() as signals:
         for trial in sweep.trials:
             processes.reap(sweep.store.train(trial.id))
-        status = read_again(status, sweep.store, retrain=sweep.retrain)
+        status = _read_again(status, sweep)
         _freeze(sweep)
         mirroring = _Mirroring(mirror, display) if mirror else None
         verdict, written = False, None
         try:
             _execute(sweep, status, executor(), display, signals)
-            status = read_again(status, sweep.store, retrain=sweep.retrain)
+            status = _read_again(status, sweep)
             verdict = _verdict(status, signals)
             written = report()
         finally:
             if mirroring:
                 mirroring.close(verdict, written, signals)
         return Ran(128 + (signals.number or 0) if verdict is None else int(not verdict), status)
+
+
+def _read_again(status: SweepStatus, sweep: Sweep) -> SweepStatus:
+    return read_again(status, sweep.store, retrain=sweep.retrain, extend=sweep.extend)
 
 
 def _verdict(status: SweepStatus, signals: Signals) -> bool | None:
@@ -162,6 +168,7 @@ def _execute(
             root,
             secrets.token_hex(8),
             retrain=one.state == "retrain",
+            extend=one.state == "extend",
             longest_prompt=prompts.get(one.trial.id),
             across_stacks=sweep.across_stacks,
         )

@@ -39,6 +39,7 @@ from zoo.trials.trial import Trial
 
 POLL_S = 0.1
 MEASURING_FAILED = "training is done; measuring it failed"
+EXTENDING_FAILED = "continuing it failed; what was there stands"
 RETRAINING_FAILED = "training again failed; what was there stands"
 PORTS = range(20_000, 32_000)  # below what the kernel hands out to outgoing connections
 
@@ -54,6 +55,8 @@ class Task:
     token: str
     retrain: bool = False
     """Train again what finished, as somebody asked."""
+    extend: bool = False
+    """Continue what finished with fewer rounds."""
     longest_prompt: int | None = None
     """Tokens of the longest prompt that the trial sends; None = not measured."""
     across_stacks: bool = False
@@ -100,13 +103,13 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> La
         time.sleep(POLL_S)
     if grace() is not None:
         return LaunchResult("preempted", FailureClass.INTERRUPTED)
-    if not trial_status(task.trial, task.store, retrain=task.retrain).runs:
+    if not trial_status(task.trial, task.store, retrain=task.retrain, extend=task.extend).runs:
         return _outcome(record.read(task.folder))  # by another sweep, while we waited
     ended = _launch(task, grace, tick)
-    if ended.state != "stopped" or grace() is not None:
+    if not (ended.state == "stopped" or (task.extend and ended.state == "done")):
         return ended
-    if trial_status(task.trial, task.store).runs:  # from the weights that it kept
-        return _launch(replace(task, retrain=False), grace, tick)
+    if grace() is None and trial_status(task.trial, task.store).runs:  # from weights that it kept
+        return _launch(replace(task, retrain=False, extend=False), grace, tick)
     return ended
 
 
@@ -178,13 +181,16 @@ class TrialProcess:
 
     def _after_training(self, found: Record, interrupted: bool, seconds: float) -> LaunchResult:
         """Training is over and stays so, whatever became of what came after it."""
-        again = self.task.retrain and found.about.get("token") != self.task.token
+        again = self.task.retrain or self.task.extend
+        again = again and found.about.get("token") != self.task.token
         if not again and not trial_status(self.task.trial, self.task.store).runs:
             return LaunchResult(found.state, seconds=seconds)
         if interrupted:
-            what = "training again" if again else "measuring what is trained"
+            what = "continuing it" if self.task.extend else "training again"
+            what = what if again else "measuring what is trained"
             return LaunchResult("preempted", FailureClass.INTERRUPTED, what, seconds)
-        what = RETRAINING_FAILED if again else MEASURING_FAILED
+        what = EXTENDING_FAILED if self.task.extend else RETRAINING_FAILED
+        what = what if again else MEASURING_FAILED
         message = f"{what}\n{self._log_tail()}".rstrip()
         return LaunchResult("failed", FailureClass.ERROR, message, seconds)
 
@@ -290,6 +296,7 @@ def write_task(task: Task, launch: Path | None = None) -> Path:
         "profile": task.profile.model_dump(mode="json", by_alias=True),
         "token": task.token,
         "retrain": _finished_lineage(task) if task.retrain else 0,
+        "extend": task.extend,
         "longest_prompt": task.longest_prompt,
         "across_stacks": task.across_stacks,
     }

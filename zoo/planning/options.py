@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -33,6 +33,10 @@ class PlanOptions:
             said += [f"--{option} {shlex.quote(value)}" for value in values]
         said += [] if self.look is None else [f"--look {self.look}"]
         return "".join(f" {word}" for word in said)
+
+    def without_rounds(self) -> PlanOptions:
+        """The same without `--set rounds=N`."""
+        return replace(self, sets=tuple(s for s in self.sets if not s.startswith("rounds=")))
 
     def with_cards(self, text: str) -> str:
         """A text whose `zoo models ...` and `zoo data ...` commands have these `--cards`."""

@@ -68,7 +68,15 @@ class Study:
 
     def to(self, verb: str) -> str:
         """The command that does something to this plan: `zoo sweep experiments/a.yaml`."""
+        if verb == "extend":
+            return self._to_extend()
         return f"zoo {verb} {shlex.quote(shown(self.manifest.path))}{self.words}"
+
+    def _to_extend(self) -> str:
+        """The rounds of `zoo extend` are an option of its own."""
+        words = self.words.without_rounds()
+        rounds = self.manifest.experiment.rounds
+        return f"zoo extend {shlex.quote(shown(self.manifest.path))} --rounds {rounds}{words}"
 
     @property
     def called(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from zoo.claims import planned_power
 from zoo.errors import listed
 from zoo.lock.preregistration import Word
-from zoo.planning.plan import Plan
+from zoo.planning.plan_report import Plan
 from zoo.planning.study import Study
 from zoo.render.plan_costs import counted
 
@@ -15,7 +15,7 @@ TOLD: dict[Word, str] = {
     "sealed": "sealed",
     "new": "`zoo sweep` seals",
     "changed": "changed after their trials ran, so exploratory",
-    "extended": "extended by seeds that were added after their trials ran, so without verdict",
+    "extended": "extended by seeds or rounds after their trials ran, so without verdict",
     "exploratory": "exploratory, as their trials ran before",
     "withdrawn": "sealed and withdrawn",
 }

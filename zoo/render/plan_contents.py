@@ -11,7 +11,7 @@ from zoo.errors import listed, plain
 from zoo.manifest.metric_name import EVAL
 from zoo.manifest.schema import Override
 from zoo.planning import prompt_lengths
-from zoo.planning.plan import Plan
+from zoo.planning.plan_report import Plan
 from zoo.planning.reference_check import known
 from zoo.render.plan_costs import counted
 from zoo.stats.looks import shares as shares_of

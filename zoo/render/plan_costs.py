@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.errors import listed
-from zoo.planning.plan import GIB, Plan
+from zoo.planning.plan_report import GIB, Plan
 from zoo.resources import Hours
 
 

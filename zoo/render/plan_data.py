@@ -8,7 +8,7 @@ from typing import Any
 from zoo.claims.planned_power import Power
 from zoo.lock.lock import LockChanges
 from zoo.planning import prompt_lengths
-from zoo.planning.plan import Plan
+from zoo.planning.plan_report import Plan
 from zoo.planning.reference_check import known
 from zoo.resources import Hours, Placement
 from zoo.runs.sweep_status import SweepStatus, TrialStatus

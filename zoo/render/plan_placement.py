@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.errors import listed
-from zoo.planning.plan import Plan
+from zoo.planning.plan_report import Plan
 from zoo.render.plan_costs import counted
 from zoo.resources import SMALL, Placement
 from zoo.trials.trial import Trial
@@ -38,6 +38,8 @@ def lies(trial: Trial, placed: Placement, *, why: bool = False) -> str:
     width = placed.tensor_parallel
     where = placed.where + (f", tensor parallel {width}" if width > 1 else "")
     split = "measured only" if trial.trainer == "external" else placed.proof
+    if placed.generation_batch:
+        split += f"; transformers generates {placed.generation_batch:,} at a time"
     room = {True: "fits", False: "DOES NOT FIT", None: placed.why}[placed.fits]
     return f"{where}; {split}; {room}" + (f": {placed.why}" if why and placed.fits is False else "")
 

@@ -14,7 +14,7 @@ from zoo.errors import listed
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock import lock
 from zoo.lock.lock import Kind, LockChanges
-from zoo.planning.plan import Plan
+from zoo.planning.plan_report import Plan
 from zoo.planning.study import Study
 from zoo.render import plan_claims, plan_contents, plan_placement
 from zoo.render.plan_costs import cost, counted, hours
@@ -156,6 +156,13 @@ def standing_lines(status: SweepStatus, study: Study, sweep: str | None = None) 
             f"note: rewards of {counted(len(stale), 'finished trial')} change under grader "
             f"{GRADER_VERSION}; they stand as they were trained: {listed(stale, 2)}"
         )
+    longer = [one for one in stands if one.extendable]
+    if longer:
+        yield (
+            f"note: {counted(len(longer), 'finished trial')} can go on to "
+            f"{longer[0].trial.rounds} rounds: `{study.to('extend')}`"
+        )
+    stands = [one for one in stands if not one.extendable]
     if again := [one for one in stands if one.standing.stale_from is None]:
         need = "needs" if len(again) == 1 else "need"
         yield (

@@ -179,10 +179,10 @@ def _side(
     means = {m: final_number(known, evaluation.metric(m), rounds) for m in sources[0].values}
     values = {measure: final.value for measure, final in means.items() if final}
     n = min(m.n for m in sources)
-    return Side(values, n, n - max(_unscored(m, store) for m in sources), sources)
+    return Side(values, n, n - max(unscored(m, store) for m in sources), sources)
 
 
-def _unscored(measured: MeasuredEvaluation, store: Store) -> int:
+def unscored(measured: MeasuredEvaluation, store: Store) -> int:
     """Responses that the grader could not score, as its record says; 0 where that is gone."""
     found = record.read(store.folder("scores", measured.score_id))
     return int((found.metrics.get("unscored") if found else 0) or 0)

@@ -22,7 +22,7 @@ from zoo.report.collect import Results
 from zoo.report.values import TrialValues
 from zoo.report.view import decoding_words
 from zoo.runs.outcome import Outcome
-from zoo.trials.metrics import Metric
+from zoo.trials.metrics import KL_BASE_POLICY, Metric
 
 ACROSS = 4
 """Most panels side by side."""
@@ -139,6 +139,7 @@ TRAINING = (
     Quantity("train/completions/clipped_ratio", "clipped", "clipped (%)", 100),
     Quantity("train/entropy", "entropy", "entropy (nats)"),
     Quantity("train/kl", "KL", "KL (nats)"),
+    Quantity(KL_BASE_POLICY, "KL of the base", "KL (nats)"),
 )
 
 
@@ -158,8 +159,8 @@ def _by_model(results: Results, arm: str) -> Figure | None:
 def _dynamics(results: Results, arm: str) -> Figure | None:
     note = (
         "Rows: mean reward of the completions of a round; share of them cut at the longest "
-        "response; entropy of the policy, mean over tokens; KL divergence from the base model, "
-        "where it is logged."
+        "response; entropy of the policy, mean over tokens; KL divergence from the base model, and "
+        "of the base model from the policy; of these what is logged."
     )
     return _figure(results, "training", "How training went", note, TRAINING, arm)
 

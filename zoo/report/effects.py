@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from statistics import fmean
 from typing import Any
 
@@ -20,6 +21,8 @@ from zoo.stats.contrasts import Estimate, Study, cell_interval
 from zoo.stats.descriptive import interquartile_mean, probability_of_improvement
 from zoo.stats.proportions import clopper_pearson
 from zoo.trials.grid import Cell
+
+_share = lru_cache(maxsize=4096)(clopper_pearson)  # the same few counts for every metric
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def cell_means(
                 known.mean if known else None,
                 cell_interval(study, key(cell)),
                 fmean(everything) if collapsed and everything else None,
-                clopper_pearson(collapsed, len(ended)),
+                _share(collapsed, len(ended)),
                 base[0] if base else None,
                 gain.value if gain else None,
                 gain.interval() if gain and gain.judged else None,

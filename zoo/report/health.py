@@ -17,11 +17,13 @@ from zoo.report.tables import Row, Table
 from zoo.runs.outcome import Outcome
 from zoo.runs.tripwires import crossings
 from zoo.stats.proportions import clopper_pearson
+from zoo.trials.metrics import KL_BASE_POLICY
 
 WATCHED = {
     "clipped %": ("train/completions/clipped_ratio", 100.0),
     "entropy": ("train/entropy", 1.0),
     "KL": ("train/kl", 1.0),
+    "KL of the base": (KL_BASE_POLICY, 1.0),
     "equal rewards %": ("train/frac_reward_zero_std", 100.0),
     "log-prob gap": ("train/sampling/sampling_logp_difference/mean", 1.0),
 }

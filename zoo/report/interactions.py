@@ -14,7 +14,7 @@ from zoo.errors import plain
 from zoo.report.answer import varied_axes
 from zoo.report.collect import Results
 from zoo.report.effects import pair_weights
-from zoo.report.judge import Numbers
+from zoo.report.numbers import Numbers
 from zoo.trials.grid import Cell
 
 

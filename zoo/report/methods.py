@@ -101,6 +101,26 @@ def seed_notes(results: Results) -> list[str]:
     ]
 
 
+def round_notes(results: Results) -> list[str]:
+    """Trials that have fewer rounds than the rest, or were extended beyond what is shown."""
+    notes: list[str] = []
+    rounds = results.experiment.rounds
+    finished = [o for o in results.outcomes if o.record and o.record.finished()]
+    if short := [o for o in finished if o.state == "incomplete" and o.reached < o.trial.rounds]:
+        named = listed((f"{o.trial.id} ({o.reached} rounds)" for o in short), 6)
+        notes.append(
+            f"Finished trials with fewer rounds than {rounds}: {len(short)}, {named}. They have no "
+            "final numbers here and are in no comparison."
+        )
+    if longer := [o for o in results.outcomes if o.trained_to]:
+        named = listed((f"{o.trial.id} (to round {o.trained_to})" for o in longer), 6)
+        notes.append(
+            f"Trials that were trained further: {len(longer)}, {named}. All numbers here are of "
+            f"the {rounds} rounds that this plan has."
+        )
+    return notes
+
+
 def trial_rows(results: Results) -> list[tuple[str, ...]]:
     """Which run each row of the headline is: ids, lineages, digests, stack, time."""
     return [

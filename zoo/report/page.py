@@ -132,9 +132,14 @@ def _context(made: Report) -> dict[str, Any]:
         "trials": methods.trial_rows(results),
         "numbers": methods.number_rows(results),
         "stacks": methods.stacks(results),
-        "notes": [*methods.grading_notes(results), *methods.seed_notes(results)],
+        "notes": [
+            *methods.round_notes(results),
+            *methods.grading_notes(results),
+            *methods.seed_notes(results),
+        ],
         "provenance": methods.provenance(results),
         "failures": view.failures(results),
+        "stopped": view.stopped(results),
         "missing": [o.trial.id for o in results.outcomes if o.state == "missing"],
         "words": view.STATE_WORDS,
     }

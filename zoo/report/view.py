@@ -16,7 +16,7 @@ from zoo.manifest.schema import Decoding
 from zoo.report.collect import Contrast, Results, Side
 from zoo.report.format import DASH, TIMES, interval, percent, points
 from zoo.runs.outcome import Outcome, ShownCompletion, completions
-from zoo.runs.tripwires import collapsed, crossed_by
+from zoo.runs.tripwires import REASON, collapsed, crossed_by
 from zoo.trials.metrics import last_k
 from zoo.trials.trial import Evaluation
 
@@ -99,7 +99,8 @@ def table_rows(results: Results) -> list[ReportRow]:
     for found in results.outcomes:
         axes = tuple(str(found.trial.cell.get(axis)) for axis in results.axes)
         repeats = tuple(axes[: i + 1] == above[: i + 1] for i in range(len(axes)))
-        cells = tuple(_cell(found, results.contrast(found, e)) for e in results.headline)
+        mark = marks(found)
+        cells = tuple(_cell(found, results.contrast(found, e), mark) for e in results.headline)
         rows.append(ReportRow(found, axes, repeats, cells, state_words(found)))
         above = axes
     return rows
@@ -107,32 +108,45 @@ def table_rows(results: Results) -> list[ReportRow]:
 
 def state_words(found: Outcome) -> str:
     """State as a sentence's part: `failed at round 12 (oom)`."""
+    if found.state == "stopped":
+        return marks(found)
     text = STATE_WORDS[found.state]
-    if found.state in ("stopped", "failed", "preempted", "unfinished"):
+    if found.state in ("failed", "preempted", "unfinished"):
         text += f" at round {found.reached}"
-    record = found.record
-    cause = record.failure_class or record.stop_reason if record else None
-    cause = cause if found.state in ("stopped", "failed") else None
+    cause = found.record.failure_class if found.record and found.state == "failed" else None
     text = f"{text} ({cause})" if cause else text
-    return f"{text}; {told}" if (told := marks(found)) and found.state != "stopped" else text
+    return f"{text}; {told}" if (told := marks(found)) else text
 
 
 def marks(found: Outcome) -> str:
     """What sets a trial apart although it may have numbers: a stop, or lines that it crossed; empty
     for others."""
     if found.state == "stopped":
-        reason = f" ({found.record.stop_reason})" if found.record else ""
-        return f"stopped at round {found.reached}{reason}"
+        return f"{stop_words(found)} ({stop_cause(found)})"
     return "; ".join(f"crossed {crossing}" for crossing in crossed_by(found))
 
 
-def _cell(found: Outcome, change: Contrast) -> TableCell:
+def stop_words(found: Outcome) -> str:
+    """Where training was stopped: `stopped at round 3 of 30`."""
+    return f"stopped at round {found.reached} of {found.trial.rounds}"
+
+
+def stop_cause(found: Outcome) -> str:
+    """Why training was stopped: the line that it crossed, or `diverged`."""
+    record = found.record
+    reason = (record.stop_reason or "" if record else "") or "no reason recorded"
+    line = record.message.rpartition(", at round ")[0] if record else ""
+    return line if line and reason.startswith(REASON) else reason
+
+
+def _cell(found: Outcome, change: Contrast, mark: str = "") -> TableCell:
     before, after, gain = change.before, change.after, change.gain
     hover = "; ".join(
         _told(name, side) for name, side in (("before", before), ("after", after)) if side
     )
     base = before.get("acc") if before else None
     left, moved = (base, gain) if base is not None and gain is not None else (0.0, 0.0)
+    mark = stop_words(found) if found.state == "stopped" else mark
     return TableCell(
         gain=points(gain),
         before=percent(base),
@@ -141,7 +155,7 @@ def _cell(found: Outcome, change: Contrast) -> TableCell:
         boxed=_pair(before, after, "box_ratio", lambda v: percent(v, 0)),
         length=_pair(before, after, "mean_length", lambda v: f"{v:.0f}"),
         note="" if after else state_words(found),
-        mark=marks(found) if after else "",
+        mark=mark if after else "",
         hover=hover,
         left=100 * min(left, left + moved),
         width=100 * abs(moved),
@@ -324,8 +338,13 @@ def _sample(
     )
     e = change.evaluation
     what = f"{e.benchmark.name}, {decoding_words(e.decoding)}: {accuracy}"
-    label = [*(str(v) for v in found.trial.cell.values()), f"seed {found.trial.seed}"]
-    return Sample(" · ".join(label), what, pairs)
+    return Sample(label(found), what, pairs)
+
+
+def label(found: Outcome) -> str:
+    """A trial by its cell and seed."""
+    trial = found.trial
+    return " · ".join([*(str(value) for value in trial.cell.values()), f"seed {trial.seed}"])
 
 
 def failures(results: Results) -> list[dict[str, Any]]:
@@ -339,5 +358,20 @@ def failures(results: Results) -> list[dict[str, Any]]:
             "log": o.log_tail(),
         }
         for o in results.outcomes
-        if o.state not in ("done", "missing")
+        if o.state not in ("done", "stopped", "missing")
+    ]
+
+
+def stopped(results: Results) -> list[dict[str, str]]:
+    """Trials whose training was stopped for a reason that is an outcome, and what they came to."""
+    return [
+        {
+            "id": o.trial.id,
+            "label": label(o),
+            "why": f"{stop_words(o)}: {stop_cause(o)}",
+            "message": o.record.message if o.record and stop_cause(o) == "diverged" else "",
+            "final": "it kept no weights" if o.lost_its_weights else "",
+        }
+        for o in results.outcomes
+        if o.state == "stopped"
     ]

@@ -22,9 +22,10 @@ ADAM_BYTES = 8  # two float32 moments
 ADAM_8BIT_BYTES = 2
 CONTEXT_GIB = 1.0  # CUDA context and NCCL: 0.6 to 1.5 GiB a process
 ENGINE_GIB = 2.0  # vLLM's own activations and CUDA graphs
-LOGIT_BYTES = (
-    40  # an entry of the last logits while `zoo.train` draws a token from them, in float64
-)
+# transformers, not measured on a GPU: a cache that grows by copies of a layer, and an entry of
+# the last logits while a token is drawn from them in float64.
+GROWTH = 1.25
+LOGIT_BYTES = 40
 
 # Activations under gradient checkpointing, in bytes a token: 2 x hidden x (layers + 20): one 16-bit
 # residual a layer, and what the layer in hand needs. Fitted to the estimates for micro-batches of
@@ -118,7 +119,7 @@ def generated_bytes(
     """Bytes that transformers holds for one sequence of `tokens` tokens that begins with a prompt
     of `prompt`: keys and values, and the layer in hand with the logits of the token that is drawn.
     `width`: bytes of an activation, 2 or 4."""
-    cache = kv_bytes(geometry, tokens) * width / 2
+    cache = GROWTH * kv_bytes(geometry, tokens) * width / 2
     layer = width * prompt * (LAYER_IN_HAND * geometry.hidden)
     return cache, float(layer + LOGIT_BYTES * geometry.vocab)
 

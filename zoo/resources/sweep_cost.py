@@ -260,7 +260,7 @@ def forecloses(trials: Iterable[Trial]) -> tuple[str, ...]:
         "samples can be measured there and on the base model; at rounds between, only by training "
         "again.",
         "Optimiser states are not kept once a trial is done, unless the profile says "
-        "`keep_extendable`: no finished trial can go on beyond its horizon.",
+        "`keep_extendable`: without them `zoo extend` cannot continue a finished trial.",
         "Log-probabilities are not kept: entropy or divergence of single tokens cannot be looked "
         "at later.",
         "All training responses and all samples are kept with their texts: another grader, format "

@@ -157,7 +157,7 @@ def majority(
 ) -> Values:
     """1 for the answer that most of the group gave, whatever the reference says (TTRL).
 
-    Answers are extracted by the policy `extract` and counted as one where the fast path of the
+    Answers are extracted by the rule `extract` and counted as one where the fast path of the
     grader takes each of them for the other, be it over answers between them; the first in the group
     wins a tie. No answer gets 0. Source: arXiv:2504.16084 section 2.
     """

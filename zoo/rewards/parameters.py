@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from zoo.catalog.cards import Policy
+from zoo.catalog.cards import ExtractionRule
 from zoo.errors import Flaw, did_you_mean, told
 
 Path = tuple[str | int, ...]
@@ -96,7 +96,7 @@ KINDS: Mapping[str, Parameters] = {
     "inverted": {"right": NumberField(0.0), "wrong": NumberField(1.0)},
     "format_only": {"boxed": NumberField(1.0), "plain": NumberField(0.0)},
     "random": {"p": NumberField(0.5, least=0, most=1)},
-    "majority": {"extract": Word("simplerl", get_args(Policy))},
+    "majority": {"extract": Word("simplerl", get_args(ExtractionRule))},
     "overlong": {"cap": _CAP, "buffer": _CAP},
     "cosine": {
         "cap": _CAP,

@@ -79,7 +79,7 @@ def replay(
         groups: in the order of their rounds.
         reward: the run's reward with its parameters bound: `(verdicts_G, completions_G, seed) ->
             values_G`.
-        grader: of the run's extraction policy.
+        grader: of the run's extraction rule.
         before: what earlier rounds gave; it is counted in.
     """
     found = before or Replay()

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
-from zoo.catalog.cards import Policy
+from zoo.catalog.cards import ExtractionRule
 from zoo.errors import Fault, InputError, did_you_mean, told
 from zoo.rewards.base import Reward
 from zoo.rewards.parameters import KINDS
@@ -135,10 +135,10 @@ def constants(module: ModuleType, source: Source, name: str, *, named: bool) -> 
     Raises:
         InputError: everything of it that cannot be.
     """
-    policies = get_args(Policy)
+    rules = get_args(ExtractionRule)
     ways: dict[str, tuple[str, Any, Callable[[Any], bool], str]] = {
         "VERSION": ("version", 1, _is_version, "a whole number of at least 1"),
-        "EXTRACT": ("extract", "simplerl", policies.__contains__, f"one of {', '.join(policies)}"),
+        "EXTRACT": ("extract", "simplerl", rules.__contains__, f"one of {', '.join(rules)}"),
         "NEEDS_BOX": ("needs_box", False, lambda v: isinstance(v, bool), "True or False"),
         "PARAMS": ("params", {}, _is_plain, "a dict of names and plain values (as JSON has them)"),
     }
@@ -149,7 +149,7 @@ def constants(module: ModuleType, source: Source, name: str, *, named: bool) -> 
         if fits(value):
             said[field] = json.loads(json.dumps(value))  # as a trial's file will hold it
         else:
-            hint = did_you_mean(str(value), list(policies)) if constant == "EXTRACT" else ""
+            hint = did_you_mean(str(value), list(rules)) if constant == "EXTRACT" else ""
             found = f"{constant} is {_told(value)}"
             faults.append(source.fault(constant, found, expected, hint))
     if faults:

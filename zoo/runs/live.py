@@ -11,7 +11,7 @@ dead one wrote beyond it is superseded; of several rows of a round the last coun
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,14 @@ def read(folder: Path | str, found: Record | None) -> LiveRows:
     return of_rows(rows, evals, found)
 
 
+def up_to(rows: LiveRows, rounds: int) -> LiveRows:
+    """The same without what lies beyond a horizon."""
+    if rows.reached <= rounds:
+        return rows
+    kept = {round_: row for round_, row in rows.rounds.items() if round_ <= rounds}
+    return replace(rows, rounds=kept, evals=tuple(r for r in rows.evals if r["round"] <= rounds))
+
+
 def measured(folder: Path | str, found: Record) -> tuple[Row, ...]:
     """The live rows of `evals.jsonl` of training that came to an outcome: what was measured of it.
 
@@ -73,13 +81,15 @@ def measured(folder: Path | str, found: Record) -> tuple[Row, ...]:
 
 def _of_recorded_launch(evals: list[Row], found: Record) -> bool:
     """Whether all of them are by the current grader and of the recorded lineage, one at least of
-    its end, and by the recorded launch or a later one: after it, nothing trained that lineage
-    on."""
+    its end and none beyond, and by the recorded launch or a later one: then nothing trained that
+    lineage on."""
     lineage, attempt, end = found.lineage, found.attempt, False
     for row in evals:
         if lineage_of(row) != lineage or row["attempt"] < attempt:
             return False
         if row.get("grader") != GRADER_VERSION:
+            return False
+        if row["round"] > found.round:  # of an extension, whose launches may have died
             return False
         end = end or row["round"] >= found.round
     return end and found.finished()

@@ -90,6 +90,9 @@ class Outcome:
     """Scores that later ones of the same samples replaced."""
     standing: Standing
     folder: Path
+    trained_to: int | None = None
+    """The last round that it was trained to beyond those that are asked for; nothing of what came
+    after these is here, so that trials of one plan compare at the same round."""
 
     @property
     def reached(self) -> int:
@@ -135,8 +138,9 @@ def load(trial: Trial, store: Store) -> Outcome:
         StateError: a journal or record that cannot be read.
     """
     folder = store.train(trial.id)
-    found = record.read(folder)
-    rows = live.read(folder, found)
+    newest = record.read(folder)
+    found = record.as_of(folder, newest, trial.rounds)
+    rows = live.up_to(live.read(folder, found), trial.rounds)
     measured = measurements(rows.evals)
     return Outcome(
         trial=trial,
@@ -150,6 +154,7 @@ def load(trial: Trial, store: Store) -> Outcome:
         regraded=_replaced(rows.evals),
         standing=regraded.standing(trial, folder, found, rows.evals),
         folder=folder,
+        trained_to=newest.round if newest and newest.round > trial.rounds else None,
     )
 
 

@@ -5,9 +5,10 @@ another id: something that bears on its result changed), or finished and standin
 the current grader gives other rewards, no line stops it any more that stopped it, or more rounds or
 an evaluation are asked for that only training again would bring (`zoo sweep --retrain`); `=` done,
 or stopped for a reason that is an outcome; `>` unfinished (interrupted or killed; continues from
-its newest checkpoint, without one at round 0); `!` failed, tried once more by the next sweep, in
-the same way. Light: reads records, journals and manifests of checkpoints, imports nothing heavy,
-writes nothing, and does not know who runs the work.
+its newest checkpoint, without one at round 0), or done with fewer rounds and to be extended; `!`
+failed, tried once more by the next sweep, in the same way. Light: reads records, journals and
+manifests of checkpoints, imports nothing heavy, writes nothing, and does not know who runs the
+work.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from typing import Literal
 
 from zoo.grader_version import GRADER_VERSION
 from zoo.lock.lock import Change
-from zoo.runs import checkpoints, grader_drift, live, tripwires
+from zoo.runs import checkpoints, extension, grader_drift, live, tripwires
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due, split_missing
+from zoo.runs.extension import Obstacle
 from zoo.runs.grader_drift import NOTHING, Standing
 from zoo.store import record
 from zoo.store.record import Record
@@ -38,6 +40,7 @@ TrialState = Literal[
     "moved",
     "outdated",
     "retrain",
+    "extend",
     "unfinished",
     "failed",
     "stopped",
@@ -45,7 +48,8 @@ TrialState = Literal[
 ]
 """`unmeasured`: trained, and evaluations are missing whose weights are kept; `moved`: the cell ran
 under another id; `outdated`: finished, and only training again would bring what is asked;
-`retrain`: the same, and somebody asked for it; `stopped`: ended early for a reason that is an
+`retrain`: the same, and somebody asked for it; `extend`: done with fewer rounds, and continues as
+somebody asked for it or because it has begun to; `stopped`: ended early for a reason that is an
 outcome."""
 SYMBOLS: dict[TrialState, Symbol] = {
     "new": "+",
@@ -53,6 +57,7 @@ SYMBOLS: dict[TrialState, Symbol] = {
     "moved": "~",
     "outdated": "~",
     "retrain": "~",
+    "extend": ">",
     "unfinished": ">",
     "failed": "!",
     "stopped": "=",
@@ -87,7 +92,10 @@ class TrialStatus:
     reward: float | None = None
     """Mean reward of the last round, where a trial is done and its record has it."""
     saved: Checkpoint | None = None
-    """Where training that came to no end continues; None = at round 0. By sizes alone."""
+    """Where training that came to no end or to fewer rounds continues; None = at round 0. By sizes
+    alone."""
+    obstacle: Obstacle | None = None
+    """Why a trial that is done with fewer rounds cannot be extended."""
 
     @property
     def symbol(self) -> Symbol:
@@ -98,6 +106,11 @@ class TrialStatus:
     def stands(self) -> bool:
         """Whether it is finished as it is, and nothing but training again is left to do."""
         return self.state in ("outdated", "retrain")
+
+    @property
+    def extendable(self) -> bool:
+        """Whether it is done with fewer rounds and could go on, if somebody asked for it."""
+        return self.state == "outdated" and self.saved is not None
 
     @property
     def runs(self) -> bool:
@@ -134,12 +147,14 @@ def read_status(
     changes: Iterable[Change] = (),
     *,
     retrain: bool = False,
+    extend: bool = False,
 ) -> SweepStatus:
     """The status of every trial.
 
     Args:
         changes: cells whose id is another than in the lock.
         retrain: count trials that only training again would change among those to run.
+        extend: count trials that are done with fewer rounds and can go on among those to run.
 
     Raises:
         StateError: a record or journal that cannot be read; nothing is guessed from it.
@@ -149,7 +164,7 @@ def read_status(
     found: list[TrialStatus] = []
     for trial in trials:
         if store.ran(trial.id):
-            found.append(trial_status(trial, store, retrain=retrain))
+            found.append(trial_status(trial, store, retrain=retrain, extend=extend))
         elif (change := moved.get(trial.id)) and store.ran(change.old_id):
             found.append(TrialStatus(trial, "moved", f"changed: {change}"))
         else:
@@ -157,25 +172,30 @@ def read_status(
     return SweepStatus(tuple(found))
 
 
-def read_again(before: SweepStatus, store: Store, *, retrain: bool = False) -> SweepStatus:
+def read_again(
+    before: SweepStatus, store: Store, *, retrain: bool = False, extend: bool = False
+) -> SweepStatus:
     """As `read_status`, of what was left alone: what is done stays done.
 
     Raises:
         StateError: a record or journal that cannot be read.
     """
     left = [status.trial for status in before.left]
-    again = iter(read_status(left, store, retrain=retrain).trials)
+    again = iter(read_status(left, store, retrain=retrain, extend=extend).trials)
     return SweepStatus(tuple(next(again) if old.runs else old for old in before.trials))
 
 
-def trial_status(trial: Trial, store: Store, *, retrain: bool = False) -> TrialStatus:
-    """The status of one trial; `retrain`: as somebody asked to train finished trials again.
+def trial_status(
+    trial: Trial, store: Store, *, retrain: bool = False, extend: bool = False
+) -> TrialStatus:
+    """The status of one trial; `retrain`, `extend`: as somebody asked to train finished trials
+    again, or to continue those with fewer rounds.
 
     Raises:
         StateError: a record or journal that cannot be read.
     """
     folder = store.train_path(trial.id)
-    found = record.read_outcome(folder)
+    found = record.as_of(folder, record.read_outcome(folder), trial.rounds)
     if found is None or live.superseded(folder, found):
         return _unrecorded(trial, folder, found)
     if found.state == "failed":
@@ -186,11 +206,13 @@ def trial_status(trial: Trial, store: Store, *, retrain: bool = False) -> TrialS
     if found.state == "preempted":
         why = f"interrupted at round {found.round}/{trial.rounds}"
         return _continued(trial, folder, found.lineage, why)
-    status = _finished(trial, store, folder, found)
+    status = _finished(trial, store, folder, found, extend=extend)
     return replace(status, state="retrain") if retrain and status.retrainable else status
 
 
-def _finished(trial: Trial, store: Store, folder: str, found: Record) -> TrialStatus:
+def _finished(
+    trial: Trial, store: Store, folder: str, found: Record, *, extend: bool
+) -> TrialStatus:
     """A trial whose training came to an outcome: what is still to measure, and what of what the
     manifest asks it cannot give."""
     index = live.measured(folder, found)
@@ -205,6 +227,10 @@ def _finished(trial: Trial, store: Store, folder: str, found: Record) -> TrialSt
         standing=standing,
         retrainable=standing.stale_from is not None or short or bool(lost) or loosened,
     )
+    longer = extension.find(trial, folder, found, lost) if short else None
+    if isinstance(longer, Checkpoint) and (extend or longer.round > found.round):
+        why = f"{found.round} rounds done, goes on to {trial.rounds} after round {longer.round}"
+        return status(state="extend", why=why, saved=longer)
     if kept:
         why = f"evaluation missing: {_named(kept)}"
         return status(state="unmeasured", why=why, due=tuple(kept))
@@ -218,9 +244,12 @@ def _finished(trial: Trial, store: Store, folder: str, found: Record) -> TrialSt
             why = f"{why}, which no line stops any more, {_again(found)}"
             return status(state="outdated", why=why)
         return status(state="stopped", why=why, message=found.message, reward=reward)
-    if short:
-        have = f"has {found.round} of {trial.rounds} rounds and no optimiser to go on"
-        return status(state="outdated", why=f"{have}, {_again(found)}")
+    if isinstance(longer, Checkpoint):
+        why = f"has {found.round} of {trial.rounds} rounds, can go on (`zoo extend`)"
+        return status(state="outdated", why=why, saved=longer)
+    if longer is not None:
+        why = f"has {found.round} of {trial.rounds} rounds, {longer.why}, {_again(found)}"
+        return status(state="outdated", why=why, obstacle=longer)
     if lost:
         why = f"{_named(lost)}: weights not kept, {_again(found)}"
         return status(state="outdated", why=why)

@@ -97,6 +97,6 @@ def crossed_in(trial: Trial, folder: Path | str, found: Record | None) -> list[C
     """
     if not trial.tripwires:
         return []
-    rows = live.read(folder, found)
+    rows = live.up_to(live.read(folder, found), trial.rounds)
     rounds = {round_: training(row["metrics"]) for round_, row in rows.rounds.items()}
     return crossings(trial, series_of(trial, rounds, measurements(rows.evals)))

@@ -75,6 +75,12 @@ class Record(BaseModel):
         """The round whose weights are what training came to; None = it kept none."""
         return self.about.get("final_round") if self.state == "stopped" else self.round
 
+    @property
+    def extends(self) -> list[int]:
+        """Rounds at which earlier records of the lineage were done, ascending, before training was
+        extended; each lies beside it (`record.L1.round-0020.json`)."""
+        return self.about.get("extends", [])
+
     def finished(self, rounds: int = 0) -> bool:
         """Whether training came to an outcome: done at `rounds` or beyond, or stopped."""
         return self.state == "stopped" or self.done(rounds)
@@ -94,19 +100,43 @@ def write(folder: Path, record: Record, *, durable: bool = True) -> None:
     write_json(folder / "record.json", record.model_dump(mode="json"), durable=durable)
 
 
-def set_aside(folder: Path, record: Record) -> None:
-    """Keep the record of a finished lineage under its own name, before another takes its place."""
+def set_aside(folder: Path, record: Record, *, extended: bool = False) -> None:
+    """Keep the record of a finished lineage under its own name, before another takes its place.
+    `extended`: that other one is of the same lineage, trained for more rounds."""
     text = (folder / "record.json").read_text(encoding="utf-8")
-    write_text(folder / f"record.L{record.lineage}.json", text)
+    name = f"record.L{record.lineage}.json"
+    if extended:
+        name = _extended_name(record.lineage, record.round)
+    write_text(folder / name, text)
 
 
-def read(folder: Path | str) -> Record | None:
+def _extended_name(lineage: int, round_: int) -> str:
+    return f"record.L{lineage}.round-{round_:04d}.json"
+
+
+def as_of(folder: Path | str, found: Record | None, rounds: int) -> Record | None:
+    """The record of a trial as it is of a horizon: where training was extended, the first one of
+    its lineage that is done at `rounds`, so that the extension changes nothing of what fewer rounds
+    came to. `found`: the record in the folder.
+
+    Raises:
+        StateError: as `read`.
+    """
+    if found is not None:
+        for reached in found.extends:
+            if reached >= rounds:
+                earlier = read(folder, _extended_name(found.lineage, reached))
+                return found if earlier is None else earlier
+    return found
+
+
+def read(folder: Path | str, name: str = "record.json") -> Record | None:
     """The record of a stage folder, or None where there is none.
 
     Raises:
         StateError: a record that cannot be read; nothing is guessed from it.
     """
-    path = f"{folder}/record.json"
+    path = f"{folder}/{name}"
     try:
         data = read_json(path)
         said = json_text.as_mapping(data) or {}

@@ -52,7 +52,7 @@ def _work(session: Session) -> None:
     else:
         from zoo.train.grpo import measure, train
     found = session.finished()
-    if found is None or found.lineage == session.job.retrain:
+    if found is None or found.lineage == session.job.retrain or session.extended() is not None:
         train(session)
         session.write_record("done")
     elif missing := session.missing(found):

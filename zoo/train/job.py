@@ -23,6 +23,8 @@ class Job:
     retrain: int = 0
     """The finished lineage that is to be trained again; 0 = none. Where another has taken its place
     since, somebody else trained it."""
+    extend: bool = False
+    """Whether finished training of fewer rounds goes on to the trial's."""
     longest_prompt: int | None = None
     """Tokens of the longest prompt, for the engine's size; None = not measured."""
     across_stacks: bool = False
@@ -42,6 +44,7 @@ class Job:
             profile,
             run["token"],
             retrain=run.get("retrain", 0),
+            extend=run.get("extend", False),
             longest_prompt=run.get("longest_prompt"),
             across_stacks=run.get("across_stacks", False),
         )

@@ -2,8 +2,9 @@
 reference model that training moves.
 
 A checkpoint's files are those of transformers and TRL (`_save_checkpoint`): weights, optimiser,
-schedule, generators, position. They are right at the end of a round only; a save inside a round
-would make completions again on the same prompts and shift every later one.
+schedule, generators, position. What they pickle is written as safetensors and JSON here
+(`zoo.train.plain_state`). They are right at the end of a round only; a save inside a round would
+make completions again on the same prompts and shift every later one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 
+from zoo.train import plain_state
 from zoo.train.measured import MeasuredTrainer
 
 REFERENCE = "reference"
@@ -47,6 +49,41 @@ class ResumableTrainer(MeasuredTrainer):
             loaded = type(reference).from_pretrained(folder, dtype=reference.dtype)
             reference.load_state_dict(loaded.state_dict())
 
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        optimizer, schedule = self.optimizer, self.lr_scheduler
+        scaler = getattr(self.accelerator, "scaler", None)
+        assert optimizer is not None
+        assert schedule is not None
+        state: dict[str, Any] = {
+            "optimizer": optimizer.state_dict(),
+            "scheduler": schedule.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+            "generators": plain_state.generators(),
+        }
+        plain_state.write(Path(output_dir), state)
+
+    def _save_scaler(self, output_dir: str) -> None:
+        """It is with the optimiser."""
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """They are with the optimiser; nothing between draws from them."""
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)  # TRL's control of the entropy
+        if checkpoint is not None:
+            optimizer, schedule = self.optimizer, self.lr_scheduler
+            assert optimizer is not None
+            assert schedule is not None
+            state = plain_state.read(Path(checkpoint))
+            optimizer.load_state_dict(state["optimizer"])
+            schedule.load_state_dict(state["scheduler"])
+            if state["scaler"] is not None and self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            plain_state.restore_generators(plain_state.read(Path(checkpoint))["generators"])
+
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """No page for the hub: checkpoints stay here."""
 
@@ -58,6 +95,7 @@ class ResumableTrainer(MeasuredTrainer):
         finally:
             self.args.output_dir = output
         made = folder / f"checkpoint-{self.state.global_step}"
+        (made / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing reads
         for path in made.iterdir():
             path.rename(folder / path.name)
         made.rmdir()

@@ -7,11 +7,11 @@ signal.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.evals.aggregate import measures
-from zoo.grading import Item
+from zoo.grading import Item, Verdict
 from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
 from zoo.rewards.stats import Ending, batch_stats, response_stats
@@ -61,7 +61,8 @@ class RewardBridge:
         trial = self.session.trial
         completions = [self.text_of(ids) for ids in completion_ids]
         ends = set(self.end_ids())
-        finishes = ["stop" if ids and ids[-1] in ends else "length" for ids in completion_ids]
+        endings = [self._ending(ids, ends) for ids in completion_ids]
+        finishes = ["length" if ending == "length" else "stop" for ending in endings]
         items = [Item(gold, text) for gold, text in zip(columns["gold"], completions, strict=True)]
         results = self.session.bench.grader(trial.reward.extract).grade(items).results
         verdicts = [result.verdict for result in results]
@@ -81,12 +82,7 @@ class RewardBridge:
         rewards = [reward for group in rewards_P_G for reward in group]
         levels = [columns["level"][g.start] or None for g in groups]
         stats = batch_stats([results[g] for g in groups], rewards_P_G, levels)
-        numbers = measures(
-            verdicts, [r.boxed for r in results], [c.n_tokens for c in found], finishes
-        )
-        stats |= {name: numbers[of] or 0.0 for name, of in SHOWN.items()}
-        endings = [self._ending(ids, ends) for ids in completion_ids]
-        stats |= response_stats(verdicts, [c.n_tokens for c in found], endings)
+        stats |= completion_stats(verdicts, found, endings)
         stats["grade/reward_faults"] = float(self.reward.faults - faults)
         for name, value in stats.items():
             log_metric(name, value)
@@ -111,3 +107,14 @@ class RewardBridge:
         if not ids or ids[-1] not in ends:
             return "length"
         return "end_token" if ids[-1] == self.end_token else "stop_token"
+
+
+def completion_stats(
+    verdicts: Sequence[Verdict], found: Sequence[Completion], endings: Sequence[Ending]
+) -> dict[str, float]:
+    """Accuracy and box ratio, lengths and endings of a round's completions."""
+    lengths = [completion.n_tokens for completion in found]
+    boxed, finishes = [c.boxed for c in found], [c.finish for c in found]
+    numbers = measures(verdicts, boxed, lengths, finishes)
+    stats = {name: numbers[of] or 0.0 for name, of in SHOWN.items()}
+    return stats | response_stats(verdicts, lengths, endings)

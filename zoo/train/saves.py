@@ -142,8 +142,14 @@ class Saves:
 
 def is_optimiser(name: str) -> bool:
     """Whether a file of a checkpoint is of no use but to continue training: optimiser, schedule,
-    generators, pickled arguments, and what a simulated trial has of these."""
-    return name.endswith((".pt", ".pth", ".bin")) or name == "simulated.json"
+    generators, position, what earlier versions pickled, and what a simulated trial has of these."""
+    return name.endswith((".pt", ".pth", ".bin")) or name in STATE
+
+
+STATE = (
+    *("training_state.safetensors", "training_state.json", "trainer_state.json"),
+    *("entropy_ctrl_state.json", "simulated.json"),
+)
 
 
 def copy_weights(found: Checkpoint, folder: Path) -> None:

@@ -19,7 +19,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import FailureClass, ZooError
+from zoo.errors import FailureClass, TrialError, ZooError
 from zoo.evals.stages import Evaluator, Sampler
 from zoo.grading import GRADER_VERSION
 from zoo.runs import live
@@ -95,16 +95,33 @@ class Session:
         `trial.json`, which says what the newest was told.
 
         Raises:
-            TrialError: the checkpoint was made under other conditions (stack, geometry, grader).
+            TrialError: the checkpoint was made under other conditions (stack, geometry, grader);
+                finished training that is to be extended has none.
         """
-        found = self.saves.find(self._lineages) if self._unfinished() else None
+        extended = self.extended()
+        lineage = extended.lineage if extended else self._lineages
+        found = self.saves.find(lineage) if extended or self._unfinished() else None
+        if extended is not None and (found is None or found.round < extended.round):
+            raise self._not_extendable(extended)
         told = self.job.path.read_text(encoding="utf-8")
         write_text(self.folder / "trial.json", told, durable=self.durable)
-        self.lineage = self.bench.lineage = self._lineages + (found is None)
+        self.lineage = self.bench.lineage = lineage + (found is None)
         self._announce()
         if found is not None:
             self._continue(found)
         return found
+
+    def extended(self) -> Record | None:
+        """The record of finished training that this launch continues to more rounds."""
+        found = self.finished()
+        if not self.job.extend or found is None or found.state != "done":
+            return None
+        return found if found.round < self.trial.rounds else None
+
+    def _not_extendable(self, found: Record) -> TrialError:
+        text = f"no whole checkpoint after round {found.round} to continue from"
+        damaged = f" ({'; '.join(self.saves.damaged)})" if self.saves.damaged else ""
+        return TrialError(FailureClass.CONFIG, f"{text}{damaged}; what was trained stands")
 
     def _unfinished(self) -> bool:
         """Whether the newest lineage was begun and came to no outcome."""
@@ -274,7 +291,9 @@ class Session:
         """Record training that broke off for a reason that is an outcome. Its newest checkpoint is
         what it came to; the weights now may be no numbers."""
         if not self._recorded and (found := self.saves.find_newest(self.lineage)) is not None:
-            self.keep_weights(found.round, partial(copy_weights, found))
+            extended = self.extended()
+            if extended is None or found.round > extended.round:  # else they are kept already
+                self.keep_weights(found.round, partial(copy_weights, found))
             self._final_round = found.round
         self.write_record("stopped", message=str(why), stop_reason=why.reason)
         self.saves.retire(self.lineage)
@@ -309,13 +328,13 @@ class Session:
         message: str,
         reason: str | None,
     ) -> None:
-        before = self.finished()
+        before, extended = self.finished(), self.extended()
         if before is not None and (
-            state not in records.OUTCOMES or before.lineage == self.lineage
+            state not in records.OUTCOMES or (before.lineage == self.lineage and extended is None)
         ):  # the latter: a signal came just after it was written
             return
         if before is not None:
-            records.set_aside(self.folder, before)
+            records.set_aside(self.folder, before, extended=extended is not None)
         about = {"token": self.job.token, "provenance": provenance(), "cell": self.trial.cell}
         about |= {
             "seed": self.trial.seed,
@@ -326,6 +345,8 @@ class Session:
         }
         about |= self.saves.about()
         about |= {"random_weights": True} if self.trial.random_weights else {}
+        if extended is not None:
+            about["extends"] = [*extended.extends, extended.round]
         if state == "stopped":
             about["final_round"] = self._final_round
         record = Record(

@@ -159,13 +159,13 @@ def sample_payload(
     }
 
 
-def score_payload(sample_id: str, policy: str, grader_version: str) -> dict[str, Any]:
+def score_payload(sample_id: str, rule: str, grader_version: str) -> dict[str, Any]:
     """What a graded set of completions is."""
     return {
         "identity": IDENTITY_VERSION,
         "stage": "score",
         "sample": sample_id,
-        "extract": policy,
+        "extract": rule,
         "grader": grader_version,
     }
 

@@ -63,7 +63,7 @@ def data(names: Names, card: DataCard) -> DataCard:
 
 
 def benchmark(names: Names, card: BenchmarkCard) -> BenchmarkCard:
-    """A benchmark with the stand-in's problems under its own name and extraction policy."""
+    """A benchmark with the stand-in's problems under its own name and extraction rule."""
     found = _stand_in(names, BenchmarkCard, card)
     return found.model_copy(update={"name": card.name, "extract": card.extract})
 

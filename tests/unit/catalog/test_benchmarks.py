@@ -11,7 +11,7 @@ from zoo.catalog import BenchmarkCard, Catalog, DataCard, LocalSource, ModelCard
 from zoo.catalog.problem_card import Columns
 from zoo.data import load
 from zoo.data.problems import digest
-from zoo.grading import POLICIES
+from zoo.grading import RULES
 
 CATALOG = Catalog()
 SIX = ("gsm8k", "math500", "minerva", "olympiadbench", "aime24", "amc23")
@@ -75,7 +75,7 @@ def test_the_six_are_the_studys_files_at_one_commit() -> None:
         assert card.git is not None
         assert card.git.repo == "hkust-nlp/simpleRL-reason"
         assert card.git.commit == "cf1c7858bfc145a27aa733e75d930d34f0d318a6"
-        assert card.git.gold in ("as-is", *POLICIES)
+        assert card.git.gold in ("as-is", *RULES)
         assert card.decoding == {"temperature": 1.0, "top_p": 0.95, "max_tokens": 16000}
         assert card.source
 

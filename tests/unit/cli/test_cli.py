@@ -137,6 +137,7 @@ def test_a_sweep_leaves_report_lock_and_results(swept: tuple[Path, str]) -> None
         "cells.csv",
         "claims.csv",
         "plan.lock.jsonl",
+        "report",
         "report.html",
         "results.csv",
     ]
@@ -160,6 +161,12 @@ def test_status_and_logs_and_report_go_by_name(swept: tuple[Path, str]) -> None:
     assert "= 4 done" in zoo(folder, "status", "tiny").stdout
     assert json.loads(zoo(folder, "status", "--json", "tiny").stdout)["running"] == []
     assert zoo(folder, "report", "tiny").stdout == "report: sweeps/tiny/report.html\n"
+    told = zoo(folder, "report", "tiny", "--format", "md").stdout
+    assert told == "report: sweeps/tiny/report.md\n"
+    assert "](report/figures/figure-1-" in (folder / "sweeps/tiny/report.md").read_text()
+    (folder / "sweeps/tiny/report.md").unlink()
+    figures = folder / "sweeps/tiny/report/figures"
+    assert {path.suffix for path in figures.iterdir()} == {".svg", ".pdf", ".csv"}
     done = zoo(folder, "logs", "tiny", "pocket-qwen2.correctness")
     assert done.returncode in (0, 2)
 

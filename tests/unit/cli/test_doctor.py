@@ -132,9 +132,10 @@ def test_a_gpu_is_found_through_nvidia_smi(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_machine_without_vllm_runs_with_the_other_engine() -> None:
-    found = judged(replace(GOOD, system="Darwin arm64"), ALL | {"vllm": None})
+    found = judged(replace(GOOD, system="Linux aarch64"), ALL | {"vllm": None})
     assert {what: finding.level for what, finding in found.items()} == {
         **{"engine": "warn", "system": "warn"}
     }
     assert found["engine"].found.startswith("transformers alone: vLLM is not installed")
     assert "--on cpu-transformers" in found["engine"].do
+    assert judged(replace(GOOD, system="Darwin arm64"), dict(ALL))["system"].level == "fail"

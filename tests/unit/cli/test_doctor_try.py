@@ -149,6 +149,22 @@ def test_gap_of_engine_and_trainer_has_a_limit(gaps: list[float | None], level: 
     assert found.level == level
 
 
+@pytest.mark.parametrize(
+    ("attempt", "about", "level", "said"),
+    [
+        (2, {"resumed_from": 2}, "ok", "killed after round 2, continued there"),
+        (2, {}, "fail", "to be killed after round 2; continued after round 0"),
+        (1, {}, "fail", "to be killed after round 2; was never killed"),
+    ],
+)
+def test_trial_has_to_continue_where_it_was_killed(
+    attempt: int, about: dict[str, Any], level: str, said: str
+) -> None:
+    record = SimpleNamespace(attempt=attempt, about=about)
+    (found,) = doctor_try._killed([record])  # type: ignore[list-item]
+    assert (found.level, found.found) == (level, said)
+
+
 def test_a_trial_a_gpu_is_tried() -> None:
     assert doctor_try._trials(profile(None), 4) == 4
     assert doctor_try._trials(profile(2), 4) == 2

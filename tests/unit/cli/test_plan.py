@@ -242,8 +242,8 @@ def test_trials_that_need_training_again_are_one_line_and_no_work(folder: Path) 
     found = zoo("plan", "tiny", *sets, "--detailed-exitcode")
     assert found.status == 0
     assert (
-        "~ 4 stale: has 3 of 5 rounds and no optimiser to go on, needs training again: pocket-qwen2"
-        in found.prose
+        "~ 4 stale: has 3 of 5 rounds, its optimiser was not kept, needs training again: "
+        "pocket-qwen2" in found.prose
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from zoo.catalog import ComputeProfile
 from zoo.planning import study
 from zoo.planning.options import PlanOptions
-from zoo.planning.plan import Plan
+from zoo.planning.plan_report import Plan
 from zoo.render import plan_data, plan_text
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"

@@ -39,7 +39,7 @@ def test_a_sweep_on_wrong_references_is_refused_with_what_to_do(
     told = zoo("sweep", "tiny", *REAL, "--set", "grid.data=mine")
     assert told.status == 2
     assert told.error.startswith("mine: of its references 3 of 40 cannot be graded (7.5%);")
-    assert "right answer column and `gold:` policy" in told.error
+    assert "right answer column, and the right `gold:` rule" in told.error
     assert "'We add them up. That gives us what was asked. #### 4': prose" in told.error
     assert not (folder / "sweeps").exists()
     listed = [json.loads(f.read_text()) for f in (folder / "runs/cache/references").glob("*.json")]

@@ -206,7 +206,7 @@ def test_references_are_read_by_policy(text: str, policy: str, reference: str) -
 
 
 def test_an_unknown_policy_is_told_with_those_there_are() -> None:
-    with pytest.raises(InputError, match="unknown policy 'boxd'"):
+    with pytest.raises(InputError, match="unknown extraction rule 'boxd'"):
         gold("x", "boxd")
 
 

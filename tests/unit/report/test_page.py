@@ -97,7 +97,9 @@ def test_the_same_results_give_the_same_bytes(mixed, tmp_path):
 
 
 def test_a_sweep_of_which_nothing_has_run_makes_a_report_too(tmp_path):
-    assert "No trial has a final number yet" in page(one(tmp_path)).text
+    text = page(one(tmp_path)).text
+    assert "No trial has a final number yet" in text
+    assert "There is no curve: no trial was trained or measured over several rounds yet." in text
 
 
 def test_several_seeds_and_further_axes_have_their_columns(tmp_path):
@@ -132,3 +134,28 @@ def test_what_another_grader_graded_or_rewarded_is_told_with_the_command(tmp_pat
     text = page(sweep).text
     assert f"shown as they were trained: {trial.id} (from round 2)." in text
     assert "would be others now" not in text
+
+
+def test_sections_are_in_the_order_of_a_paper(tmp_path):
+    sweep = one(tmp_path, seeds=(0, 1)).run()
+    text = html(collect(sweep.experiment, sweep.trials, sweep.store))
+    found = re.findall(r'<section id="([a-z]+)"', text)
+    assert found == ["answer", "results", "curves", "pass", "health", "completions", "plan", "made"]
+    assert '<details id="trials">' in text  # seeds are folded away
+
+
+def test_interactions_and_health_are_tables_with_numbers_and_captions(tmp_path):
+    sweep = make_sweep(
+        tmp_path,
+        models=("pocket-qwen2", "pocket-llama"),
+        data=("pocket-easy",),
+        benchmarks=("pocket-easy",),
+        seeds=(0, 1),
+        rounds=2,
+        problems=8,
+    ).run()
+    text = page(sweep).text
+    for title in ("Effects of an axis within each level of another", "Health of training by cell"):
+        assert re.search(rf"Table \d+\. {title}\.?", text)
+    assert "0 of 8 trials that ended collapsed (0 to 37 %)." in text
+    assert "Models are trained by GRPO" in text

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 import zoo.rewards
-from zoo.grading import POLICIES, Verdict
+from zoo.grading import RULES, Verdict
 from zoo.rewards.base import Completion
 from zoo.rewards.functions import REWARDS, compute
 
@@ -56,5 +56,5 @@ def test_every_card_names_a_known_function_and_policy(path):
     assert body["schema"] == "reward/1"
     assert body["name"] == path.stem
     assert body["kind"] in REWARDS
-    assert body["extract"] in POLICIES
+    assert body["extract"] in RULES
     assert body["source"]

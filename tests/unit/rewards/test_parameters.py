@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 import pytest
 
-from zoo.catalog.cards import Policy
+from zoo.catalog.cards import ExtractionRule
 from zoo.errors import Flaw
-from zoo.grading import POLICIES, Verdict
+from zoo.grading import RULES, Verdict
 from zoo.rewards.base import Completion
 from zoo.rewards.functions import REWARDS, compute
 from zoo.rewards.parameters import KINDS, flaws
@@ -24,7 +24,7 @@ def required(kind: str) -> dict[str, Any]:
 
 def test_there_is_a_function_for_every_kind_and_a_name_for_every_policy() -> None:
     assert list(KINDS) == list(REWARDS)
-    assert get_args(Policy) == POLICIES
+    assert get_args(ExtractionRule) == RULES
 
 
 @pytest.mark.parametrize("kind", KINDS)

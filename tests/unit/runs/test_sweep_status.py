@@ -81,7 +81,9 @@ def test_longer_horizon_of_finished_trial_needs_training_again_and_runs_only_if_
     longer = sweep.trials[0].model_copy(update={"rounds": 9})
     item = trial_status(longer, sweep.store)
     assert (item.symbol, item.stands, item.runs) == ("~", True, False)
-    assert item.why.startswith("has 3 of 9 rounds and no optimiser to go on, needs training again")
+    assert item.why.startswith(
+        "has 3 of 9 rounds, its optimiser was not kept, needs training again"
+    )
     assert read_status([longer], sweep.store).left == []
     assert [i.state for i in read_status([longer], sweep.store, retrain=True).left] == ["retrain"]
 
@@ -115,7 +117,9 @@ def test_hours_of_training_again_are_readable(
     told = {"seconds": seconds, "about": found.about | {"gpus": gpus}}
     record.write(task.folder, found.model_copy(update=told))
     item = trial_status(sweep.trials[0].model_copy(update={"rounds": 9}), sweep.store)
-    assert item.why == f"has 3 of 9 rounds and no optimiser to go on, needs training again: {said}"
+    assert (
+        item.why == f"has 3 of 9 rounds, its optimiser was not kept, needs training again: {said}"
+    )
 
 
 def test_an_unreadable_record_stops_the_plan_and_says_which_file(sweep: simulated.Sweep) -> None:

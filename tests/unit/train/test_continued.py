@@ -20,7 +20,7 @@ from tests.support.sweeps import wait_for
 from zoo.errors import InputError
 from zoo.orchestrate import launch
 from zoo.orchestrate.launch import Task, write_task
-from zoo.planning.plan import to_pay
+from zoo.planning.plan_report import to_pay
 from zoo.planning.preflight import must_continue_alike
 from zoo.rewards.guard import Guard
 from zoo.runs import checkpoints

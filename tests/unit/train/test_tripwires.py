@@ -15,7 +15,7 @@ from zoo.orchestrate.launch import Task, write_task
 from zoo.report.collect import collect, rows
 from zoo.report.terminal import table
 from zoo.report.values import values_of
-from zoo.report.view import state_words, summary
+from zoo.report.view import failures, state_words, stopped, summary
 from zoo.runs.outcome import load
 from zoo.runs.sweep_status import TrialStatus, trial_status
 from zoo.store import journal, record
@@ -122,8 +122,12 @@ def test_stopped_trial_is_read_at_its_last_round_everywhere(tmp_path: Path) -> N
     contrast = results.contrast(outcome, results.headline[0])
     assert contrast.after is not None
     assert {m.round for m in contrast.after.sources} == {3}
-    assert "stopped at round 3 (tripwire:train/reward)" in table(results)
+    assert "stopped at round 3 of 6 (train/reward below 2 for 3 rounds)" in table(results)
     assert "; without the 1 that collapsed there is none." in summary(results)[0]
+    (told,) = stopped(results)
+    assert told["why"] == "stopped at round 3 of 6: train/reward below 2 for 3 rounds"
+    assert told["label"].endswith("seed 0")
+    assert failures(results) == []  # nothing is left to do
 
 
 def test_stop_measures_once_what_is_due_at_that_round_anyway(tmp_path: Path) -> None:

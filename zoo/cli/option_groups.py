@@ -1,0 +1,81 @@
+"""Options that several commands of `zoo` share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+cards_option = click.option(
+    "--cards", multiple=True, metavar="DIR", help="Another folder of cards, besides ./cards."
+)
+profile_option = click.option(
+    "--on", "profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]"
+)
+set_option = click.option(
+    "--set", "sets", multiple=True, metavar="A.B=C", help="Change the manifest for this command."
+)
+only_option = click.option(
+    "--only", multiple=True, metavar="AXIS=PATTERN", help="Only these trials, e.g. 'model=qwen*'."
+)
+reward_option = click.option(
+    "--reward", "rewards", multiple=True, metavar="FILE.py", help="A reward function of your own."
+)
+look_option = click.option(
+    "--look",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The next look of a manifest that buys seeds in looks. [default: where it stands]",
+)
+rehearse_option = click.option(
+    "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."
+)
+
+
+def which_plan(command: Callable[..., int]) -> Callable[..., int]:
+    """The options that say which plan is meant, handed on as `PlanOptions`."""
+
+    @functools.wraps(command)
+    def run(
+        *words: Any,
+        cards: tuple[str, ...],
+        sets: tuple[str, ...],
+        only: tuple[str, ...],
+        rehearse: bool,
+        rewards: tuple[str, ...],
+        **more: Any,
+    ) -> int:
+        from zoo.planning.options import PlanOptions
+
+        return command(*words, words=PlanOptions(cards, sets, only, rehearse, rewards), **more)
+
+    return set_option(only_option(rehearse_option(cards_option(reward_option(run)))))
+
+
+def run_options(command: Callable[..., int]) -> Callable[..., int]:
+    """The options that say how trials run, handed on by their names."""
+    options = [
+        click.option(
+            "--executor",
+            type=click.Choice(["ray", "local"]),
+            help="What starts the trials. [default: the profile's; local for simulated ones]",
+        ),
+        click.option("--concurrency", type=click.IntRange(min=1), help="Trials at a time."),
+        click.option(
+            "--save-every",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Rounds between checkpoints. [default: the profile's, else by what saving costs]",
+        ),
+        click.option(
+            "--across-stacks",
+            is_flag=True,
+            help="Continue trials also under another software stack, geometry or grader.",
+        ),
+        click.option("--bare", is_flag=True, help="Only run trials: no MLflow, no report."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
