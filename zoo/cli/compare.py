@@ -101,6 +101,7 @@ def _mean_text(mean: CellMean, metric: Metric) -> str:
         text = f"{_figure(mean.mean, metric)}{span}, {counted(mean.n, 'trial')}"
     if mean.ended < mean.trials:
         text += f", {mean.trials - mean.ended} not ended"
+        text += f" ({mean.failed} failed: missing)" if mean.failed else ""
     if mean.collapsed:
         low, high = mean.collapse
         text += (
@@ -119,6 +120,10 @@ def _effect_line(effect: AxisEffect, metric: Metric) -> str:
     interval = _span(effect.interval, metric, effect.problems_interval)
     text = f"{head} {figure}{interval}, {counted(effect.pairs, 'pair')} of cells"
     moving = f"; {', '.join(effect.moving)} moves along" if effect.moving else ""
+    if effect.improvement is not None and effect.iqm is not None:
+        one, other = (_figure(value, metric) for value in effect.iqm)
+        moving += f"; higher in {100 * effect.improvement:.0f} % of pairs of trials"
+        moving += f", interquartile means {one} and {other}"
     return f"{text}, {counted(effect.n, 'trial')}{moving}"
 
 

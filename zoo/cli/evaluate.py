@@ -7,7 +7,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +18,7 @@ import click
 
 from zoo.catalog import BenchmarkCard, ComputeProfile
 from zoo.cli.disk_errors import started
-from zoo.cli.grade import ticking
+from zoo.cli.grade import Tick, ticking
 from zoo.data import Problem, load, model_folder
 from zoo.data.prompts import TOKENIZER
 from zoo.errors import Fault, InputError
@@ -142,40 +142,53 @@ class Work:
     profile: ComputeProfile
     graders: Graders
 
-    def target(self, target: Target, tick: Callable[[str], None]) -> list[EvalRow]:
+    def target(self, target: Target, tick: Tick) -> list[EvalRow]:
         """Everything that is asked of a policy; samples are taken by a process of their own."""
-        trial = target.trial
-        if missing := self.missing(target):
-            job = replace(target, trial=trial.model_copy(update={"evaluations": missing}))
-            self.sample([job], tick)
-        found: list[EvalRow] = []
+        self.sample_all([target], tick)
+        graded = zip(target.trial.evaluations, self.grade(target, tick), strict=True)
+        return [self._row(target.name, evaluation, one, target) for evaluation, one in graded]
+
+    def sample_all(self, targets: Sequence[Target], tick: Tick) -> None:
+        """Take what samples are missing of policies with the same weights."""
+        jobs = [
+            replace(target, trial=target.trial.model_copy(update={"evaluations": missing}))
+            for target in targets
+            if (missing := self.missing(target))
+        ]
+        if jobs:
+            self.sample(jobs, tick)
+
+    def grade(self, target: Target, tick: Tick) -> list[Measurement]:
+        """The measurements of a policy whose samples are there."""
+        trial, found = target.trial, list[Measurement]()
         with closing(self._evaluator(trial, target.lineage)) as bench:
             for evaluation in trial.evaluations:
                 tick(f"{target.name}: grading {_what(evaluation)}")
                 known = dict(target.known).get(evaluation.key)
                 if known and self._has("samples", known):
                     policy, each = evaluation.benchmark.extract, evaluation.samples
-                    one = bench.score(known, policy, each, target.round)
+                    found.append(bench.score(known, policy, each, target.round))
                 else:
-                    one = bench.measure(evaluation, target.round, _no_sampler)
-                found.append(self._row(target.name, evaluation, one, target))
+                    found.append(bench.measure(evaluation, target.round, _no_sampler))
         return found
+
+    def sample_ids(self, target: Target) -> list[str]:
+        """Ids of the samples of each evaluation of a policy."""
+        trial, known = target.trial, dict(target.known)
+        born, stack_ = self.store.train(trial.id).name, self.stack(trial)
+        return [
+            kept
+            if (kept := known.get(e.key, "")) and self._has("samples", kept)
+            else sample_identity(trial, e, target.round, stack_, target.lineage, born)[0]
+            for e in trial.evaluations
+        ]
 
     def missing(self, target: Target) -> tuple[Evaluation, ...]:
         """Evaluations of a policy whose responses are not in the store."""
-        trial, known = target.trial, dict(target.known)
-        born, stack_ = self.store.train(trial.id).name, self.stack(trial)
-        return tuple(
-            e
-            for e in trial.evaluations
-            if not self._has("samples", known.get(e.key, ""))
-            and not self._has(
-                "samples",
-                sample_identity(trial, e, target.round, stack_, target.lineage, born)[0],
-            )
-        )
+        pairs = zip(target.trial.evaluations, self.sample_ids(target), strict=True)
+        return tuple(e for e, sample in pairs if not self._has("samples", sample))
 
-    def sample(self, targets: Sequence[Target], tick: Callable[[str], None]) -> None:
+    def sample(self, targets: Sequence[Target], tick: Tick) -> None:
         """Take the samples of policies with the same weights, in one process; of simulated ones
         here."""
         from zoo.train.evaluate import EvaluationJob, measure
@@ -199,7 +212,9 @@ class Work:
             if place := event.get("begin"):
                 trial = trials[place["trial"]]
                 evaluation = trial.evaluations[place["evaluation"]]
-                text = f"{first.name}: sampling {_what(evaluation)} ({done + 1} of {total})"
+                prompt = f" {trial.prompt.name}" if len(trials) > 1 else ""
+                what = f"{_what(evaluation)}{prompt}"
+                text = f"{first.name}: sampling {what} ({done + 1} of {total})"
             done += "done" in event
             tick(text)
 

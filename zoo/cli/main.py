@@ -213,6 +213,30 @@ def grade(name: str, words: PlanOptions, **how: Any) -> int:
     return run(name, words, GradeOptions(**how))
 
 
+@cli.command("audition")
+@click.argument("model", metavar="MODEL|FOLDER")
+@click.option("--prompt", "prompts", multiple=True, help="[default: the card's, and the study's]")
+@click.option("--data", multiple=True, help="Buckets. [default: easy, medium and hard]")
+@click.option("--on", "benchmarks", multiple=True, help="Benchmarks to complete verbatim, too.")
+@click.option("--problems", type=click.IntRange(min=2), default=32, show_default=True)
+@click.option("--samples", type=click.IntRange(2, 64), default=4, show_default=True)
+@click.option("--cap", type=click.IntRange(min=1), help="Longest response of the probe, in tokens.")
+@click.option("--as", "as_", metavar="NAME", help="Name of the card. [default: the model's]")
+@click.option("--simulated", is_flag=True, help="Make the numbers up, to try; writes no card.")
+@click.option("--profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]")
+@cards_option
+def audition_(model: str, **how: Any) -> int:
+    """Probe a base model before training, and write a card with prompt, stop ids and cap.
+
+    Over prompts, decodings and buckets: accuracy, boxes, how responses end, which tokens follow an
+    answer, which bucket has groups to learn from, and whether questions are known by heart. The
+    card goes to ./cards/models, with its evidence; none is overwritten.
+    """
+    from zoo.cli.audition import AuditionOptions, run
+
+    return run(model, AuditionOptions(**how))
+
+
 @cli.command("eval")
 @click.argument("what", nargs=-1, metavar="[MODEL|TRIAL|FOLDER]...")
 @click.option("--on", multiple=True, required=True, metavar="A,B", help="Benchmark cards.")

@@ -10,7 +10,7 @@ class of its own around that vocabulary (Llama 2), a text that begins with a spa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -51,3 +51,13 @@ def _read(file: Path) -> Tokenizer:
     except Exception as error:  # the package raises no narrower class
         found = f"cannot be read: {error}"
         raise InputError(Fault(str(file), found, "a tokenizer of Hugging Face")) from error
+
+
+def decoder(file: Path) -> Callable[[Sequence[int]], str]:
+    """A function that gives the text of token ids, without special tokens.
+
+    Raises:
+        InputError: the file cannot be read as a tokenizer.
+    """
+    tokenizer = _read(file)
+    return lambda ids: tokenizer.decode(list(ids), skip_special_tokens=True)

@@ -24,7 +24,7 @@ from zoo.stats.samples import pass_at
 
 MAX_K = 256
 """The largest k of pass@k."""
-MAX_VOTERS = 64
+MAX_VOTERS = 32
 """The largest k of maj@k below all responses: the exact number takes too long beyond."""
 NGRAM = 4
 _QUESTION = re.compile(
@@ -97,7 +97,7 @@ def pass_at_k(problems: Sequence[Answered], k: int) -> Estimate:
 
 
 def maj_ks(samples: int) -> list[int]:
-    """The k at which maj@k is stated with S samples: powers of two up to S/2 and 64, and S."""
+    """The k at which maj@k is stated with S samples: powers of two up to S/2 and 32, and S."""
     return [*(k for k in pass_ks(samples) if 4 <= k <= MAX_VOTERS), *([samples] * (samples > 1))]
 
 
@@ -138,16 +138,20 @@ def majority_chance(k: int, right: int, wrong: tuple[int, ...], blank: int) -> f
     the right answer has most votes; with t others as frequent it wins in 1 / (t + 1) of the cases.
     """
     total = right + sum(wrong) + blank
+    if k == total:  # there is one way to draw all
+        most = max(wrong, default=0)
+        return 0.0 if right < max(most, 1) else 1 / (1 + wrong.count(right))
     found = 0.0
     for m in range(1, min(right, k) + 1):
         free = blank + sum(n for n in wrong if n < m)  # these can neither win nor tie
-        ways: dict[tuple[int, int], int] = {(0, 0): 1}  # (drawn, ties) -> subsets
+        ways = {(0, 0): 1.0}  # (drawn, ties) -> subsets, as floats: there are many
         for n in (n for n in wrong if n >= m):
-            more: dict[tuple[int, int], int] = {}
+            choices = [float(comb(n, own)) for own in range(m + 1)]
+            more: dict[tuple[int, int], float] = {}
             for (drawn, ties), count in ways.items():
                 for own in range(min(m, k - m - drawn) + 1):
                     key = (drawn + own, ties + (own == m))
-                    more[key] = more.get(key, 0) + count * comb(n, own)
+                    more[key] = more.get(key, 0.0) + count * choices[own]
             ways = more
         for (drawn, ties), count in ways.items():
             rest = comb(free, k - m - drawn) if k - m - drawn <= free else 0
@@ -177,16 +181,16 @@ def lengths(problems: Sequence[Answered]) -> dict[str, float | None]:
     }
 
 
-ENDINGS = ("clipped", "runs_on", "answered", "unanswered")
+ENDINGS = ("runs_on", "clipped", "answered", "unanswered")
 
 
 def ending(response: Response) -> str:
-    """How a response ends: `clipped` (ran into the limit), else `runs_on` (poses another question
-    after its answer, so that a stop id is missing), `answered` or `unanswered`."""
-    if response.finish == "length":
-        return "clipped"
+    """How a response ends: `runs_on` (poses another question after its answer, clipped or not: a
+    stop id is missing), else `clipped` (ran into the limit), `answered` or `unanswered`."""
     if runs_on(response.text):
         return "runs_on"
+    if response.finish == "length":
+        return "clipped"
     return "unanswered" if response.prediction is None else "answered"
 
 

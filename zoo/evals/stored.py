@@ -9,6 +9,7 @@ from itertools import groupby
 
 from zoo.data import Problem
 from zoo.errors import StateError
+from zoo.evals.audition import ids_of
 from zoo.evals.depth import Answered, Response, avg
 from zoo.grading import Grader, Item, Verdict
 from zoo.stats.jackknife import Estimate
@@ -85,9 +86,7 @@ def by_budget(
             for index, response in enumerate(problem.responses)
             if len(response.tokens) > budget
         ]
-        texts = decode(
-            [list(problems[at].responses[index].tokens[:budget]) for at, index in over]  # type: ignore[arg-type]
-        )
+        texts = decode([ids_of(problems[at].responses[index])[:budget] for at, index in over])
         items = [Item(golds[at], text) for (at, _), text in zip(over, texts, strict=True)]
         results = grader.grade(items).results
         again = {

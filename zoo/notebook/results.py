@@ -60,8 +60,8 @@ class SweepResults:
 
     def problems(self, *, every_round: bool = False) -> DataFrame:
         """A row for each problem of each evaluation of each trial, of the base model and the final
-        rounds: `trial`, the axes, `seed`, `round`, `role`, `benchmark`, `decoding`, `problem`,
-        `samples`, `scored`, `right`. Evaluations whose verdicts are gone have no rows.
+        rounds: `trial`, the axes, `seed`, `round`, `role`, `series`, `benchmark`, `decoding`,
+        `problem`, `samples`, `scored`, `right`. Evaluations whose verdicts are gone have no rows.
 
         Args:
             every_round: also the rounds between.
@@ -129,6 +129,7 @@ def _problem_rows(
                 yield head | {
                     "round": round_,
                     "role": role,
+                    "series": evaluation.series,
                     "benchmark": measured.benchmark,
                     "decoding": measured.decoding,
                     "problem": columns["id"][start],

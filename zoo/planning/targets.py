@@ -99,7 +99,7 @@ class Targets:
         if folder is not None:
             return self._fits(self._of_trial(folder, evaluations, asked))
         card = self.model(word)
-        return self._fits(self._of_model(card, evaluations, asked))
+        return self.of_model(card, evaluations, asked)
 
     # -- benchmarks and decodings -----------------------------------------------------------------
 
@@ -162,6 +162,16 @@ class Targets:
             hint = hint or f"models: {', '.join(known)}; or a folder, or a trial's id"
             raise InputError(Fault("MODEL", f"no model, trial or folder '{word}'", hint=hint))
         return self.resolver.described(ModelCard.model_validate(said | where))
+
+    def of_model(
+        self, card: ModelCard, evaluations: tuple[Evaluation, ...], asked: Asked
+    ) -> Target:
+        """A model as it stands, with what is asked of it.
+
+        Raises:
+            InputError: its weights are not on this machine; prompts that do not fit.
+        """
+        return self._fits(self._of_model(card, evaluations, asked))
 
     def _trial(self, word: str) -> Path | None:
         """The folder of the trial that a word means: its id, or a part that fits only one."""

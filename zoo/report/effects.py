@@ -53,6 +53,8 @@ class CellMean:
     or scores by problem are not stored."""
     gain_problems_interval: tuple[float, float] | None = None
     """The same of the gain."""
+    failed: int = 0
+    """Trials whose last launch failed; they have no number and are among those not ended."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def cell_means(
                 gain.value if gain else None,
                 gain.interval() if gain and gain.judged else None,
                 *wider,
+                failed=sum(trial.failed for trial in trials),
             )
         )
     return found

@@ -50,8 +50,9 @@ class Numbers:
         return Numbers(kept, self.metrics)
 
     def counted(self, cell: Key) -> list[TrialValues]:
-        """Trials of a cell that a mean is about: those that did not collapse."""
-        return [found for found in self.by_cell.get(cell, []) if not found.collapsed]
+        """Trials of a cell that a mean is about: those that neither failed nor collapsed."""
+        trials = self.by_cell.get(cell, [])
+        return [found for found in trials if not (found.failed or found.collapsed)]
 
     def study(self, name: str, *, trend: bool = False) -> Study[Key]:
         """The cells by a metric: final numbers, or rises of a fitted line."""

@@ -30,6 +30,9 @@ class TrialValues:
     trial: Trial
     ended: bool = True
     """Whether it is over, finished or stopped; nothing is judged before all trials are."""
+    failed: bool = False
+    """Whether its last launch failed: its number is missing, not 0, and the next sweep tries it
+    again."""
     collapsed: bool = False
     final: Mapping[str, float] = field(default_factory=dict[str, float])
     """Metric -> final number, in the unit of claims."""
@@ -74,6 +77,7 @@ def values_of(
     return TrialValues(
         trial=trial,
         ended=found.state in ("done", "stopped"),
+        failed=found.state == "failed",
         collapsed=found.state == "stopped" or bool(crossings(trial, series)),
         final={
             name: scale(metrics[name]) * value for name, value in final.items() if name in metrics

@@ -61,7 +61,11 @@ def ratio(
         if variance > 1e-18:
             half = student(0.5 + level / 2, n - 1) * math.sqrt(variance)
             low, high = value - half, value + half
-            return Estimate(value, max(0.0, low), min(1.0, high) if share else high, n)
+            return (
+                Estimate(value, max(0.0, low), min(1.0, high), n)
+                if share
+                else Estimate(value, low, high, n)
+            )
     if not share:
         return Estimate(value, None, None, n)
     low, high = clopper_pearson(round(value * n), n, level)

@@ -207,3 +207,21 @@ def test_compare_of_a_rehearsal_decides_nothing(folder: Path) -> None:
     assert told.status == 0
     assert "claims" not in told.text
     assert data("many.rehearsal")["claims"] == []
+
+
+def test_failed_trial_is_missing_and_the_table_says_so(many: Path) -> None:
+    path, *_ = sorted((many / "runs/train").glob("pocket-llama.*hard.s2-*/record.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"state": "failed"}))
+    found = data("many")
+    counts = [(cell["failed"], cell["ended"], cell["n"]) for cell in found["cells"]]
+    assert sorted(counts) == [(0, 3, 3)] * 3 + [(1, 2, 2)]
+    assert "2 trials, 1 not ended (1 failed: missing)" in zoo("compare", "many").prose
+    verdicts = {row["id"]: row["verdict"] for row in found["claims"]}
+    assert verdicts["hard-costs"] == "undecided"
+
+
+def test_effects_have_their_descriptions_without_intervals(many: Path) -> None:
+    (effect,) = data("many", "--by", "data")["effects"]
+    told = zoo("compare", "many", "--by", "data").prose
+    assert f"higher in {100 * effect['improvement']:.0f} % of pairs of trials" in told
+    assert f"interquartile means {effect['iqm'][0]:.1f} points and" in told

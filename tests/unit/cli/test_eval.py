@@ -182,3 +182,14 @@ def test_the_same_sample_twice_is_refused(folder: Path) -> None:
     file = write(folder / "bad.jsonl", [row, row])
     done = zoo("eval", "--completions", str(file), "--on", "pocket-easy", "--problems", "1")
     assert "bad.jsonl:2: sample 0 of problem" in done.error
+
+
+def test_hostile_texts_are_wrong_and_nothing_worse(folder: Path) -> None:
+    texts = ["\ud800 \\boxed{0}", "\x00\x1b[2J", "\\boxed{" * 20_000, "9" * 300_000]
+    rows = [{"id": p.id, "completion": t} for p, t in zip(problems(4), texts, strict=True)]
+    file = write(folder / "evil.jsonl", rows)
+    words = ("--on", "pocket-easy", "--problems", "4", "--detail")
+    done = zoo("eval", "--completions", str(file), *words)
+    assert done.status == 0, done.error
+    assert "0.0 (0.0 to 49.0)" in done.text
+    assert "\x1b" not in done.text

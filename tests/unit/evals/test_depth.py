@@ -116,7 +116,8 @@ def test_lengths_are_split_by_ending_and_verdict() -> None:
     [
         ("so \\boxed{7}.", "stop", "7", "answered"),
         ("so \\boxed{7}.\n\nQuestion: What is 2+2?", "stop", "7", "runs_on"),
-        ("so \\boxed{7}.\n\nQuestion: What is 2+2?", "length", "7", "clipped"),
+        ("so \\boxed{7}.\n\nQuestion: What is 2+2?", "length", "7", "runs_on"),
+        ("so \\boxed{7}.\n\nand then again", "length", "7", "clipped"),
         ("\nQuestion: I restate it. The answer is 7.", "stop", "7", "answered"),
         ("I do not know", "stop", None, "unanswered"),
     ],
