@@ -76,6 +76,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "claims": JUDGING,
         "max_trials": GUARD,
     },
+    "SeedLooks": {"start": CELLS, "add": CELLS, "most": CELLS, "until": FORM},
     "Axes": dict.fromkeys(("model", "reward", "data", "prompt", "recipe"), CARD),
     "Override": {"when": SETTING, "set": SETTING, "why": PROSE},
     "Exclude": {"why": PROSE},

@@ -109,7 +109,7 @@ def test_trials_that_something_happened_to_are_named(swept: Path) -> None:
 def test_the_plan_for_programs_has_all_parts(folder: Path) -> None:
     plan = told("tiny")
     assert set(plan) == {
-        *("references", "prompts", "looks"),
+        *("references", "prompts", "looks", "random_weights"),
         *("name", "simulated", "rehearsal", "profile", "counts", "trials", "changes"),
         *("grading", "claims", "warnings", "placement", "cost"),
     }

@@ -56,6 +56,7 @@ from zoo.manifest.schema import (
     Override,
     Schedule,
 )
+from zoo.manifest.seed_looks import SeedLooks
 from zoo.trials.identity_fields import DERIVED, FIELDS, FORM, place
 from zoo.trials.trial import Evaluation, Trial
 from zoo.yamlio.validate import models_in
@@ -341,10 +342,31 @@ def test_random_weights_are_what_they_are_drawn_from(
     assert ids("before").moved(ids("after", **{field: value})) == found.ids
 
 
+LOOKS: list[tuple[str, int]] = [("start", 3), ("add", 2), ("most", 7)]
+
+
+@pytest.mark.parametrize(("field", "value"), LOOKS)
+def test_looks_say_which_seeds_there_are_and_move_no_id(
+    field: str, value: int, world: World, tmp_path: Path
+) -> None:
+    def ids(folder: str, **changes: int) -> Ids:
+        looks = {"start": 2, "add": 1, "most": 5, "until": "decided"} | changes
+        looks |= {"most": 7} if changes.get("start") or changes.get("add") == 2 else {}
+        looks |= {"start": 3} if changes.get("add") == 2 else {}
+        study = changed(STUDY, ("seeds",), looks)
+        study[STUDY] |= {"claims": [GAIN | {"expect": {"higher_by": 0}}]}
+        return world.ids(study, tmp_path / folder)
+
+    found = place(SeedLooks, field)
+    assert found is not None
+    assert ids("before").moved(ids("after", **{field: value})) == found.ids == "none"
+
+
 def test_every_field_that_could_bear_on_a_result_was_changed() -> None:
     tried = {(case.model, case.field) for case in cases()}
     tried |= {(RewardCode, field) for field, _ in CODE}
     tried |= {(RandomWeights, field) for field, _ in RANDOM}
+    tried |= {(SeedLooks, field) for field, _ in LOOKS}
     tried |= {(card, "name") for card in FOLDERS if card is not ComputeProfile}
     left = [
         f"{model.__name__}.{field}"
