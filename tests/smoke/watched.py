@@ -40,7 +40,8 @@ def watch(session: Session) -> dict[str, Any]:
         ending = close(round_, metrics, seen, keep, save)
         print(f"peak after round {round_}: {peak_bytes() / 2**30:.2f} GiB", flush=True)
         if round_ == session.trial.rounds:
-            found.update(compare(session, samplers[-1].llm))
+            (engine, *_) = samplers[-1].own.args  # of this process
+            found.update(compare(session, engine.llm))
         return ending
 
     session.close_round = close_round
