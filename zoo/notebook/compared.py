@@ -13,14 +13,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from zoo.claims.comparisons import cells_of
 from zoo.errors import Fault, InputError, did_you_mean, listed
-from zoo.lock import lock
-from zoo.notebook.frames import frame
-from zoo.planning.options import PlanOptions
-from zoo.planning.study import Study, load_study, shown, sweeps_root
-from zoo.report.answer import answer, claim_row, default_metric, interval_row
-from zoo.report.effects import AxisEffect, CellMean, axis_effects, cell_means
-from zoo.report.judge import ClaimVerdict
-from zoo.report.two_sweeps import (
+from zoo.judging.answer import answer, claim_row, default_metric, interval_row
+from zoo.judging.effects import AxisEffect, CellMean, axis_effects, cell_means
+from zoo.judging.judge import ClaimVerdict
+from zoo.judging.two_sweeps import (
     AXIS,
     Kind,
     Side,
@@ -30,6 +26,10 @@ from zoo.report.two_sweeps import (
     joined,
     shared,
 )
+from zoo.lock import lock
+from zoo.notebook.frames import frame
+from zoo.planning.options import PlanOptions
+from zoo.planning.study import Study, load_study, shown, sweeps_root
 from zoo.runs import outcome
 from zoo.trials.grid import Cell
 from zoo.trials.metrics import Metric, metrics_of

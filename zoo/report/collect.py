@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from zoo.judging.answer import Answer, answer
 from zoo.manifest.schema import Experiment
-from zoo.report.answer import Answer, answer
 from zoo.runs import outcome
 from zoo.runs.finals import FinalNumber, all_numbers, final_number, finals, measured_by, numbers
 from zoo.runs.outcome import MeasuredEvaluation, Outcome

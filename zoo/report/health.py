@@ -2,7 +2,7 @@
 last rounds looked like.
 
 A trial collapsed where it crossed a tripwire of the manifest or was stopped for a reason that is an
-outcome (`zoo.report.values`).
+outcome (`zoo.judging.values`).
 """
 
 from __future__ import annotations

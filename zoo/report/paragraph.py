@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from zoo.errors import listed
 from zoo.grading import GRADER_VERSION
+from zoo.judging.judge import SEALED
 from zoo.report.bibliography import key_of
 from zoo.report.collect import Results
 from zoo.report.format import TIMES
-from zoo.report.judge import SEALED
 from zoo.report.methods import stacks
 from zoo.report.view import decoding_words
 from zoo.store.stack import package_version

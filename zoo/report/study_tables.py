@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from zoo.claims.planned_power import amount
 from zoo.errors import plain
+from zoo.judging.effects import CellMean, cell_means
 from zoo.report.collect import Results
-from zoo.report.effects import CellMean, cell_means
 from zoo.report.format import MINUS
 from zoo.report.health import health_table
 from zoo.report.interactions import Interaction

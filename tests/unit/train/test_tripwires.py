@@ -10,11 +10,11 @@ import pytest
 
 from tests.support import simulated
 from zoo.errors import InputError
+from zoo.judging.values import values_of
 from zoo.orchestrate import launch
 from zoo.orchestrate.task import Task, write_task
 from zoo.report.collect import collect, rows
 from zoo.report.terminal import table
-from zoo.report.values import values_of
 from zoo.report.view import failures, state_words, stopped, summary
 from zoo.runs.outcome import load
 from zoo.runs.sweep_status import TrialStatus, trial_status

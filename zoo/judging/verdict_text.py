@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from zoo.claims.planned_power import amount
-from zoo.report.judge import SEALED, Arm, ClaimVerdict
+from zoo.judging.judge import SEALED, Arm, ClaimVerdict
 from zoo.stats.looks import in_words
 from zoo.stats.proportions import Difference
 

@@ -1,6 +1,6 @@
 """The numbers of a study by cell: means with their spread, base models, and what the choice of
-problems adds. Pure but for scores by problem, which `zoo.report.problem_scores` reads when they are
-asked for.
+problems adds. Pure but for scores by problem, which `zoo.judging.problem_scores` reads when they
+are asked for.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from zoo.claims.comparisons import TrialOf, cells_of
-from zoo.report.problem_scores import Problems, mean_by_problem, problem_variance
-from zoo.report.values import Key, TrialValues, rise, scale
+from zoo.judging.problem_scores import Problems, mean_by_problem, problem_variance
+from zoo.judging.values import Key, TrialValues, rise, scale
 from zoo.stats.contrasts import Study
 from zoo.stats.noise import share_variance
 from zoo.trials.metrics import Metric, metrics_of

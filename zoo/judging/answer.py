@@ -1,7 +1,7 @@
 """What the trials of a study say: verdicts of its claims, means of cells, effects of axes.
 
 The only place where outcomes become an answer. `zoo compare`, its `--json`, the page and the CSV
-files beside it show what is here, so they cannot differ. Reads through `zoo.report.values`.
+files beside it show what is here, so they cannot differ. Reads through `zoo.judging.values`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from zoo.claims.comparisons import cells_of
 from zoo.errors import plain
+from zoo.judging.effects import AxisEffect, CellMean, axis_effects, cell_means
+from zoo.judging.judge import ClaimVerdict, verdicts
+from zoo.judging.numbers import Numbers
+from zoo.judging.problem_scores import ScoreReader
+from zoo.judging.values import values_of
+from zoo.judging.verdict_text import sentence
 from zoo.manifest.claim_schema import Claim
-from zoo.report.effects import AxisEffect, CellMean, axis_effects, cell_means
-from zoo.report.judge import ClaimVerdict, verdicts
-from zoo.report.numbers import Numbers
-from zoo.report.problem_scores import ScoreReader
-from zoo.report.values import values_of
-from zoo.report.verdict_text import sentence
 from zoo.runs.outcome import Outcome
 from zoo.store.run_store import Store
 from zoo.trials.grid import Cell

@@ -12,14 +12,14 @@ from tests.support.claims import claim
 from tests.support.simulated import Sweep, make
 from zoo.catalog import Catalog
 from zoo.data import LocalResolver
+from zoo.judging.effects import axis_effects, cell_means
+from zoo.judging.judge import verdicts
+from zoo.judging.numbers import Numbers
+from zoo.judging.problem_scores import ScoreReader, problem_variance
+from zoo.judging.values import key, values_of
 from zoo.manifest.load import load
 from zoo.orchestrate.task import write_task
 from zoo.planning.expand import expand
-from zoo.report.effects import axis_effects, cell_means
-from zoo.report.judge import verdicts
-from zoo.report.numbers import Numbers
-from zoo.report.problem_scores import ScoreReader, problem_variance
-from zoo.report.values import key, values_of
 from zoo.runs import outcome
 from zoo.store.parquet import read_parquet
 from zoo.train.entry import run

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from zoo.report.numbers import Numbers
-from zoo.report.problem_scores import ScoreReader
-from zoo.report.values import TrialValues, values_of
+from zoo.judging.numbers import Numbers
+from zoo.judging.problem_scores import ScoreReader
+from zoo.judging.values import TrialValues, values_of
 from zoo.runs.finals import measured_by
 from zoo.runs.outcome import Outcome
 from zoo.store.run_store import Store

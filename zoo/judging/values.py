@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from zoo.report.problem_scores import ScoreReader, TrialProblems
+from zoo.judging.problem_scores import ScoreReader, TrialProblems
 from zoo.runs.finals import all_numbers, by_metric, finals, training_numbers
 from zoo.runs.outcome import Outcome
 from zoo.runs.tripwires import crossings

@@ -13,12 +13,12 @@ import pytest
 from tests.support.claims import claim
 from tests.support.simulated import make
 from tests.support.study_cards import manifest
+from zoo.judging.effects import axis_effects, cell_means
+from zoo.judging.judge import ClaimVerdict, region, verdicts
+from zoo.judging.numbers import Numbers
+from zoo.judging.values import TrialValues, rise
+from zoo.judging.verdict_text import notes, sentence
 from zoo.manifest.claim_schema import Claim
-from zoo.report.effects import axis_effects, cell_means
-from zoo.report.judge import ClaimVerdict, region, verdicts
-from zoo.report.numbers import Numbers
-from zoo.report.values import TrialValues, rise
-from zoo.report.verdict_text import notes, sentence
 from zoo.stats.verdicts import Region
 from zoo.trials.trial import Trial
 

@@ -5,7 +5,7 @@ this module puts the one into the other. Sealed claims are corrected together. A
 sealed gets its effect and interval and no verdict, and so does a study that is not over: nothing is
 decided before all trials of a comparison have ended. Where seeds are bought in looks, each look is
 judged by its own seeds, and a verdict stands from the look that reached it. Means are about trials
-that did not collapse (`zoo.report.values`); the share that did stands beside them with its exact
+that did not collapse (`zoo.judging.values`); the share that did stands beside them with its exact
 interval. Pure: values in, verdicts out.
 """
 
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 from zoo.claims.comparisons import ClaimComparison, Contrast, ContrastSide, units
 from zoo.claims.planned_power import base_of
+from zoo.judging.numbers import Numbers, number
+from zoo.judging.values import Key, key, rise_weights
 from zoo.manifest.claim_schema import Claim
-from zoo.report.numbers import Numbers, number
-from zoo.report.values import Key, key, rise_weights
 from zoo.runs.tripwires import first_crossing
 from zoo.stats.contrasts import Estimate, Study
 from zoo.stats.looks import judge_looks

@@ -15,8 +15,8 @@ from statistics import fmean
 from typing import Any
 
 from zoo.claims.comparisons import matched
-from zoo.report.numbers import Numbers
-from zoo.report.values import Key, key
+from zoo.judging.numbers import Numbers
+from zoo.judging.values import Key, key
 from zoo.stats.contrasts import Estimate, Study, cell_interval
 from zoo.stats.descriptive import interquartile_mean, probability_of_improvement
 from zoo.stats.proportions import clopper_pearson
