@@ -16,7 +16,7 @@ from zoo.lock import lock
 from zoo.planning.study import Study
 
 if TYPE_CHECKING:
-    from zoo.report.collect import Results
+    from zoo.findings.collect import Results
 
 MOST_ROWS = 30
 
@@ -34,7 +34,7 @@ class SweepReport:
         Raises:
             StateError: a journal or record that cannot be read.
         """
-        from zoo.report.collect import collect
+        from zoo.findings.collect import collect
 
         study = self.study
         seals = replace(study, lock=lock.read(study.folder)).seals  # a sweep has written it since
@@ -60,7 +60,7 @@ class SweepReport:
 
     def table(self) -> str | None:
         """Before and after of the chosen trials, or None where they are too many to read."""
-        from zoo.report.collect import collect
+        from zoo.findings.collect import collect
         from zoo.report.terminal import table
 
         study = self.study

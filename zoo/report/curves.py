@@ -16,11 +16,11 @@ from zoo.errors import listed, plain
 from zoo.figures.layout import Figure, Key, Panel, in_rows, panel_width
 from zoo.figures.plots import Axis, Curve, axis, curves
 from zoo.figures.scene import Scene
+from zoo.findings.collect import Results
+from zoo.findings.view import decoding_words
 from zoo.judging.answer import varied_axes
 from zoo.judging.values import TrialValues
 from zoo.manifest.metric_name import MetricName, measure_of
-from zoo.report.collect import Results
-from zoo.report.view import decoding_words
 from zoo.runs.outcome import Outcome
 from zoo.trials.metrics import KL_BASE_POLICY, Metric
 

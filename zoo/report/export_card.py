@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator
 
 from zoo.catalog import ModelCard, ProblemCard
-from zoo.report.collect import unscored
-from zoo.report.format import DASH, interval, percent
+from zoo.findings.collect import unscored
+from zoo.findings.format import DASH, interval, percent
 from zoo.runs.outcome import MeasuredEvaluation, Outcome
 from zoo.store.run_store import Store
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from zoo.figures.layout import Figure, Key, composed, key_scene
 from zoo.figures.pdf import pdf
 from zoo.figures.svg import document, inline
-from zoo.report.collect import Results
+from zoo.findings.collect import Results
+from zoo.findings.interactions import Interaction, interactions_of
 from zoo.report.curves import curve_figures
 from zoo.report.forest import effects_figure, interactions_figure
-from zoo.report.interactions import Interaction, interactions_of
 from zoo.report.pass_at_k import pass_figures
 from zoo.store.run_store import replacing, write_text
 

@@ -11,12 +11,12 @@ from zoo.claims.planned_power import amount
 from zoo.errors import listed, plain
 from zoo.figures.layout import Figure, Panel, in_rows, panel_width
 from zoo.figures.plots import Axis, ForestRow, axis, forest
+from zoo.findings.collect import Results
+from zoo.findings.format import MINUS
+from zoo.findings.interactions import Interaction
 from zoo.judging.effects import AxisEffect
 from zoo.judging.verdict_text import span
-from zoo.report.collect import Results
 from zoo.report.curves import compared_axis
-from zoo.report.format import MINUS
-from zoo.report.interactions import Interaction
 from zoo.trials.metrics import Metric
 
 HOW = (

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from statistics import fmean, median
 
 from zoo.errors import plain
-from zoo.report.collect import Results
+from zoo.findings.collect import Results
 from zoo.report.tables import Row, Table
 from zoo.runs.outcome import Outcome
 from zoo.runs.tripwires import crossings

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from zoo.claims.planned_power import amount
 from zoo.errors import plain
+from zoo.findings.collect import Results
+from zoo.findings.format import MINUS
+from zoo.findings.interactions import Interaction
 from zoo.judging.effects import CellMean, cell_means
-from zoo.report.collect import Results
-from zoo.report.format import MINUS
 from zoo.report.health import health_table
-from zoo.report.interactions import Interaction
 from zoo.report.pass_at_k import pass_curves
 from zoo.report.published import published_table
 from zoo.report.tables import Row, Table

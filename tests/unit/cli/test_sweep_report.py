@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 from zoo.cli.sweep_report import SweepReport
+from zoo.findings.collect import collect
 from zoo.planning.options import PlanOptions
 from zoo.planning.study import load_study
-from zoo.report.collect import collect
 from zoo.report.terminal import table
 
 

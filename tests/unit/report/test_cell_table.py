@@ -11,9 +11,9 @@ import pytest
 
 from tests.support.made_up_sweep import Sweep, four_cells, write_trial
 from tests.support.page import Page
-from zoo.report.answer_csv import cell_rows, claim_rows
+from zoo.findings.answer_csv import cell_rows, claim_rows
+from zoo.findings.collect import Results, collect
 from zoo.report.cell_table import cell_table
-from zoo.report.collect import Results, collect
 from zoo.report.page import Rows, csv_text, html
 from zoo.stats.contrasts import Study
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.made_up_sweep import Sweep, make_sweep
 from tests.support.page import Page
-from zoo.report.collect import Results, collect
+from zoo.findings.collect import Results, collect
 from zoo.report.page import html
 from zoo.report.pass_at_k import PassCurve, pass_curves, pass_figures, relied_ks
 

@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.made_up_sweep import Sweep, four_cells, make_sweep, write_trial
 from tests.support.page import Page
+from zoo.findings.collect import Results, collect
 from zoo.report.bibliography import bibliography
-from zoo.report.collect import Results, collect
 from zoo.report.health import health_notes, health_table
 from zoo.report.page import Report, html, write
 from zoo.report.paragraph import paragraphs

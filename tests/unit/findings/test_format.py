@@ -1,4 +1,4 @@
-from zoo.report.format import interval, length, percent, points
+from zoo.findings.format import interval, length, percent, points
 
 
 def test_numbers_read_well():

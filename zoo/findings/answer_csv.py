@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from zoo.findings.collect import Results
 from zoo.judging.answer import claim_row, interval_row
 from zoo.judging.effects import cell_means
-from zoo.report.collect import Results
 
 COUNTS = ("trials", "ended", "collapsed", "n")
 NUMBERS = ("mean", "low", "high", "base", "gain", "gain_low", "gain_high", "mean_of_all")

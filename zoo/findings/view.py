@@ -12,9 +12,9 @@ from math import prod
 from statistics import median
 from typing import Any
 
+from zoo.findings.collect import Contrast, Results, Side
+from zoo.findings.format import DASH, TIMES, interval, percent, points
 from zoo.manifest.schema import Decoding
-from zoo.report.collect import Contrast, Results, Side
-from zoo.report.format import DASH, TIMES, interval, percent, points
 from zoo.runs.outcome import Outcome, ShownCompletion, completions
 from zoo.runs.tripwires import REASON, collapsed, crossed_by
 from zoo.trials.metrics import last_k

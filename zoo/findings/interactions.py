@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.errors import plain
+from zoo.findings.collect import Results
 from zoo.judging.answer import varied_axes
 from zoo.judging.effects import pair_weights
 from zoo.judging.numbers import Numbers
-from zoo.report.collect import Results
 from zoo.trials.grid import Cell
 
 
