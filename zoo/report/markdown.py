@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from zoo.charts.figures import FOLDER, NumberedFigure
 from zoo.findings.collect import Results
 from zoo.findings.view import scope, summary
 from zoo.report.answer_view import answer_notes, shown_claims
-from zoo.report.figures import FOLDER, NumberedFigure
 from zoo.report.health import health_notes
 from zoo.report.paragraph import paragraphs
 from zoo.report.tables import NumberedTable, markdown_text

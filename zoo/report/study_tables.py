@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from zoo.charts.pass_at_k import pass_curves
 from zoo.claims.planned_power import amount
 from zoo.errors import plain
 from zoo.findings.collect import Results
@@ -13,7 +14,6 @@ from zoo.findings.format import MINUS
 from zoo.findings.interactions import Interaction
 from zoo.judging.effects import CellMean, cell_means
 from zoo.report.health import health_table
-from zoo.report.pass_at_k import pass_curves
 from zoo.report.published import published_table
 from zoo.report.tables import Row, Table
 from zoo.trials.metrics import Metric

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.charts.figures import as_csv
 from zoo.findings.format import DASH
-from zoo.report.figures import as_csv
 from zoo.store.run_store import write_text
 
 FOLDER = "report/tables"

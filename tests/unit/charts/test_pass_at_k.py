@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.made_up_sweep import Sweep, make_sweep
 from tests.support.page import Page
+from zoo.charts.pass_at_k import PassCurve, pass_curves, pass_figures, relied_ks
 from zoo.findings.collect import Results, collect
 from zoo.report.page import html
-from zoo.report.pass_at_k import PassCurve, pass_curves, pass_figures, relied_ks
 
 
 def results(folder: Path, samples: int) -> Results:

@@ -10,13 +10,13 @@ import pytest
 
 from tests.support.made_up_sweep import Sweep, four_cells, write_trial
 from tests.support.page import Page
+from zoo.charts.curves import compared_axis, curve_figures
+from zoo.charts.figures import as_csv, figures, write_figures
+from zoo.charts.forest import effects_figure, interactions_figure
 from zoo.figures.layout import Figure
 from zoo.findings.collect import Results, collect
 from zoo.findings.format import MINUS
 from zoo.findings.interactions import interactions_of
-from zoo.report.curves import compared_axis, curve_figures
-from zoo.report.figures import as_csv, figures, write_figures
-from zoo.report.forest import effects_figure, interactions_figure
 from zoo.report.page import html, write
 
 CLAIM = """\

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from zoo.charts.curves import compared_axis
 from zoo.claims.planned_power import amount
 from zoo.errors import listed, plain
 from zoo.figures.layout import Figure, Panel, in_rows, panel_width
@@ -16,7 +17,6 @@ from zoo.findings.format import MINUS
 from zoo.findings.interactions import Interaction
 from zoo.judging.effects import AxisEffect
 from zoo.judging.verdict_text import span
-from zoo.report.curves import compared_axis
 from zoo.trials.metrics import Metric
 
 HOW = (

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.charts.curves import curve_figures
+from zoo.charts.forest import effects_figure, interactions_figure
+from zoo.charts.pass_at_k import pass_figures
 from zoo.figures.layout import Figure, Key, composed, key_scene
 from zoo.figures.pdf import pdf
 from zoo.figures.svg import document, inline
 from zoo.findings.collect import Results
 from zoo.findings.interactions import Interaction, interactions_of
-from zoo.report.curves import curve_figures
-from zoo.report.forest import effects_figure, interactions_figure
-from zoo.report.pass_at_k import pass_figures
 from zoo.store.run_store import replacing, write_text
 
 FOLDER = "report/figures"

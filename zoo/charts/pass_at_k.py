@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
+from zoo.charts.curves import ACROSS, PANEL_HEIGHT, Member, compared_axis, members
 from zoo.errors import plain
 from zoo.figures.layout import Figure, Key, Panel, in_rows, panel_width
 from zoo.figures.plots import Axis, Curve, axis, curves
 from zoo.findings.collect import Results
 from zoo.findings.view import decoding_words
-from zoo.report.curves import ACROSS, PANEL_HEIGHT, Member, compared_axis, members
 from zoo.trials.metrics import pass_ks
 from zoo.trials.trial import Evaluation
 
