@@ -366,7 +366,7 @@ def export(name: str, trial: str, folder: str, round_: int | None, words: PlanOp
     Weights as safetensors, config, tokenizer, the end ids that the trial used, and a model card
     with recipe, data, scores and versions. Of the last round, or of any whose weights are kept.
     """
-    from zoo.cli.export import run
+    from zoo.cli.export_command import run
 
     return run(name, trial, folder, words, round_)
 

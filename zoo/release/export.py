@@ -16,7 +16,7 @@ from typing import Any
 from zoo.data import loadable
 from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
-from zoo.report.export_card import model_card
+from zoo.release.export_card import model_card
 from zoo.runs import checkpoints, outcome
 from zoo.runs.outcome import Outcome
 from zoo.store.run_store import Store, read_json

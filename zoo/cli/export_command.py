@@ -13,7 +13,7 @@ from zoo.planning.study import load_study, shown
 
 def run(name: str, trial: str, target: str, words: PlanOptions, round_: int | None) -> int:
     """Write the folder; returns the exit status."""
-    from zoo.report.export import export
+    from zoo.release.export import export
 
     study = load_study(name, words, started=True)
     found = one_trial(study.chosen, study.names, trial, "trial", study.name)
