@@ -413,12 +413,12 @@ def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> in
     one on a CPU, and says what holds: engine and trainer, memory, checkpoints.
     """
     if try_:
-        from zoo.cli.doctor_try import run as run_try
+        from zoo.doctor.doctor_try import run as run_try
 
         return run_try(profile, keep, json_)
     if profile is not None or keep is not None:
         raise click.UsageError("--on and --keep are for --try")
-    from zoo.cli.doctor import run
+    from zoo.doctor.doctor import run
 
     return run(json_)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.cli import doctor
-from zoo.cli.doctor import DoctorFinding, Machine
+from zoo.doctor import doctor
+from zoo.doctor.doctor import DoctorFinding, Machine
 
 GOOD = Machine(
     system="Linux x86_64",

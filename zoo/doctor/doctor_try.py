@@ -26,8 +26,8 @@ from typing import Any
 import click
 
 from zoo.catalog import ComputeProfile, Gpu
-from zoo.cli.doctor import MEMORY_GIB, DoctorFinding
-from zoo.cli.peak_memory import PeakMemory, read_gpus
+from zoo.doctor.doctor import MEMORY_GIB, DoctorFinding
+from zoo.doctor.peak_memory import PeakMemory, read_gpus
 from zoo.errors import Fault, InputError
 from zoo.orchestrate.progress import clock, first_line
 from zoo.planning.study import catalog_of, profile_of, visible_gpus

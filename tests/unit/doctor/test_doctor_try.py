@@ -15,10 +15,10 @@ import pytest
 
 from tests.support.cli import zoo
 from tests.support.study_models import H100, profile, trial
-from zoo.cli import doctor_try
-from zoo.cli.doctor import DoctorFinding
-from zoo.cli.doctor_try import GAP, Tried
-from zoo.cli.peak_memory import PeakMemory, read_gpus
+from zoo.doctor import doctor_try
+from zoo.doctor.doctor import DoctorFinding
+from zoo.doctor.doctor_try import GAP, Tried
+from zoo.doctor.peak_memory import PeakMemory, read_gpus
 
 ROOT = Path(__file__).parents[3]
 DYING = """
