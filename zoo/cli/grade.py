@@ -18,7 +18,6 @@ from typing import TextIO
 
 import click
 
-from zoo.cli.sweep_report import SweepReport
 from zoo.errors import StateError, ZooError
 from zoo.evals.regrade import Regrader
 from zoo.evals.rollouts import replay_trial
@@ -28,6 +27,7 @@ from zoo.planning.options import PlanOptions
 from zoo.planning.study import Study, as_json, load_study, shown
 from zoo.render import grade_text
 from zoo.render.grade_text import Told
+from zoo.render.sweep_report import SweepReport
 from zoo.rewards.replay import Replay
 from zoo.runs import grader_drift, live
 from zoo.store import record

@@ -511,7 +511,7 @@ def main() -> NoReturn:
         sys.stderr.close()
         status = 141
     except OSError as error:
-        from zoo.cli.disk_errors import describe, exit_code
+        from zoo.planning.disk_errors import describe, exit_code
 
         if (fault := describe(error)) is None:
             raise
