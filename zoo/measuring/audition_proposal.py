@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from zoo.catalog import ModelCard, PromptCard
-from zoo.cli.evaluate import Work
 from zoo.data import model_folder
 from zoo.data.prompts import TOKENIZER
 from zoo.evals import audition, depth
@@ -15,6 +14,7 @@ from zoo.evals.audition import Follower, TextOf
 from zoo.evals.depth import Answered, Response
 from zoo.evals.stages import Measurement
 from zoo.grading import Item
+from zoo.measuring.eval_command import Work
 from zoo.render.card_text import Proposal
 from zoo.render.eval_text import percent
 from zoo.stats.jackknife import Estimate

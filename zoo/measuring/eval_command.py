@@ -17,12 +17,12 @@ from typing import Any
 import click
 
 from zoo.catalog import BenchmarkCard, ComputeProfile
-from zoo.cli.grade import Tick, ticking
 from zoo.data import Problem, load, model_folder
 from zoo.data.prompts import TOKENIZER
 from zoo.errors import Fault, InputError
 from zoo.evals import depth, external, stored
 from zoo.evals.stages import Evaluator, Graders, Measurement, Sampler, sample_identity
+from zoo.measuring.grade import Tick, ticking
 from zoo.planning.disk_errors import started
 from zoo.planning.study import as_json, catalog_of, profile_of
 from zoo.planning.targets import Asked, Target, Targets

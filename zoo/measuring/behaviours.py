@@ -17,9 +17,9 @@ from zoo.behaviours.client import Endpoint
 from zoo.behaviours.growth import Growth, Labelled, agreement, growth
 from zoo.behaviours.keywords import BEHAVIOURS
 from zoo.behaviours.labels import Judge, Labels, label, price, questions
-from zoo.cli.grade import ticking
 from zoo.errors import Fault, InputError, StateError, did_you_mean, listed
 from zoo.grading import Verdict
+from zoo.measuring.grade import ticking
 from zoo.planning.disk_errors import started
 from zoo.planning.options import PlanOptions
 from zoo.planning.study import Study, as_json, load_study, shown

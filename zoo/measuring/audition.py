@@ -15,14 +15,14 @@ from pathlib import Path
 import click
 
 from zoo.catalog import BenchmarkCard, DataCard, ModelCard, ProblemCard, PromptCard
-from zoo.cli.audition_proposal import SAMPLED, Probe, Verbatim, propose, verbatim_text
-from zoo.cli.evaluate import INTERRUPTED, Work
-from zoo.cli.grade import Tick, ticking
 from zoo.data import load
 from zoo.errors import Fault, InputError, did_you_mean, printable
 from zoo.evals import audition, depth, stored
 from zoo.evals.stages import Graders, Measurement
 from zoo.manifest.schema import Decoding
+from zoo.measuring.audition_proposal import SAMPLED, Probe, Verbatim, propose, verbatim_text
+from zoo.measuring.eval_command import INTERRUPTED, Work
+from zoo.measuring.grade import Tick, ticking
 from zoo.planning.disk_errors import started
 from zoo.planning.study import catalog_of, profile_of, shown
 from zoo.planning.targets import Asked, Target, Targets
