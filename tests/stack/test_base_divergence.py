@@ -18,8 +18,8 @@ from trl import GRPOConfig
 from tests.support import simulated
 from zoo.data.resolve import EMBEDDED
 from zoo.evals.stages import Generation
+from zoo.launching.task import write_task
 from zoo.manifest.schema import Decoding
-from zoo.orchestrate.task import write_task
 from zoo.store.parquet import read_parquet, write_parquet
 from zoo.train.assembly import LOGPS, Assembly
 from zoo.train.base_divergence import (

@@ -22,7 +22,7 @@ from tests.support import simulated
 from tests.support.trials import finish, manifest, start, trials_of
 from zoo.data.resolve import EMBEDDED
 from zoo.errors import TrialError
-from zoo.orchestrate.task import write_task
+from zoo.launching.task import write_task
 from zoo.store import journal, record
 from zoo.store.run_store import Store
 from zoo.train.assembly import ALIVE, SAVE, Assembly

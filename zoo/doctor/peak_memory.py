@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from zoo.orchestrate import processes
+from zoo.launching import processes
 
 POLL_S = 0.5
 GIB = 2**30

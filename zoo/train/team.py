@@ -4,7 +4,7 @@ The leader alone has a session: it closes rounds, measures, writes. What needs a
 command that it calls with `lead`; followers answer commands in `follow` until the leader says that
 the round is over. Objects travel over gloo on the CPU, in a group of their own, so that waiting for
 a long evaluation holds up no GPU and no collective of the trainer. A process that dies is the
-launcher's business (`zoo.orchestrate.ranks`): the others wait here until they are ended.
+launcher's business (`zoo.launching.ranks`): the others wait here until they are ended.
 
 A trial of one process has a team of one, to which all of this is nothing.
 """

@@ -17,8 +17,8 @@ from zoo.judging.judge import verdicts
 from zoo.judging.numbers import Numbers
 from zoo.judging.problem_scores import ScoreReader, problem_variance
 from zoo.judging.values import key, values_of
+from zoo.launching.task import write_task
 from zoo.manifest.load import load
-from zoo.orchestrate.task import write_task
 from zoo.planning.expand import expand
 from zoo.runs import outcome
 from zoo.store.parquet import read_parquet

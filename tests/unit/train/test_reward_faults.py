@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import simulated
 from zoo.errors import TrialError
-from zoo.orchestrate.task import Task, write_task
+from zoo.launching.task import Task, write_task
 from zoo.rewards.lookup import reward_of
 from zoo.rewards.user import load_user_reward
 from zoo.store import journal, record

@@ -13,8 +13,8 @@ from zoo.errors import InputError
 from zoo.findings.collect import collect, rows
 from zoo.findings.view import failures, state_words, stopped, summary
 from zoo.judging.values import values_of
-from zoo.orchestrate import launch
-from zoo.orchestrate.task import Task, write_task
+from zoo.launching import launch
+from zoo.launching.task import Task, write_task
 from zoo.report.terminal import table
 from zoo.runs.outcome import load
 from zoo.runs.sweep_status import TrialStatus, trial_status

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.catalog import ComputeProfile
-from zoo.orchestrate import processes
-from zoo.orchestrate.ranks import LOCALHOST, MEETING, ONE_NODE, Rendezvous, free_port
+from zoo.launching import processes
+from zoo.launching.ranks import LOCALHOST, MEETING, ONE_NODE, Rendezvous, free_port
 from zoo.resources import gpus_of
 from zoo.resources import processes as width
 from zoo.store import record

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import simulated
-from zoo.orchestrate import launch, processes
-from zoo.orchestrate.assist import assist
-from zoo.orchestrate.launch import LaunchResult
-from zoo.orchestrate.link import Host, join
-from zoo.orchestrate.ranks import Rendezvous, free_port
-from zoo.orchestrate.task import Task
+from zoo.launching import launch, processes
+from zoo.launching.assist import assist
+from zoo.launching.launch import LaunchResult
+from zoo.launching.link import Host, join
+from zoo.launching.ranks import Rendezvous, free_port
+from zoo.launching.task import Task
 from zoo.store import record
 
 

@@ -30,7 +30,7 @@ MEETING = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR"
 class Rendezvous:
     """Where the launchers of one trial meet, and which of its processes this node has. `nodes`
     launchers with the same address, port and token start one trial; that of node 0 holds it and
-    its record (`zoo.orchestrate.link`). A trial on one node needs nothing of it."""
+    its record (`zoo.launching.link`). A trial on one node needs nothing of it."""
 
     nodes: int = 1
     node: int = 0

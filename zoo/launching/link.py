@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 from zoo.errors import StateError
-from zoo.orchestrate.ranks import Rendezvous
+from zoo.launching.ranks import Rendezvous
 
 POLL_S = 0.1
 LIMIT = 64 * 1024

@@ -6,10 +6,10 @@ import time
 from contextlib import closing
 
 from zoo.errors import FailureClass
-from zoo.orchestrate.launch import Grace, LaunchResult
-from zoo.orchestrate.link import MEETING_S, POLL_S, Link, join
-from zoo.orchestrate.ranks import Rank, start_ranks
-from zoo.orchestrate.task import Task, environment
+from zoo.launching.launch import Grace, LaunchResult
+from zoo.launching.link import MEETING_S, POLL_S, Link, join
+from zoo.launching.ranks import Rank, start_ranks
+from zoo.launching.task import Task, environment
 
 
 def assist(task: Task, grace: Grace) -> LaunchResult:

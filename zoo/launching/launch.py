@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.errors import FailureClass
-from zoo.orchestrate import processes
-from zoo.orchestrate.link import MEETING_S, Host
-from zoo.orchestrate.ranks import Rank, free_port, start_ranks
-from zoo.orchestrate.task import Task, environment, write_task
+from zoo.launching import processes
+from zoo.launching.link import MEETING_S, Host
+from zoo.launching.ranks import Rank, free_port, start_ranks
+from zoo.launching.task import Task, environment, write_task
 from zoo.runs import live
 from zoo.runs.sweep_status import trial_status
 from zoo.store import journal, record

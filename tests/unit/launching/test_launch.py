@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import simulated
-from zoo.orchestrate import launch, processes
-from zoo.orchestrate import task as task_module
+from zoo.launching import launch, processes
+from zoo.launching import task as task_module
+from zoo.launching.launch import LaunchResult
+from zoo.launching.ranks import PORTS, free_port
+from zoo.launching.task import Task
 from zoo.orchestrate.executor import Stop
-from zoo.orchestrate.launch import LaunchResult
-from zoo.orchestrate.ranks import PORTS, free_port
-from zoo.orchestrate.task import Task
 from zoo.runs import live
 from zoo.store import record
 from zoo.store.run_store import claim, write_json
