@@ -32,10 +32,10 @@ from zoo.train.base_divergence import (
     seed_of,
 )
 from zoo.train.job import Job
-from zoo.train.resumable import ResumableTrainer
 from zoo.train.session import Session, open_session
-from zoo.train.team import Team
-from zoo.train.team_sampler import Part, TeamSampler
+from zoo.trainer.resumable import ResumableTrainer
+from zoo.trainer.team import Team
+from zoo.trainer.team_sampler import Part, TeamSampler
 
 BASE = str(EMBEDDED / "pocket-mistral")
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 2, decodings: [t1.0]}\n"

@@ -16,7 +16,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 from zoo.launching.ranks import free_port
-from zoo.train.sharded_state import (
+from zoo.trainer.sharded_state import (
     load_whole_optimizer,
     load_whole_weights,
     whole_optimizer,

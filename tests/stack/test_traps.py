@@ -29,11 +29,11 @@ from zoo.train.assembly import ALIVE, SAVE, Assembly
 from zoo.train.callbacks import LOGP_KEY, LOGP_LIMIT, Reseed, Rounds, is_alive
 from zoo.train.endings import Stopped
 from zoo.train.job import Job
-from zoo.train.policy import load_policy, save_weights
-from zoo.train.resumable import ResumableTrainer
 from zoo.train.session import Session, open_session
-from zoo.train.team import Team
-from zoo.train.team_sampler import TeamSampler
+from zoo.trainer.policy import load_policy, save_weights
+from zoo.trainer.resumable import ResumableTrainer
+from zoo.trainer.team import Team
+from zoo.trainer.team_sampler import TeamSampler
 
 BASE = EMBEDDED / "pocket-mistral"
 STALE = (

@@ -20,7 +20,7 @@ from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
 from zoo.rewards.stats import Ending, batch_stats, response_stats
 from zoo.train.session import Session
-from zoo.train.team import Team
+from zoo.trainer.team import Team
 from zoo.trials.trial import Trial
 
 SHOWN = {"accuracy": "acc", "box_ratio": "box_ratio", "unscored": "unscored"}

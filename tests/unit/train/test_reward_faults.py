@@ -19,7 +19,7 @@ from zoo.train.entry import run
 from zoo.train.job import Job
 from zoo.train.reward_bridge import RewardBridge
 from zoo.train.session import open_session
-from zoo.train.team import Team
+from zoo.trainer.team import Team
 
 FAILS = """\
 def fails(verdicts, completions, params, seed):

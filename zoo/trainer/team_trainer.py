@@ -22,14 +22,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import set_seed
 
-from zoo.train.resumable import ResumableTrainer
-from zoo.train.sharded_state import (
+from zoo.trainer.resumable import ResumableTrainer
+from zoo.trainer.sharded_state import (
     load_whole_optimizer,
     load_whole_weights,
     whole_optimizer,
     whole_weights,
 )
-from zoo.train.team import Team, spread_seed
+from zoo.trainer.team import Team, spread_seed
 
 
 class TeamTrainer(ResumableTrainer):

@@ -54,7 +54,7 @@ def grpo_arguments(
     if placed.gpus > 1:
         arguments |= sharding(profile)
     if profile.engine != "vllm":
-        return arguments  # `zoo.train.transformers_engine` generates
+        return arguments  # `zoo.trainer.transformers_engine` generates
     arguments |= {
         "vllm_mode": "colocate",
         "vllm_gpu_memory_utilization": placed.utilisation,

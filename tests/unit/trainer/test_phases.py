@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from zoo.train.phases import Phases, peak_memory
+from zoo.trainer.phases import Phases, peak_memory
 from zoo.trials.metrics import PHASES
 
 

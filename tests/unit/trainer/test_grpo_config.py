@@ -5,7 +5,7 @@ from tests.support.study_models import trial as study_trial
 from tests.support.trials import manifest, trials_of
 from zoo.catalog import Batch, Catalog, ComputeProfile
 from zoo.resources import place
-from zoo.train.grpo_config import grpo_arguments
+from zoo.trainer.grpo_config import grpo_arguments
 
 
 def test_a_round_is_one_generation_phase_and_its_updates(tmp_path) -> None:

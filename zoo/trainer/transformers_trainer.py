@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.train.team_trainer import TeamTrainer
-from zoo.train.transformers_engine import Generator, Sampling
+from zoo.trainer.team_trainer import TeamTrainer
+from zoo.trainer.transformers_engine import Generator, Sampling
 
 
 class TransformersTrainer(TeamTrainer):

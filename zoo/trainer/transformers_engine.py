@@ -29,7 +29,7 @@ from zoo.data import Problem
 from zoo.errors import FailureClass, TrialError
 from zoo.evals.stages import Generation
 from zoo.manifest.schema import Decoding
-from zoo.train.policy import completion_text
+from zoo.trainer.policy import completion_text
 
 
 def hide_vllm() -> None:

@@ -3,7 +3,7 @@ reference model that training moves.
 
 A checkpoint's files are those of transformers and TRL (`_save_checkpoint`): weights, optimiser,
 schedule, generators, position. What they pickle is written as safetensors and JSON here
-(`zoo.train.plain_state`). They are right at the end of a round only; a save inside a round would
+(`zoo.trainer.plain_state`). They are right at the end of a round only; a save inside a round would
 make completions again on the same prompts and shift every later one.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from zoo.train import plain_state
-from zoo.train.measured import MeasuredTrainer
+from zoo.trainer import plain_state
+from zoo.trainer.measured import MeasuredTrainer
 
 REFERENCE = "reference"
 """Folder of the reference model's weights, where training moves it (`sync_ref_model`)."""

@@ -10,7 +10,7 @@ from typing import Any
 from zoo.data import Problem
 from zoo.evals.stages import Generation
 from zoo.manifest.schema import Decoding
-from zoo.train.team import Team, even_parts, spread_seed
+from zoo.trainer.team import Team, even_parts, spread_seed
 
 SYNC, SAMPLE = "sync", "sample"
 

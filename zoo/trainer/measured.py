@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from zoo.train.phases import Phases
-from zoo.train.sampling_correction import correction_shares
-from zoo.train.scored_only import ScoredOnlyTrainer
+from zoo.trainer.phases import Phases
+from zoo.trainer.sampling_correction import correction_shares
+from zoo.trainer.scored_only import ScoredOnlyTrainer
 
 
 class MeasuredTrainer(ScoredOnlyTrainer):

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from zoo.errors import TrialError  # noqa: E402
-from zoo.train import plain_state  # noqa: E402
+from zoo.trainer import plain_state  # noqa: E402
 
 
 def trained() -> tuple[torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:

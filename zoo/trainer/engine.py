@@ -20,7 +20,7 @@ from zoo.data import Problem
 from zoo.errors import FailureClass, TrialError
 from zoo.evals.stages import Generation
 from zoo.manifest.schema import Decoding
-from zoo.train.policy import completion_text
+from zoo.trainer.policy import completion_text
 
 
 def keep_plain_weights_on_cpu() -> None:
