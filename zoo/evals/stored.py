@@ -9,8 +9,8 @@ from itertools import groupby
 
 from zoo.data import Problem
 from zoo.errors import StateError
-from zoo.evals.audition import ids_of
 from zoo.evals.depth import Answered, Response, avg
+from zoo.evals.probe import ids_of
 from zoo.grading import Grader, Item, Verdict
 from zoo.stats.jackknife import Estimate
 from zoo.store.parquet import read_parquet

@@ -17,7 +17,8 @@ import click
 from zoo.catalog import BenchmarkCard, DataCard, ModelCard, ProblemCard, PromptCard
 from zoo.data import load
 from zoo.errors import Fault, InputError, did_you_mean, printable
-from zoo.evals import audition, depth, stored
+from zoo.evals import depth, stored
+from zoo.evals import probe as audition
 from zoo.evals.stages import Graders, Measurement
 from zoo.manifest.schema import Decoding
 from zoo.measuring.audition_proposal import SAMPLED, Probe, Verbatim, propose, verbatim_text

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from zoo.catalog import ModelCard, PromptCard
 from zoo.data import model_folder
 from zoo.data.prompts import TOKENIZER
-from zoo.evals import audition, depth
-from zoo.evals.audition import Follower, TextOf
+from zoo.evals import depth
+from zoo.evals import probe as audition
 from zoo.evals.depth import Answered, Response
+from zoo.evals.probe import Follower, TextOf
 from zoo.evals.stages import Measurement
 from zoo.grading import Item
 from zoo.measuring.eval_command import Work

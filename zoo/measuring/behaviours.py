@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from zoo.behaviours.client import Endpoint
+from zoo.behaviours.endpoint import Endpoint
 from zoo.behaviours.growth import Growth, Labelled, agreement, growth
 from zoo.behaviours.keywords import BEHAVIOURS
 from zoo.behaviours.labels import Judge, Labels, label, price, questions

@@ -13,7 +13,7 @@ from statistics import fmean, median
 
 from zoo.errors import plain
 from zoo.findings.collect import Results
-from zoo.report.tables import Row, Table
+from zoo.report.table_files import Row, Table
 from zoo.runs.outcome import Outcome
 from zoo.runs.tripwires import crossings
 from zoo.stats.proportions import clopper_pearson

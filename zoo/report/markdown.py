@@ -11,7 +11,7 @@ from zoo.findings.view import scope, summary
 from zoo.report.answer_view import answer_notes, shown_claims
 from zoo.report.health import health_notes
 from zoo.report.paragraph import paragraphs
-from zoo.report.tables import NumberedTable, markdown_text
+from zoo.report.table_files import NumberedTable, markdown_text
 from zoo.store.run_store import write_text
 
 NAME = "report.md"

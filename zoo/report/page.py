@@ -25,7 +25,7 @@ from zoo.report.health import health_notes
 from zoo.report.markdown import write_markdown
 from zoo.report.paragraph import paragraphs
 from zoo.report.study_tables import study_tables
-from zoo.report.tables import NumberedTable, numbered, write_tables
+from zoo.report.table_files import NumberedTable, numbered, write_tables
 from zoo.store.run_store import write_text
 
 HTML_NAME = "report.html"

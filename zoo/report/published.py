@@ -12,7 +12,7 @@ from zoo.findings.collect import Results
 from zoo.findings.view import decoding_words
 from zoo.judging.effects import cell_means
 from zoo.manifest.schema import Decoding
-from zoo.report.tables import Row, Table
+from zoo.report.table_files import Row, Table
 from zoo.trials.trial import Evaluation
 
 BEFORE, AFTER = "study base %", "study trained %"

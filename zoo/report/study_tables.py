@@ -15,7 +15,7 @@ from zoo.findings.interactions import Interaction
 from zoo.judging.effects import CellMean, cell_means
 from zoo.report.health import health_table
 from zoo.report.published import published_table
-from zoo.report.tables import Row, Table
+from zoo.report.table_files import Row, Table
 from zoo.trials.metrics import Metric
 
 INTERVALS = "95 % intervals over training seeds, not corrected for their number"
