@@ -35,7 +35,7 @@ from zoo.train.job import Job
 from zoo.train.session import Session, open_session
 from zoo.trainer.resumable import ResumableTrainer
 from zoo.trainer.team import Team
-from zoo.trainer.team_sampler import Part, TeamSampler
+from zoo.trainer.team_sampler import PromptShare, TeamSampler
 
 BASE = str(EMBEDDED / "pocket-mistral")
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 2, decodings: [t1.0]}\n"
@@ -74,7 +74,7 @@ def trainer_of(folder: Path, **said: Any) -> ResumableTrainer:
 
 
 def sample(
-    prompts: list[str], decoding: Decoding, cap: int, seed: int, part: Part
+    prompts: list[str], decoding: Decoding, cap: int, seed: int, part: PromptShare
 ) -> list[Generation]:
     """Responses of 1 to 9 tokens that follow from the seed."""
     drawn = random.Random(seed)

@@ -34,7 +34,7 @@ Points = dict[int, float]
 
 
 @dataclass(frozen=True)
-class Quantity:
+class CurveMetric:
     """What is on the vertical axis: the metric, its name in a title and on the axis, the factor of
     its values."""
 
@@ -45,7 +45,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FigurePlan:
     """A figure to be."""
 
     name: str
@@ -115,7 +115,7 @@ def curve_figures(results: Results) -> list[Figure]:
 # -- which figures --------------------------------------------------------------------------------
 
 
-def held_out(results: Results) -> list[Quantity]:
+def held_out(results: Results) -> list[CurveMetric]:
     """Accuracy, response length and boxed share, of the evaluation that is drawn; of the training
     completions where none is measured often enough."""
     metric = accuracy_of(results)
@@ -128,18 +128,18 @@ def held_out(results: Results) -> list[Quantity]:
             str(MetricName(name.series, name.benchmark, m, name.decoding)) for m in measures
         )
     return [
-        Quantity(names[0], "accuracy", "accuracy (%)", 100),
-        Quantity(names[1], "response length", "length (tokens)"),
-        Quantity(names[2], "boxed answers", "boxed (%)", 100),
+        CurveMetric(names[0], "accuracy", "accuracy (%)", 100),
+        CurveMetric(names[1], "response length", "length (tokens)"),
+        CurveMetric(names[2], "boxed answers", "boxed (%)", 100),
     ]
 
 
 TRAINING = (
-    Quantity("train/reward", "reward", "reward"),
-    Quantity("train/completions/clipped_ratio", "clipped", "clipped (%)", 100),
-    Quantity("train/entropy", "entropy", "entropy (nats)"),
-    Quantity("train/kl", "KL", "KL (nats)"),
-    Quantity(KL_BASE_POLICY, "KL of the base", "KL (nats)"),
+    CurveMetric("train/reward", "reward", "reward"),
+    CurveMetric("train/completions/clipped_ratio", "clipped", "clipped (%)", 100),
+    CurveMetric("train/entropy", "entropy", "entropy (nats)"),
+    CurveMetric("train/kl", "KL", "KL (nats)"),
+    CurveMetric(KL_BASE_POLICY, "KL of the base", "KL (nats)"),
 )
 
 
@@ -182,11 +182,11 @@ def _by_cell(results: Results, arm: str) -> Figure | None:
     note = f"Panels: {listed((*(['model'] if arm != 'model' else []), *others))}. "
     note += measured_words(results)
     title = "Accuracy over training, by cell"
-    return _drawn(results, Plan("accuracy-by-cell", title, note, arm, (), across), found)
+    return _drawn(results, FigurePlan("accuracy-by-cell", title, note, arm, (), across), found)
 
 
 def _figure(
-    results: Results, name: str, title: str, note: str, quantities: Sequence[Quantity], arm: str
+    results: Results, name: str, title: str, note: str, quantities: Sequence[CurveMetric], arm: str
 ) -> Figure | None:
     """A column a model, a row a quantity; models beyond the width of a page follow below."""
     groups: dict[str, list[Member]] = {}
@@ -210,7 +210,7 @@ def _figure(
     }
     varied = varied_axes(results.answer.numbers.cells)
     averaged = tuple(a for a in varied if a not in (arm, "model"))
-    return _drawn(results, Plan(name, title, note, arm, averaged, across), ordered)
+    return _drawn(results, FigurePlan(name, title, note, arm, averaged, across), ordered)
 
 
 def members(results: Results, arm: str) -> Iterable[Member]:
@@ -222,7 +222,7 @@ def members(results: Results, arm: str) -> Iterable[Member]:
 # -- numbers --------------------------------------------------------------------------------------
 
 
-def _curves(own: Iterable[Member], quantity: Quantity) -> list[ArmCurve]:
+def _curves(own: Iterable[Member], quantity: CurveMetric) -> list[ArmCurve]:
     by_arm: dict[str, list[Member]] = {}
     for member in own:
         if quantity.metric in member.values.series:
@@ -230,7 +230,7 @@ def _curves(own: Iterable[Member], quantity: Quantity) -> list[ArmCurve]:
     return [_arm(arm, trials, quantity) for arm, trials in by_arm.items()]
 
 
-def _arm(arm: str, trials: list[Member], quantity: Quantity) -> ArmCurve:
+def _arm(arm: str, trials: list[Member], quantity: CurveMetric) -> ArmCurve:
     def points(member: Member) -> Points:
         series = member.values.series[quantity.metric]
         return {at: quantity.scale * value for at, value in series.items()}
@@ -261,7 +261,7 @@ def _mean(found: Sequence[Points]) -> Points:
 
 
 def _drawn(
-    results: Results, plan: Plan, found: Mapping[tuple[str, Quantity], list[ArmCurve]]
+    results: Results, plan: FigurePlan, found: Mapping[tuple[str, CurveMetric], list[ArmCurve]]
 ) -> Figure | None:
     own = [curve for arms in found.values() for curve in arms if curve.mean or curve.broken]
     if not own:
@@ -285,7 +285,7 @@ def _drawn(
     return Figure(plan.name, plan.title, caption, in_rows(panels, plan.across), keys, table)
 
 
-def _ends(found: Mapping[tuple[str, Quantity], list[ArmCurve]], q: Quantity) -> list[float]:
+def _ends(found: Mapping[tuple[str, CurveMetric], list[ArmCurve]], q: CurveMetric) -> list[float]:
     own = [curve for (_, other), arms in found.items() if other == q for curve in arms]
     parts = [part for c in own for part in (c.mean, c.low, c.high, *c.broken)]
     return [value for part in parts for value in part.values()]
@@ -311,7 +311,7 @@ def _panel(
 
 
 def _rows(
-    found: Mapping[tuple[str, Quantity], list[ArmCurve]], arm: str
+    found: Mapping[tuple[str, CurveMetric], list[ArmCurve]], arm: str
 ) -> Iterable[tuple[object, ...]]:
     yield ("panel", "metric", arm, "round", "mean", "lowest_seed", "highest_seed", "trials")
     for (column, quantity), own in found.items():
@@ -346,7 +346,7 @@ def measured_words(results: Results) -> str:
     )
 
 
-def drawn_words(results: Results, plan: Plan, *, broken: bool) -> str:
+def drawn_words(results: Results, plan: FigurePlan, *, broken: bool) -> str:
     """How arms and seeds are drawn."""
     told = [f"Colours: {plan.arm}."] if len(results.values(plan.arm)) > 1 else []
     seeds = len({o.trial.seed for o in results.outcomes}) > 1

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from zoo.evals.depth import Answered, Response
-from zoo.stats.jackknife import NOTHING, Estimate, ratio
+from zoo.stats.jackknife import NOTHING, JackknifeEstimate, ratio
 
 FOLLOWS = 0.1
 """Share of the responses that go on after their answer which a token must follow to be a stop id.
@@ -145,7 +145,7 @@ def cap(responses: Sequence[Response], most: int) -> int | None:
     return min(most, 64 * math.ceil(ROOM * max(nearly_all, 1) / 64))
 
 
-def gain(one: Sequence[Answered], other: Sequence[Answered]) -> Estimate:
+def gain(one: Sequence[Answered], other: Sequence[Answered]) -> JackknifeEstimate:
     """Accuracy of `other` less that of `one` on the same problems, paired by problem."""
     shares = [{p.id: _share(p) for p in problems} for problems in (one, other)]
     gaps = [

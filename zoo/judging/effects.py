@@ -17,7 +17,7 @@ from typing import Any
 from zoo.claims.comparisons import matched
 from zoo.judging.numbers import Numbers
 from zoo.judging.values import Key, key
-from zoo.stats.contrasts import Estimate, Study, cell_interval
+from zoo.stats.contrasts import Estimate, StudyCells, cell_interval
 from zoo.stats.descriptive import interquartile_mean, probability_of_improvement
 from zoo.stats.proportions import clopper_pearson
 from zoo.trials.grid import Cell
@@ -117,7 +117,9 @@ def cell_means(
     return found
 
 
-def _gain(study: Study[Key], cell: Key, base: float, variance: float | None) -> Estimate | None:
+def _gain(
+    study: StudyCells[Key], cell: Key, base: float, variance: float | None
+) -> Estimate | None:
     """A cell's mean less its base, as a claim of kind gain about this cell takes it."""
     noise = (study.typical or 0.0) if variance is None else variance
     return study.estimate({cell: 1.0}, offset=-base, base=math.sqrt(noise))
@@ -175,7 +177,7 @@ def _effect(
 
 
 def pair_weights(
-    study: Study[Key], axis: str, value: Any, against: Any, cells: Sequence[Cell]
+    study: StudyCells[Key], axis: str, value: Any, against: Any, cells: Sequence[Cell]
 ) -> tuple[dict[Key, float], int]:
     """Weights of a value's effect, and the number of pairs of cells; none without a pair."""
     pairs, _ = _pairs(study, axis, value, against, cells)
@@ -187,7 +189,7 @@ def pair_weights(
 
 
 def _pairs(
-    study: Study[Key], axis: str, value: Any, against: Any, cells: Sequence[Cell]
+    study: StudyCells[Key], axis: str, value: Any, against: Any, cells: Sequence[Cell]
 ) -> tuple[list[tuple[Key, Key]], tuple[str, ...]]:
     """Pairs of cells with numbers that differ in an axis, and other axes that move along."""
     sides = [[cell for cell in cells if cell.get(axis) == side] for side in (value, against)]

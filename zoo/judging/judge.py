@@ -22,7 +22,7 @@ from zoo.judging.numbers import Numbers, number
 from zoo.judging.values import Key, key, rise_weights
 from zoo.manifest.claim_schema import Claim
 from zoo.runs.tripwires import first_crossing
-from zoo.stats.contrasts import Estimate, Study
+from zoo.stats.contrasts import Estimate, StudyCells
 from zoo.stats.looks import judge_looks
 from zoo.stats.proportions import Difference, clopper_pearson
 from zoo.stats.verdicts import Comparison, Effect, Judged, Region, Word, judge
@@ -214,7 +214,7 @@ def _rate(claim: Claim, contrast: Contrast, numbers: Numbers) -> Difference | No
 
 
 def _mean(
-    claim: Claim, contrast: Contrast, numbers: Numbers, name: str, study: Study[Key]
+    claim: Claim, contrast: Contrast, numbers: Numbers, name: str, study: StudyCells[Key]
 ) -> Estimate | None:
     """A sum of cell means less what base models bring in."""
     metric = numbers.metrics[name]
@@ -242,7 +242,7 @@ def _mean(
 
 
 def _bases(
-    side: ContrastSide, numbers: Numbers, metric: Metric, study: Study[Key]
+    side: ContrastSide, numbers: Numbers, metric: Metric, study: StudyCells[Key]
 ) -> tuple[float, float] | None:
     """Mean of the base models of a side's cells, and the variance of that: each base is measured
     once. A variance that is not known is taken to be that between seeds."""

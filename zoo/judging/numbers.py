@@ -12,7 +12,7 @@ from functools import cached_property
 from zoo.claims.comparisons import TrialOf, cells_of
 from zoo.judging.problem_scores import Problems, mean_by_problem, problem_variance
 from zoo.judging.values import Key, TrialValues, rise, scale
-from zoo.stats.contrasts import Study
+from zoo.stats.contrasts import StudyCells
 from zoo.stats.noise import share_variance
 from zoo.trials.metrics import Metric, metrics_of
 
@@ -30,7 +30,7 @@ class Numbers:
         self.by_cell: dict[Key, list[TrialValues]] = {}
         for found in results:
             self.by_cell.setdefault(found.key, []).append(found)
-        self._studies: dict[tuple[str, bool], Study[Key]] = {}
+        self._studies: dict[tuple[str, bool], StudyCells[Key]] = {}
         self._problems: dict[tuple[Key, str, bool], Problems] = {}
 
     @cached_property
@@ -54,13 +54,13 @@ class Numbers:
         trials = self.by_cell.get(cell, [])
         return [found for found in trials if not (found.failed or found.collapsed)]
 
-    def study(self, name: str, *, trend: bool = False) -> Study[Key]:
+    def study(self, name: str, *, trend: bool = False) -> StudyCells[Key]:
         """The cells by a metric: final numbers, or rises of a fitted line."""
         if (name, trend) not in self._studies:
             self._studies[name, trend] = self._study(self.metrics[name], trend)
         return self._studies[name, trend]
 
-    def _study(self, metric: Metric, trend: bool) -> Study[Key]:
+    def _study(self, metric: Metric, trend: bool) -> StudyCells[Key]:
         values = {
             cell: [
                 value
@@ -69,7 +69,7 @@ class Numbers:
             ]
             for cell in self.by_cell
         }
-        return Study(values, self._known(metric))
+        return StudyCells(values, self._known(metric))
 
     def _known(self, metric: Metric) -> float | None:
         """The variance of a trial where it is known: of checkpoints from elsewhere, which are only

@@ -25,7 +25,7 @@ Kind = Literal["stacks", "decodings", "graders", "problems", "finals"]
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedSweep:
     """A sweep of the two, with all its trials."""
 
     name: str
@@ -47,18 +47,18 @@ class SweepDifference:
     other: str
 
 
-def common_metrics(sides: Sequence[Side]) -> dict[str, Metric]:
+def common_metrics(sides: Sequence[ComparedSweep]) -> dict[str, Metric]:
     """The metrics that all sweeps have, as the first one measures them."""
     first, *others = [metrics_of(side.trials) for side in sides]
     return {name: m for name, m in first.items() if all(name in other for other in others)}
 
 
-def differences(one: Side, other: Side, name: str) -> list[SweepDifference]:
+def differences(one: ComparedSweep, other: ComparedSweep, name: str) -> list[SweepDifference]:
     """What stands in the way of comparing two sweeps by a metric that both have."""
     measured = [metrics_of(side.trials)[name].evaluations for side in (one, other)]
     found: list[SweepDifference] = []
 
-    def add(kind: Kind, of: Callable[[Side, Sequence[Evaluation]], Iterable[str]]) -> None:
+    def add(kind: Kind, of: Callable[[ComparedSweep, Sequence[Evaluation]], Iterable[str]]) -> None:
         texts = [
             "; ".join(sorted(set(of(side, evaluations))))
             for side, evaluations in zip((one, other), measured, strict=True)
@@ -74,7 +74,7 @@ def differences(one: Side, other: Side, name: str) -> list[SweepDifference]:
     return found
 
 
-def _stacks(side: Side) -> list[str]:
+def _stacks(side: ComparedSweep) -> list[str]:
     stacks = (o.record.stack for o in side.outcomes if o.record and o.record.stack)
     return [", ".join(f"{k} {v}" for k, v in sorted(stack.items())) for stack in stacks]
 
@@ -85,7 +85,7 @@ def _decoding(evaluation: Evaluation) -> str:
     return text if said.max_tokens is None else f"{text}, at most {said.max_tokens} tokens"
 
 
-def _graders(side: Side, evaluations: Sequence[Evaluation]) -> set[str]:
+def _graders(side: ComparedSweep, evaluations: Sequence[Evaluation]) -> set[str]:
     return {
         f"grader {measured.grader}"
         for outcome in side.outcomes
@@ -100,7 +100,9 @@ def _problems(evaluation: Evaluation) -> str:
     return f"{evaluation.benchmark.name} ({evaluation.digest[:10]}), {which}, {samples}"
 
 
-def joined(sides: Sequence[Side], metrics: Mapping[str, Metric], *, paired: bool) -> Numbers:
+def joined(
+    sides: Sequence[ComparedSweep], metrics: Mapping[str, Metric], *, paired: bool
+) -> Numbers:
     """The numbers of several sweeps as those of one study. Cells gain the axis `sweep`; an axis
     that a sweep does not have is None there. `paired`: whether their problems are the same, so that
     scores by problem can be set against each other."""
@@ -117,6 +119,6 @@ def joined(sides: Sequence[Side], metrics: Mapping[str, Metric], *, paired: bool
     return Numbers(found, metrics)
 
 
-def shared(one: Side, other: Side) -> int:
+def shared(one: ComparedSweep, other: ComparedSweep) -> int:
     """How many trials are the same in both, so that they cannot differ."""
     return len({t.id for t in one.trials} & {t.id for t in other.trials})

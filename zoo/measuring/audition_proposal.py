@@ -18,7 +18,7 @@ from zoo.grading import Item
 from zoo.measuring.eval_command import Work
 from zoo.render.card_text import Proposal
 from zoo.render.eval_text import percent
-from zoo.stats.jackknife import Estimate
+from zoo.stats.jackknife import JackknifeEstimate
 
 SAMPLED = "t1.0"
 """The decoding under which training samples."""
@@ -122,7 +122,7 @@ def _named(probe: Probe) -> list[Answered]:
     return [replace(problem, id=f"{probe.bucket}/{problem.id}") for problem in probe.problems]
 
 
-def _points(estimate: Estimate) -> str:
+def _points(estimate: JackknifeEstimate) -> str:
     value, low, high = (100 * (x or 0.0) for x in (estimate.value, estimate.low, estimate.high))
     return f"{value:.1f} points ({low:.1f} to {high:.1f})"
 

@@ -26,7 +26,7 @@ from zoo.planning.study import Study, as_json, load_study, shown
 from zoo.render.plan_costs import counted
 from zoo.runs import outcome
 from zoo.runs.outcome import MeasuredEvaluation, Outcome
-from zoo.stats.jackknife import Estimate
+from zoo.stats.jackknife import JackknifeEstimate
 from zoo.store.parquet import read_parquet, read_responses
 from zoo.store.run_store import Store, replacing
 from zoo.trials.trial import Asked
@@ -59,7 +59,7 @@ class BehavioursOptions:
 
 
 @dataclass(frozen=True)
-class Pair:
+class FirstAndLast:
     """A trial's first and last measurement of one kind."""
 
     found: Outcome
@@ -68,10 +68,10 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Row:
+class BehaviourRow:
     """One behaviour of one trial."""
 
-    pair: Pair
+    pair: FirstAndLast
     behaviour: str
     growth: Growth
     responses: int
@@ -106,7 +106,7 @@ def run(name: str, words: PlanOptions, how: BehavioursOptions) -> int:
 
 def _print(
     study: Study,
-    rows: Sequence[Row],
+    rows: Sequence[BehaviourRow],
     judge: Judge | None,
     labels: dict[str, Labels],
     by_words: dict[str, Labels],
@@ -135,7 +135,7 @@ def _print(
 # -- what is looked at ----------------------------------------------------------------------------
 
 
-def _pairs(study: Study, how: BehavioursOptions) -> list[Pair]:
+def _pairs(study: Study, how: BehavioursOptions) -> list[FirstAndLast]:
     """First and last measurement of every trial, of one benchmark and decoding.
 
     Raises:
@@ -143,11 +143,11 @@ def _pairs(study: Study, how: BehavioursOptions) -> list[Pair]:
     """
     loaded = [outcome.load(trial, study.store) for trial in study.chosen]
     asked = _asked(loaded, how)
-    pairs: list[Pair] = []
+    pairs: list[FirstAndLast] = []
     for found in loaded:
         same = [m for m in found.measured if m.asked == asked]
         if len(same) > 1:
-            pairs.append(Pair(found, same[0], same[-1]))
+            pairs.append(FirstAndLast(found, same[0], same[-1]))
     return pairs
 
 
@@ -176,16 +176,16 @@ def _asked(loaded: Sequence[Outcome], how: BehavioursOptions) -> Asked:
     return max(wanted, key=lambda kind: (kinds[kind].n, kind[3], kind[1] != "t0"))
 
 
-def _samples(pairs: Sequence[Pair]) -> list[str]:
+def _samples(pairs: Sequence[FirstAndLast]) -> list[str]:
     """Sets of responses, each once: the base model's are shared."""
     ids = [m.sample_id for pair in pairs for m in (pair.before, pair.after)]
     return list(dict.fromkeys(ids))
 
 
-def _rows(store: Store, pair: Pair, labels: dict[str, Labels]) -> Iterator[Row]:
+def _rows(store: Store, pair: FirstAndLast, labels: dict[str, Labels]) -> Iterator[BehaviourRow]:
     for name in BEHAVIOURS:
         sets = [_labelled(store, m, labels[m.sample_id], name) for m in (pair.before, pair.after)]
-        yield Row(pair, name, growth(*sets), len(sets[1]))
+        yield BehaviourRow(pair, name, growth(*sets), len(sets[1]))
 
 
 def _labelled(
@@ -230,7 +230,11 @@ def _judge(store: Store, how: BehavioursOptions) -> Judge | None:
 
 
 def _agreed(
-    store: Store, pairs: Sequence[Pair], judge: Judge, limit: int | None, how: BehavioursOptions
+    store: Store,
+    pairs: Sequence[FirstAndLast],
+    judge: Judge,
+    limit: int | None,
+    how: BehavioursOptions,
 ) -> bool:
     """Say what the judge is about to cost, and ask whether it may."""
     asked = [q for sample in _samples(pairs) for q in questions(store, sample, limit)]
@@ -251,7 +255,7 @@ def _agreed(
 # -- text -----------------------------------------------------------------------------------------
 
 
-def _lines(study: Study, rows: Sequence[Row], detector: str) -> Iterator[str]:
+def _lines(study: Study, rows: Sequence[BehaviourRow], detector: str) -> Iterator[str]:
     if study.simulated or study.words.rehearse:
         yield "SIMULATED OR REHEARSED: these numbers say nothing about the models named."
     first = rows[0].pair.after
@@ -286,7 +290,7 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def _points(estimate: Estimate) -> str:
+def _points(estimate: JackknifeEstimate) -> str:
     if estimate.value is None:
         return "-"
     text = f"{100 * estimate.value:+.1f}"
@@ -295,7 +299,7 @@ def _points(estimate: Estimate) -> str:
     return f"{text} ({100 * estimate.low:+.1f} to {100 * estimate.high:+.1f})"
 
 
-def _csv_row(row: Row, detector: str) -> tuple[Any, ...]:
+def _csv_row(row: BehaviourRow, detector: str) -> tuple[Any, ...]:
     pair, g = row.pair, row.growth
     trial = pair.found.trial
     return (

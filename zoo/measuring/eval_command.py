@@ -109,7 +109,7 @@ class Elsewhere:
     card: BenchmarkCard
     digest: str
     problems: list[Problem]
-    rows: list[external.Completion]
+    rows: list[external.GivenCompletion]
     each: int
 
 

@@ -18,8 +18,8 @@ from zoo.judging.effects import AxisEffect, CellMean, axis_effects, cell_means
 from zoo.judging.judge import ClaimVerdict
 from zoo.judging.two_sweeps import (
     AXIS,
+    ComparedSweep,
     Kind,
-    Side,
     SweepDifference,
     common_metrics,
     differences,
@@ -222,9 +222,9 @@ def _two(one: Study, other: Study, said: str | None, across: Sequence[str]) -> C
     )
 
 
-def _side(study: Study) -> Side:
+def _side(study: Study) -> ComparedSweep:
     found = tuple(outcome.load(trial, study.store) for trial in study.chosen)
-    return Side(study.name, found, study.store)
+    return ComparedSweep(study.name, found, study.store)
 
 
 def _refusal(found: SweepDifference, one: str, other: str) -> Fault:

@@ -22,7 +22,7 @@ from zoo.train.job import Job
 from zoo.train.session import Session
 from zoo.trainer.grpo_config import grpo_arguments
 from zoo.trainer.team import Team, place_in_team
-from zoo.trainer.team_sampler import Part, TeamSampler, awake
+from zoo.trainer.team_sampler import PromptShare, TeamSampler, awake
 from zoo.trials.trial import Trial
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _engines(job: Job, trainer: Any, tokenizer: Any, team: Team) -> TeamSampler:
 
 
 def _by_place(
-    own: Any, prompts: list[str], decoding: Decoding, max_tokens: int, seed: int, part: Part
+    own: Any, prompts: list[str], decoding: Decoding, max_tokens: int, seed: int, part: PromptShare
 ) -> list[Generation]:
     """Responses that follow from seed and place, whoever draws them."""
     return own(prompts, [], decoding, max_tokens, seed, part.first)
@@ -196,7 +196,7 @@ def _by_engine(
     decoding: Decoding,
     max_tokens: int,
     seed: int,
-    part: Part,
+    part: PromptShare,
 ) -> list[Generation]:
     """Responses of one engine among several. Each draws from a seed of its own, so sampled ones
     depend on how many engines there are; greedy ones do not."""

@@ -16,7 +16,7 @@ SYNC, SAMPLE = "sync", "sample"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PromptShare:
     """Which part of the prompts one engine answers."""
 
     first: int
@@ -28,7 +28,7 @@ class Part:
         return spread_seed(seed, self.engine) if self.engine else seed
 
 
-PartSampler = Callable[[list[str], Decoding, int, int, Part], list[Generation]]
+PartSampler = Callable[[list[str], Decoding, int, int, PromptShare], list[Generation]]
 """Prompts, decoding, most tokens, seed and part -> responses."""
 
 
@@ -63,7 +63,7 @@ class TeamSampler:
         team = self.team
         part = even_parts(len(prompts), team.engines)[team.engine]
         mine = prompts[part.start : part.stop]
-        made = self.own(mine, decoding, max_tokens, seed, Part(part.start, team.engine))
+        made = self.own(mine, decoding, max_tokens, seed, PromptShare(part.start, team.engine))
         first = team.rank % team.engine_width == 0  # one answer from each engine
         return [one for each in team.gather(made if first else []) for one in each]
 
