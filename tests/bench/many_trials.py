@@ -27,8 +27,8 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from zoo.catalog import Catalog, ComputeProfile  # noqa: E402
 from zoo.data import LocalResolver  # noqa: E402
+from zoo.launching.task import Task, write_task  # noqa: E402
 from zoo.manifest.load import read  # noqa: E402
-from zoo.orchestrate.task import Task, write_task  # noqa: E402
 from zoo.planning.expand import expand  # noqa: E402
 from zoo.store.run_store import Store  # noqa: E402
 from zoo.train.entry import run  # noqa: E402
@@ -50,7 +50,7 @@ import os, sys, time
 from zoo.cli import main, sweep
 
 from zoo.orchestrate.executor import Event, Handle
-from zoo.orchestrate.launch import LaunchResult
+from zoo.launching.launch import LaunchResult
 
 class Executor:
     # runs nothing: the folders of all trials appear at once, as if they had just ended

@@ -45,7 +45,7 @@ def measure(name: str) -> list[dict]:
     from transformers import AutoTokenizer
     from vllm import LLM
 
-    from zoo.train.engine import EngineSampler
+    from zoo.trainer.engine import EngineSampler
 
     catalog = Catalog()
     card = catalog.get(ModelCard, name)

@@ -29,7 +29,7 @@ from statistics import fmean  # noqa: E402
 import numpy as np  # noqa: E402
 
 from tests.support.drawn_studies import FALL, SCENARIOS, Drawn, Scenario, draw  # noqa: E402
-from zoo.stats.contrasts import Estimate, Study  # noqa: E402 - the checkout goes before an install
+from zoo.stats.contrasts import Estimate, StudyCells  # noqa: E402 - the checkout goes before an install
 from zoo.stats.looks import judge_looks, shares, sizes  # noqa: E402
 from zoo.stats.power import PowerPart, detectable  # noqa: E402
 from zoo.stats.proportions import Difference, clopper_pearson, exact_greater  # noqa: E402
@@ -96,7 +96,7 @@ def covered(
     hits, widths = 0, []
     for i in range(len(drawn.values)):
         values = drawn.all_trials(i) if everything else drawn.counted(i)
-        found = Study(values).estimate(weights)
+        found = StudyCells(values).estimate(weights)
         if found is None or not found.judged:
             continue
         low, high = found.interval()
@@ -119,7 +119,7 @@ def gains(scale: float) -> list[float]:
                     b * rng.standard_normal(reps),
                 )
                 for study, base in zip(values.tolist(), bases.tolist(), strict=True):
-                    estimate = Study(dict(enumerate(study))).estimate(
+                    estimate = StudyCells(dict(enumerate(study))).estimate(
                         dict.fromkeys(range(cells), 1 / cells), offset=-base, base=b
                     )
                     assert estimate is not None
@@ -147,7 +147,7 @@ def trends(scale: float) -> list[float]:
                 rises = (lines @ at / (at @ at)).tolist()
                 hits = 0
                 for trial_rises in rises:
-                    estimate = Study({0: trial_rises}).estimate({0: 1.0})
+                    estimate = StudyCells({0: trial_rises}).estimate({0: 1.0})
                     assert estimate is not None
                     low, high = estimate.interval()
                     hits += low <= 0 <= high
@@ -187,7 +187,7 @@ def errors(scale: float) -> tuple[list[float], list[float]]:
 
 def ten(values: dict[int, list[float]], shape: str) -> list[Comparison]:
     """Ten comparisons: of pairs of cells, or of ten arms against one control."""
-    study = Study(values)
+    study = StudyCells(values)
     pairs = [(2 * j, 2 * j + 1) if shape == "pairs" else (j, 11) for j in range(10)]
     found = [study.estimate({a: 1.0, b: -1.0}) for a, b in pairs]
     return [Comparison(ANY, () if one is None else (one,)) for one in found]
@@ -244,7 +244,7 @@ def power(scale: float) -> float:
                 generator("power", seeds, a_side), SCENARIOS[0], int(4000 * scale), 18, seeds
             )
             studies = [
-                Study(drawn.all_trials(i)).estimate(weights) for i in range(len(drawn.values))
+                StudyCells(drawn.all_trials(i)).estimate(weights) for i in range(len(drawn.values))
             ]
             for verdicts in (1, 10):
                 parts = [PowerPart(w * w / seeds, seeds - 1) for w in weights.values()]

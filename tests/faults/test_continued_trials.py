@@ -20,7 +20,7 @@ import pytest
 from tests.support import simulated
 from tests.support.same_trial import traces
 from tests.support.trials import finish, manifest, start, trials_of
-from zoo.orchestrate.task import write_task
+from zoo.launching.task import write_task
 from zoo.runs.checkpoints import STEPS
 from zoo.store import journal, record
 from zoo.store.run_store import Store

@@ -15,8 +15,8 @@ from typing import Any
 
 from tests.support import sweeps
 from tests.support.simulated import Sweep, make
-from zoo.orchestrate.task import write_task
-from zoo.report.collect import collect, rows
+from zoo.findings.collect import collect, rows
+from zoo.launching.task import write_task
 from zoo.train.entry import run
 
 LOCAL = ("--executor", "local", "--concurrency", "2", "--bare")

@@ -18,8 +18,8 @@ from trl import GRPOConfig
 from tests.support import simulated
 from zoo.data.resolve import EMBEDDED
 from zoo.evals.stages import Generation
+from zoo.launching.task import write_task
 from zoo.manifest.schema import Decoding
-from zoo.orchestrate.task import write_task
 from zoo.store.parquet import read_parquet, write_parquet
 from zoo.train.assembly import LOGPS, Assembly
 from zoo.train.base_divergence import (
@@ -32,10 +32,10 @@ from zoo.train.base_divergence import (
     seed_of,
 )
 from zoo.train.job import Job
-from zoo.train.resumable import ResumableTrainer
 from zoo.train.session import Session, open_session
-from zoo.train.team import Team
-from zoo.train.team_sampler import Part, TeamSampler
+from zoo.trainer.resumable import ResumableTrainer
+from zoo.trainer.team import Team
+from zoo.trainer.team_sampler import PromptShare, TeamSampler
 
 BASE = str(EMBEDDED / "pocket-mistral")
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 2, decodings: [t1.0]}\n"
@@ -74,7 +74,7 @@ def trainer_of(folder: Path, **said: Any) -> ResumableTrainer:
 
 
 def sample(
-    prompts: list[str], decoding: Decoding, cap: int, seed: int, part: Part
+    prompts: list[str], decoding: Decoding, cap: int, seed: int, part: PromptShare
 ) -> list[Generation]:
     """Responses of 1 to 9 tokens that follow from the seed."""
     drawn = random.Random(seed)

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig
 
 from zoo.data.resolve import EMBEDDED
-from zoo.train.scored_only import ScoredOnlyTrainer
+from zoo.trainer.scored_only import ScoredOnlyTrainer
 
 BASE = str(EMBEDDED / "pocket-mistral")
 COEF = 0.1

@@ -13,7 +13,7 @@ from zoo.catalog import Catalog, ModelCard
 from zoo.catalog.model_card import RandomWeights
 from zoo.data import model_folder, places
 from zoo.errors import InputError
-from zoo.train.random_model import draw as draw_model
+from zoo.trainer.random_model import draw as draw_model
 
 SIZE = 1024
 CONFIG = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from zoo.train.sampling_correction import NAME, correction_shares
+from zoo.trainer.sampling_correction import NAME, correction_shares
 
 RATIOS = torch.tensor([[2.0, 4.0, 1.0, 9.0], [1.0, 0.5, 8.0, 8.0], [1.0, 1.0, 2.0, 8.0]])
 TOKENS = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 1]])

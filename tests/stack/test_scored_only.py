@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
 from zoo.data.resolve import EMBEDDED
-from zoo.train.scored_only import ScoredOnlyTrainer, masked
+from zoo.trainer.scored_only import ScoredOnlyTrainer, masked
 
 UNSCORED = (1, 2, 6)
 NONE_SCORED = tuple(range(8))

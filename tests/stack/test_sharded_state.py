@@ -15,8 +15,8 @@ from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
-from zoo.orchestrate.ranks import free_port
-from zoo.train.sharded_state import (
+from zoo.launching.ranks import free_port
+from zoo.trainer.sharded_state import (
     load_whole_optimizer,
     load_whole_weights,
     whole_optimizer,

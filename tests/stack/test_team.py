@@ -17,11 +17,11 @@ from safetensors.torch import load_file
 
 from tests.support.trials import manifest, trials_of
 from zoo.catalog import Catalog, ComputeProfile
-from zoo.orchestrate import launch, processes
-from zoo.orchestrate.assist import assist
-from zoo.orchestrate.launch import LaunchResult
-from zoo.orchestrate.ranks import Rendezvous, free_port
-from zoo.orchestrate.task import Task
+from zoo.launching import launch, processes
+from zoo.launching.assist import assist
+from zoo.launching.launch import LaunchResult
+from zoo.launching.ranks import Rendezvous, free_port
+from zoo.launching.task import Task
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet
 from zoo.trials.trial import Trial

@@ -21,8 +21,8 @@ from zoo.data.resolve import EMBEDDED
 from zoo.store import journal
 from zoo.store import record as records
 from zoo.store.run_store import Store
-from zoo.train.policy import end_ids, load_policy
-from zoo.train.transformers_engine import Draw, Generator, Sampling, mixed_precision
+from zoo.trainer.policy import end_ids, load_policy
+from zoo.trainer.transformers_engine import Draw, Generator, Sampling, mixed_precision
 from zoo.trials.trial import Trial
 
 ROOT = Path(__file__).parents[2]

@@ -22,18 +22,18 @@ from tests.support import simulated
 from tests.support.trials import finish, manifest, start, trials_of
 from zoo.data.resolve import EMBEDDED
 from zoo.errors import TrialError
-from zoo.orchestrate.task import write_task
+from zoo.launching.task import write_task
 from zoo.store import journal, record
 from zoo.store.run_store import Store
 from zoo.train.assembly import ALIVE, SAVE, Assembly
 from zoo.train.callbacks import LOGP_KEY, LOGP_LIMIT, Reseed, Rounds, is_alive
 from zoo.train.endings import Stopped
 from zoo.train.job import Job
-from zoo.train.policy import load_policy, save_weights
-from zoo.train.resumable import ResumableTrainer
 from zoo.train.session import Session, open_session
-from zoo.train.team import Team
-from zoo.train.team_sampler import TeamSampler
+from zoo.trainer.policy import load_policy, save_weights
+from zoo.trainer.resumable import ResumableTrainer
+from zoo.trainer.team import Team
+from zoo.trainer.team_sampler import TeamSampler
 
 BASE = EMBEDDED / "pocket-mistral"
 STALE = (

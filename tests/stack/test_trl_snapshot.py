@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.trials import manifest, trials_of
 from zoo.catalog import Catalog, ComputeProfile, RecipeCard
-from zoo.train.grpo_config import grpo_arguments
+from zoo.trainer.grpo_config import grpo_arguments
 from zoo.trials.metrics import is_logged
 from zoo.trlspec import fields as trl_table
 from zoo.trlspec import validation

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.data import LocalResolver
+from zoo.launching.task import Task
 from zoo.manifest.load import Manifest, load
-from zoo.orchestrate.task import Task
 from zoo.planning.expand import expand
 from zoo.store.run_store import Store
 from zoo.trials.trial import Trial

@@ -112,10 +112,6 @@ def test_bench_script_leaves_its_folder_out_of_the_path(path: Path) -> None:
     assert "sys.path[0] = " in path.read_text(encoding="utf-8")
 
 
-SHARED = {"Study"}
-"""Classes whose name is taken twice: the study of a manifest, and the values of a contrast."""
-
-
 def test_names_of_modules_and_classes_are_unique() -> None:
     modules: dict[str, list[str]] = {}
     classes: dict[str, list[str]] = {}
@@ -124,7 +120,7 @@ def test_names_of_modules_and_classes_are_unique() -> None:
         if not file.stem.startswith("__"):
             modules.setdefault(file.stem, []).append(place)
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef) and node.name not in SHARED:
+            if isinstance(node, ast.ClassDef):
                 classes.setdefault(node.name, []).append(f"{place}:{node.lineno}")
     assert {name: places for name, places in modules.items() if len(places) > 1} == {}
     assert {name: places for name, places in classes.items() if len(places) > 1} == {}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from zoo.stats.jackknife import Estimate
+from zoo.stats.jackknife import JackknifeEstimate
 from zoo.stats.quantiles import student
 
 BINS = 5
@@ -40,11 +40,11 @@ class Growth:
 
     before: float | None
     after: float | None
-    all: Estimate
+    all: JackknifeEstimate
     """Difference of the shares."""
-    right: Estimate
+    right: JackknifeEstimate
     """The same among right responses."""
-    like_length: Estimate
+    like_length: JackknifeEstimate
     """The same within bins of length, weighed by both sets' responses in them."""
     matched: float
     """Share of the responses that lie in bins which both sets have."""
@@ -117,7 +117,7 @@ def _matched(total: Counts) -> float:
     return sum(n + m for n, _, m, _ in total if n and m) / all_ if all_ else 0.0
 
 
-def _estimate(table: dict[str, Counts]) -> Estimate:
+def _estimate(table: dict[str, Counts]) -> JackknifeEstimate:
     """The difference with the delete-one-problem jackknife's interval."""
     total, n = _total(table), len(table)
     value = _difference(total)
@@ -130,13 +130,13 @@ def _estimate(table: dict[str, Counts]) -> Estimate:
             without.append(found)
     m = len(without)
     if value is None or m < 2:
-        return Estimate(value, None, None, n)
+        return JackknifeEstimate(value, None, None, n)
     mean = fmean(without)
     variance = (m - 1) / m * sum((x - mean) ** 2 for x in without)
     if variance < 1e-18:
-        return Estimate(value, None, None, n)
+        return JackknifeEstimate(value, None, None, n)
     half = student(0.975, m - 1) * variance**0.5
-    return Estimate(value, max(-1.0, value - half), min(1.0, value + half), n)
+    return JackknifeEstimate(value, max(-1.0, value - half), min(1.0, value + half), n)
 
 
 def agreement(one: Sequence[bool], two: Sequence[bool]) -> tuple[float | None, float | None]:

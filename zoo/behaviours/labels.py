@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.behaviours import judge as judging
+from zoo.behaviours import judge_model as judging
 from zoo.behaviours import keywords
-from zoo.behaviours.client import Endpoint
-from zoo.behaviours.judge import Judgement
+from zoo.behaviours.endpoint import Endpoint
+from zoo.behaviours.judge_model import Judgement
 from zoo.behaviours.keywords import BEHAVIOURS
 from zoo.store import record as records
 from zoo.store.parquet import read_parquet, write_parquet

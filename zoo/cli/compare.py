@@ -9,14 +9,14 @@ import click
 
 from zoo.claims.planned_power import amount
 from zoo.errors import plain
+from zoo.judging.effects import AxisEffect, CellMean
+from zoo.judging.judge import ClaimVerdict
+from zoo.judging.verdict_text import notes, sealed_words, sentence, span, withdrawn_words, word
 from zoo.notebook.compared import Compared, compare_with
 from zoo.planning.options import PlanOptions
 from zoo.planning.study import as_json
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import wrapped
-from zoo.report.effects import AxisEffect, CellMean
-from zoo.report.judge import ClaimVerdict
-from zoo.report.verdict_text import notes, sealed_words, sentence, span, withdrawn_words, word
 from zoo.trials.metrics import Metric
 
 WIDTH = 100

@@ -66,7 +66,7 @@ def fetch(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
 
 def _drawn(card: ModelCard, said: RandomWeights) -> fetching.Fetched:
     """Draw a model's random weights, unless they are here already."""
-    from zoo.train.random_model import draw  # imports torch
+    from zoo.trainer.random_model import draw  # imports torch
 
     what = f"random weights of seed {said.seed} (never trained)"
     commit = random_digest(said, card.eos_ids)

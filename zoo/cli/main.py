@@ -208,7 +208,7 @@ def grade(name: str, words: PlanOptions, **how: Any) -> int:
     training rollouts are replayed, to see whether any reward changes. Finished work is kept:
     interrupt it and run it again.
     """
-    from zoo.cli.grade import GradeOptions, run
+    from zoo.measuring.grade import GradeOptions, run
 
     return run(name, words, GradeOptions(**how))
 
@@ -232,7 +232,7 @@ def audition_(model: str, **how: Any) -> int:
     answer, which bucket has groups to learn from, and whether questions are known by heart. The
     card goes to ./cards/models, with its evidence; none is overwritten.
     """
-    from zoo.cli.audition import AuditionOptions, run
+    from zoo.measuring.audition import AuditionOptions, run
 
     return run(model, AuditionOptions(**how))
 
@@ -286,7 +286,7 @@ def eval_(
     responses that were made elsewhere: a JSON object a line with `id` or `problem`, `completion`,
     and perhaps `sample` and `finish`. Intervals are 95 %, over problems.
     """
-    from zoo.cli.evaluate import EvalOptions, run
+    from zoo.measuring.eval_command import EvalOptions, run
     from zoo.planning.targets import Asked
 
     asked = Asked(on, decoding, problems, samples, prompt, cap, round=round, simulated=simulated)
@@ -324,7 +324,7 @@ def behaviours(name: str, words: PlanOptions, **how: Any) -> int:
     Growth is stated over all responses, among right ones, and among responses of like length. Its
     numbers go to sweeps/NAME/behaviours.csv. What was labelled before is not labelled again.
     """
-    from zoo.cli.behaviours import BehavioursOptions, run
+    from zoo.measuring.behaviours import BehavioursOptions, run
 
     return run(name, words, BehavioursOptions(**how))
 
@@ -366,7 +366,7 @@ def export(name: str, trial: str, folder: str, round_: int | None, words: PlanOp
     Weights as safetensors, config, tokenizer, the end ids that the trial used, and a model card
     with recipe, data, scores and versions. Of the last round, or of any whose weights are kept.
     """
-    from zoo.cli.export import run
+    from zoo.cli.export_command import run
 
     return run(name, trial, folder, words, round_)
 
@@ -413,12 +413,12 @@ def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> in
     one on a CPU, and says what holds: engine and trainer, memory, checkpoints.
     """
     if try_:
-        from zoo.cli.doctor_try import run as run_try
+        from zoo.doctor.doctor_try import run as run_try
 
         return run_try(profile, keep, json_)
     if profile is not None or keep is not None:
         raise click.UsageError("--on and --keep are for --try")
-    from zoo.cli.doctor import run
+    from zoo.doctor.doctor import run
 
     return run(json_)
 
@@ -511,7 +511,7 @@ def main() -> NoReturn:
         sys.stderr.close()
         status = 141
     except OSError as error:
-        from zoo.cli.disk_errors import describe, exit_code
+        from zoo.planning.disk_errors import describe, exit_code
 
         if (fault := describe(error)) is None:
             raise

@@ -6,9 +6,9 @@ Seeds that are bought for any other reason would change what the verdicts mean.
 from __future__ import annotations
 
 from zoo.errors import Fault, InputError
+from zoo.judging.answer import answer
+from zoo.judging.judge import SEALED
 from zoo.planning.study import Study
-from zoo.report.answer import answer
-from zoo.report.judge import SEALED
 from zoo.runs import outcome
 
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 import click
 
 from zoo.errors import Fault, InputError
-from zoo.orchestrate import driver, processes
+from zoo.launching import processes
+from zoo.orchestrate import driver
 from zoo.orchestrate.watch import Watch
 from zoo.planning.options import PlanOptions
 from zoo.planning.select import one_trial

@@ -16,14 +16,13 @@ from typing import Literal
 import click
 
 from zoo.catalog import ComputeProfile
-from zoo.cli.disk_errors import must_be_writable, started
 from zoo.cli.next_look import must_be_open
-from zoo.cli.sweep_report import SweepReport
 from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
+from zoo.planning.disk_errors import must_be_writable, started
 from zoo.planning.options import PlanOptions
 from zoo.planning.preflight import (
     must_be_ready,
@@ -37,6 +36,7 @@ from zoo.planning.study import Study, load_study, profile_of, shown, visible_gpu
 from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
+from zoo.render.sweep_report import SweepReport
 from zoo.runs.sweep_status import SweepStatus, read_status
 
 

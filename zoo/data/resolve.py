@@ -34,7 +34,7 @@ LIGHT_WEIGHTS_BYTES, LIGHT_ROWS_BYTES = 64 * 2**20, 4 * 2**20  # of one card: 0.
 CONFIGS = ("config.json", "generation_config.json", "tokenizer_config.json")
 PICKLED = ("*.bin", "*.pt", "*.pth")
 RANDOM_BUILDER = 1
-"""Raised where `zoo.train.random_model` makes other weights or tokens of the same card."""
+"""Raised where `zoo.trainer.random_model` makes other weights or tokens of the same card."""
 TOKENIZERS = ("tokenizer.json", "*.model", "vocab.*", "tekken.json", "*.tiktoken")
 
 

@@ -18,7 +18,7 @@ from statistics import fmean
 from typing import Any
 
 from zoo.grading import Verdict, agree
-from zoo.stats.jackknife import Estimate, ratio
+from zoo.stats.jackknife import JackknifeEstimate, ratio
 from zoo.stats.proportions import wilson
 from zoo.stats.samples import pass_at
 
@@ -73,13 +73,13 @@ class Answered:
 # -- right answers --------------------------------------------------------------------------------
 
 
-def avg(problems: Sequence[Answered]) -> Estimate:
+def avg(problems: Sequence[Answered]) -> JackknifeEstimate:
     """avg@k: the share of right responses among all that have a score. With one response a problem
     the interval is Wilson's."""
     kept = [problem.scored for problem in problems]
     if (n := len(kept)) and all(len(rs) == 1 for rs in kept):
         value = sum(rs[0].correct for rs in kept) / n
-        return Estimate(value, *wilson(value, n), n)
+        return JackknifeEstimate(value, *wilson(value, n), n)
     return ratio([sum(r.correct for r in rs) for rs in kept], [len(rs) for rs in kept])
 
 
@@ -89,7 +89,7 @@ def pass_ks(samples: int) -> list[int]:
     return [2**i for i in range(1, 9) if 2**i <= min(MAX_K, samples // 2)]
 
 
-def pass_at_k(problems: Sequence[Answered], k: int) -> Estimate:
+def pass_at_k(problems: Sequence[Answered], k: int) -> JackknifeEstimate:
     """The chance that one of k responses is right, unbiased (Chen et al. 2021, arXiv:2107.03374),
     averaged over the problems that have k scored responses."""
     kept = [rs for problem in problems if len(rs := problem.scored) >= k]
@@ -101,7 +101,7 @@ def maj_ks(samples: int) -> list[int]:
     return [*(k for k in pass_ks(samples) if 4 <= k <= MAX_VOTERS), *([samples] * (samples > 1))]
 
 
-def maj_at_k(problems: Sequence[Answered], k: int) -> Estimate:
+def maj_at_k(problems: Sequence[Answered], k: int) -> JackknifeEstimate:
     """The chance that the most frequent answer of k responses is right, exact over all subsets of
     k, averaged over the problems that have k scored responses. Answers that the grader calls equal
     are one; of equally frequent ones each is as likely to win; no answer does not vote."""
@@ -159,7 +159,9 @@ def majority_chance(k: int, right: int, wrong: tuple[int, ...], blank: int) -> f
     return found
 
 
-def by(problems: Sequence[Answered], key: Callable[[Answered], str]) -> dict[str, Estimate]:
+def by(
+    problems: Sequence[Answered], key: Callable[[Answered], str]
+) -> dict[str, JackknifeEstimate]:
     """`avg` by level or source, in the order of their names."""
     names = sorted({key(problem) for problem in problems})
     return {name: avg([p for p in problems if key(p) == name]) for name in names}
@@ -242,7 +244,7 @@ def texts(problems: Sequence[Answered]) -> dict[str, float | None]:
     }
 
 
-def mixed_groups(problems: Sequence[Answered]) -> Estimate:
+def mixed_groups(problems: Sequence[Answered]) -> JackknifeEstimate:
     """Share of problems with right and wrong responses among several: only these have a GRPO
     signal under a reward for correctness."""
     kept = [rs for problem in problems if len(rs := problem.scored) > 1]

@@ -35,7 +35,7 @@ MAX_FAULTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
+class GivenCompletion:
     """One response to a problem, by its place in the benchmark."""
 
     problem: int
@@ -44,13 +44,13 @@ class Completion:
     finish: str
 
 
-def read(path: Path, problems: Sequence[Problem]) -> tuple[list[Completion], int]:
+def read(path: Path, problems: Sequence[Problem]) -> tuple[list[GivenCompletion], int]:
     """The completions of a file in the benchmark's order, and how many a problem has.
 
     Raises:
         InputError: everything that is wrong with the file, each at its line (the first twenty).
     """
-    reader = _Reader(path, problems)
+    reader = _CompletionReader(path, problems)
     for number, line in _lines(path):
         reader.take(number, line)
         if len(reader.faults) >= MAX_FAULTS:
@@ -72,7 +72,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise InputError(Fault(str(path), f"cannot be read: {error.strerror}")) from error
 
 
-class _Reader:
+class _CompletionReader:
     """What was read so far, and what is wrong with it."""
 
     def __init__(self, path: Path, problems: Sequence[Problem]) -> None:
@@ -80,7 +80,7 @@ class _Reader:
         self.faults: list[Fault] = []
         self._ids = {problem.id: at for at, problem in enumerate(problems)}
         self._texts = {normalise(problem.question): at for at, problem in enumerate(problems)}
-        self._found: dict[tuple[int, int], Completion] = {}
+        self._found: dict[tuple[int, int], GivenCompletion] = {}
         self._next = [0] * len(problems)
 
     def take(self, number: int, line: bytes) -> None:
@@ -100,7 +100,7 @@ class _Reader:
         except _Wrong as wrong:
             self.faults.append(Fault(f"{self.path}:{number}", *wrong.args))
             return
-        self._found[at, sample] = Completion(at, sample, text, finish)
+        self._found[at, sample] = GivenCompletion(at, sample, text, finish)
         self._next[at] = max(self._next[at], sample + 1)
 
     def _row(self, number: int, line: bytes) -> dict[str, Any]:
@@ -145,7 +145,7 @@ class _Reader:
             raise _Wrong(f"`sample` is {sample}", f"at most {MAX_SAMPLES - 1}")
         return sample
 
-    def done(self) -> tuple[list[Completion], int]:
+    def done(self) -> tuple[list[GivenCompletion], int]:
         """All completions, if nothing is wrong."""
         if not self.faults:
             self._count()
@@ -185,7 +185,7 @@ def keep(
     name: str,
     benchmark: tuple[str, str],
     problems: Sequence[Problem],
-    rows: Sequence[Completion],
+    rows: Sequence[GivenCompletion],
     each: int,
 ) -> str:
     """Keep completions as samples, or find them kept; returns their id.

@@ -40,7 +40,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class RegradedSamples:
     """One set of samples under its old and its new scores."""
 
     benchmark: str
@@ -70,7 +70,7 @@ class Regrader:
 
     store: Store
     graders: Graders
-    compared: list[Compared] = field(default_factory=list)
+    compared: list[RegradedSamples] = field(default_factory=list)
     """In the order in which they were graded."""
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
@@ -126,7 +126,7 @@ class Regrader:
 
 def _compare(
     old: MeasuredEvaluation, new: Measurement, rows: Rows, before: Graded | None, after: Graded
-) -> Compared:
+) -> RegradedSamples:
     moved = [
         Case(old.benchmark, str(id_), str(gold), prediction, was, verdict)
         for id_, gold, (was, _), (verdict, prediction) in zip(
@@ -134,7 +134,7 @@ def _compare(
         )
         if was != verdict
     ]
-    return Compared(
+    return RegradedSamples(
         benchmark=old.benchmark,
         decoding=old.decoding,
         n=new.n,

@@ -9,10 +9,10 @@ from itertools import groupby
 
 from zoo.data import Problem
 from zoo.errors import StateError
-from zoo.evals.audition import ids_of
 from zoo.evals.depth import Answered, Response, avg
+from zoo.evals.probe import ids_of
 from zoo.grading import Grader, Item, Verdict
-from zoo.stats.jackknife import Estimate
+from zoo.stats.jackknife import JackknifeEstimate
 from zoo.store.parquet import read_parquet
 from zoo.store.run_store import Store
 
@@ -71,14 +71,14 @@ def by_budget(
     budgets: Sequence[int],
     decode: Decode,
     grader: Grader,
-) -> dict[int, Estimate]:
+) -> dict[int, JackknifeEstimate]:
     """Accuracy where every response is cut after so many tokens and graded again. Responses within
     a budget keep their verdict. `golds`: one a problem.
 
     What a model that knew of the budget would do, this does not say: it is what the stored
     responses had come to by then.
     """
-    found: dict[int, Estimate] = {}
+    found: dict[int, JackknifeEstimate] = {}
     for budget in budgets:
         over = [
             (at, index)

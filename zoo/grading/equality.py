@@ -18,8 +18,8 @@ from functools import lru_cache
 from typing import Any
 
 from zoo.grading.digits import Node
-from zoo.grading.evaluate import TooBig, Undefined, Value, close, evaluate, real
 from zoo.grading.forms import Form, Quantity, Relation
+from zoo.grading.formula_value import TooBig, Undefined, Value, close, evaluate, real
 
 _POINTS = 5
 _ROUNDED_PLACES = 6  # math-verify's float_rounding

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.grading.digits import Node
-from zoo.grading.evaluate import TooBig, Undefined, Value, evaluate, variables
+from zoo.grading.formula_value import TooBig, Undefined, Value, evaluate, variables
 
 
 @dataclass(frozen=True, slots=True)

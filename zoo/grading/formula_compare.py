@@ -21,7 +21,6 @@ from itertools import pairwise
 
 from zoo.grading import units
 from zoo.grading.equality import equations_agree, holds, is_simple, link_holds
-from zoo.grading.evaluate import close
 from zoo.grading.forms import (
     Form,
     Listing,
@@ -35,6 +34,7 @@ from zoo.grading.forms import (
     Words,
     as_set,
 )
+from zoo.grading.formula_value import close
 from zoo.grading.names import (
     by_name,
     has_conditions,

@@ -7,8 +7,8 @@ from fractions import Fraction
 from zoo.grading import units
 from zoo.grading.digits import Node
 from zoo.grading.equality import mentions, rewritten, same_value
-from zoo.grading.evaluate import Value, close, real
 from zoo.grading.forms import Quantity, quantity
+from zoo.grading.formula_value import Value, close, real
 from zoo.grading.lex import Unread, lex
 from zoo.grading.tree import read
 

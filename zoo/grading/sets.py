@@ -12,8 +12,8 @@ import math
 from fractions import Fraction
 from typing import NamedTuple
 
-from zoo.grading.evaluate import TooBig, Undefined, Value, close, evaluate
 from zoo.grading.forms import Form, Listing, Quantity, Relation, Union, Words
+from zoo.grading.formula_value import TooBig, Undefined, Value, close, evaluate
 
 
 class Piece(NamedTuple):

@@ -4,8 +4,8 @@ A claim names what is compared (`compare`, `order`, `differs_by`, or a base with
 which cells (`where`), how often it is judged (`for_each`), by which metric, and the number that the
 result must lie beyond (`expect`). It is supported when its corrected interval lies wholly beyond
 that number, refuted when wholly short of it, else undecided. Judging is done by
-`zoo.report.judge`; `zoo.claims.comparisons` lists which cells a claim compares, `zoo.claims.checks`
-tells whether it fits its manifest.
+`zoo.judging.judge`; `zoo.claims.comparisons` lists which cells a claim compares,
+`zoo.claims.checks` tells whether it fits its manifest.
 
 The number of a trial is its final one (`final` of the manifest). Over the axes that a claim does
 not name, cells weigh alike. Kinds, and what `expect` is held against:

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from zoo.claims.comparisons import cells_of
 from zoo.errors import Fault, InputError, did_you_mean, listed
-from zoo.lock import lock
-from zoo.notebook.frames import frame
-from zoo.planning.options import PlanOptions
-from zoo.planning.study import Study, load_study, shown, sweeps_root
-from zoo.report.answer import answer, claim_row, default_metric, interval_row
-from zoo.report.effects import AxisEffect, CellMean, axis_effects, cell_means
-from zoo.report.judge import ClaimVerdict
-from zoo.report.two_sweeps import (
+from zoo.judging.answer import answer, claim_row, default_metric, interval_row
+from zoo.judging.effects import AxisEffect, CellMean, axis_effects, cell_means
+from zoo.judging.judge import ClaimVerdict
+from zoo.judging.two_sweeps import (
     AXIS,
+    ComparedSweep,
     Kind,
-    Side,
     SweepDifference,
     common_metrics,
     differences,
     joined,
     shared,
 )
+from zoo.lock import lock
+from zoo.notebook.frames import frame
+from zoo.planning.options import PlanOptions
+from zoo.planning.study import Study, load_study, shown, sweeps_root
 from zoo.runs import outcome
 from zoo.trials.grid import Cell
 from zoo.trials.metrics import Metric, metrics_of
@@ -222,9 +222,9 @@ def _two(one: Study, other: Study, said: str | None, across: Sequence[str]) -> C
     )
 
 
-def _side(study: Study) -> Side:
+def _side(study: Study) -> ComparedSweep:
     found = tuple(outcome.load(trial, study.store) for trial in study.chosen)
-    return Side(study.name, found, study.store)
+    return ComparedSweep(study.name, found, study.store)
 
 
 def _refusal(found: SweepDifference, one: str, other: str) -> Fault:

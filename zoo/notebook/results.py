@@ -12,13 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.findings.answer_csv import cell_rows
+from zoo.findings.collect import Results, collect, rows
+from zoo.judging.problem_scores import CORRECT, SCORED
 from zoo.notebook.compared import sweep_name
 from zoo.notebook.frames import frame, table
 from zoo.planning.options import PlanOptions
 from zoo.planning.study import Study, load_study
-from zoo.report.answer_csv import cell_rows
-from zoo.report.collect import Results, collect, rows
-from zoo.report.problem_scores import CORRECT, SCORED
 from zoo.runs.finals import measured_by
 from zoo.runs.outcome import Outcome
 from zoo.store.parquet import read_known

@@ -22,12 +22,12 @@ from typing import Any, Protocol
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
+from zoo.launching import processes
+from zoo.launching.task import Task
 from zoo.lock import lock
 from zoo.manifest.load import Manifest
-from zoo.orchestrate import processes
 from zoo.orchestrate.executor import ROUND_END, Event, Executor, Stop
 from zoo.orchestrate.progress import Display, clock
-from zoo.orchestrate.task import Task
 from zoo.orchestrate.task_queue import TaskQueue
 from zoo.orchestrate.watch import Watch
 from zoo.runs.sweep_status import SweepStatus, read_again

@@ -19,8 +19,8 @@ from typing import Any
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
-from zoo.orchestrate import processes
-from zoo.orchestrate.task import profile_environment
+from zoo.launching import processes
+from zoo.launching.task import profile_environment
 from zoo.store.run_store import Store, write_json
 
 TICK_S = 0.5

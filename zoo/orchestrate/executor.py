@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from zoo.orchestrate.launch import LaunchResult
-from zoo.orchestrate.task import Task
+from zoo.launching.launch import LaunchResult
+from zoo.launching.task import Task
 
 ROUND_END = math.inf
 """The grace that lets trials end their round, however long that takes."""

@@ -17,16 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.errors import FailureClass
-from zoo.orchestrate import processes
-from zoo.orchestrate.executor import Event, Handle, Stop, Tell
-from zoo.orchestrate.launch import (
+from zoo.launching import processes
+from zoo.launching.launch import (
     MEASURING_FAILED,
     RETRAINING_FAILED,
     LaunchResult,
     failed_launch,
     run,
 )
-from zoo.orchestrate.task import Task, write_task
+from zoo.launching.task import Task, write_task
+from zoo.orchestrate.executor import Event, Handle, Stop, Tell
 from zoo.store import record
 
 InProcess = Callable[[Path], int]

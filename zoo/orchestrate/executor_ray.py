@@ -24,9 +24,9 @@ from typing import Any
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import FailureClass, StateError
+from zoo.launching.launch import LaunchResult, failed_launch, run
+from zoo.launching.task import Task, source_folder
 from zoo.orchestrate.executor import Event, Handle, Stop, Tell
-from zoo.orchestrate.launch import LaunchResult, failed_launch, run
-from zoo.orchestrate.task import Task, source_folder
 from zoo.orchestrate.watch import View, number
 from zoo.store.run_store import write_text
 

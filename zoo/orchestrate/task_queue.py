@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterable
 
 from zoo.errors import FailureClass
+from zoo.launching.task import Task
 from zoo.orchestrate.executor import Event, Executor, Handle, Stop
-from zoo.orchestrate.task import Task
 
 
 class TaskQueue:

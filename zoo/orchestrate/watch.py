@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import StateError
-from zoo.orchestrate import processes
-from zoo.orchestrate.launch import LaunchResult
+from zoo.launching import processes
+from zoo.launching.launch import LaunchResult
 from zoo.runs import live
 from zoo.store import record
 from zoo.store.journal import Tail

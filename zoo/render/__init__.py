@@ -1,1 +1,1 @@
-"""Plans, standings and grades as terminal text and as JSON."""
+"""Plans, standings and grades as terminal text and as JSON; a sweep's report as page and table."""

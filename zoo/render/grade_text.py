@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zoo.errors import listed, printable
-from zoo.evals.regrade import Case, Compared
+from zoo.evals.regrade import Case, RegradedSamples
 from zoo.grading import GRADER_VERSION
 from zoo.render.plan_costs import counted
 from zoo.rewards.replay import Replay
@@ -24,7 +24,7 @@ LONGEST = 48  # characters of a reference or an answer
 class Told:
     """What came of grading a sweep again."""
 
-    compared: list[Compared] = field(default_factory=list)
+    compared: list[RegradedSamples] = field(default_factory=list)
     """Sets of samples; those that trials share once."""
     measurements: int = 0
     """Lines of the trials' indexes that were looked at."""
@@ -75,7 +75,7 @@ def _evaluations(told: Told) -> Iterator[str]:
         yield from (f"    {_case(case)}" for case in cases[:MOST_CASES])
 
 
-def _table(compared: list[Compared]) -> Iterator[str]:
+def _table(compared: list[RegradedSamples]) -> Iterator[str]:
     """One line a benchmark and decoding."""
     rows = [_row(*key, group) for key, group in _groups(compared).items()]
     widths = [max(map(len, column), default=0) for column in zip(*rows, strict=True)]
@@ -84,14 +84,14 @@ def _table(compared: list[Compared]) -> Iterator[str]:
         yield f"  {'  '.join(cells)}".rstrip()
 
 
-def _groups(compared: list[Compared]) -> dict[tuple[str, str], list[Compared]]:
-    groups: dict[tuple[str, str], list[Compared]] = {}
+def _groups(compared: list[RegradedSamples]) -> dict[tuple[str, str], list[RegradedSamples]]:
+    groups: dict[tuple[str, str], list[RegradedSamples]] = {}
     for c in compared:
         groups.setdefault((c.benchmark, c.decoding), []).append(c)
     return groups
 
 
-def _row(benchmark: str, decoding: str, group: list[Compared]) -> tuple[str, ...]:
+def _row(benchmark: str, decoding: str, group: list[RegradedSamples]) -> tuple[str, ...]:
     gone = sum(c.transitions is None for c in group)
     pairs = _transitions(group).most_common()
     moved = ", ".join(f"{old} -> {new} {n:,}" for (old, new), n in pairs) or "none moved"
@@ -102,11 +102,11 @@ def _row(benchmark: str, decoding: str, group: list[Compared]) -> tuple[str, ...
     return f"{benchmark} {decoding}", size, moved, f"accuracy {shares or '-'}"
 
 
-def _transitions(group: list[Compared]) -> Counter[tuple[str, str]]:
+def _transitions(group: list[RegradedSamples]) -> Counter[tuple[str, str]]:
     return sum((c.transitions or Counter() for c in group), Counter())
 
 
-def _accuracy(group: list[Compared]) -> tuple[float | None, float | None]:
+def _accuracy(group: list[RegradedSamples]) -> tuple[float | None, float | None]:
     """Mean accuracy before and after, over evaluations that have both."""
     pairs = [(c.before, c.after) for c in group if c.before is not None and c.after is not None]
     if not pairs:
@@ -114,7 +114,7 @@ def _accuracy(group: list[Compared]) -> tuple[float | None, float | None]:
     return sum(b for b, _ in pairs) / len(pairs), sum(a for _, a in pairs) / len(pairs)
 
 
-def _cases(compared: list[Compared]) -> list[Case]:
+def _cases(compared: list[RegradedSamples]) -> list[Case]:
     """Those that moved, equal ones once: trials often give the same answer."""
     found = {(c.benchmark, c.id, c.prediction, c.new): c for e in compared for c in e.cases}
     return list(found.values())

@@ -1,6 +1,5 @@
-"""From run folders to answers: `values`, `judge` and `effects` decide claims, `answer` puts them
-together for the terminal, the page and the CSV files alike; `collect` reads, `page` writes one HTML
-file with its CSV files, `terminal` prints a table.
+"""A sweep's report: `page` writes one HTML file with its figures, tables and CSV files, `markdown`
+the same as text, `terminal` prints a table.
 
-Knows the run store and the manifest; knows neither training nor orchestration.
+Shows what `zoo.findings` collected; knows neither training nor orchestration.
 """

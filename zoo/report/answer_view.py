@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from zoo.report.answer import Answer
-from zoo.report.collect import Results
-from zoo.report.judge import SEALED, ClaimVerdict
-from zoo.report.verdict_text import notes, sealed_words, sentence, withdrawn_words, word
+from zoo.findings.collect import Results
+from zoo.judging.answer import Answer
+from zoo.judging.judge import SEALED, ClaimVerdict
+from zoo.judging.verdict_text import notes, sealed_words, sentence, withdrawn_words, word
 
 STANDING_WORDS = {
     "sealed": "sealed before its trials ran",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from zoo.report.collect import Results
+from zoo.findings.collect import Results
 from zoo.trials.trial import Trial
 
 SOFTWARE = {

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from zoo.claims.planned_power import amount
 from zoo.errors import plain
+from zoo.findings.collect import Results
+from zoo.findings.format import MINUS
+from zoo.findings.view import decoding_words
+from zoo.judging.effects import CellMean, cell_means
+from zoo.judging.values import key
 from zoo.manifest.metric_name import EVAL, MetricName
-from zoo.report.collect import Results
-from zoo.report.effects import CellMean, cell_means
-from zoo.report.format import MINUS
-from zoo.report.values import key
-from zoo.report.view import decoding_words
 from zoo.trials.metrics import Metric
 
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"

@@ -2,7 +2,7 @@
 last rounds looked like.
 
 A trial collapsed where it crossed a tripwire of the manifest or was stopped for a reason that is an
-outcome (`zoo.report.values`).
+outcome (`zoo.judging.values`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from statistics import fmean, median
 
 from zoo.errors import plain
-from zoo.report.collect import Results
-from zoo.report.tables import Row, Table
+from zoo.findings.collect import Results
+from zoo.report.table_files import Row, Table
 from zoo.runs.outcome import Outcome
 from zoo.runs.tripwires import crossings
 from zoo.stats.proportions import clopper_pearson

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from zoo.charts.figures import FOLDER, NumberedFigure
+from zoo.findings.collect import Results
+from zoo.findings.view import scope, summary
 from zoo.report.answer_view import answer_notes, shown_claims
-from zoo.report.collect import Results
-from zoo.report.figures import FOLDER, NumberedFigure
 from zoo.report.health import health_notes
 from zoo.report.paragraph import paragraphs
-from zoo.report.tables import NumberedTable, markdown_text
-from zoo.report.view import scope, summary
+from zoo.report.table_files import NumberedTable, markdown_text
 from zoo.store.run_store import write_text
 
 NAME = "report.md"

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from zoo.errors import listed
+from zoo.findings.collect import Results, Side
+from zoo.findings.format import DASH, duration, interval, length, percent
+from zoo.findings.view import decoding_words, state_words
 from zoo.grading import GRADER_VERSION
-from zoo.report.collect import Results, Side
-from zoo.report.format import DASH, duration, interval, length, percent
-from zoo.report.view import decoding_words, state_words
 from zoo.runs.finals import measured_by
 from zoo.runs.outcome import MeasuredEvaluation, Outcome
 from zoo.trials.trial import Evaluation

@@ -12,19 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.report import answer_view, methods, view
-from zoo.report.answer_csv import cell_rows, claim_rows
+from zoo.charts.figures import NumberedFigure, as_csv, figures, write_figures
+from zoo.charts.pass_at_k import ABSENT
+from zoo.findings import view
+from zoo.findings.answer_csv import cell_rows, claim_rows
+from zoo.findings.collect import Results, rows
+from zoo.findings.interactions import interactions_of
+from zoo.report import answer_view, methods
 from zoo.report.bibliography import bibliography
 from zoo.report.cell_table import ONE_SEED, cell_table
-from zoo.report.collect import Results, rows
-from zoo.report.figures import NumberedFigure, as_csv, figures, write_figures
 from zoo.report.health import health_notes
-from zoo.report.interactions import interactions_of
 from zoo.report.markdown import write_markdown
 from zoo.report.paragraph import paragraphs
-from zoo.report.pass_at_k import ABSENT
 from zoo.report.study_tables import study_tables
-from zoo.report.tables import NumberedTable, numbered, write_tables
+from zoo.report.table_files import NumberedTable, numbered, write_tables
 from zoo.store.run_store import write_text
 
 HTML_NAME = "report.html"

@@ -7,13 +7,13 @@ record has) is said to be missing. Citations are keys of the bibliography.
 from __future__ import annotations
 
 from zoo.errors import listed
+from zoo.findings.collect import Results
+from zoo.findings.format import TIMES
+from zoo.findings.view import decoding_words
 from zoo.grading import GRADER_VERSION
+from zoo.judging.judge import SEALED
 from zoo.report.bibliography import key_of
-from zoo.report.collect import Results
-from zoo.report.format import TIMES
-from zoo.report.judge import SEALED
 from zoo.report.methods import stacks
-from zoo.report.view import decoding_words
 from zoo.store.stack import package_version
 from zoo.trials.metrics import last_k
 from zoo.trials.trial import Trial

@@ -8,11 +8,11 @@ stop tokens and graders.
 from __future__ import annotations
 
 from zoo.errors import plain
+from zoo.findings.collect import Results
+from zoo.findings.view import decoding_words
+from zoo.judging.effects import cell_means
 from zoo.manifest.schema import Decoding
-from zoo.report.collect import Results
-from zoo.report.effects import cell_means
-from zoo.report.tables import Row, Table
-from zoo.report.view import decoding_words
+from zoo.report.table_files import Row, Table
 from zoo.trials.trial import Evaluation
 
 BEFORE, AFTER = "study base %", "study trained %"

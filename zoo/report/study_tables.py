@@ -6,16 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from zoo.charts.pass_at_k import pass_curves
 from zoo.claims.planned_power import amount
 from zoo.errors import plain
-from zoo.report.collect import Results
-from zoo.report.effects import CellMean, cell_means
-from zoo.report.format import MINUS
+from zoo.findings.collect import Results
+from zoo.findings.format import MINUS
+from zoo.findings.interactions import Interaction
+from zoo.judging.effects import CellMean, cell_means
 from zoo.report.health import health_table
-from zoo.report.interactions import Interaction
-from zoo.report.pass_at_k import pass_curves
 from zoo.report.published import published_table
-from zoo.report.tables import Row, Table
+from zoo.report.table_files import Row, Table
 from zoo.trials.metrics import Metric
 
 INTERVALS = "95 % intervals over training seeds, not corrected for their number"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from zoo.errors import listed
-from zoo.report.collect import Contrast, Results
-from zoo.report.format import DASH, percent, points
-from zoo.report.view import marks
+from zoo.findings.collect import Contrast, Results
+from zoo.findings.format import DASH, percent, points
+from zoo.findings.view import marks
 from zoo.runs.outcome import Outcome
 
 Block = list[str] | str

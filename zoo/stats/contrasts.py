@@ -199,7 +199,7 @@ class Estimate:
         return max(a for a, _ in self._parts) / self.se**2
 
 
-class Study(Generic[K]):
+class StudyCells(Generic[K]):
     """All cells of a study: the values of the trials that count, by cell. `known`: the variance of
     a trial where it is known (see `Estimate.known`)."""
 
@@ -239,7 +239,7 @@ class Study(Generic[K]):
         return Estimate(value, used, self.typical, base, self.known, problems)
 
 
-def cell_interval(study: Study[K], key: K, level: float = 0.95) -> tuple[float, float] | None:
+def cell_interval(study: StudyCells[K], key: K, level: float = 0.95) -> tuple[float, float] | None:
     """Confidence interval of a single cell's mean; None where it cannot be judged."""
     found = study.estimate({key: 1.0})
     return found.interval(level) if found is not None and found.judged else None

@@ -16,7 +16,7 @@ from zoo.stats.quantiles import student
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class JackknifeEstimate:
     """A number over `n` problems, with the ends of its interval; None where there is none."""
 
     value: float | None
@@ -30,7 +30,7 @@ class Estimate:
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
 
 
-NOTHING = Estimate(None, None, None, 0)
+NOTHING = JackknifeEstimate(None, None, None, 0)
 
 
 def ratio(
@@ -39,7 +39,7 @@ def ratio(
     level: float = 0.95,
     *,
     share: bool = True,
-) -> Estimate:
+) -> JackknifeEstimate:
     """sum(above) / sum(below) over n problems, with the delete-one jackknife's interval under
     Student's distribution of n - 1 degrees of freedom (Efron 1982, chapter 3). `below`: None = one
     each, which makes it a mean and the interval the usual one. `share`: the number is within
@@ -62,11 +62,11 @@ def ratio(
             half = student(0.5 + level / 2, n - 1) * math.sqrt(variance)
             low, high = value - half, value + half
             return (
-                Estimate(value, max(0.0, low), min(1.0, high), n)
+                JackknifeEstimate(value, max(0.0, low), min(1.0, high), n)
                 if share
-                else Estimate(value, low, high, n)
+                else JackknifeEstimate(value, low, high, n)
             )
     if not share:
-        return Estimate(value, None, None, n)
+        return JackknifeEstimate(value, None, None, n)
     low, high = clopper_pearson(round(value * n), n, level)
-    return Estimate(value, min(low, value), max(high, value), n)
+    return JackknifeEstimate(value, min(low, value), max(high, value), n)

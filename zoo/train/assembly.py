@@ -18,11 +18,11 @@ from zoo.manifest.schema import Decoding
 from zoo.resources import longest_sequence, place
 from zoo.rewards.guard import Guard
 from zoo.store.run_store import Store
-from zoo.train.grpo_config import grpo_arguments
 from zoo.train.job import Job
 from zoo.train.session import Session
-from zoo.train.team import Team, place_in_team
-from zoo.train.team_sampler import Part, TeamSampler, awake
+from zoo.trainer.grpo_config import grpo_arguments
+from zoo.trainer.team import Team, place_in_team
+from zoo.trainer.team_sampler import PromptShare, TeamSampler, awake
 from zoo.trials.trial import Trial
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def assemble(
 
     from zoo.train.base_divergence import log_probabilities
     from zoo.train.callbacks import Reseed, is_alive
-    from zoo.train.policy import completion_text, load_policy
     from zoo.train.reward_bridge import RewardBridge
+    from zoo.trainer.policy import completion_text, load_policy
 
     model, tokenizer = load_policy(model_folder(trial.model), trial.model.stop_ids)
     context = model.config.max_position_embeddings
@@ -136,7 +136,7 @@ def assemble(
 
 
 def _keep(trainer: Any, tokenizer: Any, dtype: str, folder: Path) -> None:
-    from zoo.train.policy import save_weights
+    from zoo.trainer.policy import save_weights
 
     state = trainer.whole_state()
     if trainer.team.leads:
@@ -147,18 +147,18 @@ def _keep(trainer: Any, tokenizer: Any, dtype: str, folder: Path) -> None:
 def _trainer_class(profile: ComputeProfile) -> Any:
     """The trainer of a profile's engine, which is made ready."""
     if profile.engine == "transformers":
-        from zoo.train.transformers_engine import hide_vllm
+        from zoo.trainer.transformers_engine import hide_vllm
 
         hide_vllm()
-        from zoo.train.transformers_trainer import TransformersTrainer
+        from zoo.trainer.transformers_trainer import TransformersTrainer
 
         return TransformersTrainer
-    from zoo.train.engine import fix_engine_dtype, keep_plain_weights_on_cpu
+    from zoo.trainer.engine import fix_engine_dtype, keep_plain_weights_on_cpu
 
     if profile.device == "cpu":
         keep_plain_weights_on_cpu()
     fix_engine_dtype(profile.engine_dtype)
-    from zoo.train.team_trainer import TeamTrainer
+    from zoo.trainer.team_trainer import TeamTrainer
 
     return TeamTrainer
 
@@ -166,7 +166,7 @@ def _trainer_class(profile: ComputeProfile) -> Any:
 def _engines(job: Job, trainer: Any, tokenizer: Any, team: Team) -> TeamSampler:
     """Samples for evaluation with the weights that are being trained."""
     if job.profile.engine == "transformers":
-        from zoo.train.transformers_engine import TransformersSampler
+        from zoo.trainer.transformers_engine import TransformersSampler
 
         model = trainer.accelerator.unwrap_model(trainer.model)
         trainer.generator = generator_of(
@@ -174,7 +174,7 @@ def _engines(job: Job, trainer: Any, tokenizer: Any, team: Team) -> TeamSampler:
         )
         own = TransformersSampler(trainer.generator)
         return TeamSampler(team, partial(_by_place, own), lambda: None)
-    from zoo.train.engine import EngineSampler
+    from zoo.trainer.engine import EngineSampler
 
     generation = trainer.vllm_generation
     sampler = EngineSampler(generation.llm, tokenizer, job.trial.model.stop_ids)
@@ -183,7 +183,7 @@ def _engines(job: Job, trainer: Any, tokenizer: Any, team: Team) -> TeamSampler:
 
 
 def _by_place(
-    own: Any, prompts: list[str], decoding: Decoding, max_tokens: int, seed: int, part: Part
+    own: Any, prompts: list[str], decoding: Decoding, max_tokens: int, seed: int, part: PromptShare
 ) -> list[Generation]:
     """Responses that follow from seed and place, whoever draws them."""
     return own(prompts, [], decoding, max_tokens, seed, part.first)
@@ -196,7 +196,7 @@ def _by_engine(
     decoding: Decoding,
     max_tokens: int,
     seed: int,
-    part: Part,
+    part: PromptShare,
 ) -> list[Generation]:
     """Responses of one engine among several. Each draws from a seed of its own, so sampled ones
     depend on how many engines there are; greedy ones do not."""
@@ -208,8 +208,8 @@ def generator_of(
     trial: Trial, profile: ComputeProfile, longest_prompt: int | None, model: Any, tokenizer: Any
 ) -> Any:
     """Generates with a model of `load_policy`, as the trial's profile says."""
-    from zoo.train.policy import end_ids
-    from zoo.train.transformers_engine import Generator, mixed_precision
+    from zoo.trainer.policy import end_ids
+    from zoo.trainer.transformers_engine import Generator, mixed_precision
 
     placed = place(trial, profile, prompt=longest_prompt)
     context = longest_sequence(trial, model.config.max_position_embeddings, longest_prompt)

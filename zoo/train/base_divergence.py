@@ -26,8 +26,8 @@ from trl.trainer.utils import pad
 from zoo.errors import StateError
 from zoo.manifest.schema import Decoding
 from zoo.store.parquet import read_parquet, write_parquet
-from zoo.train.engine import same_randomness_after
 from zoo.train.session import Session
+from zoo.trainer.engine import same_randomness_after
 from zoo.trials.identity import digest
 from zoo.trials.metrics import watched_rounds
 from zoo.trials.trial import Trial

@@ -15,8 +15,8 @@ from transformers import TrainerCallback, set_seed
 from zoo.errors import FailureClass, TrialError
 from zoo.train.base_divergence import BaseDivergence
 from zoo.train.endings import Followed, Stopped
-from zoo.train.phases import peak_memory
 from zoo.train.session import Session
+from zoo.trainer.phases import peak_memory
 from zoo.trials.metrics import KL_BASE_POLICY
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from zoo.train.endings import Followed, Interrupted
 from zoo.train.job import Job
 from zoo.train.session import Session, open_session
 from zoo.train.signals import Requests
-from zoo.train.team import place_in_team
+from zoo.trainer.team import place_in_team
 
 
 def run(path: Path, requests: Requests | None = None) -> int:

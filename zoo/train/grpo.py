@@ -21,9 +21,9 @@ from zoo.evals.stages import Graders, Sampler
 from zoo.rewards.lookup import reward_of
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due
-from zoo.train.grpo_config import engine_arguments, grpo_arguments
 from zoo.train.job import Job
 from zoo.train.session import SamplerFactory, Session
+from zoo.trainer.grpo_config import engine_arguments, grpo_arguments
 from zoo.trials.trial import Trial
 
 
@@ -155,15 +155,15 @@ def stored_sampler(
     the trial is; its `end` gives the memory back. Nothing is written to `output`."""
     if profile.engine == "transformers":
         from zoo.train.assembly import generator_of
-        from zoo.train.policy import load_policy
-        from zoo.train.transformers_engine import TransformersSampler
+        from zoo.trainer.policy import load_policy
+        from zoo.trainer.transformers_engine import TransformersSampler
 
         model, tokenizer = load_policy(folder or Path(), trial.model.stop_ids)
         on = model.to(profile.device)
         return TransformersSampler(generator_of(trial, profile, longest_prompt, on, tokenizer))
     from transformers import AutoConfig, AutoTokenizer
 
-    from zoo.train.engine import EngineSampler, keep_plain_weights_on_cpu, start_engine
+    from zoo.trainer.engine import EngineSampler, keep_plain_weights_on_cpu, start_engine
 
     if profile.device == "cpu":
         keep_plain_weights_on_cpu()

@@ -20,14 +20,14 @@ from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
 from zoo.rewards.stats import Ending, batch_stats, response_stats
 from zoo.train.session import Session
-from zoo.train.team import Team
+from zoo.trainer.team import Team
 from zoo.trials.trial import Trial
 
 SHOWN = {"accuracy": "acc", "box_ratio": "box_ratio", "unscored": "unscored"}
 
 
 @dataclass(frozen=True, slots=True)
-class Graded:
+class GradedRollouts:
     """Completions of a round, or a process's part of them, in their order; groups contiguous."""
 
     columns: dict[str, list[Any]]
@@ -37,12 +37,12 @@ class Graded:
     endings: list[Ending]
 
     @staticmethod
-    def joined(parts: Sequence[Graded]) -> Graded:
+    def joined(parts: Sequence[GradedRollouts]) -> GradedRollouts:
         """The parts of all processes, by rank."""
         first, *others = parts
         if not others:
             return first
-        return Graded(
+        return GradedRollouts(
             {name: [v for part in parts for v in part.columns[name]] for name in first.columns},
             [one for part in parts for one in part.completions],
             [one for part in parts for one in part.results],
@@ -59,7 +59,7 @@ class ScoredRound:
     stats: dict[str, float]
 
 
-def score_round(graded: Graded, reward: Guard, trial: Trial, round_: int) -> ScoredRound:
+def score_round(graded: GradedRollouts, reward: Guard, trial: Trial, round_: int) -> ScoredRound:
     """The rewards of a round: of its completions, the trial and the round's number alone."""
     size, faults = trial.batch.num_generations, reward.faults
     found, results = graded.completions, graded.results
@@ -123,14 +123,14 @@ class RewardBridge:
             graded = self._graded(columns)
             parts = self.team.gather(graded)
             round_ = trainer_state.global_step // self._updates + 1
-            scored = self._scored(Graded.joined(parts), round_) if self.team.leads else None
+            scored = self._scored(GradedRollouts.joined(parts), round_) if self.team.leads else None
             scored = self.team.share(scored)
         for name, value in scored.stats.items():
             log_metric(name, value)
         first = self.team.rank * len(completion_ids)
         return scored.rewards[first : first + len(completion_ids)]
 
-    def _graded(self, columns: dict[str, list[Any]]) -> Graded:
+    def _graded(self, columns: dict[str, list[Any]]) -> GradedRollouts:
         token_ids, ends = columns["token_ids"], set(self.end_ids())
         texts = [self.text_of(ids) for ids in token_ids]
         pairs = zip(columns["gold"], texts, strict=True)
@@ -141,9 +141,9 @@ class RewardBridge:
             for text, result, ids, end in zip(texts, results, token_ids, endings, strict=True)
         ]
         kept = {name: columns[name] for name in ("prompt", "gold", "level", "token_ids")}
-        return Graded(kept | {"id": columns["problem_id"]}, found, results, endings)
+        return GradedRollouts(kept | {"id": columns["problem_id"]}, found, results, endings)
 
-    def _scored(self, graded: Graded, round_: int) -> ScoredRound:
+    def _scored(self, graded: GradedRollouts, round_: int) -> ScoredRound:
         """Score a round and keep it."""
         scored = score_round(graded, self.reward, self.trial, round_)
         size, found = self.trial.batch.num_generations, graded.completions

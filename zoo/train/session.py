@@ -35,9 +35,9 @@ from zoo.store.run_store import claim, full_text, is_full, write_json, write_tex
 from zoo.store.stack import SIMULATED, provenance, stack
 from zoo.train.endings import Ending, Interrupted, Stopped, line_crossed
 from zoo.train.job import Job
-from zoo.train.phases import Phases
 from zoo.train.saves import Save, Saves, copy_weights, sync
-from zoo.train.team import place_in_team
+from zoo.trainer.phases import Phases
+from zoo.trainer.team import place_in_team
 from zoo.trials.trial import Evaluation
 
 FIRST_WORD_S = 3.0

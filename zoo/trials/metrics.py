@@ -56,7 +56,7 @@ TRAIN_METRICS = (
     "train/grade/reward_faults",
 )
 PHASES = ("generation", "grading", "update", "evaluation", "save")
-"""Phases of a round; `train/<phase>_time` is in seconds (`zoo.train.phases`)."""
+"""Phases of a round; `train/<phase>_time` is in seconds (`zoo.trainer.phases`)."""
 LOGGED = (
     *("train/clip_ratio/", "train/cispo_clip_ratio", "train/vespo/", "train/sampling/"),
     *("train/completions/", "train/rewards/", "train/grade/", "train/unscored"),

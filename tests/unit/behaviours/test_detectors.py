@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.judge_server import says, serving
-from zoo.behaviours.client import Endpoint
-from zoo.behaviours.judge import MAX_CHARS, SETTINGS, messages, parse
+from zoo.behaviours.endpoint import Endpoint
+from zoo.behaviours.judge_model import MAX_CHARS, SETTINGS, messages, parse
 from zoo.behaviours.keywords import detect
 from zoo.errors import InputError, StateError
 

@@ -14,7 +14,7 @@ from tests.support.study_cards import manifest
 from zoo.claims.measurement_noise import Spread
 from zoo.claims.planned_power import Power, basis, lines, powers, powers_of
 from zoo.manifest.claim_schema import Claim
-from zoo.stats.contrasts import Study
+from zoo.stats.contrasts import StudyCells
 from zoo.stats.noise import assumed_points
 from zoo.stats.power import PowerPart, detectable
 from zoo.stats.proportions import detectable_rates
@@ -337,7 +337,7 @@ def decided(
             id(cell): [draw.gauss(effect * (id(cell) in shifted), 1.3) for _ in range(seeds)]
             for cell in cells
         }
-        estimate = Study(values).estimate(weight)
+        estimate = StudyCells(values).estimate(weight)
         assert estimate is not None
         low, high = estimate.interval()
         found += low > 0 or high < 0

@@ -15,8 +15,8 @@ import pytest
 
 from tests.support.cli import files
 from tests.support.mounts import tmpfs
-from zoo.cli.disk_errors import describe
 from zoo.cli.main import main
+from zoo.planning.disk_errors import describe
 
 Run = Callable[[str], tuple[int, str]]
 Whole = Callable[[str], tuple[int, str, str]]

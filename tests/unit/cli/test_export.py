@@ -115,7 +115,7 @@ def test_card_says_how_the_model_was_made_and_scored(trial: Trial) -> None:
 
 
 def test_card_of_a_hub_model_names_its_commit_and_licence(trial: Trial) -> None:
-    from zoo.report.export_card import model_card
+    from zoo.release.export_card import model_card
     from zoo.runs import outcome
 
     where = {"repo": "org/base", "revision": "a" * 40, "embedded": None, "license": "apache-2.0"}
@@ -127,7 +127,7 @@ def test_card_of_a_hub_model_names_its_commit_and_licence(trial: Trial) -> None:
 
 
 def test_end_ids_are_those_that_the_trial_used(trial: Trial) -> None:
-    from zoo.report.export import export as write
+    from zoo.release.export import export as write
 
     more = trial.model.model_copy(update={"stop_ids": (7, 1)})
     write(trial.model_copy(update={"model": more}), Store(), Path("out"))

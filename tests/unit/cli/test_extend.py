@@ -12,9 +12,9 @@ from tests.support.cli import files, zoo
 from tests.support.same_trial import traces
 from zoo.catalog import Catalog
 from zoo.data import LocalResolver
+from zoo.findings.collect import Results, collect
 from zoo.manifest.load import read
 from zoo.planning.expand import expand
-from zoo.report.collect import Results, collect
 from zoo.report.methods import round_notes
 from zoo.runs import live, outcome
 from zoo.runs.outcome import Outcome

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.cli import files, zoo
 from tests.support.older_grader import VERSION, age, err
-from zoo.cli import grade
 from zoo.grading import GRADER_VERSION
+from zoo.measuring import grade
 from zoo.planning.options import PlanOptions
 from zoo.runs import grader_drift
 from zoo.runs.outcome import values_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from zoo.cli.sweep_report import SweepReport
+from zoo.findings.collect import collect
 from zoo.planning.options import PlanOptions
 from zoo.planning.study import load_study
-from zoo.report.collect import collect
+from zoo.render.sweep_report import SweepReport
 from zoo.report.terminal import table
 
 

@@ -13,7 +13,7 @@ from zoo.catalog import Catalog, ModelCard
 from zoo.catalog.model_config import context_of, ends_of, geometry_of
 from zoo.data import LocalResolver, model_folder
 from zoo.data.places import NotFetched
-from zoo.train.random_model import vocabulary
+from zoo.trainer.random_model import vocabulary
 
 NAME = "qwen2.5-0.5b-random-weights"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from zoo.evals import audition
+from zoo.evals import probe as audition
 from zoo.evals.depth import Answered, Response
 from zoo.grading import Verdict
 

@@ -14,7 +14,7 @@ from zoo.errors import StateError
 from zoo.evals.regrade import Regrader
 from zoo.evals.stages import Graders
 from zoo.grading import GRADER_VERSION
-from zoo.orchestrate.task import write_task
+from zoo.launching.task import write_task
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet, write_parquet
 from zoo.train.entry import run

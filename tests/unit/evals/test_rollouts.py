@@ -11,7 +11,7 @@ from tests.support import simulated
 from zoo.errors import StateError
 from zoo.evals import rollouts
 from zoo.evals.stages import Graders
-from zoo.orchestrate.task import write_task
+from zoo.launching.task import write_task
 from zoo.rewards.base import group_seed
 from zoo.rewards.replay import Replay
 from zoo.runs import grader_drift

@@ -13,8 +13,8 @@ import pytest
 from tests.support import simulated, study_cards
 from zoo.data import Problem
 from zoo.evals.stages import Evaluator, Generation, Sampler, sample_identity
+from zoo.launching.task import write_task
 from zoo.manifest.schema import Decoding
-from zoo.orchestrate.task import write_task
 from zoo.runs.outcome import values_of
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet

@@ -12,11 +12,11 @@ import pytest
 from tests.support import simulated
 from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
+from zoo.launching.processes import ProcessStamp, boot_id
+from zoo.launching.task import write_task
 from zoo.orchestrate import driver
 from zoo.orchestrate.executor_local import LocalExecutor
-from zoo.orchestrate.processes import ProcessStamp, boot_id
 from zoo.orchestrate.progress import Lines
-from zoo.orchestrate.task import write_task
 from zoo.runs.sweep_status import read_status
 from zoo.store.run_store import claim, write_json
 from zoo.train.entry import run as in_process

@@ -8,7 +8,8 @@ import pytest
 
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.errors import StateError
-from zoo.orchestrate import evaluation, processes
+from zoo.launching import processes
+from zoo.orchestrate import evaluation
 from zoo.planning.targets import Asked, Targets
 from zoo.store.run_store import Store
 from zoo.train.evaluate import EvaluationJob

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import simulated
-from zoo.orchestrate import processes
+from zoo.launching import processes
+from zoo.launching.task import Task
 from zoo.orchestrate.executor import Event, Stop
 from zoo.orchestrate.executor_local import LocalExecutor
-from zoo.orchestrate.task import Task
 
 
 def running(tokens: list[str]) -> list[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import simulated
+from zoo.launching.launch import LaunchResult
+from zoo.launching.processes import ProcessStamp
+from zoo.launching.task import write_task
 from zoo.orchestrate.executor import Event
-from zoo.orchestrate.launch import LaunchResult
-from zoo.orchestrate.processes import ProcessStamp
 from zoo.orchestrate.progress import Lines, LiveDisplay, clock, display, ending, picture
-from zoo.orchestrate.task import write_task
 from zoo.orchestrate.watch import Watch
 from zoo.store import journal
 from zoo.store.run_store import write_json

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import simulated
+from zoo.launching.launch import LaunchResult
 from zoo.orchestrate.executor import Event, Handle, Stop
 from zoo.orchestrate.executor_local import LocalExecutor
-from zoo.orchestrate.launch import LaunchResult
 from zoo.orchestrate.task_queue import TaskQueue
 
 

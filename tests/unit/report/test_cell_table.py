@@ -11,11 +11,11 @@ import pytest
 
 from tests.support.made_up_sweep import Sweep, four_cells, write_trial
 from tests.support.page import Page
-from zoo.report.answer_csv import cell_rows, claim_rows
+from zoo.findings.answer_csv import cell_rows, claim_rows
+from zoo.findings.collect import Results, collect
 from zoo.report.cell_table import cell_table
-from zoo.report.collect import Results, collect
 from zoo.report.page import Rows, csv_text, html
-from zoo.stats.contrasts import Study
+from zoo.stats.contrasts import StudyCells
 
 ACC = "eval/pocket-easy/acc/t1.0"
 LENGTH = "eval/pocket-easy/mean_length/t0"
@@ -67,7 +67,7 @@ def test_cell_table_has_means_with_intervals_over_seeds_and_gains(tmp_path: Path
     assert titles == [("pocket-easy", ["mean_length, greedy", "temperature 1", "greedy"])]
     cells = {(r.axes[0], r.axes[1]): r.numbers[1] for r in shown.rows}
     values = {pair: [100 * v for v in finals(found, *pair)] for pair in cells}
-    study = Study(values)
+    study = StudyCells(values)
     for pair, number in cells.items():
         estimate = study.estimate({pair: 1.0})
         assert estimate is not None

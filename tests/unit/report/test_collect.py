@@ -4,7 +4,7 @@ import io
 import pytest
 
 from tests.support.made_up_sweep import make_sweep
-from zoo.report.collect import Side, collect, rows
+from zoo.findings.collect import Side, collect, rows
 from zoo.report.page import csv_text
 from zoo.report.terminal import table
 from zoo.runs.outcome import MeasuredEvaluation

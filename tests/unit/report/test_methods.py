@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.made_up_sweep import make_sweep, write_trial
-from zoo.report.collect import collect, rows
+from zoo.findings.collect import collect, rows
 from zoo.report.methods import evaluation_rows, number_rows, provenance, seed_notes
 from zoo.report.page import html
 

@@ -13,9 +13,9 @@ import pytest
 from tests.support.made_up_sweep import Sweep, make_sweep
 from zoo.catalog import Catalog
 from zoo.data import LocalResolver
+from zoo.findings.collect import Results, collect
 from zoo.manifest.load import load
 from zoo.planning.expand import expand
-from zoo.report.collect import Results, collect
 from zoo.report.page import csv_text, html
 from zoo.report.terminal import table
 from zoo.store import journal

@@ -2,8 +2,8 @@ import re
 
 from tests.support.made_up_sweep import make_sweep, write_trial
 from tests.support.page import Page
+from zoo.findings.collect import collect
 from zoo.grading import GRADER_VERSION
-from zoo.report.collect import collect
 from zoo.report.page import html, write
 from zoo.rewards.replay import Replay
 from zoo.runs import grader_drift

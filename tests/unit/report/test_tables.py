@@ -12,13 +12,13 @@ import pytest
 
 from tests.support.made_up_sweep import Sweep, four_cells, make_sweep, write_trial
 from tests.support.page import Page
+from zoo.findings.collect import Results, collect
 from zoo.report.bibliography import bibliography
-from zoo.report.collect import Results, collect
 from zoo.report.health import health_notes, health_table
 from zoo.report.page import Report, html, write
 from zoo.report.paragraph import paragraphs
 from zoo.report.published import published_table
-from zoo.report.tables import Table, latex_text, markdown_text, numbered, write_tables
+from zoo.report.table_files import Table, latex_text, markdown_text, numbered, write_tables
 
 ROOT = Path(__file__).resolve().parents[3]
 WIRE = "tripwires:\n  - {metric: train/box_ratio, below: 0.65, for: 1, then: mark}\n"

@@ -15,10 +15,10 @@ import pytest
 from tests.support import simulated
 from zoo.catalog import Catalog
 from zoo.data import LocalResolver
+from zoo.findings.collect import collect
+from zoo.launching.task import write_task
 from zoo.manifest.load import load
-from zoo.orchestrate.task import write_task
 from zoo.planning.expand import expand
-from zoo.report.collect import collect
 from zoo.report.page import csv_text
 from zoo.runs import outcome
 from zoo.runs.finals import all_numbers, averages, finals, numbers

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import simulated
 from zoo.errors import StateError
-from zoo.orchestrate.task import write_task
+from zoo.launching.task import write_task
 from zoo.rewards.replay import Replay
 from zoo.runs import grader_drift
 from zoo.runs.sweep_status import read_again, read_status, trial_status

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from zoo.stats.contrasts import Estimate, Study
+from zoo.stats.contrasts import Estimate, StudyCells
 from zoo.stats.proportions import Difference
 from zoo.stats.quantiles import student_tail
 from zoo.stats.verdicts import Comparison, Judged, Region, holm, judge
@@ -19,7 +19,7 @@ def effect(value: float, se: float = 1.0, n: int = 5) -> Estimate:
     """A difference of two cells with that standard error; df = 2 (n - 1)."""
     shape = [math.sqrt(n / 2 * (n - 1)) * x for x in (-1 / math.sqrt(2), 1 / math.sqrt(2))]
     spread = [0.0] * (n - 2) + [se * x for x in shape]
-    found = Study({"a": [value + x for x in spread], "b": spread}).estimate({"a": 1, "b": -1})
+    found = StudyCells({"a": [value + x for x in spread], "b": spread}).estimate({"a": 1, "b": -1})
     assert found is not None
     assert found.se == pytest.approx(se)
     assert found.df == pytest.approx(2 * (n - 1))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import simulated
 from zoo.evals.stages import sample_identity, sampling_seed
-from zoo.orchestrate.task import write_task
+from zoo.launching.task import write_task
 from zoo.runs.outcome import load
 from zoo.runs.sweep_status import read_status
 from zoo.store import journal, record

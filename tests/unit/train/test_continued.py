@@ -18,8 +18,8 @@ from tests.support import simulated
 from tests.support.same_trial import traces
 from tests.support.sweeps import wait_for
 from zoo.errors import InputError
-from zoo.orchestrate import launch
-from zoo.orchestrate.task import Task, write_task
+from zoo.launching import launch
+from zoo.launching.task import Task, write_task
 from zoo.planning.plan_report import to_pay
 from zoo.planning.preflight import must_continue_alike
 from zoo.rewards.guard import Guard

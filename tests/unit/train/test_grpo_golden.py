@@ -15,7 +15,7 @@ import pytest
 from zoo.catalog import Catalog, ComputeProfile, RecipeCard
 from zoo.manifest.load import load
 from zoo.planning.expand import expand
-from zoo.train.grpo_config import grpo_arguments
+from zoo.trainer.grpo_config import grpo_arguments
 from zoo.trials.trial import Trial
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "grpo"

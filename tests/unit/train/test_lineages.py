@@ -13,8 +13,8 @@ import pytest
 from tests.support import simulated
 from zoo.errors import TrialError
 from zoo.evals.stages import Sampler
-from zoo.orchestrate import launch
-from zoo.orchestrate.task import Task, write_task
+from zoo.launching import launch
+from zoo.launching.task import Task, write_task
 from zoo.runs import live
 from zoo.runs.outcome import load
 from zoo.runs.sweep_status import trial_status

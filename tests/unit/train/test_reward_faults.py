@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import simulated
 from zoo.errors import TrialError
-from zoo.orchestrate.task import Task, write_task
+from zoo.launching.task import Task, write_task
 from zoo.rewards.lookup import reward_of
 from zoo.rewards.user import load_user_reward
 from zoo.store import journal, record
@@ -19,7 +19,7 @@ from zoo.train.entry import run
 from zoo.train.job import Job
 from zoo.train.reward_bridge import RewardBridge
 from zoo.train.session import open_session
-from zoo.train.team import Team
+from zoo.trainer.team import Team
 
 FAILS = """\
 def fails(verdicts, completions, params, seed):

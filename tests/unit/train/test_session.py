@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.support import simulated
 from zoo.data import Problem
 from zoo.evals.stages import Generation, Sampler
+from zoo.launching.task import write_task
 from zoo.manifest.schema import Decoding
-from zoo.orchestrate.task import write_task
 from zoo.store import journal
 from zoo.train.job import Job
 from zoo.train.session import open_session

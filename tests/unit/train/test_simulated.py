@@ -9,9 +9,9 @@ import pytest
 from tests.support import simulated
 from zoo.errors import InputError
 from zoo.grading import GRADER_VERSION
+from zoo.launching.task import write_task
 from zoo.orchestrate.executor import Stop
 from zoo.orchestrate.executor_local import LocalExecutor
-from zoo.orchestrate.task import write_task
 from zoo.runs.outcome import load
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet

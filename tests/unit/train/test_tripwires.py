@@ -10,12 +10,12 @@ import pytest
 
 from tests.support import simulated
 from zoo.errors import InputError
-from zoo.orchestrate import launch
-from zoo.orchestrate.task import Task, write_task
-from zoo.report.collect import collect, rows
+from zoo.findings.collect import collect, rows
+from zoo.findings.view import failures, state_words, stopped, summary
+from zoo.judging.values import values_of
+from zoo.launching import launch
+from zoo.launching.task import Task, write_task
 from zoo.report.terminal import table
-from zoo.report.values import values_of
-from zoo.report.view import failures, state_words, stopped, summary
 from zoo.runs.outcome import load
 from zoo.runs.sweep_status import TrialStatus, trial_status
 from zoo.store import journal, record

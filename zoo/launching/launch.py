@@ -1,0 +1,272 @@
+"""One trial as a process group of its own: start it, look after it, say how it ended.
+
+The process is told everything by the `trial.json` of its launch folder (`launches/TOKEN/`, gone
+when the launch is over), holds the trial's lock while it works, and leaves `record.json`. Several
+launchers may be after one trial: nothing but the log is written beside the lock. Where the process
+left no record (killed from outside, out of memory, died before its first line), it is written here
+on its behalf, unless somebody else has held the trial since. Knows no Ray, no scheduling and
+nothing of what a trial does.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+from zoo.errors import FailureClass
+from zoo.launching import processes
+from zoo.launching.link import MEETING_S, Host
+from zoo.launching.ranks import Rank, free_port, start_ranks
+from zoo.launching.task import Task, environment, write_task
+from zoo.runs import live
+from zoo.runs.sweep_status import trial_status
+from zoo.store import journal, record
+from zoo.store.failures import classify
+from zoo.store.record import Record
+from zoo.store.run_store import claim, claimed, full_text, is_full
+from zoo.store.stack import SIMULATED, provenance, stack
+
+POLL_S = 0.1
+MEASURING_FAILED = "training is done; measuring it failed"
+EXTENDING_FAILED = "continuing it failed; what was there stands"
+RETRAINING_FAILED = "training again failed; what was there stands"
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchResult:
+    """How a launch ended; `seconds` is wall time."""
+
+    state: record.State
+    failure_class: str | None = None
+    """A `FailureClass`, or the word of a record."""
+    message: str = ""
+    seconds: float = 0.0
+
+
+Grace = Callable[[], float | None]
+"""Asked again and again: None = go on; a number = stop, with so many seconds of grace; infinite =
+end the round, however long that takes."""
+
+
+def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> LaunchResult:
+    """Run a trial to its end, or until `grace` says to stop; no process of it is left after
+    that."""
+    while grace() is None and _somebody_has(task):
+        time.sleep(POLL_S)
+    if grace() is not None:
+        return LaunchResult("preempted", FailureClass.INTERRUPTED)
+    if not trial_status(task.trial, task.store, retrain=task.retrain, extend=task.extend).runs:
+        return _outcome(record.read(task.folder))  # by another sweep, while we waited
+    ended = _launch(task, grace, tick)
+    if not (ended.state == "stopped" or (task.extend and ended.state == "done")):
+        return ended
+    if grace() is None and trial_status(task.trial, task.store).runs:  # from weights that it kept
+        return _launch(replace(task, retrain=False, extend=False), grace, tick)
+    return ended
+
+
+def _launch(task: Task, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
+    """Run the processes of a trial to their end."""
+    with closing(Host(task.where, task.token)) if task.where.nodes > 1 else nullcontext() as host:
+        if host is not None and (why := _meet(host, grace)):
+            return why
+        return _work(TrialProcess(task, host), grace, tick)
+
+
+def _meet(host: Host, grace: Grace) -> LaunchResult | None:
+    """Wait for the launchers of the other nodes; says why where they do not come."""
+    end = time.monotonic() + MEETING_S
+    while not host.accept():
+        if grace() is not None:
+            return LaunchResult("preempted", FailureClass.INTERRUPTED)
+        if time.monotonic() > end:
+            there = f"{len(host.links) + 1} of {host.where.nodes} nodes"
+            why = f"{there} met within {MEETING_S:.0f} s"
+            return LaunchResult("failed", FailureClass.KILLED, why)
+    return None
+
+
+def _work(child: TrialProcess, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
+    try:
+        while not child.exited():
+            if grace() is not None:
+                child.stop(grace)
+                break
+            tick()
+            time.sleep(POLL_S)
+        tick()
+        return child.settle()
+    finally:
+        child.end()
+
+
+class TrialProcess:
+    """A running trial: its processes on this node. Made = started."""
+
+    def __init__(self, task: Task, host: Host | None = None) -> None:
+        """`host`: the links to the launchers of other nodes."""
+        self.task, self.host, self.stopped = task, host, False
+        self.folder = task.folder
+        path = write_task(task)
+        self.started, self._clock = time.time(), time.monotonic()
+        env, port = environment(task), free_port(task.where.address)
+        self.ranks = start_ranks(path, self.folder, env, task.processes, task.where, port)
+        if host is not None:
+            host.begin(port)
+        self.leader = self.ranks[0]
+        processes.ProcessStamp.of(task.token, self.leader.pid).write(task.launch)
+
+    def exited(self) -> bool:
+        """Whether the leader has ended, or another process or node failed, which the leader cannot
+        do without. None is reaped until `settle`, so their numbers stay ours."""
+        others = any(rank.failed() for rank in self.ranks[1:])
+        return self.leader.exited() or others or (self.host is not None and self.host.over())
+
+    def stop(self, grace: Grace) -> None:
+        """Ask the trial to end: SIGINT where it may end its round, SIGTERM once the grace is
+        limited, and SIGKILL to its group after that. The grace may shrink while we wait. Only the
+        leader is asked: what it started is still needed to end a round."""
+        self.stopped = True
+        begun, asked = time.monotonic(), None
+        while not self.exited() and time.monotonic() - begun < (left := grace() or 0.0):
+            wanted = signal.SIGINT if math.isinf(left) else signal.SIGTERM
+            if wanted != asked:
+                self.leader.process.send_signal(wanted)
+                begun, asked = time.monotonic(), wanted
+            time.sleep(0.05)
+        self._kill()
+        os.waitid(os.P_PID, self.leader.pid, os.WEXITED | os.WNOWAIT)
+
+    def settle(self) -> LaunchResult:
+        """How the launch ended; writes the record where the process left none. To be called after
+        its exit."""
+        cause = self._cause()
+        self._kill()  # whatever they left behind in their groups, too
+        for rank in self.ranks:
+            rank.process.wait()
+        status = self.leader.process.returncode
+        seconds = time.monotonic() - self._clock
+        found = record.read(self.folder)
+        interrupted = self.stopped or classify(status) is FailureClass.INTERRUPTED
+        if status == 0:
+            return _outcome(found, seconds)
+        if found is not None and found.finished():
+            return self._after_training(found, interrupted, seconds)
+        if found is not None and found.about.get("token") == self.task.token:
+            return LaunchResult(found.state, found.failure_class, found.message, seconds)
+        return self._speak_for(cause, interrupted, seconds)
+
+    def _cause(self) -> Rank | None:
+        """The process that ended the launch: one that was killed before the leader, which may have
+        failed for want of it. None = another node did, or nothing has ended yet."""
+        if len(self.ranks) == 1 or not self.exited():
+            return self.leader
+        killed = [rank for rank in self.ranks if rank.killed()]
+        failed = [rank for rank in self.ranks if rank.failed()]
+        by_leader = [self.leader] if self.leader.exited() else []
+        return next(iter(killed + by_leader + failed), None)
+
+    def _after_training(self, found: Record, interrupted: bool, seconds: float) -> LaunchResult:
+        """Training is over and stays so, whatever became of what came after it."""
+        again = self.task.retrain or self.task.extend
+        again = again and found.about.get("token") != self.task.token
+        if not again and not trial_status(self.task.trial, self.task.store).runs:
+            return LaunchResult(found.state, seconds=seconds)
+        if interrupted:
+            what = "continuing it" if self.task.extend else "training again"
+            what = what if again else "measuring what is trained"
+            return LaunchResult("preempted", FailureClass.INTERRUPTED, what, seconds)
+        what = EXTENDING_FAILED if self.task.extend else RETRAINING_FAILED
+        what = what if again else MEASURING_FAILED
+        message = f"{what}\n{self.leader.log_tail()}".rstrip()
+        return LaunchResult("failed", FailureClass.ERROR, message, seconds)
+
+    def end(self) -> None:
+        """Make sure that nothing of the launch is left; does nothing after a settled end."""
+        for rank in self.ranks:
+            rank.end()
+        for pid in processes.kill_launch(self.task.token):
+            self._say(f"zoo: process {pid} outlived its trial and was killed")
+        shutil.rmtree(self.task.launch, ignore_errors=True)
+
+    def _kill(self) -> None:
+        for rank in self.ranks:
+            rank.kill()
+
+    def _say(self, text: str) -> None:
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(text + "\n")
+
+    def _speak_for(self, cause: Rank | None, interrupted: bool, seconds: float) -> LaunchResult:
+        """The record of a launch whose leader left none."""
+        if interrupted:
+            ended = LaunchResult("preempted", FailureClass.INTERRUPTED, "", seconds)
+        elif cause is None:
+            why = self.host.failed if self.host else "ended without a record"
+            ended = LaunchResult("failed", FailureClass.KILLED, why, seconds)
+        else:
+            which = "" if len(self.ranks) == 1 else f"process {cause.number} "
+            kind = classify(cause.process.returncode, log=cause.log_tail())
+            ended = LaunchResult("failed", kind, f"{which}{cause.last_words()}", seconds)
+        with claim(self.folder, wait=False) as ours:
+            latest = live.latest_launch(self.folder)
+            if ours and latest.get("token") in (self.task.token, None):
+                self._write_record(ended, latest)  # else others hold or held it, and record it
+        return ended
+
+    def _write_record(self, ended: LaunchResult, latest: dict[str, Any]) -> None:
+        task, trial, folder = self.task, self.task.trial, self.folder
+        found = record.read(folder)
+        if found is not None and found.finished():
+            return  # it stays so; only what came after it failed
+        lineage = latest.get("lineage", 0)
+        rounds = live.live_rounds(journal.read(folder / "metrics.jsonl"), lineage)
+        env = environment(task)
+        reached = max(rounds, default=0)
+        about = {"token": task.token, "provenance": provenance(), "cell": trial.cell}
+        about |= {"seed": trial.seed, "rounds": trial.rounds, "profile": task.profile.name}
+        written = Record(
+            form=record.FORM,
+            id=folder.name,
+            stage="train",
+            state=ended.state,
+            round=reached,
+            attempt=latest.get("attempt", 1),
+            lineage=lineage,
+            metrics=rounds[reached]["metrics"] if rounds else {},
+            stack=SIMULATED if trial.simulated else stack(task.profile.engine, env),
+            identity=trial.identity,
+            failure_class=ended.failure_class,
+            message=ended.message[-4000:],
+            simulated=trial.simulated,
+            rehearsal=trial.rehearsal,
+            started=self.started,
+            seconds=round(ended.seconds, 3),
+            about=about | {"written_by": "launcher"},
+        )
+        record.write(folder, written, durable=not trial.simulated)
+
+
+def failed_launch(task: Task, error: Exception) -> LaunchResult:
+    """The end of a launch that raised instead of running the trial."""
+    text = full_text(error, task.folder) if is_full(error) else f"{type(error).__name__}: {error}"
+    return LaunchResult("failed", classify(error=error), text)
+
+
+def _outcome(found: Record | None, seconds: float = 0.0) -> LaunchResult:
+    """What finished training came to."""
+    if found is None:
+        return LaunchResult("done", seconds=seconds)
+    return LaunchResult(found.state, message=found.message, seconds=seconds)
+
+
+def _somebody_has(task: Task) -> bool:
+    """Whether another process (of another sweep) is at this trial right now."""
+    return claimed(task.folder)

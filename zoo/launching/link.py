@@ -1,0 +1,146 @@
+"""Between the launchers of one trial that spans nodes: so that all begin together, and the end of
+one ends all.
+
+The launcher of node 0 listens; the others connect and show the launch's token. Once all are there
+it tells them the port at which their processes meet. After that a connection says one thing, that
+the other side is there: when it closes, or brings the word of a process that failed, the launch is
+over on all nodes. One line of JSON a message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import json
+import socket
+import time
+from typing import Any
+
+from zoo.errors import StateError
+from zoo.launching.ranks import Rendezvous
+
+POLL_S = 0.1
+LIMIT = 64 * 1024
+"""Bytes of a message at most."""
+MEETING_S = 600.0
+"""How long launchers wait for each other."""
+
+
+class Link:
+    """One end of a connection between two launchers."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket, self._read = connection, b""
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.gone = False
+        """Whether the other side has closed it."""
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message; one that cannot be sent tells that the other side is gone."""
+        try:
+            self._socket.settimeout(5.0)
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            self.gone = True
+
+    def receive(self, wait_s: float = 0.0) -> dict[str, Any] | None:
+        """The next message, None where there is none yet.
+
+        Raises:
+            StateError: what came is no message.
+        """
+        end = time.monotonic() + wait_s
+        while b"\n" not in self._read and not self.gone:
+            self._socket.settimeout(max(0.001, end - time.monotonic()))
+            try:
+                got = self._socket.recv(4096)
+            except TimeoutError:
+                return None
+            except OSError:
+                got = b""
+            self.gone, self._read = not got, self._read + got
+            if len(self._read) > LIMIT:
+                raise StateError("a launcher of another node sent what is no message")
+        line, _, self._read = self._read.partition(b"\n")
+        if not line:
+            return None
+        try:
+            return dict(json.loads(line))
+        except (ValueError, TypeError) as error:
+            raise StateError("a launcher of another node sent what is no message") from error
+
+    def close(self) -> None:
+        """Say that this side is gone."""
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+
+class Host:
+    """The links of node 0's launcher to all others."""
+
+    def __init__(self, where: Rendezvous, token: str) -> None:
+        """Raises:
+        StateError: the address is not of this machine, or the port is in use.
+        """
+        self.where, self.token = where, token
+        self.links: dict[int, Link] = {}
+        self.failed = ""
+        """What ended the launch on another node."""
+        try:
+            self._listener = socket.create_server((where.address, where.port))
+        except OSError as error:
+            at = f"{where.address}:{where.port}"
+            raise StateError(
+                f"cannot wait at {at} for the launchers of other nodes: {error}"
+            ) from error
+
+    @property
+    def port(self) -> int:
+        """At which the others find it."""
+        return self._listener.getsockname()[1]
+
+    def accept(self, wait_s: float = POLL_S) -> bool:
+        """Take up who comes meanwhile; returns whether all are there."""
+        self._listener.settimeout(wait_s)
+        with contextlib.suppress(TimeoutError):
+            connection, _ = self._listener.accept()
+            link = Link(connection)
+            hello = link.receive(5.0) or {}
+            known = hmac.compare_digest(str(hello.get("token")), self.token)
+            node = hello.get("node")
+            if known and isinstance(node, int) and 0 < node < self.where.nodes:
+                self.links[node] = link
+            else:
+                link.close()
+        return len(self.links) == self.where.nodes - 1
+
+    def begin(self, port: int) -> None:
+        """Tell all where their processes meet."""
+        for link in self.links.values():
+            link.send({"port": port})
+
+    def over(self) -> bool:
+        """Whether another node has ended, which ends the launch here."""
+        for node, link in self.links.items():
+            if (message := link.receive()) is not None:
+                self.failed = str(message.get("failed", ""))
+            elif link.gone:
+                self.failed = self.failed or f"the launcher of node {node} is gone"
+        return bool(self.failed)
+
+    def close(self) -> None:
+        """End the launch on all nodes."""
+        for link in self.links.values():
+            link.close()
+        self._listener.close()
+
+
+def join(where: Rendezvous, token: str) -> Link | None:
+    """Try to reach the launcher of node 0; None = not there yet."""
+    try:
+        link = Link(socket.create_connection((where.address, where.port), timeout=5.0))
+    except OSError:
+        time.sleep(POLL_S)
+        return None
+    link.send({"node": where.node, "token": token})
+    return link

@@ -1,0 +1,169 @@
+"""The processes of one trial on one node: one for each GPU, or as many as a CPU profile says.
+
+Each is a process group of its own with the same `trial.json` and tells its number (`RANK`) from its
+environment, as with torchrun. Number 0 leads: it holds the trial's lock and writes its files, and
+its log is `log.txt`; the others' are `log.1.txt`, ... Each ends its group when its standard input
+closes, so none outlives the launcher. A process that fails is noticed here and not by the others,
+who would wait for it in their next collective.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PORTS = range(20_000, 32_000)  # below what the kernel hands out to outgoing connections
+LOCALHOST = "127.0.0.1"
+MEETING = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""Variables that torch and accelerate read; those of somebody else's launcher are removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendezvous:
+    """Where the launchers of one trial meet, and which of its processes this node has. `nodes`
+    launchers with the same address, port and token start one trial; that of node 0 holds it and
+    its record (`zoo.launching.link`). A trial on one node needs nothing of it."""
+
+    nodes: int = 1
+    node: int = 0
+    address: str = LOCALHOST
+    port: int = 0
+    """Of node 0, free there."""
+
+
+ONE_NODE = Rendezvous()
+
+
+@dataclass(slots=True)
+class Rank:
+    """One process of a trial."""
+
+    number: int
+    process: subprocess.Popen[bytes]
+    log: Path
+    log_start: int
+    """Bytes that the log had before."""
+
+    @property
+    def pid(self) -> int:
+        """Of the process, and of the group that it leads."""
+        return self.process.pid
+
+    def exited(self) -> bool:
+        """Whether it has ended. It stays unreaped, so its number stays ours."""
+        return self._end() is not None
+
+    def failed(self) -> bool:
+        """Whether it has ended otherwise than with status 0."""
+        end = self._end()
+        return end is not None and (end.si_code != os.CLD_EXITED or end.si_status != 0)
+
+    def killed(self) -> bool:
+        """Whether a signal has ended it."""
+        end = self._end()
+        return end is not None and end.si_code != os.CLD_EXITED
+
+    def last_words(self) -> str:
+        """How it ended, with the end of its log. To be called once it is reaped."""
+        status = self.process.returncode
+        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        return f"ended by {how} without a record\n{self.log_tail()}".rstrip()
+
+    def _end(self) -> os.waitid_result | None:
+        if self.process.returncode is not None:
+            return None
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+    def kill(self) -> None:
+        """SIGKILL its whole group."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Make sure that it is gone and reaped."""
+        if self.process.returncode is None:
+            self.kill()
+            self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+
+    def log_tail(self, lines: int = 15) -> str:
+        """The last lines that it wrote into its log."""
+        with self.log.open("rb") as stream:
+            end = stream.seek(0, os.SEEK_END)
+            stream.seek(max(self.log_start, end - 16_384))
+            text = stream.read().decode("utf-8", "replace")
+        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+
+
+def log_name(number: int) -> str:
+    """Name of a process's log in the trial's folder."""
+    return f"log.{number}.txt" if number else "log.txt"
+
+
+def start_ranks(
+    trial_json: Path,
+    folder: Path,
+    env: Mapping[str, str],
+    world: int,
+    where: Rendezvous,
+    port: int,
+) -> list[Rank]:
+    """Start this node's processes of a trial.
+
+    Args:
+        trial_json: what they read.
+        folder: the trial's, for their logs.
+        env: the environment that they share.
+        world: processes of the trial on all nodes, the same number on each.
+        port: where they meet, on node 0.
+    """
+    local = world // where.nodes
+    env = {**env, "MASTER_ADDR": where.address, "MASTER_PORT": str(port)}
+    ranks: list[Rank] = []
+    try:
+        for at in range(local):
+            number = where.node * local + at
+            own = {} if world == 1 else _numbers(number, at, world, local)
+            ranks.append(_start(number, trial_json, folder / log_name(number), {**env, **own}))
+    except BaseException:
+        for rank in ranks:
+            rank.end()
+        raise
+    return ranks
+
+
+def _numbers(number: int, at: int, world: int, local: int) -> dict[str, str]:
+    return dict(zip(MEETING, map(str, (number, at, world, local)), strict=False))
+
+
+def _start(number: int, trial_json: Path, log: Path, env: dict[str, str]) -> Rank:
+    with log.open("ab") as stream:
+        start = stream.tell()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zoo.train", str(trial_json)],
+            stdin=subprocess.PIPE,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=env,
+            start_new_session=True,
+        )
+    return Rank(number, process, log, start)
+
+
+def free_port(address: str = LOCALHOST) -> int:
+    """A port that nobody listens on; random, so that two launches do not choose the same one."""
+    for _ in range(100):
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((address, port))
+            return port
+    raise OSError(f"no free port from {PORTS.start} to {PORTS.stop - 1}")

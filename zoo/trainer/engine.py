@@ -1,0 +1,141 @@
+"""vLLM inside the trial: the CPU patch, and sampling for evaluation that leaves training as it was.
+
+On a CPU, vLLM repacks linear weights and drops the originals, so TRL's weight sync fails; replacing
+one function before the engine exists keeps the plain weights (and tied embeddings right). The
+built-in guard on `sampling/sampling_logp_difference` is what would notice if this ever went wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from zoo.data import Problem
+from zoo.errors import FailureClass, TrialError
+from zoo.evals.stages import Generation
+from zoo.manifest.schema import Decoding
+from zoo.trainer.policy import completion_text
+
+
+def keep_plain_weights_on_cpu() -> None:
+    """Make vLLM's CPU linear layers use their weights as they are. Call before the engine is
+    created.
+
+    Raises:
+        TrialError: this vLLM has no such function; look at the patch first.
+    """
+    from vllm.model_executor.layers import utils
+
+    if not hasattr(utils, "dispatch_cpu_unquantized_gemm"):
+        text = "vLLM has no dispatch_cpu_unquantized_gemm; install the locked version (0.31)"
+        raise TrialError(FailureClass.CONFIG, text)
+
+    def plain(layer: Any, remove_weight: bool = True) -> None:
+        layer.cpu_linear = torch.nn.functional.linear
+
+    utils.dispatch_cpu_unquantized_gemm = plain
+
+
+def fix_engine_dtype(dtype: str) -> None:
+    """Make TRL create its engine with this dtype: it passes none, and vLLM turns float32 models
+    into bfloat16.
+    """
+    import functools
+
+    import vllm
+    from trl.generation import vllm_generation
+
+    vllm_generation.LLM = functools.partial(vllm.LLM, dtype=dtype)
+
+
+def start_engine(folder: str, arguments: dict[str, Any]) -> Any:
+    """A vLLM engine in this process over the weights of a folder, as TRL starts its own: it draws
+    from this process's generator, so that one seed gives the same responses in both."""
+    from vllm import LLM
+
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}.items():
+        os.environ.setdefault(name, value)
+    return LLM(model=folder, **arguments)
+
+
+@contextmanager
+def same_randomness_after() -> Iterator[None]:
+    """Restore the state of every random generator that training draws from: measuring changes
+    nothing.
+    """
+    python, numpy_, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy_)
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed python, numpy and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+class EngineSampler:
+    """Samples through a vLLM engine (live or of its own) with plain text prompts.
+
+    The engine draws from torch's global generator, so one seed a call makes the responses
+    reproducible; per-request seeds are not used (they crashed the CPU engine on long batches).
+    """
+
+    def __init__(self, llm: Any, tokenizer: Any, stop_ids: tuple[int, ...]) -> None:
+        self.llm: Any = llm
+        self.tokenizer, self.stop_ids = tokenizer, stop_ids
+
+    def __call__(
+        self,
+        prompts: list[str],
+        problems: list[Problem],
+        decoding: Decoding,
+        max_tokens: int,
+        seed: int,
+    ) -> list[Generation]:
+        """Implements `zoo.evals.stages.Sampler`."""
+        from vllm import SamplingParams
+
+        settings = SamplingParams(
+            temperature=decoding.temperature,
+            top_p=decoding.top_p if decoding.temperature > 0 else 1.0,
+            max_tokens=max_tokens,
+            stop_token_ids=list(self.stop_ids),
+            skip_special_tokens=True,
+        )
+        tokens = [{"prompt_token_ids": ids} for ids in self.tokenizer(prompts)["input_ids"]]
+        with same_randomness_after():
+            seed_everything(seed)
+            outputs = self.llm.generate(tokens, sampling_params=settings, use_tqdm=False)
+            self.llm.reset_prefix_cache()
+        found = [output.outputs[0] for output in outputs]
+        return [
+            Generation(
+                completion_text(self.tokenizer, o.token_ids),
+                list(o.token_ids),
+                "length" if o.finish_reason == "length" else "stop",
+            )
+            for o in found
+        ]
+
+    def end(self) -> None:
+        """End an engine of `start_engine` and give its memory back."""
+        from vllm.distributed import cleanup_dist_env_and_memory
+
+        self.llm.llm_engine.engine_core.shutdown()
+        self.llm = None
+        cleanup_dist_env_and_memory()
