@@ -58,10 +58,8 @@ class ResumableTrainer(MeasuredTrainer):
         optimizer.load_state_dict(state)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
-        optimizer, schedule = self.optimizer, self.lr_scheduler
+        schedule: Any = self.lr_scheduler
         scaler = getattr(self.accelerator, "scaler", None)
-        assert optimizer is not None
-        assert schedule is not None
         state: dict[str, Any] = {
             "optimizer": self._optimizer_state(),
             "scheduler": schedule.state_dict(),
@@ -79,13 +77,13 @@ class ResumableTrainer(MeasuredTrainer):
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)  # TRL's control of the entropy
         if checkpoint is not None:
-            schedule = self.lr_scheduler
-            assert schedule is not None
+            schedule: Any = self.lr_scheduler
+            scaler = getattr(self.accelerator, "scaler", None)
             state = plain_state.read(Path(checkpoint))
             self._restore_optimizer(state["optimizer"])
             schedule.load_state_dict(state["scheduler"])
-            if state["scaler"] is not None and self.accelerator.scaler is not None:
-                self.accelerator.scaler.load_state_dict(state["scaler"])
+            if state["scaler"] is not None and scaler is not None:
+                scaler.load_state_dict(state["scaler"])
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:

@@ -27,7 +27,8 @@ EVERYWHERE = StateDictOptions(full_state_dict=True)
 
 def whole_weights(model: nn.Module) -> dict[str, Tensor]:
     """All weights of a model, on the CPU."""
-    return get_model_state_dict(model, options=WHOLE)
+    found: Any = get_model_state_dict(model, options=WHOLE)
+    return found
 
 
 def load_whole_weights(model: nn.Module, state: dict[str, Tensor]) -> None:
@@ -38,7 +39,7 @@ def load_whole_weights(model: nn.Module, state: dict[str, Tensor]) -> None:
 def whole_optimizer(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
     """The state of an optimiser over a sharded model as `Optimizer.state_dict` gives it of a whole
     one; nothing but in the first process."""
-    found = get_optimizer_state_dict(model, optimizer, options=WHOLE)
+    found: Any = get_optimizer_state_dict(model, optimizer, options=WHOLE)
     if not found:
         return {}
     groups: list[dict[str, Any]] = []
