@@ -237,7 +237,7 @@ def test_readme_is_short_and_says_first_what_does_not_work() -> None:
     lines = README.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 250
     first = " ".join(lines[:40])
-    for word in ("GPU path", "several GPUs", "not yet", "claims"):
+    for word in ("GPU path", "more than one GPU", "finished trial", "claims"):
         assert word in first.replace("Claims", "claims"), word
 
 

@@ -146,7 +146,7 @@ class Catalog:
                 hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
                 raise InputError(document.fault(path, f"unknown {noun(kind)} '{name}'", hint=hint))
             if (kind, name) in self._open:
-                raise InputError(document.fault(path, f"'{name}' is built from itself"))
+                raise InputError(document.fault(path, f"'{name}' is made of itself"))
             self._open.append((kind, name))
             try:
                 found[kind, name] = self.get(kind, name)

@@ -178,7 +178,7 @@ def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     "--across",
     multiple=True,
     type=click.Choice(["stacks", "decodings", "graders", "problems", "finals"]),
-    help="What NAME and OTHER may differ in; the table notes it.",
+    help="What NAME and OTHER may differ in; the table says so.",
 )
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
@@ -295,9 +295,7 @@ def eval_(
 
 @cli.command()
 @click.argument("name")
-@click.option(
-    "--on", metavar="BENCHMARK", help="[default: the largest that is evaluated at two rounds]"
-)
+@click.option("--on", metavar="BENCHMARK", help="[default: the largest that is measured twice]")
 @click.option("--decoding", help="[default: a sampled one]")
 @click.option("--judge", metavar="MODEL", help="A judge model instead of keywords.")
 @click.option("--endpoint", metavar="URL", help="Its OpenAI-compatible API, as https://host/v1.")
@@ -314,13 +312,9 @@ def eval_(
 )
 @click.option("--parallel", type=click.IntRange(1, 64), default=4, help="Calls at a time.")
 @click.option(
-    "--price",
-    type=float,
-    nargs=2,
-    metavar="IN OUT",
-    help="USD a million tokens, to estimate the cost.",
+    "--price", type=float, nargs=2, metavar="IN OUT", help="USD a million tokens, to say the cost."
 )
-@click.option("--yes", is_flag=True, help="Call the judge without confirmation.")
+@click.option("--yes", is_flag=True, help="Do not ask whether the judge may be called.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def behaviours(name: str, words: PlanOptions, **how: Any) -> int:

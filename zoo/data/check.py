@@ -86,5 +86,5 @@ def _against(card: ModelCard, config: Config, ends: tuple[int, ...]) -> Iterator
     if card.context and context and card.context != context:
         yield Finding(False, f"context: config.json says {context}, the card {card.context}")
     if card.eos_ids and ends and set(card.eos_ids) != set(ends):
-        found = f"eos_ids: {list(ends)} in the model's files, {sorted(card.eos_ids)} in the card"
+        found = f"eos_ids: the model's files say {list(ends)}, the card {sorted(card.eos_ids)}"
         yield Finding(False, found)

@@ -34,7 +34,7 @@ def card_text(card: ModelCard, name: str, proposal: Proposal) -> str:
     """The card of a model with what was proposed, a comment on each value. It is valid, or this
     raises InputError."""
     said = card.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
-    lines = ["# Written by `zoo audition`: a proposal from measurements; review it."]
+    lines = ["# Written by `zoo audition`: what was measured is a proposal; look at it."]
     lines += _yaml({"schema": "model/1", "name": name, "about": card.about or "A base model."})
     lines += [line for key in said if key not in OWN for line in _yaml({key: said[key]})]
     values: dict[str, Any] = {
@@ -44,7 +44,7 @@ def card_text(card: ModelCard, name: str, proposal: Proposal) -> str:
     }
     for key, value in values.items():
         lines += [*_comment(proposal.reasons[key]), *_yaml({key: value})]
-    measured = {key: "evaluated by zoo audition at round 0" for key in values}
+    measured = {key: "measured by zoo audition at round 0" for key in values}
     lines += _yaml({"origin": said.get("origin", {}) | measured})
     lines += _comment(f"Bucket for the manifest: {proposal.bucket}. {proposal.reasons['bucket']}")
     lines += [line for note in proposal.notes for line in _comment(note)]

@@ -18,12 +18,10 @@ def table(results: Results) -> str:
     """
     blocks = []
     if results.made_up:
-        blocks.append(
-            "SIMULATED OR REHEARSED: these numbers are no evidence about the models named."
-        )
+        blocks.append("SIMULATED OR REHEARSED: these numbers say nothing about the models named.")
     if names := results.random_weights:
         blocks.append(
-            f"RANDOM WEIGHTS: {listed(names)} was never trained; its numbers are no evidence."
+            f"RANDOM WEIGHTS: {listed(names)} was never trained; its numbers say nothing."
         )
     benchmarks = dict.fromkeys(e.benchmark.name for e in results.headline)
     for benchmark in benchmarks:

@@ -181,7 +181,7 @@ def test_problems_are_fetched_counted_and_kept_for_planning(
     far(empty_home, "n: 3")
     assert check("data", ("far",), ()) == 1
     told = capsys.readouterr().out
-    assert "wrong  far: 2 rows; expected 3, as in the card (`n`)" in told
+    assert "wrong  far: 2 rows; expected 3, as the card says (`n`)" in told
 
 
 def test_a_name_of_both_kinds_means_both(

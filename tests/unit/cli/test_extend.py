@@ -250,7 +250,7 @@ def test_checkpoint_whose_bytes_changed_fails_and_begins_nothing_anew(kept: Path
     state.write_text(state.read_text().replace("1", "2"))
     told = zoo("extend", "tiny", "--rounds", "6", "--bare", "--on", "keeps")
     assert told.status == 1
-    assert "1 trial could not continue; previous results are kept" in told.text
+    assert "1 trial could not go on; what was there stands" in told.text
     found = record.read(folder)
     assert found is not None
     assert (found.state, found.round, found.lineage) == ("done", 3, 1)

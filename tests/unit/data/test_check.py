@@ -70,7 +70,7 @@ def test_missing_and_broken_weights_are_named(tmp_path: Path) -> None:
     size = first.stat().st_size
     assert wrong(model(), folder) == [
         f"weights missing: {second.name}",
-        f"{first.name} has {size} bytes, its header states {size + 4}",
+        f"{first.name} has {size} bytes, its header asks for {size + 4}",
     ]
     first.write_bytes(b"pickle")
     assert wrong(model(), folder)[1].startswith(f"{first.name} is not safetensors")

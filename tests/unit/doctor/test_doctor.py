@@ -1,4 +1,4 @@
-"""`zoo doctor` reports what is there, what is missing and what to do, and starts nothing."""
+"""`zoo doctor` says what is there, what is missing and what to do, and starts nothing."""
 
 from __future__ import annotations
 
