@@ -162,7 +162,7 @@ def test_trial_does_not_continue_under_other_conditions_unless_told(
         path.write_text(json.dumps(said))
     todo = read_status([task.trial], task.store)
     with pytest.raises(InputError, match=f"made under other conditions: {what} .*across-stacks"):
-        must_continue_alike(todo, task.profile)
+        must_continue_alike(todo, task.profile, {})
     before = (task.folder / "metrics.jsonl").read_bytes()
     assert run(write_task(task)) == 1
     found = recorded(task)
@@ -248,9 +248,9 @@ def stopped(
     wait_for_round(task, 2)
     began = time.monotonic()
     for number in signals:
-        os.kill(child.process.pid, number)
+        os.kill(child.leader.process.pid, number)
         time.sleep(0.1)
-    status = child.process.wait(timeout=30)
+    status = child.leader.process.wait(timeout=30)
     child.end()
     monkeypatch.delenv("ZOO_SIMULATE")
     return status, time.monotonic() - began
@@ -300,11 +300,11 @@ def test_second_sigint_in_the_first_round_ends_at_once(
     monkeypatch.setenv("ZOO_SIMULATE", "sleep:30")
     child = launch.TrialProcess(task)
     wait_for_round(task, 0)
-    os.kill(child.process.pid, signal.SIGINT)  # in the first round, of which nothing is known
+    os.kill(child.leader.process.pid, signal.SIGINT)  # in the first round, of which nothing is known
     time.sleep(0.2)
-    assert child.process.poll() is None
-    os.kill(child.process.pid, signal.SIGINT)
-    assert child.process.wait(timeout=10) == 130
+    assert child.leader.process.poll() is None
+    os.kill(child.leader.process.pid, signal.SIGINT)
+    assert child.leader.process.wait(timeout=10) == 130
     child.end()
 
 

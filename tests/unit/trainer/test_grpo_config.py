@@ -92,3 +92,29 @@ def test_arguments_without_vllm_say_nothing_to_it(tmp_path: Path) -> None:
     more = {name for name in arguments.keys() - trial.grpo.keys() if name.startswith("vllm")}
     assert more == set()
     assert "generation_kwargs" not in arguments  # stop ids are the model's end ids
+
+
+def test_trial_over_several_gpus_is_sharded_and_checkpoints_its_layers(tmp_path: Path) -> None:
+    trial = trials_of(manifest(tmp_path, recipe="simplerl-zoo", batch="{}"))[0]
+    node = Catalog().get(ComputeProfile, "h100x8")
+    wide = node.model_copy(update={"gpus_per_trial": 4})
+    one, four = (grpo_arguments(trial, profile, "out", 2048) for profile in (node, wide))
+    assert "fsdp" not in one
+    assert one["gradient_checkpointing"]
+    assert four["fsdp"] is True
+    assert not four["gradient_checkpointing"]  # of the sharding's own
+    assert four["fsdp_config"]["activation_checkpointing"]
+    assert four["fsdp_config"]["version"] == 2
+    each = four["per_device_train_batch_size"] * four["gradient_accumulation_steps"]
+    assert each * 4 == trial.batch.per_update
+    assert four["steps_per_generation"] == four["gradient_accumulation_steps"] * trial.batch.updates
+
+
+def test_cpu_processes_split_an_update_and_are_not_sharded(tmp_path: Path) -> None:
+    trial = trials_of(manifest(tmp_path))[0]
+    laptop = Catalog().get(ComputeProfile, "laptop")
+    two = laptop.model_copy(update={"processes_per_trial": 2})
+    arguments = grpo_arguments(trial, two, "out", 2048)
+    each = arguments["per_device_train_batch_size"] * arguments["gradient_accumulation_steps"]
+    assert each * 2 == trial.batch.per_update
+    assert "fsdp" not in arguments
