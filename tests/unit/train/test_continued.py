@@ -300,7 +300,7 @@ def test_second_sigint_in_the_first_round_ends_at_once(
     monkeypatch.setenv("ZOO_SIMULATE", "sleep:30")
     child = launch.TrialProcess(task)
     wait_for_round(task, 0)
-    os.kill(child.leader.process.pid, signal.SIGINT)  # in the first round, of which nothing is known
+    os.kill(child.leader.process.pid, signal.SIGINT)  # in the first round, of unknown length
     time.sleep(0.2)
     assert child.leader.process.poll() is None
     os.kill(child.leader.process.pid, signal.SIGINT)
