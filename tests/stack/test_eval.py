@@ -51,7 +51,7 @@ def test_interrupted_eval_exits_130_and_leaves_nothing_running(tmp_path: Path) -
     )
     wait_for(lambda: list((tmp_path / "runs/evals").glob("*/log.txt")))
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=200)
     assert process.returncode == 130, told
     assert "the same command does what is left" in told
     assert left_running(tmp_path) == []

@@ -14,7 +14,7 @@ from zoo.planning.targets import Target
 from zoo.trials.trial import Evaluation
 
 Number = dict[str, Any]
-"""An `Estimate` as JSON."""
+"""A `JackknifeEstimate` as JSON."""
 HEAD = ("model", "benchmark", "decoding", "measure", "value", "low", "high", "problems")
 
 
