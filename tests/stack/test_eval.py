@@ -49,7 +49,8 @@ def test_interrupted_eval_exits_130_and_leaves_nothing_running(tmp_path: Path) -
         text=True,
         start_new_session=True,
     )
-    wait_for(lambda: list((tmp_path / "runs/evals").glob("*/log.txt")))
+    logs = (tmp_path / "runs/evals").glob
+    wait_for(lambda: any(log.stat().st_size for log in logs("*/log.txt")))  # it works
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=200)
     assert process.returncode == 130, told

@@ -183,7 +183,7 @@ def test_the_demo_is_twelve_short_trials_of_one_seed() -> None:
 def test_the_collapse_differs_from_the_recipe_in_the_learning_rate_alone() -> None:
     found = trials("pocket_collapse")
     assert {(t.grpo["learning_rate"], t.seed) for t in found} == {
-        (rate, seed) for rate in (3e-4, 1e-3) for seed in (0, 1, 2)
+        (rate, seed) for rate in (3e-4, 1e-2) for seed in (0, 1, 2)
     }
     assert all(wire.then == "stop" for trial in found for wire in trial.tripwires)
     recipe = catalog().get(RecipeCard, "pocket").grpo | {"max_completion_length": 64, "beta": 0.0}
