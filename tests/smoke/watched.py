@@ -21,7 +21,8 @@ from safetensors import safe_open
 from zoo.data import model_folder
 from zoo.train.grpo import train
 from zoo.train.job import Job
-from zoo.train.session import Session, open_session
+from zoo.train.session import Session
+from zoo.train.session_lifecycle import open_session
 
 NAME, ROWS = "model.embed_tokens.weight", 8192
 

@@ -32,7 +32,8 @@ from zoo.train.base_divergence import (
     seed_of,
 )
 from zoo.train.job import Job
-from zoo.train.session import Session, open_session
+from zoo.train.session import Session
+from zoo.train.session_lifecycle import open_session
 from zoo.trainer.resumable import ResumableTrainer
 from zoo.trainer.team import Team
 from zoo.trainer.team_sampler import PromptShare, TeamSampler

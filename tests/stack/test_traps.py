@@ -29,7 +29,8 @@ from zoo.train.assembly import ALIVE, SAVE, Assembly
 from zoo.train.callbacks import LOGP_KEY, LOGP_LIMIT, Reseed, Rounds, is_alive
 from zoo.train.endings import Stopped
 from zoo.train.job import Job
-from zoo.train.session import Session, open_session
+from zoo.train.session import Session
+from zoo.train.session_lifecycle import open_session
 from zoo.trainer.policy import load_policy, save_weights
 from zoo.trainer.resumable import ResumableTrainer
 from zoo.trainer.team import Team

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import click
 
 from zoo import __version__
+from zoo.cli.card_groups import card_groups
+from zoo.cli.measuring_commands import COMMANDS
 from zoo.cli.option_groups import (
     cards_option,
     look_option,
@@ -197,140 +199,6 @@ def compare(name: str, other: str | None, words: PlanOptions, **how: Any) -> int
 
 @cli.command()
 @click.argument("name")
-@click.option("--all", "all_", is_flag=True, help="Also what the current grader graded before.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
-@click.option("--json", "json_", is_flag=True, help="Print JSON.")
-@which_plan
-def grade(name: str, words: PlanOptions, **how: Any) -> int:
-    """Grade a sweep's kept completions again by the current grader, without sampling or training.
-
-    Scores by another grader are computed anew (the old ones stay) and changed verdicts are listed;
-    training rollouts are replayed, to see whether any reward changes. Finished work is kept:
-    interrupt it and run it again.
-    """
-    from zoo.measuring.grade import GradeOptions, run
-
-    return run(name, words, GradeOptions(**how))
-
-
-@cli.command("audition")
-@click.argument("model", metavar="MODEL|FOLDER")
-@click.option("--prompt", "prompts", multiple=True, help="[default: the card's, and the study's]")
-@click.option("--data", multiple=True, help="Buckets. [default: easy, medium and hard]")
-@click.option("--on", "benchmarks", multiple=True, help="Benchmarks to complete verbatim, too.")
-@click.option("--problems", type=click.IntRange(min=2), default=32, show_default=True)
-@click.option("--samples", type=click.IntRange(2, 64), default=4, show_default=True)
-@click.option("--cap", type=click.IntRange(min=1), help="Longest response of the probe, in tokens.")
-@click.option("--as", "as_", metavar="NAME", help="Name of the card. [default: the model's]")
-@click.option("--simulated", is_flag=True, help="Make the numbers up, to try; writes no card.")
-@click.option("--profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]")
-@cards_option
-def audition_(model: str, **how: Any) -> int:
-    """Probe a base model before training, and write a card with prompt, stop ids and cap.
-
-    Over prompts, decodings and buckets: accuracy, boxes, how responses end, which tokens follow an
-    answer, which bucket has groups to learn from, and whether questions are known by heart. The
-    card goes to ./cards/models, with its evidence; none is overwritten.
-    """
-    from zoo.measuring.audition import AuditionOptions, run
-
-    return run(model, AuditionOptions(**how))
-
-
-@cli.command("eval")
-@click.argument("what", nargs=-1, metavar="[MODEL|TRIAL|FOLDER]...")
-@click.option("--on", multiple=True, required=True, metavar="A,B", help="Benchmark cards.")
-@click.option(
-    "--decoding",
-    multiple=True,
-    metavar="NAME|K=V,...",
-    help="t0, t1.0, or temperature=T,top_p=P,max_tokens=N. [default: t1.0 and t0]",
-)
-@click.option("--samples", type=click.IntRange(1, 4096), help="Responses a problem, where sampled.")
-@click.option("--problems", type=click.IntRange(min=1), help="Only the first so many problems.")
-@click.option("--prompt", help="Prompt card, of a model. [default: the model's]")
-@click.option("--cap", type=click.IntRange(min=1), help="Longest response, of a model, in tokens.")
-@click.option("--round", type=click.IntRange(min=0), help="Round of a trial. [default: its last]")
-@click.option("--completions", multiple=True, metavar="FILE.jsonl", help="Made elsewhere.")
-@click.option("--name", help="What tables call those completions. [default: the file's name]")
-@click.option(
-    "--budget",
-    "budgets",
-    type=click.IntRange(min=1),
-    multiple=True,
-    metavar="N",
-    help="Also the accuracy where responses are cut after N tokens.",
-)
-@click.option("--detail", is_flag=True, help="Also by level and source, lengths, endings, votes.")
-@click.option("--csv", metavar="FILE", help="Write every number into a file.")
-@click.option("--json", "json_", is_flag=True, help="Print JSON.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
-@click.option("--simulated", is_flag=True, help="Make the numbers up, to try the command.")
-@click.option("--profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]")
-@cards_option
-def eval_(
-    what: tuple[str, ...],
-    on: tuple[str, ...],
-    decoding: tuple[str, ...],
-    samples: int | None,
-    problems: int | None,
-    prompt: str | None,
-    cap: int | None,
-    round: int | None,
-    simulated: bool,
-    **how: Any,
-) -> int:
-    """Measure models, finished trials or folders of weights on benchmarks, as trials are measured.
-
-    What was measured before is not measured again, by whomever it was. --completions grades
-    responses that were made elsewhere: a JSON object a line with `id` or `problem`, `completion`,
-    and perhaps `sample` and `finish`. Intervals are 95 %, over problems.
-    """
-    from zoo.measuring.eval_command import EvalOptions, run
-    from zoo.planning.targets import Asked
-
-    asked = Asked(on, decoding, problems, samples, prompt, cap, round=round, simulated=simulated)
-    return run(what, asked, EvalOptions(**how))
-
-
-@cli.command()
-@click.argument("name")
-@click.option("--on", metavar="BENCHMARK", help="[default: the largest that is measured twice]")
-@click.option("--decoding", help="[default: a sampled one]")
-@click.option("--judge", metavar="MODEL", help="A judge model instead of keywords.")
-@click.option("--endpoint", metavar="URL", help="Its OpenAI-compatible API, as https://host/v1.")
-@click.option(
-    "--key-variable",
-    default="OPENAI_API_KEY",
-    show_default=True,
-    help="Variable of the environment with its key, which is kept nowhere.",
-)
-@click.option(
-    "--responses",
-    type=click.IntRange(min=1),
-    help="Only the first so many of each set. [default: all; 200 with a judge]",
-)
-@click.option("--parallel", type=click.IntRange(1, 64), default=4, help="Calls at a time.")
-@click.option(
-    "--price", type=float, nargs=2, metavar="IN OUT", help="USD a million tokens, to say the cost."
-)
-@click.option("--yes", is_flag=True, help="Do not ask whether the judge may be called.")
-@click.option("--json", "json_", is_flag=True, help="Print JSON.")
-@which_plan
-def behaviours(name: str, words: PlanOptions, **how: Any) -> int:
-    """Show which reasoning behaviours a sweep's responses have, before and after training.
-
-    Verification, backtracking, subgoal setting and enumeration, by keywords or by a judge model.
-    Growth is stated over all responses, among right ones, and among responses of like length. Its
-    numbers go to sweeps/NAME/behaviours.csv. What was labelled before is not labelled again.
-    """
-    from zoo.measuring.behaviours import BehavioursOptions, run
-
-    return run(name, words, BehavioursOptions(**how))
-
-
-@cli.command()
-@click.argument("name")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def status(name: str, words: PlanOptions, json_: bool) -> int:
@@ -384,24 +252,6 @@ def ui(name: str | None, words: PlanOptions, port: int, host: str) -> int:
 
 
 @cli.command()
-@click.argument("cases", required=False)
-@click.option("--gold", help="The reference of one pair (with --prediction).")
-@click.option("--prediction", help="The response of one pair.")
-@click.option("--extract", "rule", default="auto", show_default=True, help="Extraction rule.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
-def verify(
-    cases: str | None, gold: str | None, prediction: str | None, rule: str, workers: int
-) -> int:
-    """Grade the rows of CASES (jsonl: gold, prediction), or one pair.
-
-    CASES is a file, or `-` for standard input.
-    """
-    from zoo.cli.verify import run
-
-    return run(cases, gold, prediction, rule, workers)
-
-
-@cli.command()
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @click.option("--try", "try_", is_flag=True, help="Train a pocket model on each GPU, some minutes.")
 @profile_option
@@ -423,67 +273,8 @@ def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> in
     return run(json_)
 
 
-def _cards_group(kind: str, what: str) -> None:
-    """Add `zoo KIND list|show`; `fetch|check` where cards stand for files; `zoo models pin`."""
-    group = click.Group(kind, help=f"Cards of {what}.")
-    names_argument = click.argument("names", nargs=-1, required=True, metavar="NAME...")
-
-    @group.command("list", help=f"List all {what}.")
-    @cards_option
-    def list_(cards: tuple[str, ...]) -> int:
-        from zoo.cli.card_commands import list_ as list_cards
-
-        return list_cards(kind, cards)
-
-    @group.command(help="Print a card.")
-    @click.argument("name")
-    @cards_option
-    def show(name: str, cards: tuple[str, ...]) -> int:
-        from zoo.cli.card_commands import show as show_card
-
-        return show_card(kind, name, cards)
-
-    cli.add_command(group)
-    if kind not in ("models", "data"):
-        return
-
-    @group.command(help="Download what the cards need, at its pinned commit.")
-    @names_argument
-    @cards_option
-    def fetch(names: tuple[str, ...], cards: tuple[str, ...]) -> int:
-        from zoo.cli.data_fetch import fetch as fetch_cards
-
-        return fetch_cards(kind, names, cards)
-
-    @group.command(help="Compare the files on this machine with the cards; stores their digests.")
-    @names_argument
-    @cards_option
-    def check(names: tuple[str, ...], cards: tuple[str, ...]) -> int:
-        from zoo.cli.data_check import check as check_cards
-
-        return check_cards(kind, names, cards)
-
-    if kind == "models":
-
-        @group.command(help="Write the hub's newest commit into the cards (in ./cards).")
-        @names_argument
-        @click.option("--revision", metavar="REV", help="The commit of this branch or tag instead.")
-        @cards_option
-        def pin(names: tuple[str, ...], revision: str | None, cards: tuple[str, ...]) -> int:
-            from zoo.cli.data_fetch import pin as pin_cards
-
-            return pin_cards(names, cards, revision)
-
-
-for _kind, _what in {
-    "models": "base models",
-    "data": "training sets and benchmarks",
-    "rewards": "rewards",
-    "recipes": "recipes",
-    "prompts": "prompts",
-    "profiles": "compute profiles",
-}.items():
-    _cards_group(_kind, _what)
+for command in (*COMMANDS, *card_groups()):
+    cli.add_command(command)
 
 
 def main() -> NoReturn:

@@ -23,6 +23,7 @@ from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.disk_errors import must_be_writable, started
+from zoo.planning.machine import profile_of, visible_gpus
 from zoo.planning.options import PlanOptions
 from zoo.planning.preflight import (
     must_be_ready,
@@ -32,7 +33,7 @@ from zoo.planning.preflight import (
 )
 from zoo.planning.prompt_lengths import measured
 from zoo.planning.reference_check import must_be_usable
-from zoo.planning.study import Study, load_study, profile_of, shown, visible_gpus
+from zoo.planning.study import Study, load_study, shown
 from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary

@@ -30,7 +30,8 @@ from zoo.doctor.doctor import MEMORY_GIB, DoctorFinding
 from zoo.doctor.peak_memory import PeakMemory, read_gpus
 from zoo.errors import Fault, InputError
 from zoo.orchestrate.progress import clock, first_line
-from zoo.planning.study import catalog_of, profile_of, visible_gpus
+from zoo.planning.machine import profile_of, visible_gpus
+from zoo.planning.study import catalog_of
 from zoo.resources import place
 from zoo.runs import live, throughput
 from zoo.runs.checkpoints import FAULT_VARIABLE

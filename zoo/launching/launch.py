@@ -27,11 +27,12 @@ from zoo.launching.ranks import Rank, free_port, start_ranks
 from zoo.launching.task import Task, environment, write_task
 from zoo.runs import live
 from zoo.runs.sweep_status import trial_status
+from zoo.runs.training_record import training_record
 from zoo.store import journal, record
 from zoo.store.failures import classify
 from zoo.store.record import Record
 from zoo.store.run_store import claim, claimed, full_text, is_full
-from zoo.store.stack import SIMULATED, provenance, stack
+from zoo.store.stack import SIMULATED, stack
 
 POLL_S = 0.1
 MEASURING_FAILED = "training is done; measuring it failed"
@@ -165,13 +166,13 @@ class TrialProcess:
 
     def _cause(self) -> Rank | None:
         """The process that ended the launch: one that was killed before the leader, which may have
-        failed for want of it. None = another node did, or nothing has ended yet."""
-        if len(self.ranks) == 1 or not self.exited():
-            return self.leader
-        killed = [rank for rank in self.ranks if rank.killed()]
-        failed = [rank for rank in self.ranks if rank.failed()]
-        by_leader = [self.leader] if self.leader.exited() else []
-        return next(iter(killed + by_leader + failed), None)
+        failed for want of it. None = another node did."""
+        if killed := [rank for rank in self.ranks if rank.killed()]:
+            return killed[0]
+        if self.host is not None and self.host.failed:
+            return None
+        others = [rank for rank in self.ranks[1:] if rank.failed()]
+        return self.leader if self.leader.exited() or not others else others[0]
 
     def _after_training(self, found: Record, interrupted: bool, seconds: float) -> LaunchResult:
         """Training is over and stays so, whatever became of what came after it."""
@@ -228,28 +229,23 @@ class TrialProcess:
             return  # it stays so; only what came after it failed
         lineage = latest.get("lineage", 0)
         rounds = live.live_rounds(journal.read(folder / "metrics.jsonl"), lineage)
-        env = environment(task)
         reached = max(rounds, default=0)
-        about = {"token": task.token, "provenance": provenance(), "cell": trial.cell}
-        about |= {"seed": trial.seed, "rounds": trial.rounds, "profile": task.profile.name}
-        written = Record(
-            form=record.FORM,
+        written = training_record(
+            trial,
+            token=task.token,
+            profile=task.profile.name,
+            message=ended.message,
+            about={"written_by": "launcher"},
             id=folder.name,
-            stage="train",
             state=ended.state,
             round=reached,
             attempt=latest.get("attempt", 1),
             lineage=lineage,
             metrics=rounds[reached]["metrics"] if rounds else {},
-            stack=SIMULATED if trial.simulated else stack(task.profile.engine, env),
-            identity=trial.identity,
+            stack=SIMULATED if trial.simulated else stack(task.profile.engine, environment(task)),
             failure_class=ended.failure_class,
-            message=ended.message[-4000:],
-            simulated=trial.simulated,
-            rehearsal=trial.rehearsal,
             started=self.started,
             seconds=round(ended.seconds, 3),
-            about=about | {"written_by": "launcher"},
         )
         record.write(folder, written, durable=not trial.simulated)
 

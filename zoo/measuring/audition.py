@@ -25,7 +25,8 @@ from zoo.measuring.audition_proposal import SAMPLED, Probe, Verbatim, propose, v
 from zoo.measuring.eval_command import INTERRUPTED, Work
 from zoo.measuring.grade import Tick, ticking
 from zoo.planning.disk_errors import started
-from zoo.planning.study import catalog_of, profile_of, shown
+from zoo.planning.machine import profile_of
+from zoo.planning.study import catalog_of, shown
 from zoo.planning.targets import Asked, Target, Targets
 from zoo.render.card_text import Proposal, card_text
 from zoo.render.eval_text import percent

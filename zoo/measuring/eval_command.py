@@ -24,7 +24,8 @@ from zoo.evals import depth, external, stored
 from zoo.evals.stages import Evaluator, Graders, Measurement, Sampler, sample_identity
 from zoo.measuring.grade import Tick, ticking
 from zoo.planning.disk_errors import started
-from zoo.planning.study import as_json, catalog_of, profile_of
+from zoo.planning.machine import profile_of
+from zoo.planning.study import as_json, catalog_of
 from zoo.planning.targets import Asked, Target, Targets
 from zoo.render import eval_text
 from zoo.render.eval_text import EvalRow

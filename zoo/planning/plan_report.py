@@ -24,9 +24,10 @@ from zoo.lint.plan_warning import PlanWarning
 from zoo.lint.warnings import warnings
 from zoo.manifest.schema import Experiment
 from zoo.planning.expand import expand
+from zoo.planning.machine import profile_of
 from zoo.planning.options import PlanOptions
 from zoo.planning.prompt_lengths import remembered
-from zoo.planning.study import Study, load_study, profile_of
+from zoo.planning.study import Study, load_study
 from zoo.resources import (
     Placement,
     Rate,

@@ -12,8 +12,9 @@ from zoo.data import loadable, problems
 from zoo.data.places import NotFetched
 from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
+from zoo.planning.machine import visible_gpus
 from zoo.planning.prompt_lengths import remembered
-from zoo.planning.study import Study, visible_gpus
+from zoo.planning.study import Study
 from zoo.resources import gpus_of, place
 from zoo.runs import checkpoints
 from zoo.runs.sweep_status import SweepStatus

@@ -8,18 +8,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
-import subprocess
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import takewhile
 from pathlib import Path
 
 from zoo.catalog import (
     BenchmarkCard,
     Card,
     Catalog,
-    ComputeProfile,
     DataCard,
     ModelCard,
     RewardCard,
@@ -34,7 +30,6 @@ from zoo.planning.expand import expand
 from zoo.planning.options import PlanOptions, last_start, last_words, with_remembered
 from zoo.planning.select import chosen
 from zoo.store.run_store import Store
-from zoo.store.stack import package_version
 from zoo.trials import rehearsal
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial
@@ -337,59 +332,6 @@ def _must_stand_in(trials: list[Trial], catalog: Catalog) -> None:
 def sweeps_root() -> Path:
     """The lab notebook: `./sweeps`, or where ZOO_SWEEPS points."""
     return Path(os.path.realpath(os.environ.get(SWEEPS_VARIABLE) or "sweeps"))
-
-
-def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> ComputeProfile:
-    """The named compute profile, or the one that fits this machine; a GPU profile that does not say
-    how many trials run at once gets as many as there are GPUs for.
-
-    Raises:
-        InputError: no such profile.
-    """
-    gpus = count_gpus() if name is None or name != "laptop" else 0
-    if name is not None and name not in (known := catalog.names(ComputeProfile)):
-        hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
-        raise InputError(Fault(f"--on {name}", f"unknown profile '{name}'", hint=hint))
-    profile = catalog.get(ComputeProfile, name or ("gpu" if gpus else _cpu_profile()))
-    if concurrency is not None:
-        return profile.model_copy(update={"concurrency": concurrency})
-    if profile.gpus_per_trial and "concurrency" not in profile.model_fields_set:
-        at_once = max(1, int(gpus / profile.gpus_per_trial))
-        return profile.model_copy(update={"concurrency": at_once})
-    return profile
-
-
-def _cpu_profile() -> str:
-    """The profile of a machine without a GPU: with vLLM, unless all but that is installed."""
-    without = package_version("vllm") == "absent" != package_version("torch")
-    return "cpu-transformers" if without else "laptop"
-
-
-def count_gpus() -> int:
-    """GPUs that this process may use."""
-    return len(visible_gpus())
-
-
-def visible_gpus(profile: ComputeProfile | None = None) -> list[str]:
-    """GPUs that trials may use here, as `CUDA_VISIBLE_DEVICES` names them: what it says in the
-    profile or in the environment, else all that nvidia-smi lists; none without nvidia-smi."""
-    if shutil.which("nvidia-smi") is None:
-        return []
-    try:
-        told = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    if told.returncode != 0:
-        return []
-    found = sum(line.startswith("GPU ") for line in told.stdout.splitlines())
-    env = os.environ | (profile.env if profile else {})
-    if (visible := env.get("CUDA_VISIBLE_DEVICES")) is None:
-        return [str(number) for number in range(found)]
-
-    def is_there(name: str) -> bool:  # CUDA, too, stops reading at the first that is not
-        return int(name) < found if name.isdigit() else name not in ("", "-1")
-
-    return list(takewhile(is_there, map(str.strip, visible.split(","))))
 
 
 def shown(path: Path) -> str:

@@ -292,9 +292,21 @@ class _Search:
         need = round(math.ceil(need / STEP - 1e-9) * STEP, 2)
         return max(need, self.profile.vllm_gpu_memory_utilization), need
 
+    def _shards(self, gpus: int) -> int:
+        """Over how many GPUs weights, gradients and optimiser lie: all, but where transformers
+        generates. It does so with the trainer's weights, which are then whole on each GPU."""
+        return 1 if self.own else gpus
+
+    def _exchanged(self, gpus: int) -> float:
+        """GiB of what a GPU holds of the others: the largest block where weights are sharded, else
+        the buckets in which gradients are averaged."""
+        buckets = parts.GRADIENT_BYTES * self.parameters / GIB
+        return 0.0 if gpus == 1 else buckets if self.own else self.gathered
+
     def _constant(self, gpus: int) -> float:
         """GiB that both phases hold."""
-        return self.persistent / gpus + (self.gathered if gpus > 1 else 0.0) + parts.CONTEXT_GIB
+        held = self.persistent / self._shards(gpus)
+        return held + self._exchanged(gpus) + parts.CONTEXT_GIB
 
     def _trainer_room(self, gpus: int, share: float) -> float:
         """GiB left for activations."""
@@ -319,7 +331,7 @@ class _Search:
         return max(1, min(self.profile.generation_batch, int(room / sum(self.generated))))
 
     def _memory(self, gpus: int, engine: tuple[int, float], micro: int) -> Memory:
-        (width, share), each = engine, self.parameters / gpus / GIB
+        (width, share), each = engine, self.parameters / self._shards(gpus) / GIB
         cache = share * self.total - self.engine_weights / width - parts.ENGINE_GIB
         other, at_once = parts.ENGINE_GIB, self._generation_batch(gpus)
         if self.own:
@@ -329,7 +341,7 @@ class _Search:
             gradients=parts.GRADIENT_BYTES * each,
             optimiser=self.adam * each,
             reference=self.reference * each,
-            gathered=self.gathered if gpus > 1 else 0.0,
+            gathered=self._exchanged(gpus),
             activations=micro * self.each,
             context=parts.CONTEXT_GIB,
             engine_weights=self.engine_weights / width,

@@ -18,7 +18,8 @@ from pathlib import Path
 from zoo.store.run_store import full_text, is_full
 from zoo.train.endings import Followed, Interrupted
 from zoo.train.job import Job
-from zoo.train.session import Session, open_session
+from zoo.train.session import Session
+from zoo.train.session_lifecycle import open_session
 from zoo.train.signals import Requests
 from zoo.trainer.team import place_in_team
 

@@ -13,42 +13,37 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import FailureClass, TrialError, ZooError
+from zoo.errors import FailureClass, TrialError
 from zoo.evals.stages import Evaluator, Sampler
 from zoo.grading import GRADER_VERSION
 from zoo.resources import gpus_of
 from zoo.runs import live
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import split_missing
+from zoo.runs.training_record import training_record
 from zoo.store import journal
 from zoo.store import record as records
-from zoo.store.failures import classify
 from zoo.store.parquet import write_parquet
 from zoo.store.record import Record, finite
-from zoo.store.run_store import claim, full_text, is_full, write_json, write_text
-from zoo.store.stack import SIMULATED, provenance, stack
+from zoo.store.run_store import write_json, write_text
+from zoo.store.stack import SIMULATED, stack
 from zoo.train.endings import Ending, Interrupted, Stopped, line_crossed
 from zoo.train.job import Job
 from zoo.train.saves import Save, Saves, copy_weights, sync
 from zoo.trainer.phases import Phases
-from zoo.trainer.team import place_in_team
 from zoo.trials.trial import Evaluation
-
-FIRST_WORD_S = 3.0
-"""How long a failed trial of several processes waits with its record: where it failed for want of
-another process, the launcher knows which, ends this one meanwhile and records that."""
 
 SamplerFactory = Callable[[], Sampler]
 
 
 class Session:
-    """One launch of a trial. Made by `open_session`, which holds the lock and records."""
+    """One launch of a trial. Made by `session_lifecycle.open_session`, which holds the lock and
+    records."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.trial = job, job.trial
@@ -341,11 +336,7 @@ class Session:
             return
         if before is not None:
             records.set_aside(self.folder, before, extended=extended is not None)
-        about = {"token": self.job.token, "provenance": provenance(), "cell": self.trial.cell}
-        about |= {
-            "seed": self.trial.seed,
-            "rounds": self.trial.rounds,
-            "profile": self.job.profile.name,
+        about: dict[str, Any] = {
             "gpus": gpus_of(self.trial, self.job.profile, self.job.longest_prompt),
             "grader": GRADER_VERSION,
         }
@@ -355,53 +346,23 @@ class Session:
             about["extends"] = [*extended.extends, extended.round]
         if state == "stopped":
             about["final_round"] = self._final_round
-        record = Record(
-            form=records.FORM,
+        record = training_record(
+            self.trial,
+            token=self.job.token,
+            profile=self.job.profile.name,
+            message=message,
+            about=about,
             id=self.folder.name,
-            stage="train",
             state=state,
             round=self.round,
             attempt=self.attempt,
             lineage=self.lineage,
             metrics=self.metrics,
             stack=self.stack,
-            identity=self.trial.identity,
             failure_class=failure_class,
             stop_reason=reason,
-            message=message[-4000:],
-            simulated=self.trial.simulated,
-            rehearsal=self.trial.rehearsal,
             started=self.started,
             seconds=round(time.monotonic() - self._clock, 3),
-            about=about,
         )
         records.write(self.folder, record, durable=self.durable)
         self._found = record
-
-
-@contextmanager
-def open_session(job: Job) -> Iterator[Session]:
-    """Hold the trial's lock, yield its session, and leave a record of whatever happens inside."""
-    with claim(job.store.train(job.trial.id)):
-        session = Session(job)
-        try:
-            yield session
-        except Stopped as stopped:
-            session.stop(stopped)
-        except Interrupted:
-            session.write_record("preempted", FailureClass.INTERRUPTED)
-            raise
-        except Exception as error:
-            if is_full(error):
-                with suppress(OSError):  # there may be room for a record
-                    text = full_text(error, session.folder)
-                    session.write_record("failed", FailureClass.DISK, text)
-                raise
-            known = isinstance(error, ZooError)
-            if not known and place_in_team()[1] > 1:
-                time.sleep(FIRST_WORD_S)
-            text = str(error) if known else f"{type(error).__name__}: {error}"
-            session.write_record("failed", classify(error=error), text)
-            raise
-        finally:
-            session.bench.close()

@@ -30,6 +30,8 @@ def grpo_arguments(
     """
     passes = int(trial.grpo.get("num_iterations", 1))
     placed = place(trial, profile, prompt=longest_prompt)
+    # transformers generates with the trainer's weights, batch by batch, which need be whole for it
+    sharded = placed.gpus > 1 and profile.engine == "vllm"
     arguments = {
         "output_dir": str(output),
         "per_device_train_batch_size": placed.micro_batch,
@@ -39,7 +41,7 @@ def grpo_arguments(
         "max_steps": trial.rounds * trial.batch.updates * passes,
         "seed": trial.seed,
         "use_cpu": profile.device == "cpu",
-        "gradient_checkpointing": profile.gradient_checkpointing and placed.gpus <= 1,
+        "gradient_checkpointing": profile.gradient_checkpointing and not sharded,
         "use_vllm": profile.engine == "vllm",
         "logging_strategy": "steps",
         "logging_steps": 1,
@@ -51,7 +53,7 @@ def grpo_arguments(
         "dataloader_pin_memory": profile.device == "cuda",
         **trial.grpo,
     }
-    if placed.gpus > 1:
+    if sharded:
         arguments |= sharding(profile)
     if profile.engine != "vllm":
         return arguments  # `zoo.trainer.transformers_engine` generates

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.cli import zoo
 from zoo.catalog import Catalog
-from zoo.planning.study import profile_of
+from zoo.planning.machine import profile_of
 from zoo.store import stack
 
 TRAINED = ("--set", "trainer=trl", "--set", "grid.model=pocket-llama")

@@ -6,7 +6,7 @@ import pytest
 
 from zoo.catalog import Catalog
 from zoo.errors import InputError
-from zoo.planning.study import count_gpus, profile_of, visible_gpus
+from zoo.planning.machine import count_gpus, profile_of, visible_gpus
 
 
 @pytest.fixture

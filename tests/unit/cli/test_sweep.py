@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.cli import Told, files, zoo
 from tests.support.model_folders import write_model
-from zoo.planning.study import count_gpus
+from zoo.planning.machine import count_gpus
 from zoo.pocket import generator as pocket
 
 PARAMS = {"right_boxed": 1.0, "right_plain": -1.0, "wrong_boxed": 0.0, "wrong_plain": 0.0}

@@ -222,6 +222,15 @@ def test_no_share_of_a_card_is_reserved_where_transformers_generates() -> None:
     assert found.memory.kv_cache > 0
 
 
+def test_weights_are_whole_on_each_of_several_gpus_where_transformers_generates() -> None:
+    made = trial("qwen2.5-1.5b")
+    one, four = (place(made, own_engine(8), gpus=gpus).memory for gpus in (1, 4))
+    assert one
+    assert four
+    assert four.persistent == one.persistent
+    assert four.gathered == four.gradients  # averaged in buckets
+
+
 def test_generation_batch_is_what_fits_and_at_most_the_profiles() -> None:
     small, large = trial("qwen2.5-0.5b"), trial("qwen2.5-3b", beta=0.0)
     assert place(small, own_engine(generation_batch=4)).generation_batch == 4

@@ -30,7 +30,7 @@ from zoo.store.record import Record
 from zoo.store.run_store import Store
 from zoo.train.entry import run
 from zoo.train.job import Job
-from zoo.train.session import open_session
+from zoo.train.session_lifecycle import open_session
 
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 1, decodings: [t1.0]}\n"
 

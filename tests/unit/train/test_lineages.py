@@ -25,7 +25,7 @@ from zoo.train import session as sessions
 from zoo.train.endings import Interrupted
 from zoo.train.entry import run
 from zoo.train.job import Job
-from zoo.train.session import open_session
+from zoo.train.session_lifecycle import open_session
 from zoo.trials.trial import Trial
 
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 1, decodings: [t1.0]}\n"

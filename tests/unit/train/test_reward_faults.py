@@ -18,7 +18,7 @@ from zoo.store.parquet import read_parquet
 from zoo.train.entry import run
 from zoo.train.job import Job
 from zoo.train.reward_bridge import RewardBridge
-from zoo.train.session import open_session
+from zoo.train.session_lifecycle import open_session
 from zoo.trainer.team import Team
 
 FAILS = """\

@@ -11,7 +11,7 @@ from zoo.launching.task import write_task
 from zoo.manifest.schema import Decoding
 from zoo.store import journal
 from zoo.train.job import Job
-from zoo.train.session import open_session
+from zoo.train.session_lifecycle import open_session
 
 
 def test_the_engine_gets_the_weights_once_a_round_and_only_if_something_is_missing(

@@ -110,6 +110,15 @@ def test_trial_over_several_gpus_is_sharded_and_checkpoints_its_layers(tmp_path:
     assert four["steps_per_generation"] == four["gradient_accumulation_steps"] * trial.batch.updates
 
 
+def test_weights_are_whole_on_each_gpu_where_transformers_generates(tmp_path: Path) -> None:
+    trial = trials_of(manifest(tmp_path, recipe="simplerl-zoo", batch="{}"))[0]
+    said = {"gpus_per_trial": 4, "engine": "transformers", "vllm_enable_sleep_mode": False}
+    wide = Catalog().get(ComputeProfile, "h100x8").model_copy(update=said)
+    arguments = grpo_arguments(trial, wide, "out", 2048)
+    assert "fsdp" not in arguments
+    assert arguments["gradient_checkpointing"]
+
+
 def test_cpu_processes_split_an_update_and_are_not_sharded(tmp_path: Path) -> None:
     trial = trials_of(manifest(tmp_path))[0]
     laptop = Catalog().get(ComputeProfile, "laptop")
