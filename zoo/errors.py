@@ -168,3 +168,9 @@ def did_you_mean(word: str, known: list[str]) -> str:
     """A suggestion for a misspelt `word`, or an empty text."""
     close = closest(word, known)
     return f"did you mean '{close}'?" if close else ""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """What to say of a word that is none of `known`: the nearest of them, else all."""
+    names = list(known)
+    return did_you_mean(word, names) or f"available: {', '.join(names)}"

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import GRPOConfig
+from transformers import AutoModelForCausalLM
 
 from tests.support import simulated
-from zoo.data.resolve import EMBEDDED
+from tests.support.pocket_trainer import BASE, pocket_trainer
 from zoo.evals.stages import Generation
 from zoo.launching.task import write_task
 from zoo.manifest.schema import Decoding
@@ -38,40 +36,15 @@ from zoo.trainer.resumable import ResumableTrainer
 from zoo.trainer.team import Team
 from zoo.trainer.team_sampler import PromptShare, TeamSampler
 
-BASE = str(EMBEDDED / "pocket-mistral")
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WATCH = "  watch: {benchmarks: [pocket-easy], problems: 4, every: 2, decodings: [t1.0]}\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads of so small a model only wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def trainer_of(folder: Path, **said: Any) -> ResumableTrainer:
     """A trainer of a pocket model without a reference model (`beta` 0)."""
-    settings = GRPOConfig(
-        output_dir=str(folder),
-        per_device_train_batch_size=8,
-        num_generations=4,
-        max_completion_length=12,
-        use_cpu=True,
-        bf16=False,
-        report_to="none",
-        save_strategy="no",
-        disable_tqdm=True,
-        **said,
-    )
-    return ResumableTrainer(
-        model=AutoModelForCausalLM.from_pretrained(BASE, dtype="float32"),
-        reward_funcs=[lambda completions, **_: [0.0] * len(completions)],
-        args=settings,
-        train_dataset=Dataset.from_list([{"prompt": f"What is {i}+{i}?"} for i in range(100)]),
-        processing_class=AutoTokenizer.from_pretrained(BASE),
-    )
+    said = {"per_device_train_batch_size": 8} | said
+    return pocket_trainer(ResumableTrainer, folder, prompts=100, **said)
 
 
 def sample(

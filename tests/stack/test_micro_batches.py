@@ -2,61 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import GRPOConfig
 
-from zoo.data.resolve import EMBEDDED
+from tests.support.pocket_trainer import pocket_trainer
 from zoo.trainer.scored_only import ScoredOnlyTrainer
 
-BASE = str(EMBEDDED / "pocket-mistral")
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 COEF = 0.1
 PER_UPDATE = 8
 LENGTHS = (12, 3, 7, 1, 9, 12, 2, 5)  # tokens of the responses of an update
 LOSSES = ("grpo", "dr_grpo", "dapo", "cispo")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads of so small a model only wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def trainer_of(folder: Path, loss: str, micro: int, **said: Any) -> ScoredOnlyTrainer:
     """Two updates of eight responses a round, split into forward passes of `micro` responses."""
-    settings = GRPOConfig(
-        output_dir=str(folder),
+    made: ScoredOnlyTrainer = pocket_trainer(
+        ScoredOnlyTrainer,
+        folder,
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=PER_UPDATE // micro,
         steps_per_generation=2 * PER_UPDATE // micro,
-        num_generations=4,
-        max_completion_length=12,
         loss_type=loss,
         epsilon_high=5.0,
         entropy_coef=COEF,
-        use_cpu=True,
-        bf16=False,
-        report_to="none",
-        save_strategy="no",
-        disable_tqdm=True,
         **said,
-    )
-    made = ScoredOnlyTrainer(
-        model=AutoModelForCausalLM.from_pretrained(BASE, dtype="float32"),
-        reward_funcs=[lambda completions, **_: [0.0] * len(completions)],
-        args=settings,
-        train_dataset=Dataset.from_list([{"prompt": f"What is {i}+{i}?"} for i in range(4)]),
-        processing_class=AutoTokenizer.from_pretrained(BASE),
     )
     made.model.train()
     made.current_gradient_accumulation_steps = PER_UPDATE // micro  # else set by `train`

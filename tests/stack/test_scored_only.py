@@ -4,22 +4,20 @@ with the rows masked and with the rows taken out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 
-from zoo.data.resolve import EMBEDDED
+from tests.support.pocket_trainer import pocket_trainer
 from zoo.trainer.scored_only import ScoredOnlyTrainer, masked
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 UNSCORED = (1, 2, 6)
 NONE_SCORED = tuple(range(8))
-BASE = str(EMBEDDED / "pocket-mistral")
 
 
 def trainer_of(folder: Path, unscored: tuple[int, ...]) -> ScoredOnlyTrainer:
@@ -28,30 +26,19 @@ def trainer_of(folder: Path, unscored: tuple[int, ...]) -> ScoredOnlyTrainer:
     def reward(completions: list[str], **columns: Any) -> list[float | None]:
         return [None if i in unscored else float(i % 3) for i in range(len(completions))]
 
-    settings = GRPOConfig(
-        output_dir=str(folder),
+    return pocket_trainer(
+        ScoredOnlyTrainer,
+        folder,
+        prompts=2,
+        reward=reward,
         per_device_train_batch_size=4,
         steps_per_generation=2,
         gradient_accumulation_steps=1,
-        num_generations=4,
-        max_completion_length=12,
         max_steps=2,
         beta=0.1,
         learning_rate=1e-3,
         weight_decay=0.0,
-        use_cpu=True,
-        bf16=False,
-        report_to="none",
-        save_strategy="no",
-        disable_tqdm=True,
         logging_steps=1,
-    )
-    return ScoredOnlyTrainer(
-        model=AutoModelForCausalLM.from_pretrained(BASE, dtype="float32"),
-        reward_funcs=[reward],
-        args=settings,
-        train_dataset=Dataset.from_list([{"prompt": f"What is {i}+{i}?"} for i in range(2)]),
-        processing_class=AutoTokenizer.from_pretrained(BASE),
     )
 
 
@@ -63,15 +50,6 @@ def gradient(trainer: GRPOTrainer, batch: dict[str, Any], **said: Any) -> torch.
     trainer._compute_loss(trainer.model, batch).backward()
     parts = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
     return torch.cat(parts).clone()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads of so small a model only wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerState
+from transformers import AutoModelForCausalLM, TrainerState
 from trl import GRPOConfig
 
 from tests.support import simulated
+from tests.support.pocket_trainer import BASE, pocket_trainer
 from tests.support.trials import finish, manifest, start, trials_of
-from zoo.data.resolve import EMBEDDED
 from zoo.errors import TrialError
 from zoo.launching.task import write_task
 from zoo.store import journal, record
@@ -36,7 +35,8 @@ from zoo.trainer.resumable import ResumableTrainer
 from zoo.trainer.team import Team
 from zoo.trainer.team_sampler import TeamSampler
 
-BASE = EMBEDDED / "pocket-mistral"
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 STALE = (
     "import trl.generation.vllm_generation as stock\n"
     "stock.VLLMGeneration.sync_weights = lambda self: None\n"
@@ -44,15 +44,6 @@ STALE = (
     "main()"
 )
 """A trial whose engine never gets the trainer's weights."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads of so small a model only wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Runs(NamedTuple):
@@ -205,7 +196,7 @@ def test_weights_are_kept_as_the_engine_has_them_and_trained_on_as_they_are(
         assert torch.equal(kept[name], value.to(torch.bfloat16)), name
         assert torch.equal(model.state_dict()[name], value), name
     assert "float32" in str(model.config.dtype)
-    assert (tmp_path / "model.safetensors").stat().st_size < 0.6 * size(BASE)
+    assert (tmp_path / "model.safetensors").stat().st_size < 0.6 * size(Path(BASE))
 
 
 def size(folder: Path) -> int:
@@ -218,24 +209,13 @@ def size(folder: Path) -> int:
 def test_checkpoint_has_what_training_continues_from_and_no_page_for_the_hub(
     tmp_path: Path,
 ) -> None:
-    settings = GRPOConfig(
-        output_dir=str(tmp_path / "out"),
+    trainer: ResumableTrainer = pocket_trainer(
+        ResumableTrainer,
+        tmp_path / "out",
+        reward=lambda completions, **_: [float(len(text)) for text in completions],
         per_device_train_batch_size=4,
-        num_generations=4,
         max_completion_length=4,
         max_steps=1,
-        use_cpu=True,
-        bf16=False,
-        report_to="none",
-        save_strategy="no",
-        disable_tqdm=True,
-    )
-    trainer = ResumableTrainer(
-        model=AutoModelForCausalLM.from_pretrained(BASE, dtype="float32"),
-        reward_funcs=[lambda completions, **_: [float(len(text)) for text in completions]],
-        args=settings,
-        train_dataset=Dataset.from_list([{"prompt": f"What is {i}+{i}?"} for i in range(4)]),
-        processing_class=AutoTokenizer.from_pretrained(BASE),
     )
     trainer.train()
     folder = tmp_path / "state"

@@ -17,7 +17,7 @@ from zoo.catalog.cards import Card, PromptCard, RecipeCard, RewardCard
 from zoo.catalog.model_card import ModelCard
 from zoo.catalog.problem_card import BenchmarkCard, DataCard, ProblemCard
 from zoo.catalog.profile import ComputeProfile
-from zoo.errors import Fault, InputError, did_you_mean
+from zoo.errors import Fault, InputError, suggestion
 from zoo.yamlio import strict_yaml
 from zoo.yamlio.strict_yaml import Document
 from zoo.yamlio.validate import validate
@@ -66,8 +66,8 @@ class Catalog:
         """Whether it is one of the cards that no file holds."""
         return (kind, name) in self._made
 
-    def file(self, kind: type[Card], name: str) -> Path:
-        """The file of a card.
+    def file(self, kind: type[Card], name: str, place: str = "") -> Path:
+        """The file of a card. `place`: what named it, such as an option of a command.
 
         Raises:
             InputError: no such card, with a suggestion.
@@ -75,8 +75,10 @@ class Catalog:
         file = self._files[FOLDERS[kind]].get(name)
         if file is None:
             known = self.names(kind)
-            hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
-            raise InputError(Fault(noun(kind), f"unknown {noun(kind)} '{name}'", hint=hint))
+            hint = suggestion(name, known)
+            raise InputError(
+                Fault(place or noun(kind), f"unknown {noun(kind)} '{name}'", hint=hint)
+            )
         return file
 
     def document(self, kind: type[Card], name: str) -> Document:
@@ -89,8 +91,8 @@ class Catalog:
             self._documents[kind, name] = strict_yaml.read(self.file(kind, name))
         return self._documents[kind, name]
 
-    def get(self, kind: type[C], name: str) -> C:
-        """The card of that kind and name.
+    def get(self, kind: type[C], name: str, place: str = "") -> C:
+        """The card of that kind and name. `place`: what named it, such as an option of a command.
 
         Raises:
             InputError: no such card (with a suggestion), a file that is not a card of this kind, or
@@ -98,7 +100,7 @@ class Catalog:
         """
         if isinstance(found := self._made.get((kind, name)), kind):
             return found
-        file, document = self.file(kind, name), self.document(kind, name)
+        file, document = self.file(kind, name, place), self.document(kind, name)
         said = document.data if isinstance(document.data, dict) else {}
         for key in BY_CATALOG.intersection(kind.model_fields, said):
             raise InputError(document.fault((key,), f"unknown key '{key}'", key=True))
@@ -127,7 +129,7 @@ class Catalog:
         found = f"unknown {noun(kind)} '{said}'"
         if said in known:
             found = f"'{said}' is none of zoo's pocket {FOLDERS[kind]}"
-        hint = did_you_mean(said, pockets) or f"available: {', '.join(pockets)}"
+        hint = suggestion(said, pockets)
         raise InputError(document.fault(("stand_in",), found, hint=hint))
 
     def _is_pocket(self, kind: type[Card], name: str) -> bool:
@@ -143,7 +145,7 @@ class Catalog:
                 continue
             if name not in self._files[FOLDERS[kind]]:
                 known = self.names(kind)
-                hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
+                hint = suggestion(name, known)
                 raise InputError(document.fault(path, f"unknown {noun(kind)} '{name}'", hint=hint))
             if (kind, name) in self._open:
                 raise InputError(document.fault(path, f"'{name}' is made of itself"))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from zoo.claims.comparisons import ClaimComparison, branches, matched, units
-from zoo.errors import Flaw, did_you_mean, plain, told
+from zoo.errors import Flaw, did_you_mean, plain, suggestion, told
 from zoo.manifest.claim_schema import HOLE, Claim
 from zoo.manifest.metric_name import EVAL, MetricName
 from zoo.manifest.thresholds import Match, Threshold, Tripwire
@@ -122,7 +122,7 @@ def _axis(axis: str, path: Path, axes: Axes, *, key: bool) -> list[Flaw]:
 
 
 def _near(word: str, known: list[str]) -> str:
-    return did_you_mean(word, known) or f"available: {', '.join(known)}"
+    return suggestion(word, known)
 
 
 # -- cells ----------------------------------------------------------------------------------------

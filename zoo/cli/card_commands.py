@@ -23,7 +23,7 @@ from zoo.catalog import (
 )
 from zoo.data import problems
 from zoo.data.places import NotFetched
-from zoo.errors import Fault, InputError, did_you_mean, printable
+from zoo.errors import Fault, InputError, printable, suggestion
 from zoo.planning.study import catalog_of
 from zoo.rewards.user import installed, installed_names
 from zoo.store.run_store import Store
@@ -103,7 +103,7 @@ def named(catalog: Catalog, kind: str, name: str) -> list[Card]:
     kinds = [of for of in KINDS[kind] if name in names[of]]
     if not kinds:
         there = sorted(set().union(*names.values()))
-        hint = did_you_mean(name, there) or f"available: {', '.join(there)}"
+        hint = suggestion(name, there)
         raise InputError(Fault(kind, f"unknown {kind.removesuffix('s')} '{name}'", hint=hint))
     return [_card(catalog, of, name) for of in kinds]
 

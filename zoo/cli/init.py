@@ -19,7 +19,7 @@ import click
 from zoo.catalog import Card, Catalog, DataCard, ModelCard, RecipeCard, RewardCard
 from zoo.cli.card_commands import known
 from zoo.data.resolve import LocalResolver
-from zoo.errors import Fault, InputError, did_you_mean
+from zoo.errors import Fault, InputError
 from zoo.manifest.load import manifest_of
 from zoo.planning.expand import expand
 from zoo.planning.options import PlanOptions
@@ -165,11 +165,7 @@ def _recipe(name: str | None, models: list[Choice], catalog: Catalog) -> RecipeC
     """The named recipe, or the one that fits the models."""
     small = all(0 < choice.parameters <= POCKET_PARAMETERS for choice in models)
     name = name or ("pocket" if small else "simplerl-zoo-small")
-    known = catalog.names(RecipeCard)
-    if name not in known:
-        hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
-        raise InputError(Fault("--recipe", f"unknown recipe '{name}'", hint=hint))
-    return catalog.get(RecipeCard, name)
+    return catalog.get(RecipeCard, name, "--recipe")
 
 
 # -- what is written ------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from itertools import groupby
 from zoo.data import Problem
 from zoo.errors import StateError
 from zoo.evals.depth import Answered, Response, avg
-from zoo.evals.probe import ids_of
+from zoo.evals.probing import ids_of
 from zoo.grading import Grader, Item, Verdict
 from zoo.stats.jackknife import JackknifeEstimate
 from zoo.store.parquet import read_parquet

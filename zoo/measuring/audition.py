@@ -16,9 +16,8 @@ import click
 
 from zoo.catalog import BenchmarkCard, DataCard, ModelCard, ProblemCard, PromptCard
 from zoo.data import load
-from zoo.errors import Fault, InputError, did_you_mean, printable
-from zoo.evals import depth, stored
-from zoo.evals import probe as audition
+from zoo.errors import Fault, InputError, printable
+from zoo.evals import depth, probing, stored
 from zoo.evals.stages import Graders, Measurement
 from zoo.manifest.schema import Decoding
 from zoo.measuring.audition_proposal import SAMPLED, Probe, Verbatim, propose, verbatim_text
@@ -124,11 +123,7 @@ def _default_buckets(card: ModelCard) -> list[str]:
 
 def _bucket(targets: Targets, name: str) -> BenchmarkCard:
     """A training set, read as a benchmark is."""
-    known = targets.catalog.names(DataCard)
-    if name not in known:
-        hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
-        raise InputError(Fault("--data", f"unknown data '{name}'", hint=hint))
-    return _as_benchmark(targets.catalog.get(DataCard, name))
+    return _as_benchmark(targets.catalog.get(DataCard, name, "--data"))
 
 
 def _as_benchmark(card: ProblemCard) -> BenchmarkCard:
@@ -171,7 +166,7 @@ class Halves:
         """What is left of each question, by set; none where no question is long enough."""
         self._firsts: dict[str, list[str]] = {}
         for card in sets:
-            pairs = [audition.halves(p.question) for p in load(card, targets.store.cache)]
+            pairs = [probing.halves(p.question) for p in load(card, targets.store.cache)]
             kept = [pair for pair in pairs if pair is not None][:most]
             self._firsts[card.name] = [first for first, _ in kept]
             self.rests[card.name] = [rest for _, rest in kept]
@@ -230,7 +225,7 @@ def _verbatim(work: Work, target: Target | None, halves: Halves, tick: Tick) -> 
         if sample is not None:
             texts = read_parquet(work.store.completions(sample), ["text"])["text"]
         pairs = zip(texts, rests, strict=True)
-        found.append(Verbatim(name, len(texts), sum(audition.verbatim(*pair) for pair in pairs)))
+        found.append(Verbatim(name, len(texts), sum(probing.verbatim(*pair) for pair in pairs)))
     return found
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from zoo.catalog import ModelCard, PromptCard
 from zoo.data import model_folder
 from zoo.data.prompts import TOKENIZER
-from zoo.evals import depth
-from zoo.evals import probe as audition
+from zoo.evals import depth, probing
 from zoo.evals.depth import Answered, Response
-from zoo.evals.probe import Follower, TextOf
+from zoo.evals.probing import Follower, TextOf
 from zoo.evals.stages import Measurement
 from zoo.grading import Item
 from zoo.measuring.eval_command import Work
@@ -71,11 +70,11 @@ def propose(
         from zoo.data.tokens import decoder
 
         text_of = decoder(file)
-        followers = audition.followers(responses, text_of, card.eos_ids)
+        followers = probing.followers(responses, text_of, card.eos_ids)
     stop_ids, why_stop = _stop_ids(work, own, followers, text_of)
     context = card.context or limit * 4
-    lengths = [replace(r, length=audition.cut_at(r, stop_ids) or r.length) for r in responses]
-    cap = audition.cap(lengths, context // 2)
+    lengths = [replace(r, length=probing.cut_at(r, stop_ids) or r.length) for r in responses]
+    cap = probing.cap(lengths, context // 2)
     bucket, why_bucket = _bucket_choice(own)
     long = sum(response.finish == "length" for response in responses) / max(len(responses), 1)
     why_cap = (
@@ -105,7 +104,7 @@ def _prompt(card: ModelCard, found: Sequence[Probe]) -> tuple[PromptCard, str]:
     share = {name: depth.avg(problems) for name, problems in whole.items()}
     best = max(share, key=lambda name: share[name].value or 0.0)
     own = card.prompt if card.prompt in share else best
-    lead = audition.gain(whole[own], whole[best])
+    lead = probing.gain(whole[own], whole[best])
     if best != own and (lead.low is None or lead.low <= 0):
         best_text = f"{best} leads by {_points(lead)}, which may be chance"
         best = own
@@ -147,9 +146,9 @@ def _stop_ids(
             (probe.golds[at], response, n)
             for at, problem in enumerate(probe.problems)
             for response in problem.responses
-            if (n := audition.cut_at(response, ids)) is not None
+            if (n := probing.cut_at(response, ids)) is not None
         ]
-        items = [Item(gold, text_of(audition.ids_of(r)[:n])) for gold, r, n in cut]
+        items = [Item(gold, text_of(probing.ids_of(r)[:n])) for gold, r, n in cut]
         results = work.graders("simplerl").grade(items).results
         right += sum(r.correct for _, r, _ in cut)
         after += sum(result.verdict.correct for result in results)

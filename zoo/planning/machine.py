@@ -8,7 +8,6 @@ import subprocess
 from itertools import takewhile
 
 from zoo.catalog import Catalog, ComputeProfile
-from zoo.errors import Fault, InputError, did_you_mean
 from zoo.store.stack import package_version
 
 
@@ -20,10 +19,9 @@ def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> C
         InputError: no such profile.
     """
     gpus = count_gpus() if name is None or name != "laptop" else 0
-    if name is not None and name not in (known := catalog.names(ComputeProfile)):
-        hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
-        raise InputError(Fault(f"--on {name}", f"unknown profile '{name}'", hint=hint))
-    profile = catalog.get(ComputeProfile, name or ("gpu" if gpus else _cpu_profile()))
+    profile = catalog.get(
+        ComputeProfile, name or ("gpu" if gpus else _cpu_profile()), f"--on {name}"
+    )
     if concurrency is not None:
         return profile.model_copy(update={"concurrency": concurrency})
     if profile.gpus_per_trial and "concurrency" not in profile.model_fields_set:

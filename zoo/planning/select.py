@@ -7,7 +7,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
 
-from zoo.errors import Fault, InputError, did_you_mean, listed, plain
+from zoo.errors import Fault, InputError, did_you_mean, listed, plain, suggestion
 from zoo.trials.trial import Trial
 
 
@@ -45,7 +45,7 @@ def _no_axis(text: str, axis: str, known: list[str]) -> Fault:
     expected = "AXIS=PATTERN, such as model=qwen*"
     if axis in known:
         return Fault(f"--only {text}", f"no `=PATTERN` after '{axis}'", expected)
-    hint = did_you_mean(axis, known) or f"available: {', '.join(known)}"
+    hint = suggestion(axis, known)
     return Fault(f"--only {text}", f"no axis '{axis}'", expected, hint)
 
 

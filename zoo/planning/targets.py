@@ -26,7 +26,7 @@ from zoo.catalog import (
 from zoo.catalog.cards import FROM_CARD
 from zoo.data import LocalResolver, loadable, model_folder
 from zoo.data.prompts import PromptLengths
-from zoo.errors import Fault, InputError, StateError, did_you_mean, listed
+from zoo.errors import Fault, InputError, StateError, did_you_mean, listed, suggestion
 from zoo.manifest.schema import Decoding, Evaluate
 from zoo.runs import live
 from zoo.runs.due import weights_kept
@@ -130,12 +130,8 @@ class Targets:
         return tuple(found)
 
     def benchmark(self, name: str) -> BenchmarkCard:
-        """A benchmark card whose problems are on this machine."""
-        known = self.catalog.names(BenchmarkCard)
-        if name not in known:
-            hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
-            raise InputError(Fault("--on", f"unknown benchmark '{name}'", hint=hint))
-        return self.catalog.get(BenchmarkCard, name)
+        """A benchmark card."""
+        return self.catalog.get(BenchmarkCard, name, "--on")
 
     # -- policies ---------------------------------------------------------------------------------
 
@@ -240,11 +236,7 @@ class Targets:
 
     def prompt(self, name: str) -> PromptCard:
         """A prompt card."""
-        known = self.catalog.names(PromptCard)
-        if name not in known:
-            hint = did_you_mean(name, known) or f"available: {', '.join(known)}"
-            raise InputError(Fault("--prompt", f"unknown prompt '{name}'", hint=hint))
-        return self.catalog.get(PromptCard, name)
+        return self.catalog.get(PromptCard, name, "--prompt")
 
     def _fits(self, target: Target) -> Target:
         """Measure the prompts: each must fit the context beside its response."""
@@ -323,7 +315,7 @@ def decodings(words: Sequence[str]) -> dict[str, Decoding]:
                 if name in standard:
                     found[name] = standard[name]
                     continue
-                hint = did_you_mean(name, list(standard)) or f"available: {', '.join(standard)}"
+                hint = suggestion(name, standard)
                 expected = "a name, or temperature=T,top_p=P,max_tokens=N"
                 faults.append(Fault("--decoding", f"unknown decoding '{name}'", expected, hint))
             continue

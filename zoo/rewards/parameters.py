@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from zoo.catalog.cards import ExtractionRule
-from zoo.errors import Flaw, did_you_mean, told
+from zoo.errors import Flaw, did_you_mean, suggestion, told
 
 Path = tuple[str | int, ...]
 
@@ -149,7 +149,7 @@ def unknown(params: Mapping[str, Any], known: list[str], of: str, at: Path) -> I
 def unknown_kind(kind: str, path: Path, more: list[str]) -> Flaw:
     """A kind that there is not; `more` are the names of rewards of the user's own."""
     known = [*KINDS, *more]
-    hint = did_you_mean(kind, known) or f"available: {', '.join(known)}"
+    hint = suggestion(kind, known)
     return Flaw(path, f"unknown kind '{kind}'", hint=hint)
 
 
@@ -161,7 +161,7 @@ def _part_flaws(part: Any, at: Path) -> list[Flaw]:
         Flaw((*at, key), f"a part has no '{key}'", hint=hint, key=True)
         for key in part
         if key not in PART
-        for hint in (did_you_mean(key, list(PART)) or f"available: {', '.join(PART)}",)
+        for hint in (suggestion(key, PART),)
     ]
     kind, params = part.get("kind"), part.get("params", {})
     right = {

@@ -13,9 +13,9 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from zoo.evals.stages import Evaluator, Measurement, Sampler
 from zoo.store.run_store import Store
 from zoo.store.stack import SIMULATED, stack
 from zoo.train.entry import end_with_launcher
+from zoo.train.grpo import lazy_engine, stored_sampler
+from zoo.train.simulated import sampler_at
 from zoo.trials.trial import Trial
 
 Say = Callable[[dict[str, Any]], None]
@@ -75,17 +77,18 @@ def measure(job: EvaluationJob, say: Say) -> list[list[Measurement]]:
     """Measure everything; says `{"begin": ...}` before each evaluation and `{"done": ...}` after.
     Returns the measurements, by trial."""
     found: list[list[Measurement]] = []
-    with _engine(job) as sampler:
+    with lazy_engine(lambda: _start(job)) as engine:
         for at, trial in enumerate(job.trials):
             stack_ = SIMULATED if trial.simulated else stack(job.profile.engine)
             bench = Evaluator(job.store, trial, stack_, durable=not trial.simulated)
             bench.lineage = job.lineage
             own: list[Measurement] = []
+            sampler = partial(sampler_at, trial, job.round) if trial.simulated else engine
             try:
                 for index, evaluation in enumerate(trial.evaluations):
                     place = {"trial": at, "evaluation": index}
                     say({"begin": place})
-                    one = bench.measure(evaluation, job.round, lambda trial=trial: sampler(trial))
+                    one = bench.measure(evaluation, job.round, sampler)
                     own.append(one)
                     say({"done": place | {"samples": one.samples, "scores": one.scores}})
             finally:
@@ -94,30 +97,7 @@ def measure(job: EvaluationJob, say: Say) -> list[list[Measurement]]:
     return found
 
 
-@contextmanager
-def _engine(job: EvaluationJob) -> Iterator[Callable[[Trial], Sampler]]:
-    """A sampler of the weights, one engine for all trials; ended with its memory given back."""
-    made: list[Any] = []
-
-    def sampler(trial: Trial) -> Sampler:
-        if trial.simulated:
-            from zoo.train.simulated import sampler_at
-
-            return sampler_at(trial, job.round)
-        if not made:
-            made.append(_start(job))
-        return made[0]
-
-    try:
-        yield sampler
-    finally:
-        if made:
-            made.pop().end()
-
-
 def _start(job: EvaluationJob) -> Sampler:
-    from zoo.train.grpo import stored_sampler
-
     # the engine must hold the longest response of all; they share the model
     trial = job.trials[0].model_copy(
         update={"evaluations": tuple(e for t in job.trials for e in t.evaluations)}

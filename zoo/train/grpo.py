@@ -8,8 +8,8 @@ start, and evaluation through the live engine between rounds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from zoo.rewards.lookup import reward_of
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due
 from zoo.train.job import Job
-from zoo.train.session import SamplerFactory, Session
+from zoo.train.session import Session
 from zoo.trainer.grpo_config import engine_arguments, grpo_arguments
 from zoo.trials.trial import Trial
 
@@ -121,27 +121,30 @@ def _measure_external(session: Session) -> None:
             session.evaluate(round_, sampler)
 
 
+def _engine(session: Session, folder: Path | None) -> AbstractContextManager[Callable[[], Sampler]]:
+    """An engine of its own over stored weights."""
+    trial, job = session.trial, session.job
+    return lazy_engine(
+        lambda: stored_sampler(trial, job.profile, folder, session.folder, job.longest_prompt)
+    )
+
+
 @contextmanager
-def _engine(session: Session, folder: Path | None) -> Iterator[SamplerFactory]:
-    """An engine of its own over stored weights, started when the first sample is needed and ended
-    with its memory given back."""
-    made: list[Any] = []
+def lazy_engine(start: Callable[[], Any]) -> Iterator[Callable[[], Sampler]]:
+    """An engine that is started when the first sample is needed, and ended with its memory given
+    back. `start` makes its sampler, which has an `end`."""
+    started: list[Any] = []
 
     def sampler() -> Sampler:
-        if not made:
-            made.append(_start_engine(session, folder))
-        return made[0]
+        if not started:
+            started.append(start())
+        return started[0]
 
     try:
         yield sampler
     finally:
-        if made:
-            made.pop().end()
-
-
-def _start_engine(session: Session, folder: Path | None) -> Any:
-    job = session.job
-    return stored_sampler(session.trial, job.profile, folder, session.folder, job.longest_prompt)
+        if started:
+            started.pop().end()
 
 
 def stored_sampler(

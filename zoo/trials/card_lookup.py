@@ -22,7 +22,7 @@ from zoo.catalog import (
     PromptCard,
     RewardCard,
 )
-from zoo.errors import Fault, InputError, did_you_mean
+from zoo.errors import Fault, InputError, suggestion
 from zoo.manifest.load import Manifest
 from zoo.manifest.schema import InlineData, InlineModel
 from zoo.trials import identity
@@ -121,7 +121,7 @@ class Names:
 
     def unknown(self, path: KeyPath, found: str, word: str, known: list[str], *, key: bool) -> None:
         """Remember a fault about a word that is none of `known`, with a suggestion."""
-        hint = did_you_mean(word, known) or f"available: {', '.join(known)}"
+        hint = suggestion(word, known)
         self.fault(path, found, hint=hint, key=key)
 
     def stop_at_faults(self) -> None:

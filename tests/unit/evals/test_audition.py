@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from zoo.evals import probe as audition
+from zoo.evals import probing
 from zoo.evals.depth import Answered, Response
 from zoo.grading import Verdict
 
@@ -38,39 +38,39 @@ GOES_ON = response(0, 1, 2, 3, 4, 5, 6, 7)
     ],
 )
 def test_end_of_the_first_answer(text: str, end: int | None) -> None:
-    assert audition.answer_end(text) == end
+    assert probing.answer_end(text) == end
 
 
 def test_token_that_poses_another_question_is_proposed_as_stop_id() -> None:
-    (found,) = audition.followers([STOPS] * 10 + [GOES_ON] * 10, text_of)
+    (found,) = probing.followers([STOPS] * 10 + [GOES_ON] * 10, text_of)
     assert (found.id, found.text, found.follows, found.of) == (5, "Question", 10, 10)
     assert found.proposed
 
 
 def test_token_that_right_responses_need_is_not_proposed() -> None:
     needs = response(5, 0, 1, 2, 3)
-    (found,) = audition.followers([needs] * 5 + [GOES_ON] * 10, text_of)
+    (found,) = probing.followers([needs] * 5 + [GOES_ON] * 10, text_of)
     assert found.before == 5
     assert not found.proposed
 
 
 def test_rare_followers_and_end_tokens_are_not_proposed() -> None:
-    (found,) = audition.followers([GOES_ON] * 4, text_of)
+    (found,) = probing.followers([GOES_ON] * 4, text_of)
     assert not found.proposed
-    assert audition.followers([GOES_ON] * 9, text_of, end_ids=[5]) == []
+    assert probing.followers([GOES_ON] * 9, text_of, end_ids=[5]) == []
 
 
 def test_stop_id_cuts_a_response_behind_itself() -> None:
-    assert audition.cut_at(GOES_ON, [5]) == 6
-    assert audition.cut_at(STOPS, [5]) is None
+    assert probing.cut_at(GOES_ON, [5]) == 6
+    assert probing.cut_at(STOPS, [5]) is None
 
 
 def test_cap_has_room_for_twice_the_right_responses() -> None:
     right = [Response(Verdict.CORRECT, "7", "", n, "stop") for n in range(1, 101)]
     wrong = [Response(Verdict.WRONG, "7", "", 900, "length")]
-    assert audition.cap(right + wrong, 4096) == 256  # 2 x 99, in steps of 64
-    assert audition.cap(right, 100) == 100
-    assert audition.cap(wrong, 4096) is None
+    assert probing.cap(right + wrong, 4096) == 256  # 2 x 99, in steps of 64
+    assert probing.cap(right, 100) == 100
+    assert probing.cap(wrong, 4096) is None
 
 
 def problems(marks: Sequence[Sequence[bool]]) -> list[Answered]:
@@ -85,16 +85,16 @@ def test_gain_is_paired_by_problem_and_may_be_below_zero() -> None:
         problems([[True, True]] * 16 + [[False, False]] * 4),
         problems([[False, True]] * 20),
     )
-    found = audition.gain(one, other)
+    found = probing.gain(one, other)
     assert found.value == pytest.approx(-0.3)
     assert found.low < found.high < 0
 
 
 def test_question_is_completed_verbatim_but_for_white_space() -> None:
     question = "A train leaves the station at noon and drives at eighty miles an hour to Chicago."
-    first, rest = audition.halves(question)
+    first, rest = probing.halves(question)
     assert first + " " + rest == question
-    assert audition.verbatim(f" {rest.replace(' ', chr(10))} How long?", rest)
-    assert not audition.verbatim(rest.replace("eighty", "ninety"), rest)
-    assert not audition.verbatim("", rest)
-    assert audition.halves("What is 2+2?") is None
+    assert probing.verbatim(f" {rest.replace(' ', chr(10))} How long?", rest)
+    assert not probing.verbatim(rest.replace("eighty", "ninety"), rest)
+    assert not probing.verbatim("", rest)
+    assert probing.halves("What is 2+2?") is None
