@@ -22,7 +22,7 @@ MAX_COUNT = 10_000_000
 Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 """A number of prompts, responses, problems or tokens; more is a slip, and costs memory."""
 ExtractionRule = Literal["boxed", "simplerl", "gsm8k", "auto"]
-"""How an answer is found in a response; `zoo.grading.extract` says what each rule does."""
+"""How an answer is read from a response; `zoo.grading.extract` defines each rule."""
 Gold = Literal["as-is", "last-box", ExtractionRule]
 """How a reference is read from an answer column."""
 
@@ -35,7 +35,7 @@ def _distinct(ids: S) -> S:
 
 TokenId = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 DISTINCT = AfterValidator(_distinct)
-"""For sequences whose values are said once."""
+"""For sequences without repeated values."""
 
 
 class Part(BaseModel):
@@ -87,7 +87,7 @@ class RewardCard(Card):
     params: dict[str, Any] = {}
     """The numbers of its kind; those that are left out have the kind's default."""
     needs_box: bool = False
-    """Whether a response without a box loses by it; the plan warns where the prompt asks for
+    """Whether a response without a box scores lower; the plan warns where the prompt requests
     none."""
     code: RewardCode | None = None
     """The user's own function, where `kind` is none of zoo's. Put in when the card is resolved,

@@ -148,7 +148,7 @@ class Catalog:
                 hint = suggestion(name, known)
                 raise InputError(document.fault(path, f"unknown {noun(kind)} '{name}'", hint=hint))
             if (kind, name) in self._open:
-                raise InputError(document.fault(path, f"'{name}' is made of itself"))
+                raise InputError(document.fault(path, f"'{name}' is built from itself"))
             self._open.append((kind, name))
             try:
                 found[kind, name] = self.get(kind, name)

@@ -61,7 +61,7 @@ class RandomWeights(Part):
     trained ones are not to be had."""
 
     config: dict[str, Any]
-    """What `config.json` says of the architecture."""
+    """The architecture, as in `config.json`."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """Of the draw."""
 
@@ -91,7 +91,7 @@ class ModelCard(Card):
     """Full commit of `repo`; None = not pinned: plans show it, a sweep refuses it
     (`zoo models pin`)."""
     gated: bool = False
-    """Whether the hub asks for an accepted licence and a token."""
+    """Whether the hub requires an accepted licence and a token."""
     license: str = ""
     """Licence of the weights."""
     trust_remote_code: bool = False
@@ -104,17 +104,17 @@ class ModelCard(Card):
     trained: Trained | None = None
     """Who trained a checkpoint, and how."""
     context: Count | None = None
-    """Longest sequence that the model was made for, in tokens; None = not stated."""
+    """Longest sequence that the model supports, in tokens; None = not stated."""
     prompt: str
-    """Name of the prompt card that the model is used with unless the manifest says otherwise."""
+    """Name of the prompt card that the model is used with unless the manifest overrides it."""
     stop_ids: Annotated[tuple[TokenId, ...], DISTINCT] = ()
-    """Token ids that end a response beside the tokenizer's own end token."""
+    """Token ids that end a response, in addition to the tokenizer's end token."""
     eos_ids: tuple[int, ...] = ()
     """The end tokens that the model's own files name; () = not stated."""
     cap: Count
     """Longest response in training, in tokens."""
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """KL coefficient, for recipes that say `beta: from-card`."""
+    """KL coefficient, for recipes with `beta: from-card`."""
     response: ResponseLength | None = None
     """Lengths of responses, for the cost model."""
     origin: dict[
@@ -126,14 +126,14 @@ class ModelCard(Card):
     traps: tuple[str, ...] = ()
     """What goes wrong with this model unless one knows."""
     stand_in: str | None = None
-    """The pocket model that takes its place in a rehearsal."""
+    """The pocket model that replaces it in a rehearsal."""
 
     @model_validator(mode="after")
     def _one_place(self) -> ModelCard:
         given = [key for key in PLACES if getattr(self, key)]
         if len(given) != 1:
             raise ValueError(
-                f"say where the weights are by exactly one of {', '.join(PLACES)} "
+                f"state where the weights are by exactly one of {', '.join(PLACES)} "
                 f"(found {given or 'none'})"
             )
         if bool(self.random_weights) != self.name.endswith(RANDOM):

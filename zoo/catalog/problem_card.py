@@ -97,7 +97,7 @@ class Filters(Part):
     """Longest prompt in characters, rendered with `prompt`; the study drops longer ones in silence
     (rl_dataset.py:L114-119)."""
     prompt: str | None = None
-    """Prompt card by which `max_prompt_chars` is measured; None = the problem alone."""
+    """Prompt card with which `max_prompt_chars` is counted; None = the problem alone."""
     duplicates: bool = False
     """Leave out problems whose normalised text came before."""
     overlap: tuple[str, ...] = ()
@@ -132,7 +132,7 @@ class ProblemCard(Card):
     license: str = ""
     """Licence of the problems."""
     stand_in: str | None = None
-    """The pocket set that takes its place in a rehearsal."""
+    """The pocket set that replaces it in a rehearsal."""
     uses: tuple[DataCard | BenchmarkCard | PromptCard, ...] = ()
     """The cards that `built` and `filters` name. Put in by the catalog, never written by hand: a
     card can then be loaded wherever it is sent."""
@@ -141,7 +141,7 @@ class ProblemCard(Card):
     def _one_source(self) -> ProblemCard:
         if sum(getattr(self, source) is not None for source in SOURCES) != 1:
             raise ValueError(
-                f"say where the problems come from by exactly one of {', '.join(SOURCES)}"
+                f"state where the problems come from by exactly one of {', '.join(SOURCES)}"
             )
         return self
 

@@ -18,9 +18,9 @@ class Gpu(Part):
     name: str
     memory_gib: Annotated[float, Field(gt=0, le=1e6)]
     speed: Annotated[float, Field(ge=1e-3, le=1e3)] = 1.0
-    """Tokens a second beside an H100 SXM, for the cost model."""
+    """Tokens a second relative to an H100 SXM, for the cost model."""
     usd_per_hour: Annotated[float, Field(ge=0, le=1e6)] | None = None
-    """Price; None = costs are told in GPU-hours alone."""
+    """Price; None = costs are given in GPU-hours only."""
     usd_source: str = ""
 
 

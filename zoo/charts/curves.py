@@ -330,7 +330,7 @@ def measured_words(results: Results) -> str:
     metric = accuracy_of(results)
     if metric is None:
         return (
-            "Of the training completions of each round, for no evaluation is measured at three "
+            "Of the training completions of each round, for no evaluation takes place at three "
             "rounds; cut responses count at the longest response."
         )
     e = metric.evaluations[0]

@@ -59,7 +59,7 @@ def interactions_figure(results: Results, found: Sequence[Interaction]) -> Figur
     note = (
         f"Final numbers of {_named(metric)}: the effect of {compared} within each level of the "
         f"other axes, {HOW} {_intervals([one.interval for one in own])} Whether levels differ is "
-        "said by the interactions in the table, differences of these differences."
+        "shown by the interactions in the table, differences of these differences."
     )
     return Figure(
         "interactions",
@@ -115,7 +115,7 @@ def _name(effect: AxisEffect) -> str:
 
 def _intervals(found: Iterable[tuple[float, float] | None]) -> str:
     if all(interval is None for interval in found):
-        return "There is one trial a cell, so that there are no intervals."
+        return "One trial a cell, so no intervals."
     return "Bars are 95 % intervals over training seeds, not corrected for their number."
 
 

@@ -49,7 +49,7 @@ class PassCurve:
     def crossing(self) -> str:
         """Where the base model catches up with the trained, in words."""
         if self.base is None:
-            return "base not measured"
+            return "base not evaluated"
         above = [t > b for t, b in zip(self.mean, self.base, strict=True)]
         if not above[0]:
             return "trained is not above base at k = 1"

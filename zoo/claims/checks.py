@@ -44,7 +44,7 @@ def check_claims_alone(
     flaws: list[Flaw] = []
     for i, claim in enumerate(claims):
         if claim.id in [earlier.id for earlier in claims[:i]]:
-            expected = "an id of its own for every claim"
+            expected = "a unique id for every claim"
             flaws.append(Flaw(("claims", i, "id"), f"a second claim '{claim.id}'", expected))
         if axes is not None:
             flaws += _words(claim, ("claims", i), axes)
@@ -60,7 +60,7 @@ def check_tripwires(tripwires: Sequence[Tripwire], metrics: Mapping[str, Metric]
     for i, wire in enumerate(tripwires):
         if not is_logged(wire.metric):
             found = _metric(wire.metric, ("tripwires", i, "metric"), metrics)
-            what = "round logs" if wire.metric.startswith("train/") else "evaluation measures"
+            what = "round logs" if wire.metric.startswith("train/") else "evaluation has"
             flaws += [replace(flaw, found=f"no {what} '{wire.metric}'") for flaw in found]
         flaws += _line(wire, ("tripwires", i), metrics)
     return flaws
@@ -177,7 +177,7 @@ def _metrics(claim: Claim, path: Path, metrics: Mapping[str, Metric], horizon: i
             return flaws + _line(claim.event, (*path, "event"), metrics)
         flaws += _measured(claim, at, metric, metrics)
         if claim.expect.word == "not_worse_than" and metric.better is None:
-            hint = "say lower_by, higher_by or equal_within"
+            hint = "set lower_by, higher_by or equal_within"
             found = f"'{name}' is neither better nor worse when higher"
             flaws.append(Flaw((*path, "expect", "not_worse_than"), found, hint=hint, key=True))
         if flaws:
@@ -204,13 +204,13 @@ def _measured(
     if claim.kind == "trend":
         n = len(metric.series.rounds)
         expected = "three rounds or more, for a trend"
-        found = f"'{metric.name}' is measured {n} times"
+        found = f"'{metric.name}' is evaluated {n} times"
         return [] if n >= 3 else [Flaw(path, found, expected, _oftener(metric, metrics))]
     if metric.final is None:
-        found = f"'{metric.name}' is not measured at the last round ({metric.horizon})"
+        found = f"'{metric.name}' is not evaluated at the last round ({metric.horizon})"
         return [Flaw(path, found, hint="add `last` to the `at` of a schedule that has it")]
     if claim.kind in ("gain", "crossover") and 0 not in metric.final.rounds:
-        found = f"'{metric.name}' is not measured on the base model"
+        found = f"'{metric.name}' is not evaluated on the base model"
         hint = "add 0 to the `at` of the schedule that reaches the last round"
         if MetricName.parse(metric.name) is None:
             hint = "a gain is over the base model; take an `eval/...` metric"
@@ -222,7 +222,7 @@ def _oftener(metric: Metric, metrics: Mapping[str, Metric]) -> str:
     """A series that has rounds enough for a trend; empty for none."""
     for name in _alike(metric.name, metrics):
         if (n := len(metrics[name].series.rounds)) >= 3:
-            return f"'{name}' is measured {n} times"
+            return f"'{name}' is evaluated {n} times"
     return ""
 
 
@@ -240,7 +240,7 @@ def _metric(
 ) -> list[Flaw]:
     if name in metrics:
         return []
-    found = f"no evaluation measures '{name}'"
+    found = f"no evaluation has '{name}'"
     elsewhere = next(_alike(name, metrics), "")
     hint = f"did you mean '{elsewhere}'?" if elsewhere else did_you_mean(name, list(metrics))
     hint = hint or _forms(metrics)

@@ -334,7 +334,7 @@ def _numbers(power: Power, common: Sequence[str]) -> str:
     detects, more = power.detects, power.one_more
     if power.spread is None and power.claim.kind != "rate":
         metric, who = power.claim.metrics[-1], seeds_do(power.seeds, "detect")
-        return f"cannot say what {who}; no spread of {metric} is known yet"
+        return f"cannot estimate what {who}; no seed noise of {metric} is known yet"
     if detects is None:
         text = f"{seeds_of(power.seeds)} cannot decide it"
         more_text = f"{power.seeds + 1} would detect {amount(more, power.measure)}" if more else ""

@@ -122,7 +122,7 @@ def _hub_model(ref: str) -> ModelCard:
         return ModelCard.model_validate(said | {"repo": found[0], "revision": found[1]})
     except ValueError as error:
         expected = "a full commit of 40 hex digits (a branch or tag moves)"
-        hint = f"`zoo models pin hf:{found[0]} --revision {found[1]}` tells it"
+        hint = f"`zoo models pin hf:{found[0]} --revision {found[1]}` finds it"
         raise InputError(Fault("models", f"'{found[1]}' is no commit", expected, hint)) from error
 
 

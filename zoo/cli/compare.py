@@ -53,7 +53,7 @@ def show(
 def _lines(found: Compared) -> Iterator[str]:
     metric = found.metric
     if found.simulated or found.rehearsal:
-        yield "SIMULATED OR REHEARSED: these numbers say nothing about the models named."
+        yield "SIMULATED OR REHEARSED: these numbers are no evidence about the models named."
         yield ""
     yield from _across(found)
     yield click.style(f"{metric.name}: final numbers ({metric.unit}), 95 % intervals", bold=True)
@@ -78,7 +78,7 @@ def _across(found: Compared) -> Iterator[str]:
     if len(found.names) == 1:
         return
     one, other = found.names
-    yield f"{other} beside {one}; their claims are judged by `zoo compare` of each"
+    yield f"{other} compared with {one}; their claims are judged by `zoo compare` of each"
     for difference in found.across:
         yield f"! across {difference.kind}: {difference.one} / {difference.other}"
     if found.shared:

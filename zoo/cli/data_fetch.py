@@ -140,6 +140,6 @@ def _with_revision(file: Path, commit: str) -> str:
     else:
         text = REPO.sub(lambda match: f"{match[0]}\n{line}", text, count=1)
     if validate(ModelCard, strict_yaml.parse(text, str(file))).revision != commit:
-        found = "no `repo:` and `revision:` on lines of their own"
+        found = "no `repo:` and `revision:` on separate lines"
         raise InputError(Fault(str(file), found, hint=f"write `{line}` into it"))
     return text

@@ -26,7 +26,7 @@ def run(name: str, rounds: int, words: PlanOptions, how: SweepOptions) -> int:
     place = f"zoo extend {name}"
     if before.words.rehearse:
         hint = "`zoo sweep` without --rehearse runs the study"
-        raise InputError(Fault(place, "a rehearsal has two rounds whatever is asked", hint=hint))
+        raise InputError(Fault(place, "a rehearsal always has two rounds", hint=hint))
     if before.lock is None:
         hint = f"`{before.to('sweep')} --set rounds={rounds}` begins it"
         raise InputError(Fault(place, f"sweep '{before.name}' never started", hint=hint))

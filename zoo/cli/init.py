@@ -104,7 +104,8 @@ def _chosen(
     given = {axis: getattr(options, axis) for axis in KINDS}
     missing = [axis for axis, text in given.items() if text is None]
     if missing and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        found = f"{', '.join(f'--{axis}' for axis in missing)} missing, and no terminal to ask on"
+        options = ", ".join(f"--{axis}" for axis in missing)
+        found = f"{options} missing, and there is no terminal for questions"
         words = [(axis, given[axis] or DEFAULTS[axis]) for axis in KINDS]
         command = " ".join(f"--{axis} {shlex.quote(text)}" for axis, text in words)
         hint = f"for instance `zoo init {name} {command}`"
@@ -150,7 +151,7 @@ def _ask(axis: str, catalog: Catalog, read: Callable[[str], list[Choice]]) -> li
     names = ", ".join(known(catalog, KINDS[axis]))
     shown = textwrap.fill(names, 96, initial_indent="  ", subsequent_indent="  ")
     kind = axis if axis == "data" else f"{axis}s"
-    click.echo(f"\n{kind} (`zoo {kind} list` says what each is):\n{shown}")
+    click.echo(f"\n{kind} (`zoo {kind} list` describes each):\n{shown}")
 
     def answer(text: str) -> list[Choice]:
         try:

@@ -180,7 +180,7 @@ def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     "--across",
     multiple=True,
     type=click.Choice(["stacks", "decodings", "graders", "problems", "finals"]),
-    help="What NAME and OTHER may differ in; the table says so.",
+    help="What NAME and OTHER may differ in; the table notes it.",
 )
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan

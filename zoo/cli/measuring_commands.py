@@ -114,7 +114,9 @@ def eval_(
 
 @click.command()
 @click.argument("name")
-@click.option("--on", metavar="BENCHMARK", help="[default: the largest that is measured twice]")
+@click.option(
+    "--on", metavar="BENCHMARK", help="[default: the largest that is evaluated at two rounds]"
+)
 @click.option("--decoding", help="[default: a sampled one]")
 @click.option("--judge", metavar="MODEL", help="A judge model instead of keywords.")
 @click.option("--endpoint", metavar="URL", help="Its OpenAI-compatible API, as https://host/v1.")
@@ -131,9 +133,13 @@ def eval_(
 )
 @click.option("--parallel", type=click.IntRange(1, 64), default=4, help="Calls at a time.")
 @click.option(
-    "--price", type=float, nargs=2, metavar="IN OUT", help="USD a million tokens, to say the cost."
+    "--price",
+    type=float,
+    nargs=2,
+    metavar="IN OUT",
+    help="USD a million tokens, to estimate the cost.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask whether the judge may be called.")
+@click.option("--yes", is_flag=True, help="Call the judge without confirmation.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def behaviours(name: str, words: PlanOptions, **how: Any) -> int:

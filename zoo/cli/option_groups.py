@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 cards_option = click.option(
-    "--cards", multiple=True, metavar="DIR", help="Another folder of cards, besides ./cards."
+    "--cards", multiple=True, metavar="DIR", help="An additional folder of cards, after ./cards."
 )
 profile_option = click.option(
     "--on", "profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]"
@@ -27,7 +27,7 @@ look_option = click.option(
     "--look",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The next look of a manifest that buys seeds in looks. [default: where it stands]",
+    help="The next look of a manifest that buys seeds in looks. [default: the current one]",
 )
 rehearse_option = click.option(
     "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."

@@ -142,7 +142,7 @@ class _Origins:
     def card(self, card: ModelCard | DataCard) -> str:
         """Of what a card says, or the manifest in its place."""
         given = (type(card), card.name) in self.inline
-        return "manifest, given in place" if given else f"card {card.name}"
+        return "manifest, given inline" if given else f"card {card.name}"
 
 
 def _text(value: Any) -> str:

@@ -221,9 +221,9 @@ def _conclude(results: SweepReport, ran: driver.Ran, seconds: float, how: SweepO
     study, status = results.study, ran.status
     click.echo(f"\n{study.name}: {summary(status)}  ({clock(seconds)})")
     if how.retrain and (n := sum(one.stands for one in status.trials)):
-        click.echo(f"{counted(n, 'trial')} not trained again; what was there stands")
+        click.echo(f"{counted(n, 'trial')} not trained again; previous results are kept")
     if how.extend and (n := sum(one.obstacle is not None for one in status.trials)):
-        click.echo(f"{counted(n, 'trial')} could not go on; what was there stands")
+        click.echo(f"{counted(n, 'trial')} could not continue; previous results are kept")
     for item in status.trials:
         if item.symbol == "!":
             reason = first_line(item.message, item.failure)

@@ -80,11 +80,11 @@ def _against(card: ModelCard, config: Config, ends: tuple[int, ...]) -> Iterator
             found = config.get(key)
             found = usual(field, config) if found is None else found
             if found not in (None, said[field]):
-                text = f"geometry.{field}: config.json says {found}, the card {said[field]}"
+                text = f"geometry.{field}: {found} in config.json, {said[field]} in the card"
                 yield Finding(False, text)
     context = context_of(config)
     if card.context and context and card.context != context:
-        yield Finding(False, f"context: config.json says {context}, the card {card.context}")
+        yield Finding(False, f"context: {context} in config.json, {card.context} in the card")
     if card.eos_ids and ends and set(card.eos_ids) != set(ends):
-        found = f"eos_ids: the model's files say {list(ends)}, the card {sorted(card.eos_ids)}"
+        found = f"eos_ids: {list(ends)} in the model's files, {sorted(card.eos_ids)} in the card"
         yield Finding(False, found)

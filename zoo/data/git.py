@@ -53,7 +53,7 @@ def fetch(source: GitSource, cache: Path) -> int:
         if found != source.sha256:
             stream.truncate(0)
             raise FetchError(
-                f"{url}: its SHA-256 is {found}, the card says {source.sha256}; the mirror or the "
+                f"{url}: its SHA-256 is {found}, the card has {source.sha256}; the mirror or the "
                 "card is wrong"
             )
         os.fsync(stream.fileno())

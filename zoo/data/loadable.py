@@ -67,7 +67,7 @@ def _vocabulary(folder: Path, config: Config) -> Iterator[Fault]:
     if ids and (most := max(ids)) >= size:
         yield Fault(
             str(file),
-            f"token ids up to {most:,}, and config.json says vocab_size {size:,}",
+            f"token ids up to {most:,}, and config.json has vocab_size {size:,}",
             f"ids below {size:,}",
             "take tokenizer and config of one model",
         )

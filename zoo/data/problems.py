@@ -85,7 +85,7 @@ def disagreements(card: ProblemCard, problems: list[Problem], counts: Counts) ->
     """What a card says of its problems and is not so."""
     hint = "the source changed, or the card is of another one"
     faults = [
-        Fault(card.name, f"{found} {what}", f"{said}, as the card says (`{key}`)", hint)
+        Fault(card.name, f"{found} {what}", f"{said}, as in the card (`{key}`)", hint)
         for what, key, said, found in (
             ("rows", "n", card.n, counts.read),
             ("problems after the filters", "kept", card.kept, counts.kept),
@@ -93,7 +93,7 @@ def disagreements(card: ProblemCard, problems: list[Problem], counts: Counts) ->
         if said not in (None, found)
     ]
     if card.digest not in (None, found := digest(problems)) and not faults:
-        said = f"{card.digest}, as the card says (`digest`)"
+        said = f"{card.digest}, as in the card (`digest`)"
         faults.append(Fault(card.name, f"problems of the digest {found}", said, hint))
     if not problems:
         hint = f"read from {card.local.path}" if card.local else ""

@@ -97,7 +97,7 @@ def _half(column: str, text: str) -> Fault | None:
         half = f"\\u{ord(text[error.start]):04x}"
         found = f"column '{column}' holds {half} alone, half of a character, at {error.start + 1}"
         hint = "the text was cut inside a character: repair the row or leave it out"
-        return Fault("", found, "text that UTF-8 can hold", hint)
+        return Fault("", found, "text that can be encoded as UTF-8", hint)
     return None
 
 

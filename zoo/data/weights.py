@@ -37,7 +37,7 @@ def missing(folder: Path) -> list[str]:
     """Weight files that a folder lacks."""
     names = shards(folder)
     if names is None:
-        return [f"a readable {INDEX} that names files beside it"]
+        return [f"a readable {INDEX} that names files in its folder"]
     return [printable(name) for name in names if not _is_file(folder / name)]
 
 
@@ -59,7 +59,7 @@ def broken(file: Path) -> str:
         return f"is not safetensors ({type(error).__name__})"
     if not size:
         return "is empty"
-    return "" if size == whole else f"has {size:,} bytes, its header asks for {whole:,}"
+    return "" if size == whole else f"has {size:,} bytes, its header states {whole:,}"
 
 
 def is_pointer(file: Path) -> bool:

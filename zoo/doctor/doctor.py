@@ -27,8 +27,8 @@ CORE = ("zoo", "pydantic", "pyyaml", "click")
 RUN = ("torch", "transformers", "trl", "vllm", "ray", "mlflow", "accelerate", "peft", "datasets")
 GRADE = ("sympy", "math-verify", "pyarrow", "matplotlib", "jinja2")
 WANTS_CUDA = ("torchvision", "torchaudio", "torchcodec")
-SETUP = "`make setup`, or `pip install 'zoo[cpu]'` as README.md says"
-PYTHONS = ((3, 11), (3, 12))  # what the lock was made for
+SETUP = "`make setup`, or `pip install 'zoo[cpu]'` as in README.md"
+PYTHONS = ((3, 11), (3, 12))  # what the lock was created for
 DISK_GIB, MEMORY_GIB, SHM_GIB = 2.0, 4.0, 0.5  # free disk of a pocket sweep, memory a trial, Ray's
 
 Level = Literal["ok", "warn", "fail"]
@@ -110,7 +110,7 @@ def as_text(
     warns = sum(finding.level == "warn" for finding in findings)
     first = "experiments/pocket.yaml" if Path("experiments/pocket.yaml").is_file() else "MANIFEST"
     verdict = "sweeps cannot run here yet" if fails else f"ready: `zoo sweep {first}`"
-    return "\n".join([*lines, f"{verdict} ({fails} to mend, {warns} to know)"])
+    return "\n".join([*lines, f"{verdict} ({fails} to fix, {warns} to note)"])
 
 
 # -- looking ---------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def _software(machine: Machine, packages: dict[str, str | None]) -> Iterator[Doc
         yield DoctorFinding("ok", "Python", machine.python)
     else:
         known = " and ".join(".".join(map(str, pair)) for pair in PYTHONS)
-        yield DoctorFinding("warn", "Python", machine.python, f"the lock was made for {known}")
+        yield DoctorFinding("warn", "Python", machine.python, f"the lock was created for {known}")
     missing = [n for n in (*CORE, *RUN, *GRADE) if packages[n] is None and n != "vllm"]
     if missing:
         yield DoctorFinding("fail", "packages", f"missing: {', '.join(missing)}", SETUP)
@@ -305,13 +305,13 @@ def _places(machine: Machine) -> Iterator[DoctorFinding]:
         place = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
         if not os.access(place, os.W_OK):
             found = f"{place} cannot be written"
-            yield DoctorFinding("fail", what, found, f"point {variable} at a place of your own")
+            yield DoctorFinding("fail", what, found, f"point {variable} at a folder of your own")
 
 
 def _traps(machine: Machine, packages: dict[str, str | None]) -> Iterator[DoctorFinding]:
     beside = [name for name in WANTS_CUDA if installed(name)]
     if (packages["torch"] or "").endswith("+cpu") and beside:
-        found = f"{', '.join(beside)} beside the CPU build of torch: transformers fails to import"
+        found = f"{', '.join(beside)} with the CPU build of torch: transformers fails to import"
         yield DoctorFinding("fail", "torchvision", found, f"`pip uninstall {' '.join(beside)}`")
     if machine.gpus and (packages["torch"] or "").endswith("+cpu"):
         found = "a GPU, but torch is the CPU build"

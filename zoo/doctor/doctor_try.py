@@ -135,7 +135,7 @@ def as_text(tried: Tried, findings: Sequence[DoctorFinding]) -> str:
         [
             f"\ntried '{tried.profile.name}': {what}  ({clock(tried.seconds)})",
             *("  " + str(finding).replace("\n", "\n  ") for finding in findings),
-            f"{verdict} ({fails} to mend, {warns} to know)",
+            f"{verdict} ({fails} to fix, {warns} to note)",
         ]
     )
 

@@ -154,6 +154,6 @@ def _rule(trial: Trial, row: Row, made: Record | None) -> str:
     if made and "extract" in made.identity:
         return made.identity["extract"]
     raise StateError(
-        f"{row['scores']}: gone, and the manifest no longer asks for it: nothing says by which "
-        "extraction rule it was graded"
+        f"{row['scores']}: missing, and no longer in the manifest: "
+        "the extraction rule it was graded by is not recorded"
     )

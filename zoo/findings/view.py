@@ -42,7 +42,7 @@ class TableCell:
     before: str
     after: str
     in_box: str
-    """Accuracy before and after where only a box counts; empty where it was not measured."""
+    """Accuracy before and after where only a box counts; empty where it was not evaluated."""
     boxed: str
     length: str
     note: str

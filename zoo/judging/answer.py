@@ -36,7 +36,7 @@ class Answer:
     withdrawn: tuple[str, ...]
     """Ids of sealed claims that the manifest no longer has."""
     metric: Metric | None
-    """What cells and effects are shown by; None where nothing is measured at the last round."""
+    """What cells and effects are shown by; None where nothing is evaluated at the last round."""
     cells: tuple[CellMean, ...]
     effects: tuple[AxisEffect, ...]
 

@@ -71,7 +71,7 @@ def notes(verdict: ClaimVerdict) -> Iterator[str]:
         if math.isfinite(found.df):
             parts.append(f"{found.df:.1f} degrees of freedom")
         if found.spread_ratio is not None:
-            parts.append(f"largest spread {found.spread_ratio:.1f} times the typical")
+            parts.append(f"largest seed noise {found.spread_ratio:.1f} times the typical")
         if found.floored:
             parts.append(f"variance floor in {found.floored} of {len(found.cells)} cells")
         if found.unequal:
@@ -83,7 +83,7 @@ def notes(verdict: ClaimVerdict) -> Iterator[str]:
     if verdict.looks and not verdict.missing:
         yield in_words(verdict.look, verdict.looks, decided=verdict.word != "undecided")
     if found is not None and (found.spread_ratio or 0) >= NOTABLE_SPREAD:
-        yield f"spreads differ {found.spread_ratio:.0f}-fold; family-wise error up to 7 %"
+        yield f"seed noise differs {found.spread_ratio:.0f}-fold; family-wise error up to 7 %"
     if any(arm.collapsed for arm in verdict.arms) or verdict.watched:
         yield f"{', '.join(map(_collapse, verdict.arms))}; {_about(verdict)}"
 
@@ -112,15 +112,15 @@ def _waiting(verdict: ClaimVerdict) -> str:
 def _why_none(verdict: ClaimVerdict) -> str:
     if verdict.missing:
         return _waiting(verdict)
-    return "a cell has no trial that did not collapse, or its base model was not measured"
+    return "a cell has no trial that did not collapse, or its base model was not evaluated"
 
 
 def _why_not_judged(verdict: ClaimVerdict) -> str:
     found = verdict.estimate
     assert found is not None
     if any(cell.n < 2 for _, cell in found.cells):
-        return "a cell has one trial that counts, which has no spread to judge by"
-    return "most cells of the study show no spread between seeds to judge by"
+        return "a cell has one trial that counts, which shows no seed noise to judge by"
+    return "most cells of the study show no seed noise to judge by"
 
 
 def _number(value: float, verdict: ClaimVerdict) -> str:

@@ -35,9 +35,9 @@ from zoo.store.run_store import claim, claimed, full_text, is_full
 from zoo.store.stack import SIMULATED, stack
 
 POLL_S = 0.1
-MEASURING_FAILED = "training is done; measuring it failed"
-EXTENDING_FAILED = "continuing it failed; what was there stands"
-RETRAINING_FAILED = "training again failed; what was there stands"
+MEASURING_FAILED = "training is done; evaluating it failed"
+EXTENDING_FAILED = "continuing it failed; previous results are kept"
+RETRAINING_FAILED = "training again failed; previous results are kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class TrialProcess:
             return LaunchResult(found.state, seconds=seconds)
         if interrupted:
             what = "continuing it" if self.task.extend else "training again"
-            what = what if again else "measuring what is trained"
+            what = what if again else "evaluating what is trained"
             return LaunchResult("preempted", FailureClass.INTERRUPTED, what, seconds)
         what = EXTENDING_FAILED if self.task.extend else RETRAINING_FAILED
         what = what if again else MEASURING_FAILED

@@ -112,8 +112,8 @@ def _models(groups: list[_Group]) -> list[PlanWarning]:
         ),
         *_about(
             "no-stop",
-            "neither end tokens nor stop ids are known: {names}; responses may run into the cap, "
-            "so set `eos_ids` or `stop_ids` on the card",
+            "neither end tokens nor stop ids are known: {names}; responses may be cut at the max "
+            "response length, so set `eos_ids` or `stop_ids` on the card",
             groups,
             _endless,
         ),
@@ -202,7 +202,7 @@ def _leaks(groups: list[_Group], overlaps: Sequence[SharedProblems]) -> list[Pla
         PlanWarning(
             "leak",
             f"problems of {bench} are in the training data "
-            f"{listed(g.first.data.name for g in same)} ({how}); say so with its result, or leave "
+            f"{listed(g.first.data.name for g in same)} ({how}); note it with the result, or leave "
             "it out of claims",
             _count({id(g): g for g in same}.values()),
         )
@@ -297,8 +297,8 @@ def _too_long(what: str, prompt: int, same: list[_Group]) -> str:
     context = model.context or 0
     if (room := context - prompt) < 1:
         return (
-            f"the context of {model.name} ({context:,}) is short for {what} beside a prompt; a "
-            "sweep measures the prompts and refuses those that do not fit"
+            f"the context of {model.name} ({context:,}) is short for {what} and a prompt; a "
+            "sweep counts prompt tokens and refuses those that do not fit"
         )
     return (
         f"{what} and {prompt:,} tokens of prompt are over the context of {model.name} "

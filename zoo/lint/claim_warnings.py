@@ -102,8 +102,9 @@ def _unknown(powers: Sequence[Power]) -> list[PlanWarning]:
     if not lacking:
         return []
     text = (
-        f"no spread of {listed(power.claim.metrics[-1] for power in lacking)} is known, so nobody "
-        f"can say what {seeds_do(lacking[0].seeds, 'decide')}; run two seeds of a few cells first"
+        f"no seed noise of {listed(power.claim.metrics[-1] for power in lacking)} is known, so "
+        f"it is unknown what {seeds_do(lacking[0].seeds, 'decide')}; "
+        "run two seeds of a few cells first"
     )
     where = _claims(list(dict.fromkeys(power.claim.id for power in lacking)))
     return [PlanWarning("spread-unknown", text, where)]
@@ -118,7 +119,7 @@ def _shortfall(power: Power) -> str:
     if detects is None and power.claim.kind == "rate":
         return f"{seeds_do(power.seeds, 'find')} no difference of rates, however large"
     if detects is None:
-        return f"{seeds_of(power.seeds)} cannot decide it: one seed has no spread of its own"
+        return f"{seeds_of(power.seeds)} cannot decide it: one seed shows no seed noise"
     found = amount(detects, power.measure)
     if claim.expect.word == "equal_within":
         show = seeds_do(power.seeds, "show")
@@ -129,9 +130,11 @@ def _shortfall(power: Power) -> str:
 def _remedy(power: Power) -> str:
     enough = power.seeds_enough
     if enough is None and power.base:
-        return "more seeds alone will not do, for the base is measured once; take more `samples`"
+        return (
+            "more seeds alone are not enough: the base model is evaluated once; take more `samples`"
+        )
     if enough is None:
-        return "more seeds alone will not do; pool more cells or ask for less"
+        return "more seeds alone are not enough; pool more cells or ask for less"
     if power.margin == 0:
         one = f"{seeds_of(enough)} would detect"
         return f"{one} {amount(power.effect(enough) or 0, power.measure)}"
@@ -196,7 +199,7 @@ def _confounds(claim: Claim, axes: Mapping[str, _Axis]) -> list[PlanWarning]:
         whose = "differences" if axis == claim.differs_by else "cells"
         text = (
             f"{whose} compared along {axis} also differ in {what}{share}; give them one value "
-            "(`overrides`), or say both in the claim"
+            "(`overrides`), or name both in the claim"
         )
         found.append(PlanWarning("confounded", text, _claims([claim.id])))
     return found

@@ -58,8 +58,8 @@ def _measured(
         return
     if unmeasured := [e for e in compared if 0 not in e.rounds]:
         text = (
-            f"{_benchmarks(unmeasured)} measured at the last round and never on the base model, so "
-            "there is no gain to report; add 0 to the `at` of the schedule"
+            f"{_benchmarks(unmeasured)} evaluated at the last round and never on the base model, "
+            "so there is no gain to report; add 0 to the `at` of the schedule"
         )
         yield PlanWarning("base-not-measured", text, f"schedule {name}")
     if not external and not trials[0].rehearsal:
@@ -69,15 +69,15 @@ def _measured(
 def _nothing(experiment: Experiment, measured: Sequence[Evaluation], external: bool) -> str:
     if not experiment.evaluate.schedules:
         return (
-            "`evaluate` has no schedule, so nothing is measured and there is no result; add "
+            "`evaluate` has no schedule, so nothing is evaluated and there is no result; add "
             "`full: {benchmarks: [...], at: [0, last]}`"
         )
     if external and not measured:
         return (
-            "checkpoints trained elsewhere are measured at round 0 and the last round only "
-            f"({experiment.rounds:,}), and no schedule has either; say `at: [0, last]`"
+            "checkpoints trained elsewhere are evaluated at round 0 and the last round only "
+            f"({experiment.rounds:,}), and no schedule has either; set `at: [0, last]`"
         )
-    return "no trained model is measured, only the base; add `last` to the `at` of a schedule"
+    return "no trained model is evaluated, only the base; add `last` to the `at` of a schedule"
 
 
 def _fewer(final: str, compared: Sequence[Evaluation], name: str) -> Iterator[PlanWarning]:

@@ -119,8 +119,8 @@ def tripwire_warnings(
             judged = [name for name in metric.benchmarks if _judges(name, metrics)]
             if judged:
                 text = (
-                    f"{listed(judged)} decides when a trial stops and also measures it; stop by a "
-                    "benchmark that no final number rests on, or only `mark`"
+                    f"{listed(judged)} decides when a trial stops and is also its final metric; "
+                    "stop by a benchmark that no final number rests on, or only `mark`"
                 )
                 found.append(PlanWarning("leak-by-choice", text, where))
     return found
@@ -131,8 +131,8 @@ def length_warnings(tripwires: Sequence[Tripwire], rounds: int) -> list[PlanWarn
     return [
         PlanWarning(
             "never-trips",
-            f"{wire.rounds:,} rounds in a row are more than the {rounds:,} that there "
-            "are, so it never trips; take a smaller `for`",
+            f"{wire.rounds:,} rounds in a row are more than the {rounds:,} of the "
+            "study, so it never trips; take a smaller `for`",
             f"tripwire on {wire}",
         )
         for wire in tripwires

@@ -59,9 +59,9 @@ class Expect(Part):
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     lower_by: Margin | None = None
-    """Below minus this; 0 = lower at all."""
+    """Below minus this; 0 = any decrease."""
     higher_by: Margin | None = None
-    """Above this; 0 = higher at all. Of an ordering: at every step."""
+    """Above this; 0 = any increase. Of an ordering: at every step."""
     not_worse_than: Margin | None = None
     """At most this much worse; worse is lower, but higher for clipped_ratio."""
     equal_within: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -93,12 +93,12 @@ class Claim(Part):
     """One claim of a manifest."""
 
     id: Annotated[str, Field(pattern=NAME)]
-    """A short name of its own."""
+    """A short, unique name."""
     says: Annotated[str, Field(min_length=1)]
     """The claim as a sentence."""
     kind: Kind = "contrast"
     """Inferred: `event` makes a rate, `order` an ordering, `differs_by` an interaction, `compare` a
-    contrast; gain, trend and crossover have to be said."""
+    contrast; gain, trend and crossover must be set."""
     compare: OneAxis[Annotated[list[Value], Field(min_length=2, max_length=2)]] | None = None
     """One axis and two of its values: the first less the second."""
     differs_by: str | None = None
@@ -111,7 +111,7 @@ class Claim(Part):
     where: Match = {}
     """Only these cells: axis -> a value, a pattern such as `qwen*`, or a list; {} = all."""
     for_each: list[str] = []
-    """Axes: a verdict of its own for each of their values."""
+    """Axes: one verdict for each of their values."""
     metric: str | None = None
     """`eval/<benchmark>/<measure>/<decoding>`, what `full` measures; `<schedule>/...` where another
     schedule takes other problems or samples, as `watch/...`; or `train/...`. Of a crossover with
@@ -163,7 +163,7 @@ class Claim(Part):
         if missing or extra:
             parts = [f"needs {' and '.join(missing)}"] if missing else []
             parts += [f"has no {' or '.join(extra)}"] if extra else []
-            hint = "" if "compare" not in missing else "; or say `kind: gain` or `kind: trend`"
+            hint = "" if "compare" not in missing else "; or set `kind: gain` or `kind: trend`"
             text = f"a claim of kind {self.kind}: it {' and '.join(parts)}{hint}"
             raise Misplaced(text, *extra[:1])
         self._check_expect()

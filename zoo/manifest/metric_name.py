@@ -23,7 +23,7 @@ class MetricName:
     """The name of an evaluation metric in its four parts, none of which has a `/` in it."""
 
     series: str
-    """`eval`, or the schedule that measures it on another set of problems or samples."""
+    """`eval`, or the schedule that evaluates it on another set of problems or samples."""
     benchmark: str
     """A benchmark, or `avgN`: the plain mean over the N benchmarks of a schedule."""
     measure: str

@@ -51,11 +51,11 @@ class InlineModel(Part):
     name: Name | None = None
     """What tables call it; by default the last part of the path."""
     stop_ids: Annotated[list[TokenId], DISTINCT] = []
-    """Token ids that end a response beside the tokenizer's own end token."""
+    """Token ids that end a response, in addition to the tokenizer's end token."""
     cap: Count = 512
     """Longest response in training, in tokens."""
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """KL coefficient, for recipes that say `beta: from-card`."""
+    """KL coefficient, for recipes with `beta: from-card`."""
     base: str | None = None
     """Card of the base model that this checkpoint was trained from (`trainer: external`)."""
 
@@ -119,14 +119,14 @@ class Schedule(Part):
     """Which benchmarks are measured when: `every` so many rounds, or `at` given rounds."""
 
     benchmarks: Annotated[list[BenchmarkRef], Field(min_length=1)]
-    """Names of benchmark cards, or local files given in place."""
+    """Names of benchmark cards, or local files given inline."""
     problems: Count | None = None
     """Only the first so many problems of each benchmark; None = all."""
     samples: Count | None = None
-    """Responses a problem under sampled decodings; None = as the benchmark's card says. Greedy
+    """Responses a problem under sampled decodings; None = as in the benchmark's card. Greedy
     takes one."""
     every: Count | None = None
-    """Measure the base model and then after every so many rounds."""
+    """Evaluate the base model and then after every so many rounds."""
     at: list[Annotated[int, Field(ge=0, le=MAX_COUNT)] | Literal["last", "last5"]] = []
     """Rounds: numbers (0 = the base model), `last` (the horizon), `last5` (the horizon and the four
     points of `watch` before it)."""
@@ -136,7 +136,7 @@ class Schedule(Part):
     @model_validator(mode="after")
     def _some_time(self) -> Schedule:
         if self.every is None and not self.at:
-            raise ValueError("rounds to measure at: `every: ROUNDS` or `at: [0, last]`")
+            raise ValueError("rounds to evaluate at: `every: ROUNDS` or `at: [0, last]`")
         return self
 
 
@@ -173,11 +173,11 @@ class Axes(Open):
     field (`grpo.beta`, `batch.num_generations`). One value needs no list."""
 
     model: Annotated[list[ModelRef], Field(min_length=1)] | None = None
-    """Model cards, `hf:org/name@commit`, or local folders given in place."""
+    """Model cards, `hf:org/name@commit`, or local folders given inline."""
     reward: Annotated[list[str], Field(min_length=1)] | None = None
     """Reward cards."""
     data: Annotated[list[DataRef], Field(min_length=1)] | None = None
-    """Data cards (buckets), or local files given in place."""
+    """Data cards (buckets), or local files given inline."""
     prompt: Annotated[list[str], Field(min_length=1)] | None = None
     """Prompt cards, instead of each model's own."""
     recipe: Annotated[list[str], Field(min_length=1)] | None = None
@@ -249,7 +249,7 @@ class Experiment(Part):
     name: Name
     """The file's name without its ending."""
     question: Text
-    """What the study asks; shown first in plan and report."""
+    """The question of the study; shown first in plan and report."""
     prediction: str = ""
     """What its author expects, written down before the run."""
     recipe: str
@@ -282,13 +282,13 @@ class Experiment(Part):
     include: list[Include] = []
     """Extra cells outside the product."""
     evaluate: Evaluate = Evaluate()
-    """What is measured when."""
+    """What is evaluated when."""
     tripwires: list[Tripwire] = []
     """Lines that mark or stop a trial; no part of its id."""
     budget: Budget = Budget()
-    """What the whole sweep may cost; the plan says when it does not fit."""
+    """What the whole sweep may cost; the plan warns when it does not fit."""
     claims: list[Claim] = []
-    """What must come out, said before the run and sealed when it starts."""
+    """Expected results, stated before the run and sealed when it starts."""
     max_trials: Count = MAX_TRIALS
     """Guard against a grid that grew by mistake."""
 

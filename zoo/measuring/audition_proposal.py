@@ -171,7 +171,7 @@ def _bucket_choice(own: Sequence[Probe]) -> tuple[str, str]:
 def verbatim_text(one: Verbatim) -> str:
     """A line on what is known by heart."""
     if not one.asked:
-        return f"{one.name}: no question is long enough to ask for its rest"
+        return f"{one.name}: no question is long enough to have its rest completed"
     return (
         f"{one.name}: completes {one.completed} of {one.asked} questions to the letter from their "
         "first 60 %"

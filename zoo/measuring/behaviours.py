@@ -32,7 +32,7 @@ from zoo.store.run_store import Store, replacing
 from zoo.trials.trial import Asked
 
 JUDGED = 200
-"""Responses of each set that a judge gets, unless more are asked for."""
+"""Default number of responses of each set that a judge gets."""
 FILE = "behaviours.csv"
 HEAD = (
     *("trial", "model", "seed", "detector", "benchmark", "decoding", "behaviour"),
@@ -164,15 +164,15 @@ def _asked(loaded: Sequence[Outcome], how: BehavioursOptions) -> Asked:
         known = sorted({str(kind[at]) for kind in kinds})
         if said is not None and said not in known:
             hint = did_you_mean(said, known) or f"available: {listed(known)}"
-            raise InputError(Fault(option, f"'{said}' is not measured twice", hint=hint))
+            raise InputError(Fault(option, f"'{said}' is not evaluated at two rounds", hint=hint))
     wanted = [
         kind
         for kind in kinds
         if kind[0] == (how.on or kind[0]) and kind[1] == (how.decoding or kind[1])
     ]
     if not wanted:
-        hint = "measure it at two rounds (`at: [0, last]`)"
-        raise InputError(Fault("behaviours", "no trial is measured at two rounds", hint=hint))
+        hint = "evaluate it at two rounds (`at: [0, last]`)"
+        raise InputError(Fault("behaviours", "no trial is evaluated at two rounds", hint=hint))
     return max(wanted, key=lambda kind: (kinds[kind].n, kind[3], kind[1] != "t0"))
 
 
@@ -248,8 +248,8 @@ def _agreed(
     if not cost.calls or how.yes:
         return True
     if not sys.stdin.isatty():
-        raise InputError(Fault("--judge", "nobody to ask whether it may cost that", "--yes"))
-    return click.confirm("Ask the judge?", err=True)
+        raise InputError(Fault("--judge", "no terminal to confirm the cost on", "--yes"))
+    return click.confirm("Call the judge?", err=True)
 
 
 # -- text -----------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def _agreed(
 
 def _lines(study: Study, rows: Sequence[BehaviourRow], detector: str) -> Iterator[str]:
     if study.simulated or study.words.rehearse:
-        yield "SIMULATED OR REHEARSED: these numbers say nothing about the models named."
+        yield "SIMULATED OR REHEARSED: these numbers are no evidence about the models named."
     first = rows[0].pair.after
     yield click.style(
         f"{first.benchmark} {first.decoding}, by {detector}: % of responses; growth in points "

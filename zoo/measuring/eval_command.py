@@ -59,7 +59,7 @@ class EvalOptions:
 def run(words: Sequence[str], asked: Asked, how: EvalOptions) -> int:
     """Measure and print; returns the exit status."""
     if not words and not how.completions:
-        raise InputError(Fault("eval", "nothing to measure", "MODEL, or --completions FILE"))
+        raise InputError(Fault("eval", "nothing to evaluate", "MODEL, or --completions FILE"))
     catalog, store = catalog_of(how.cards), Store()
     targets = Targets(catalog, store)
     found = [targets.find(word, asked) for word in words]
@@ -301,7 +301,7 @@ class Work:
 
 
 def _no_sampler() -> Sampler:
-    raise AssertionError("the samples were made a moment ago")
+    raise AssertionError("the samples were just generated")
 
 
 def _what(evaluation: Evaluation) -> str:

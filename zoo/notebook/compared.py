@@ -161,7 +161,7 @@ def sweep_name(word: str) -> str:
     if not (folder / lock.NAME).is_file():
         raise InputError(Fault(word, "this folder is no sweep", f"a {lock.NAME} in it"))
     if folder.parent != sweeps_root():
-        hint = "ZOO_SWEEPS and ZOO_RUNS say where sweeps and their runs are"
+        hint = "ZOO_SWEEPS and ZOO_RUNS set where sweeps and their runs are"
         raise InputError(Fault(word, f"no sweep of {shown(sweeps_root())}", hint=hint))
     return folder.name
 
@@ -180,7 +180,7 @@ def _one(study: Study, by: str | None, metric: str | None) -> Compared:
         store=study.store,
     )
     if found.metric is None:
-        raise InputError(Fault("compare", "nothing is measured at the last round"))
+        raise InputError(Fault("compare", "nothing is evaluated at the last round"))
     return Compared(
         (study.name,),
         found.metric,
@@ -201,7 +201,9 @@ def _two(one: Study, other: Study, said: str | None, across: Sequence[str]) -> C
     claims = one.manifest.experiment.claims
     chosen = default_metric(metrics, claims) if said is None else metrics[_metric(metrics, said)]
     if chosen is None:
-        raise InputError(Fault("compare", "no metric is measured at the last round of both sweeps"))
+        raise InputError(
+            Fault("compare", "no metric is evaluated at the last round of both sweeps")
+        )
     found = differences(sides[0], sides[1], chosen.name)
     refused = [d for d in found if d.kind not in across]
     if refused:
@@ -230,7 +232,7 @@ def _side(study: Study) -> ComparedSweep:
 def _refusal(found: SweepDifference, one: str, other: str) -> Fault:
     place = f"compare {one} {other}"
     what = f"{found.kind} differ: {found.one} / {found.other}"
-    return Fault(place, what, hint=f"`--across {found.kind}` compares them and says so")
+    return Fault(place, what, hint=f"`--across {found.kind}` compares them and notes it")
 
 
 def _metric(metrics: Mapping[str, Metric], said: str) -> str:
@@ -239,7 +241,7 @@ def _metric(metrics: Mapping[str, Metric], said: str) -> str:
     if said in final:
         return said
     hint = did_you_mean(said, final) or f"available: {listed(final, 8)}"
-    found = "is not measured at the last round" if said in metrics else "is not measured"
+    found = "is not evaluated at the last round" if said in metrics else "is not measured"
     raise InputError(Fault("--metric", f"'{said}' {found}", hint=hint))
 
 

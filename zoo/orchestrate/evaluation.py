@@ -61,7 +61,7 @@ def run(
         status = process.wait()
         if status or error:
             how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-            raise StateError(f"{name}: measuring failed ({error or how})\n{_tail(log)}")
+            raise StateError(f"{name}: evaluating failed ({error or how})\n{_tail(log)}")
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -129,8 +129,8 @@ class RayExecutor:
             )
         except Exception as error:
             raise StateError(
-                f"Ray does not start ({type(error).__name__}: {error}); `zoo doctor` says what is "
-                "missing, `--executor local` goes without Ray"
+                f"Ray does not start ({type(error).__name__}: {error}); `zoo doctor` reports what "
+                "is missing, `--executor local` goes without Ray"
             ) from error
 
 

@@ -22,7 +22,7 @@ BAR = 12
 WIDTH_OF_FIGURES = 2 + 2 + 11 + 1 + 7 + 2 + 6 + 2 + 6 + 2 + 10
 PHASES = {
     "loading": "loads its model",
-    "base": "measures its base model",
+    "base": "evaluates its base model",
     "training": "trains",
 }
 SYMBOLS = {"done": "=", "stopped": "=", "failed": "!", "interrupted": ">", "waiting": " "}

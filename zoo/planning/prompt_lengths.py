@@ -60,7 +60,7 @@ def measured(trials: Iterable[Trial], study: Study) -> dict[str, int]:
     no_room: dict[tuple[str, str, int, int], int] = {}
     for i, same in enumerate(groups):
         if time.monotonic() - begun > LONG_S:
-            click.echo(f"measuring prompts: {same[0].model.name} ({i + 1} of {len(groups)})")
+            click.echo(f"counting prompt tokens: {same[0].model.name} ({i + 1} of {len(groups)})")
         longest = [(use, lengths.measure(*use.prompts)) for use in uses(same[0])]
         for use, prompt in longest:
             if not prompt.exact:
@@ -78,7 +78,7 @@ def measured(trials: Iterable[Trial], study: Study) -> dict[str, int]:
     lengths.save()
     for name, tokens in bounds.items():
         click.echo(
-            f"model {name}: prompts cannot be measured in tokens (no tokenizer.json); taken as "
+            f"model {name}: prompts cannot be counted in tokens (no tokenizer.json); taken as "
             f"{tokens:,} at most, by their bytes"
         )
     return found
@@ -137,14 +137,14 @@ def line(trials: Iterable[Trial], study: Study) -> str:
     rows = list(known(trials, study))
     found = [(use, prompt) for use, prompt in rows if prompt is not None]
     if not found:
-        return "not measured in tokens yet; a sweep does it before it starts" if rows else ""
+        return "not counted in tokens yet; a sweep does it before it starts" if rows else ""
     use, longest = max(found, key=lambda row: row[1].tokens)
     text = f"longest {longest.tokens:,} tokens ({use.card.name}, {use.model.name})"
     if left := len(rows) - len(found):
-        text += f"; {left:,} of {len(rows):,} sets and models not measured yet"
+        text += f"; {left:,} of {len(rows):,} sets and models not counted yet"
     if over := [use for use, prompt in found if prompt.exact and _overrun(use, prompt)]:
         names = listed(f"{use.card.name} ({use.model.name})" for use in over)
-        text += f"; too long beside its response, so a sweep refuses it: {names}"
+        text += f"; too long with its response, so a sweep refuses it: {names}"
     return text
 
 

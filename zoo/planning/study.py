@@ -294,7 +294,7 @@ def _rewards(files: tuple[str, ...], catalog: Catalog) -> list[RewardCard]:
             taken = "a card"
         if taken:
             wrong = f"the name '{card.name}' is taken by {taken}"
-            faults.append(Fault(file, wrong, hint='say `NAME = "..."` in it'))
+            faults.append(Fault(file, wrong, hint='set `NAME = "..."` in it'))
         found[card.name] = card
     if faults:
         raise InputError(faults)

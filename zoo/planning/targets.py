@@ -183,17 +183,17 @@ class Targets:
     def _of_trial(self, folder: Path, evaluations: tuple[Evaluation, ...], asked: Asked) -> Target:
         for option, value in {"--prompt": asked.prompt, "--cap": asked.cap}.items():
             if value is not None:
-                expected = "a model or a folder: a trial is measured as it was trained"
+                expected = "a model or a folder: a trial is evaluated as it was trained"
                 raise InputError(Fault(option, f"{folder.name} is a trial", expected))
         try:
             said = read_json(folder / "trial.json") or {}
             trial = Trial.model_validate(said.get("trial"))
         except (ValueError, AttributeError) as error:
-            text = f"{folder / 'trial.json'} cannot be read; measure its weights as a folder"
+            text = f"{folder / 'trial.json'} cannot be read; evaluate its weights as a folder"
             raise StateError(text) from error
         found = record.read(folder)
         if found is None or not found.finished():
-            hint = "finish it first, or measure a folder of its weights"
+            hint = "finish it first, or evaluate a folder of its weights"
             raise InputError(Fault("TRIAL", f"{folder.name} is not finished", hint=hint))
         end = found.final_round
         at = asked.round if asked.round is not None else end
@@ -253,7 +253,7 @@ class Targets:
             if prompt.exact and context and prompt.tokens + limit > context:
                 found = f"the prompt of {prompt.id} has {prompt.tokens:,} tokens"
                 expected = f"with a response of {limit:,} at most {context:,} (the context)"
-                hint = f"say max_tokens={max(1, context - prompt.tokens)} in --decoding"
+                hint = f"set max_tokens={max(1, context - prompt.tokens)} in --decoding"
                 faults.append(Fault(f"{e.benchmark.name} {e.decoding_name}", found, expected, hint))
         if faults:
             raise InputError(faults)

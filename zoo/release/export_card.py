@@ -34,7 +34,7 @@ def model_card(found: Outcome, store: Store, round_: int) -> str:
     trial = found.trial
     lines = [*_front(trial.model), f"# {trial.id}, round {round_}", ""]
     if found.made_up:
-        lines += ["**A rehearsal with stand-ins: it says nothing about the models named.**", ""]
+        lines += ["**A rehearsal with stand-ins: it is no evidence about the models named.**", ""]
     lines += [
         f"{_one_line(trial.model.name)}, trained by reinforcement learning (GRPO) on answers that "
         "can be verified, without supervised fine-tuning before it.",
@@ -89,7 +89,7 @@ def _training(found: Outcome, round_: int) -> list[str]:
         f"extraction {reward.extract}, {json.dumps(reward.params, sort_keys=True)}{code})",
         f"- training problems: {_problems(trial.data, trial.data_digest)}",
         f"- prompt: {json.dumps(trial.prompt.template, ensure_ascii=False)}",
-        f"- end ids beside the tokenizer's: {list(trial.model.stop_ids) or 'none'}",
+        f"- end ids in addition to the tokenizer's: {list(trial.model.stop_ids) or 'none'}",
         "",
         "Settings of TRL's GRPO:",
         "",
@@ -112,11 +112,11 @@ def _problems(card: ProblemCard, digest: str) -> str:
 def _scores(found: Outcome, store: Store, round_: int) -> list[str]:
     after = [m for m in found.measured if m.round == round_]
     if not after:
-        return ["Nothing was measured at this round."]
+        return ["Nothing was evaluated at this round."]
     digests = {e.asked: e.digest for e in found.trial.evaluations}
     lines = [
         "Accuracy in per cent of this one trained model. The interval (Wilson, 95 %) is over "
-        "problems alone; it says nothing of how other seeds of the same training differ.",
+        "problems alone; it does not cover how other seeds of the same training differ.",
         "",
         "| benchmark | decoding | problems | responses each | base | trained | 95 % interval |",
         "| --- | --- | --- | --- | --- | --- | --- |",

@@ -55,10 +55,10 @@ class EvalRow:
 def lines(rows: Sequence[EvalRow], *, detail: bool = False) -> Iterator[str]:
     """A table of all rows; with `detail` a paragraph for each after it."""
     if any(row.simulated for row in rows):
-        yield "SIMULATED: these numbers say nothing about the models named."
+        yield "SIMULATED: these numbers are no evidence about the models named."
     yield from _table(rows)
     if any(row.external for row in rows):
-        yield "elsewhere: completions that somebody else made, graded here"
+        yield "elsewhere: completions generated elsewhere, graded here"
     for row in rows if detail or any("budget" in row.summary for row in rows) else ():
         yield ""
         yield click.style(f"{_name(row)} on {row.benchmark}, {row.decoding}", bold=True)

@@ -65,7 +65,7 @@ def _evaluations(told: Told) -> Iterator[str]:
         yield from _table(new)
     if again:
         moved, answers = sum(c.moved for c in again), sum(c.n for c in again)
-        text = f"{len(again):,} by this grader held against a new grading"
+        text = f"{len(again):,} by this grader compared with a new grading"
         text += f" ({counted(answers, 'answer')}): "
         text += "all verdicts reproduce" if not moved else f"does not reproduce {moved:,} of them"
         yield f"evaluations: {text}"

@@ -35,11 +35,11 @@ def what(outlook: Plan) -> Iterator[str]:
     """Axes, recipe and evaluations."""
     experiment, trials = outlook.experiment, outlook.study.trials
     if outlook.study.simulated:
-        yield "SIMULATED: numbers are made up, nothing is trained"
+        yield "SIMULATED: numbers are synthetic, nothing is trained"
     if outlook.study.manifest.rehearse:
-        yield "REHEARSAL: pocket stand-ins, two rounds; says nothing about the models named"
+        yield "REHEARSAL: pocket stand-ins, two rounds; is no evidence about the models named"
     if names := dict.fromkeys(t.model.name for t in trials if t.random_weights):
-        yield f"RANDOM WEIGHTS: {listed(names)} was never trained; its numbers say nothing"
+        yield f"RANDOM WEIGHTS: {listed(names)} was never trained; its numbers are no evidence"
     for axis in dict.fromkeys(axis for t in trials for axis in t.cell):
         values = list(dict.fromkeys(plain(t.cell[axis]) for t in trials if axis in t.cell))
         yield f"{axis:<10} {len(values)}: {listed(values, 14)}"
@@ -96,7 +96,7 @@ def _final(outlook: Plan) -> str:
 
 def _last_rounds(rounds: tuple[int, ...], k: int) -> str:
     if len(rounds) == 1:
-        return f"round {rounds[0]}, the only evaluation of the last {k} asked for"
+        return f"round {rounds[0]}, the only evaluation of the last {k} required"
     return f"mean of the last {len(rounds)} evaluations: rounds {', '.join(map(str, rounds))}"
 
 
@@ -145,7 +145,7 @@ def _batches(trials: list[Trial]) -> dict[str, list[str]]:
         text += f", {b.updates} update{'s'[: b.updates > 1]} of {b.per_update:,}"
         text += f", micro-batch pinned at {b.micro_batch}" if b.micro_batch else ""
         if trial.trainer == "external":
-            text = "trained elsewhere, only measured here"
+            text = "trained elsewhere, only evaluated here"
         if trial.recipe not in found[text]:
             found[text].append(trial.recipe)
     return found

@@ -39,7 +39,7 @@ def cost(outlook: Plan) -> Iterator[str]:
         yield (
             f"kept: {_kept(outlook)}, all responses and samples; not kept: "
             f"{'' if outlook.profile.keep_extendable else 'optimiser states, '}log-probabilities "
-            "(--explain ID says what that rules out)"
+            "(--explain ID lists what that rules out)"
         )
 
 

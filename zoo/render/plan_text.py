@@ -147,14 +147,14 @@ def standing_lines(status: SweepStatus, study: Study, sweep: str | None = None) 
         were = counted(n, "trial") + (" was" if n == 1 else " were")
         whose = "its rewards" if n == 1 else "their rewards"
         yield (
-            f"note: {were} rewarded by another grader; `{command}` tells whether {whose} would "
-            "be others now, without training"
+            f"note: {were} rewarded by another grader; `{command}` checks whether {whose} would "
+            "change now, without training"
         )
     stands = [one for one in status.trials if one.stands]
     if stale := [one.trial.id for one in stands if one.standing.stale_from is not None]:
         yield (
             f"note: rewards of {counted(len(stale), 'finished trial')} change under grader "
-            f"{GRADER_VERSION}; they stand as they were trained: {listed(stale, 2)}"
+            f"{GRADER_VERSION}; they are kept as trained: {listed(stale, 2)}"
         )
     longer = [one for one in stands if one.extendable]
     if longer:
@@ -167,7 +167,7 @@ def standing_lines(status: SweepStatus, study: Study, sweep: str | None = None) 
         need = "needs" if len(again) == 1 else "need"
         yield (
             f"note: {counted(len(again), 'finished trial')} {need} training again for what the "
-            f"manifest asks now: {again[0].trial.id}: {again[0].why}"
+            f"manifest requires now: {again[0].trial.id}: {again[0].why}"
         )
     if stands:
         yield (
@@ -265,6 +265,6 @@ def explain(outlook: Plan, trial: Trial) -> Iterator[str]:
         yield f"also fits: {where} on {name}"
     yield f"cost: {hours(outlook.one_cost(trial).hours)} {outlook.cost.unit}"
     yield from (f"  {sentence}" for sentence in forecloses([trial]))
-    yield "the id is made of:"
+    yield "the id is a hash of:"
     for name, value in identity.flat(trial.identity):
         yield f"  {name}: {identity.canonical(value)}"

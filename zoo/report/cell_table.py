@@ -35,7 +35,7 @@ class CellNumber:
     spread: str
     """`± 2.9`, half the 95 % interval; empty for one trial."""
     gain: str
-    """With its interval; empty where the base was not measured."""
+    """With its interval; empty where the base was not evaluated."""
     base: str
     note: str
     """Why there is no mean, or that it is of fewer trials than ended; else empty."""

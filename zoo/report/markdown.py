@@ -17,7 +17,7 @@ from zoo.store.run_store import write_text
 NAME = "report.md"
 MADE_UP = (
     "**Not a real result.** These numbers come from a simulated trainer or a rehearsal with "
-    "stand-ins; they say nothing about the models named."
+    "stand-ins; they are no evidence about the models named."
 )
 
 

@@ -61,13 +61,13 @@ def grading_notes(results: Results) -> list[str]:
     notes = []
     if scores := frozenset().union(*(s.scores for s in standings.values())):
         notes.append(
-            f"Evaluations by another grader than the present one ({GRADER_VERSION}): "
+            f"Evaluations by another grader than the current one ({GRADER_VERSION}): "
             f"{len(scores)}. {command} grades them again without sampling."
         )
     if n := sum(s.replay for s in standings.values()):
         notes.append(
-            f"Trials rewarded by another grader than the present one ({GRADER_VERSION}): {n}. "
-            f"{command} tells whether their rewards would be others now, without training."
+            f"Trials rewarded by another grader than the current one ({GRADER_VERSION}): {n}. "
+            f"{command} checks whether their rewards would change now, without training."
         )
     stale = {id_: s.stale_from for id_, s in standings.items() if s.stale_from is not None}
     if stale:

@@ -53,7 +53,7 @@ def _training(results: Results, trials: list[Trial]) -> str:
     told = [f"We start from {models}."]
     trained = [trial for trial in trials if trial.trainer != "external"]
     if not trained:
-        return f"{told[0]} Nothing is trained: checkpoints of others are measured."
+        return f"{told[0]} Nothing is trained: checkpoints of others are evaluated."
     told.append(f"Training data: {listed(dict.fromkeys(_data(t) for t in trained))}.")
     recipes = listed(dict.fromkeys(t.recipe for t in trained))
     told.append(
@@ -125,9 +125,10 @@ def _evaluation(results: Results) -> str:
     k = last_k(results.experiment.final)
     final = "the last evaluation" if k == 1 else f"the mean of the last {k} evaluations"
     return (
-        f"Base and trained models are measured on {'; '.join(told)}. Both answer the same problems "
-        f"under the same decoding. A final number is {final}, never the best one. Answers are "
-        f"graded by zoo's grader (version {', '.join(sorted(graders)) or GRADER_VERSION}); "
+        f"Base and trained models are evaluated on {'; '.join(told)}. Both answer the same "
+        f"problems under the same decoding. A final number is {final}, never the best one. "
+        f"Answers are graded by zoo's grader (version "
+        f"{', '.join(sorted(graders)) or GRADER_VERSION}); "
         "responses that it cannot score are counted apart."
     )
 

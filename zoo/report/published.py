@@ -40,7 +40,7 @@ def published_table(results: Results) -> Table:
             rows.append((e.benchmark.name, *cell, known.before, known.after, *ours))
     return Table(
         "published",
-        "Numbers of the study beside ours",
+        "Numbers of the study and of this sweep",
         "Table 1 of the study (arXiv:2503.18892) in percent, one run each: base greedy, trained at "
         "the decoding of its benchmark card. Ours: base and mean of the final numbers ± half the "
         "95 % interval over seeds (n trials), under our decoding. Nothing is subtracted: only a "

@@ -18,10 +18,12 @@ def table(results: Results) -> str:
     """
     blocks = []
     if results.made_up:
-        blocks.append("SIMULATED OR REHEARSED: these numbers say nothing about the models named.")
+        blocks.append(
+            "SIMULATED OR REHEARSED: these numbers are no evidence about the models named."
+        )
     if names := results.random_weights:
         blocks.append(
-            f"RANDOM WEIGHTS: {listed(names)} was never trained; its numbers say nothing."
+            f"RANDOM WEIGHTS: {listed(names)} was never trained; its numbers are no evidence."
         )
     benchmarks = dict.fromkeys(e.benchmark.name for e in results.headline)
     for benchmark in benchmarks:

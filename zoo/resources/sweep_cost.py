@@ -257,9 +257,9 @@ def forecloses(trials: Iterable[Trial]) -> tuple[str, ...]:
     sampled = [e.samples for plan in measured for e in plan if e.decoding.temperature > 0]
     told = [
         "Only the weights after the last round are kept: another benchmark, decoding or more "
-        "samples can be measured there and on the base model; at rounds between, only by training "
+        "samples can be evaluated there and on the base model; at rounds between, only by training "
         "again.",
-        "Optimiser states are not kept once a trial is done, unless the profile says "
+        "Optimiser states are not kept once a trial is done, unless the profile has "
         "`keep_extendable`: without them `zoo extend` cannot continue a finished trial.",
         "Log-probabilities are not kept: entropy or divergence of single tokens cannot be looked "
         "at later.",

@@ -15,7 +15,7 @@ from zoo.grading import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a reward may know of a completion. `finish` is `stop` or `length` (cut at the cap)."""
+    """What a reward may know of a completion. `finish` is `stop` or `length` (cut)."""
 
     text: str
     boxed: bool
@@ -34,7 +34,7 @@ def checked(values: Any, size: int) -> Values:
         ValueError: it is no list (or tuple) of `size` finite numbers or None; says which it is.
     """
     if not isinstance(values, (list, tuple)):
-        raise ValueError(f"{type(values).__name__} in place of a list of rewards")
+        raise ValueError(f"{type(values).__name__} instead of a list of rewards")
     if len(values) != size:
         raise ValueError(f"{len(values)} rewards for {size} completions")
     for value in values:

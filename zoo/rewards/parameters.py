@@ -130,7 +130,9 @@ def flaws(kind: str, params: Mapping[str, Any], at: Path = ("params",)) -> list[
             found.append(Flaw((*at, name), f"{name} is {told(value)}", str(parameter), hint))
     if not found and kind == "overlong" and params["buffer"] > params["cap"]:
         wrong = f"buffer is {params['buffer']}"
-        found.append(Flaw((*at, "buffer"), wrong, f"at most the cap, {params['cap']}"))
+        found.append(
+            Flaw((*at, "buffer"), wrong, f"at most the max response length, {params['cap']}")
+        )
     if not found and kind == "sum":
         for i, part in enumerate(params["parts"]):
             found += _part_flaws(part, (*at, "parts", i))

@@ -164,7 +164,7 @@ def _is_name(name: Any) -> bool:
 def _wrong_name(source: Source, name: Any) -> Fault:
     taken = isinstance(name, str) and name in KINDS
     expected = "another: zoo has a kind of that name" if taken else PATTERNS[NAME]
-    return source.fault("NAME", f"the name is {_told(name)}", expected, 'say `NAME = "..."` in it')
+    return source.fault("NAME", f"the name is {_told(name)}", expected, 'set `NAME = "..."` in it')
 
 
 def _is_version(value: Any) -> bool:

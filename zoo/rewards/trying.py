@@ -77,12 +77,12 @@ def _values(function: Reward, params: dict[str, Any], source: Source) -> Values:
         with attended(source.shown):
             given = function(list(VERDICTS), list(COMPLETIONS), copy.deepcopy(params), 0)
     except (Exception, SystemExit) as error:
-        found = f"fails on a made-up group: {type(error).__name__}: {error}"
+        found = f"fails on a synthetic group: {type(error).__name__}: {error}"
         raise InputError(placed(source, error, found)) from error
     try:
         return checked(given, len(VERDICTS))
     except Exception as error:  # also what an odd list raises when it is read
-        found = f"gives {error} on a made-up group"
+        found = f"gives {error} on a synthetic group"
         expected = f"{len(VERDICTS)} finite numbers or None"
         raise InputError(_fault(function, source, found, expected)) from error
 

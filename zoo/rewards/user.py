@@ -146,7 +146,7 @@ def _entry(name: str) -> tuple[ModuleType, Reward | None, Source]:
             found = entry.load()
     except (Exception, SystemExit) as error:
         text = f"does not load: {type(error).__name__}: {error}"
-        hint = "mend or remove the package that brings it"
+        hint = "fix or remove the package that brings it"
         raise InputError(Fault(where, text, hint=hint)) from error
     function: Reward | None = found if inspect.isfunction(found) else None
     module = sys.modules.get(function.__module__) if function else found

@@ -192,7 +192,7 @@ HINT = "go back to that, accept it: --across-stacks, or remove the folder to beg
 
 def refusal(found: Checkpoint, moved: list[str]) -> str:
     """Why training does not continue from a checkpoint unasked."""
-    return f"{found.folder.parent} was made under other conditions: {', '.join(moved)}"
+    return f"{found.folder.parent} was written under other conditions: {', '.join(moved)}"
 
 
 def _name(round_: int) -> str:

@@ -43,7 +43,7 @@ def find(
     if before:
         evaluation, at = before[0]
         what = f"{evaluation.benchmark.name}/{evaluation.decoding_name}"
-        why = f"{what} was not measured at round {at} and its weights are not kept"
+        why = f"{what} was not evaluated at round {at} and its weights are not kept"
         return Obstacle(why, f"take it out of `evaluate`, or {again}")
     root = checkpoints.root_of(folder, found.lineage)
     saved = checkpoints.newest(root, trial.rounds)

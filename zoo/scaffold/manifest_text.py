@@ -22,7 +22,7 @@ TEXT = """\
 # yaml-language-server: $schema={schema}
 schema: experiment/1
 name: {name}
-# Edit: what the study asks, in one sentence.
+# Edit: the question of the study, in one sentence.
 question: {question}
 # Edit: what you expect and why, written down before the run.
 prediction: >-
@@ -40,7 +40,7 @@ evaluate: # watch: for curves; full: what is compared, before training (0) and a
   full: {{benchmarks: [{benchmarks}], {problems}at: [0, last]}}
   decoding: {{t1.0: {{temperature: 1.0}}, t0: {{temperature: 0}}}} # t0 is greedy
 # budget: {{gpu_hours: 100}} # a plan warns where the study would cost more
-# Edit: what must come out. A sweep seals it; a plan says what the seeds can detect.
+# Edit: the expected result. A sweep seals it; a plan says what the seeds can detect.
 claims:
 {claim}"""
 CONTRAST = """\

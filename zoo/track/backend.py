@@ -99,7 +99,7 @@ def _make_anew(uri: str, file: Path, why: str) -> Any:
         _move(kept, file)
         raise
     logging.getLogger("zoo").warning(
-        "%s was damaged (%s) and is kept as %s; MLflow's pages are made anew from the run folders "
+        "%s was damaged (%s) and is kept as %s; MLflow's pages are rebuilt from the run folders "
         "(`zoo ui NAME` brings back those of another sweep)",
         *(file, why, kept.name),
     )

@@ -147,7 +147,7 @@ def table(found: Outcome, store: Store) -> dict[str, Any] | None:
     for after in completions(store, last, TABLE_ROWS):
         base = before.get(after.id)
         told = [base.verdict, base.text] if base else ["", ""]
-        ending = "cut at the cap" if after.cut else "ended"
+        ending = "cut at the max response length" if after.cut else "ended"
         rows.append([after.id, after.prompt, after.gold, *told, after.verdict, after.text, ending])
     if not rows:
         return None

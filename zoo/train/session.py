@@ -122,7 +122,7 @@ class Session:
     def _not_extendable(self, found: Record) -> TrialError:
         text = f"no whole checkpoint after round {found.round} to continue from"
         damaged = f" ({'; '.join(self.saves.damaged)})" if self.saves.damaged else ""
-        return TrialError(FailureClass.CONFIG, f"{text}{damaged}; what was trained stands")
+        return TrialError(FailureClass.CONFIG, f"{text}{damaged}; what was trained is kept")
 
     def _unfinished(self) -> bool:
         """Whether the newest lineage was begun and came to no outcome."""

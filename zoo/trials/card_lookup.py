@@ -33,7 +33,7 @@ from zoo.yamlio.strict_yaml import KeyPath
 C = TypeVar("C", bound=Card)
 P = TypeVar("P", DataCard, BenchmarkCard)
 
-LOOKED = "looked beside the manifest and in the working folder"
+LOOKED = "searched in the manifest's folder and the working folder"
 HUB = "hf:"
 HUB_PROMPT, HUB_CAP = "simple", 3072  # the study's prompt for weak models, its cap at 4K context
 
@@ -192,7 +192,7 @@ class Names:
             self.fault(path, f"'{text}' names no model of the hub", "hf:org/name@commit")
         elif commit and not re.fullmatch(COMMIT, commit):
             expected = "a full commit of 40 hex digits (a branch or tag moves)"
-            hint = f"`zoo models pin {HUB}{repo}` tells it"
+            hint = f"`zoo models pin {HUB}{repo}` finds it"
             self.fault(path, f"'{commit}' is no commit", expected, hint)
         else:
             return {"repo": repo, "revision": commit or None}

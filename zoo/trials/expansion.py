@@ -167,13 +167,13 @@ class Expansion:
         names, path = self.names, ("grid", "model")
         model = names.known(ModelCard, cell["model"])
         if model.base is None:
-            hint = "name a checkpoint whose card says `base`"
+            hint = "name a checkpoint whose card has `base`"
             names.fault(path, f"'{model.name}' is no checkpoint of a base model", hint=hint)
             return None
         trained = model.trained
         for axis in ("reward", "data"):
             if axis not in cell and trained is None:
-                names.fault(path, f"'{model.name}' does not say its {axis}", f"an axis '{axis}'")
+                names.fault(path, f"'{model.name}' does not state its {axis}", f"an axis '{axis}'")
                 return None
         told = {"reward": trained.reward, "data": trained.data} if trained else {}
         return {"model": cell["model"]} | told | cell

@@ -76,7 +76,7 @@ class Settings:
             for name, value in override.set.items():
                 at = ("overrides", i, "set", name)
                 if name in axes and name not in NOT_SET:
-                    hint = "its values are the axis's; say a cell's own by `zip` or `include`"
+                    hint = "its values are the axis's; set a cell's own by `zip` or `include`"
                     names.fault(at, f"{name} is an axis", "a setting", hint, key=True)
                 self._check_one(name, value, at)
         for name, value in last.items():
@@ -251,7 +251,7 @@ class Settings:
                     line = f", line {place[0]}" if place else ""
                 told[name] = layer.origin + line
                 if value == FROM_CARD:
-                    told[name] = f"card {model.name} ({layer.origin} says from-card)"
+                    told[name] = f"card {model.name} ({layer.origin} has from-card)"
         return told
 
 

@@ -46,20 +46,20 @@ OWNED: dict[str, str] = _by_name(
             output_dir run_name project push_to_hub hub_always_push hub_model_id hub_private_repo
             hub_revision hub_strategy hub_token log_completions_hub_repo
             trackio_bucket_id trackio_space_id trackio_static_space_id""",
-        "say it by `batch: {prompts, num_generations, updates}`": """
+        "use `batch: {prompts, num_generations, updates}`": """
             num_generations generation_batch_size steps_per_generation
             gradient_accumulation_steps dataloader_drop_last""",
-        "say the micro-batch by `batch.micro_batch` where a loss depends on it; elsewhere it "
+        "set `batch.micro_batch` where a loss depends on it; elsewhere it "
         "belongs to the compute profile (`--on`)": "per_device_train_batch_size",
-        "say the horizon by `rounds`": "max_steps num_train_epochs",
-        "say replicates by `seeds: [0, 1, 2]`": "seed data_seed",
-        "say it by `evaluate`; TRL's own evaluation samples as training does and mixes up several "
+        "set `rounds`": "max_steps num_train_epochs",
+        "set `seeds: [0, 1, 2]`": "seed data_seed",
+        "use `evaluate`; TRL's own evaluation samples as training does and mixes up several "
         "sets": """
             eval_strategy eval_steps eval_delay eval_on_start eval_accumulation_steps
             eval_do_concat_batches eval_use_gather_object do_eval do_predict num_generations_eval
             per_device_eval_batch_size batch_eval_metrics prediction_loss_only
             bf16_full_eval fp16_full_eval include_for_metrics""",
-        "say by `final` how a trial's number is formed; the best one on a test is never it": """
+        "set `final`, how a trial's number is formed; the best one on a test is never it": """
             load_best_model_at_end metric_for_best_model greater_is_better""",
         "zoo saves at the end of a round: TRL would save inside a generation buffer, and training "
         "that goes on from there is another run": """
@@ -72,9 +72,9 @@ OWNED: dict[str, str] = _by_name(
             log_unique_prompts num_completions_to_print disable_tqdm
             include_num_input_tokens_seen""",
         "the model comes from its card, in float32": "model_init_kwargs",
-        "the card of a model says it, together with a full commit": "trust_remote_code",
+        "set on the model's card, with a full commit": "trust_remote_code",
         "a reward card is one function; combine parts in the card": "reward_weights",
-        "a base model gets plain text; say it by a prompt card": "chat_template_kwargs",
+        "a base model gets plain text; use a prompt card": "chat_template_kwargs",
     }
 )
 
@@ -87,7 +87,7 @@ DANGEROUS: dict[str, str] = _by_name(
         "it forces the format that rewards are there to teach": "vllm_structured_outputs_regex",
         "rewards read the reference from the columns that it removes": "remove_unused_columns",
         # grpo_config.py:__post_init__ overwrites clip_max with it
-        "deprecated, and it overrides vllm_importance_sampling_clip_max in silence; say that one": (
+        "deprecated, and it overrides vllm_importance_sampling_clip_max silently; set that one": (
             "vllm_importance_sampling_cap"
         ),
         "noise in the embeddings makes trainer and engine two policies": "neftune_noise_alpha",
@@ -130,7 +130,7 @@ FROM_CARD_ALLOWED = ("beta", "max_completion_length")
 NOT_NULL = {
     "bf16": "null means true to TRL, unless fp16 is",  # base_config.py:__post_init__
     "max_completion_length": "a response without a limit never ends",
-    "shuffle_dataset": "say true or false",
+    "shuffle_dataset": "set true or false",
 }
 MEANT = {"bf16": True}  # what a default of null means
 

@@ -19,8 +19,8 @@ def _by_name(groups: dict[str, str]) -> dict[str, str]:
 ANSWERS: dict[str, str] = _by_name(
     {
         # not there
-        "LoRA is not there yet: zoo trains all weights; a plan tells on which profile (`--on`) a "
-        "model fits": """
+        "LoRA is not supported yet: zoo trains all weights; a plan shows on which profile (`--on`) "
+        "a model fits": """
             lora lora_r lora_rank lora_alpha lora_dropout lora_target_modules lora_path peft
             peft_config use_peft qlora use_qlora load_in_4bit load_in_8bit""",
         "TRL has no dynamic sampling, so groups that are all right or all wrong stay and teach "
@@ -32,9 +32,9 @@ ANSWERS: dict[str, str] = _by_name(
         "`grpo.importance_sampling_level` have its variants": """
             adv_estimator advantage_estimator algorithm algo critic critic_model value_model
             value_coef vf_coef cliprange_value gamma lam gae_lambda ppo rloo reinforce""",
-        "a KL term in the reward is not there; grpo.beta weighs the one in the loss": """
+        "a KL term in the reward is not supported; grpo.beta weighs the one in the loss": """
             use_kl_in_reward kl_in_reward kl_penalty kl_ctrl kl_target""",
-        "a term in the loss that grpo.beta weighs is all that there is of KL; beta: 0 is without": (
+        "the only KL term is the one in the loss, weighted by grpo.beta; beta: 0 turns it off": (
             "use_kl_loss kl_loss kl_loss_type kl_estimator"
         ),
         # elsewhere
@@ -42,31 +42,31 @@ ANSWERS: dict[str, str] = _by_name(
         "of the axis `reward`": """
             overlong_buffer overlong_buffer.enable overlong_buffer_cfg overlong_penalty
             overlong_penalty_factor soft_overlong_punishment length_penalty""",
-        "say it by the axis `reward`: a card, or a file of your own by `--reward FILE.py`": """
+        "use the axis `reward`: a card, or your own file by `--reward FILE.py`": """
             reward_fn reward_funcs reward_function reward_model custom_reward_function""",
-        "say it by the axis `model`": "model_name_or_path model_name model_path pretrain",
-        "say it by the axis `data`": """
+        "use the axis `model`": "model_name_or_path model_name model_path pretrain",
+        "use the axis `data`": """
             dataset dataset_name dataset_path train_files train_file prompt_data""",
-        "say it by `batch.num_generations`": """
+        "set `batch.num_generations`": """
             group_size rollout_n rollout.n num_rollouts n_samples n_samples_per_prompt
             n_resp_per_prompt num_return_sequences""",
-        "say it by `batch.prompts`": """
+        "set `batch.prompts`": """
             train_batch_size rollout_batch_size global_batch_size gen_batch_size
             num_unique_prompts_rollout""",
-        "say the number of updates a round by `batch.updates`": """
+        "set `batch.updates`, the updates a round": """
             ppo_mini_batch_size mini_batch_size num_minibatches train_prompt_mini_bsz""",
-        "say it by `batch.micro_batch` where a loss depends on it; elsewhere it belongs to the "
+        "set `batch.micro_batch` where a loss depends on it; elsewhere it belongs to the "
         "compute profile (`--on`)": """
             micro_batch_size micro_train_batch_size ppo_micro_batch_size
             ppo_micro_batch_size_per_gpu""",
-        "say the horizon by `rounds`": """
+        "set `rounds`": """
             epochs num_epochs total_epochs steps num_steps total_training_steps max_train_steps
             num_episodes total_episodes""",
-        "say it by `evaluate`": """
+        "use `evaluate`": """
             test_freq val_before_train val_kwargs val_files eval_files eval_dataset
             eval_temperature""",
         "zoo keeps the weights after the last round": "save_freq checkpoint_freq",
-        "say replicates by `seeds: [0, 1, 2]`": "random_seed",
+        "set `seeds: [0, 1, 2]`": "random_seed",
         "placement belongs to the compute profile (`--on`)": """
             gpu_memory_utilization tensor_model_parallel_size tensor_parallel_size
             n_gpus_per_node nnodes num_gpus zero_stage param_offload optimizer_offload
@@ -76,24 +76,24 @@ ANSWERS: dict[str, str] = _by_name(
         "zoo takes TRL's names: grpo.NAME and batch.NAME; `zoo show MANIFEST` prints them all": """
             actor_rollout_ref actor rollout ref""",
         # under another name
-        "say warmup_steps: a number below 1 is a share of all updates": """
+        "set warmup_steps: a number below 1 is a share of all updates": """
             warmup_ratio lr_warmup_steps lr_warmup_steps_ratio lr_warmup_ratio""",
-        "say learning_rate": "lr actor_learning_rate",
-        "say beta": "kl_coef kl_loss_coef init_kl_coef kl_beta",
-        "say epsilon": "clip_ratio clip_ratio_low clip_eps eps_clip cliprange clip_range",
-        "say epsilon_high": "clip_ratio_high eps_clip_high clip_higher",
-        "say delta: an upper limit of the ratio": "clip_ratio_c dual_clip",
-        "say entropy_coef": "entropy_coeff entropy_loss_coef",
-        "say max_completion_length": """
+        "set learning_rate": "lr actor_learning_rate",
+        "set beta": "kl_coef kl_loss_coef init_kl_coef kl_beta",
+        "set epsilon": "clip_ratio clip_ratio_low clip_eps eps_clip cliprange clip_range",
+        "set epsilon_high": "clip_ratio_high eps_clip_high clip_higher",
+        "set delta: an upper limit of the ratio": "clip_ratio_c dual_clip",
+        "set entropy_coef": "entropy_coeff entropy_loss_coef",
+        "set max_completion_length": """
             max_response_length response_length generate_max_len max_new_tokens""",
-        "say num_iterations": "ppo_epochs",
-        "say loss_type: dapo (token-mean), grpo (seq-mean-token-mean) or dr_grpo": (
+        "set num_iterations": "ppo_epochs",
+        "set loss_type: dapo (token-mean), grpo (seq-mean-token-mean) or dr_grpo": (
             "loss_agg_mode use_token_level_loss token_level_loss"
         ),
-        "say scale_rewards: none (without the deviation) or group": (
+        "set scale_rewards: none (without the deviation) or group": (
             "norm_adv_by_std_in_grpo advantage_normalization normalize_advantages"
         ),
-        "say max_grad_norm": "grad_clip clip_grad",
+        "set max_grad_norm": "grad_clip clip_grad",
     }
 )
 
@@ -106,14 +106,14 @@ def answer(name: str) -> str:
     parts = name.split(".")
     found = next((ANSWERS[key] for key in _keys(parts) if key in ANSWERS), "")
     if not found and parts[0] != "grpo" and parts[-1] in RESULT_BEARING:
-        found = f"say {parts[-1]}"
+        found = f"set {parts[-1]}"
     if not found and parts[0] != "grpo":
         found = (OWNED | NEUTRAL).get(parts[-1], "")
     if not found and parts[0] != "batch" and parts[-1] in Batch.model_fields:
-        return f"say batch.{parts[-1]}"
-    word = found.removeprefix("say ").split(":")[0]
+        return f"set batch.{parts[-1]}"
+    word = found.removeprefix("set ").split(":")[0]
     if parts[0] != "grpo" and word in RESULT_BEARING:
-        return found.replace("say ", "say grpo.", 1)
+        return found.replace("set ", "set grpo.", 1)
     return found
 
 

@@ -168,7 +168,7 @@ def _sampling(grpo: dict[str, Any], batch: Batch) -> Iterator[Clash]:
     trainer's those of the whole vocabulary, so their ratio is no importance weight."""
     if not grpo["vllm_importance_sampling_correction"]:
         return
-    hint = "say vllm_importance_sampling_correction: false, or sample from the whole distribution"
+    hint = "set vllm_importance_sampling_correction: false, or sample from the whole distribution"
     neutral = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
     for name, off in neutral.items():
         if grpo[name] not in (off, None):

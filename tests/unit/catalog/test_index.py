@@ -166,7 +166,7 @@ def test_a_set_of_problems_brings_the_cards_that_it_names(tmp_path: Path) -> Non
         ("built: {parts: [{data: part}]}", "mix.yaml:3:24: unknown data 'part'"),
         ("local: {path: x}\nfilters: {overlap: [math5OO]}", "did you mean 'math500'?"),
         ("local: {path: x}\nfilters: {prompt: boxd}", "unknown prompt 'boxd'"),
-        ("built: {parts: [{data: mix}]}", "'mix' is made of itself"),
+        ("built: {parts: [{data: mix}]}", "'mix' is built from itself"),
     ],
 )
 def test_cards_that_a_card_names_must_be_there(tmp_path: Path, said: str, told: str) -> None:

@@ -80,7 +80,7 @@ def test_forest_has_a_panel_an_axis_and_the_effects_of_compare(tmp_path: Path) -
 def test_forest_of_one_seed_has_points_and_says_that_there_are_no_intervals(tmp_path: Path) -> None:
     drawn = effects_figure(results(sweep(tmp_path, seeds=(0,)).run()))
     assert drawn is not None
-    assert "There is one trial a cell, so that there are no intervals." in drawn.caption
+    assert "One trial a cell, so no intervals." in drawn.caption
     assert " to " not in words(drawn)
 
 

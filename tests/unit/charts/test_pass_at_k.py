@@ -65,7 +65,7 @@ def test_pass_at_k_of_too_few_responses_is_absent_with_a_word(tmp_path: Path, sa
         ((0.1, 0.2, 0.5), (0.3, 0.4, 0.45), "between k = 2 and k = 4"),
         ((0.1, 0.2, 0.5), (0.3, 0.4, 0.55), "none up to k = 4"),
         ((0.3, 0.4, 0.5), (0.3, 0.4, 0.55), "trained is not above base at k = 1"),
-        (None, (0.3, 0.4, 0.55), "base not measured"),
+        (None, (0.3, 0.4, 0.55), "base not evaluated"),
     ],
 )
 def test_crossing_is_where_the_base_model_catches_up(

@@ -121,26 +121,26 @@ def test_claims_that_fit_have_no_flaws() -> None:
         (
             "{kind: gain, metric: eval/avg6/acc/t1}",
             ("metric",),
-            "no evaluation measures 'eval/avg6/acc/t1'",
+            "no evaluation has 'eval/avg6/acc/t1'",
             "did you mean 'eval/avg6/acc/t1.0'?",
         ),
         (
             "{kind: gain, metric: zzz}",
             ("metric",),
-            "no evaluation measures 'zzz'",
+            "no evaluation has 'zzz'",
             "there are eval/{avg6, math500, aime24}/{acc, ",
         ),
         (
             "{kind: crossover, metric: 'eval/aime24/pass{k}/t1.0', k: [3], "
             "expect: {not_before: 8}}",
             ("metric",),
-            "no evaluation measures 'eval/aime24/pass3/t1.0'",
+            "no evaluation has 'eval/aime24/pass3/t1.0'",
             "k can be 1, 2, 4, 8, 16, 32, 64, 128, 256",
         ),
         (
             "{kind: gain, metric: train/accuracy}",
             ("metric",),
-            "'train/accuracy' is not measured on the base model",
+            "'train/accuracy' is not evaluated on the base model",
             "take an `eval/...` metric",
         ),
         (
@@ -148,7 +148,7 @@ def test_claims_that_fit_have_no_flaws() -> None:
             "expect: {not_worse_than: 10}}",
             ("expect", "not_worse_than"),
             "'eval/avg6/mean_terminated_length/t1.0' is neither better nor worse when higher",
-            "say lower_by, higher_by or equal_within",
+            "set lower_by, higher_by or equal_within",
         ),
         (
             "{compare: {data: [hard, easy]}, event: {metric: train/accuracy, below: 5}}",
@@ -159,7 +159,7 @@ def test_claims_that_fit_have_no_flaws() -> None:
         (
             "{compare: {data: [hard, easy]}, event: {metric: train/acuracy, below: 0.1}}",
             ("event", "metric"),
-            "no evaluation measures 'train/acuracy'",
+            "no evaluation has 'train/acuracy'",
             "did you mean 'train/accuracy'?",
         ),
     ],
@@ -229,13 +229,13 @@ def test_a_metric_has_to_be_there_when_the_claim_needs_it() -> None:
     gain, contrast = claim("kind: gain"), claim("compare: {data: [hard, easy]}")
     trend = claim("kind: trend")
     assert [f.found for f in flaws(gain, **{ACC: late})] == [
-        f"'{ACC}' is not measured on the base model"
+        f"'{ACC}' is not evaluated on the base model"
     ]
     assert not flaws(contrast, **{ACC: late})
     assert [f.found for f in flaws(contrast, **{ACC: early})] == [
-        f"'{ACC}' is not measured at the last round (100)"
+        f"'{ACC}' is not evaluated at the last round (100)"
     ]
-    assert [f.found for f in flaws(trend, **{ACC: early})] == [f"'{ACC}' is measured 2 times"]
+    assert [f.found for f in flaws(trend, **{ACC: early})] == [f"'{ACC}' is evaluated 2 times"]
 
 
 def test_a_metric_that_another_schedule_measures_is_pointed_out() -> None:
@@ -243,7 +243,7 @@ def test_a_metric_that_another_schedule_measures_is_pointed_out() -> None:
     known = {ACC: Metric(ACC, (ACC,), ends, 100)}
     known[watch] = Metric(watch, (watch,), Series((0, 50, 100)), 100)
     (flaw,) = flaws(claim("kind: trend"), **known)
-    assert flaw.hint == f"'{watch}' is measured 3 times"
+    assert flaw.hint == f"'{watch}' is evaluated 3 times"
     (flaw,) = flaws(claim("kind: gain", metric="often/avg6/acc/t1.0"), **known)
     assert flaw.hint == f"did you mean '{ACC}'?"
     (flaw,) = flaws(claim("kind: gain", metric="xx"), **known)

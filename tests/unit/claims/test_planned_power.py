@@ -263,8 +263,8 @@ def test_a_length_without_records_says_that_it_does_not_know() -> None:
     assert power.detects is power.one_more is power.seeds_enough is None
     _, line = lines([power])
     assert line == (
-        "  cannot say what 3 seeds detect; no spread of eval/avg6/mean_terminated_length/t1.0 is "
-        "known yet"
+        "  cannot estimate what 3 seeds detect; no seed noise of "
+        "eval/avg6/mean_terminated_length/t1.0 is known yet"
     )
     assert one(text, spread=50.0).measure == "tokens"
 

@@ -124,7 +124,7 @@ def test_judge_needs_somebody_who_agrees_to_the_price(reasoned: Path) -> None:
     [
         (["--judge", "m"], "--endpoint: is missing"),
         (["--on", "pocket-esy"], "did you mean 'pocket-easy'?"),
-        (["--decoding", "t2"], "'t2' is not measured twice"),
+        (["--decoding", "t2"], "'t2' is not evaluated at two rounds"),
     ],
 )
 def test_behaviours_refuses_at_its_option(swept: Path, words: list[str], found: str) -> None:

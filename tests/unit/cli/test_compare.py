@@ -152,7 +152,7 @@ def test_compare_of_one_seed_has_effects_and_no_verdict(swept: Path) -> None:
     (row,) = data("tiny")["claims"]
     assert (row["verdict"], row["low"], row["high"], row["detects"]) == ("undecided", *[None] * 3)
     assert row["effect"] is not None
-    assert "one trial that counts, which has no spread to judge by" in row["sentence"]
+    assert "one trial that counts, which shows no seed noise to judge by" in row["sentence"]
 
 
 def test_compare_sets_a_diverged_trial_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def test_another_stack_is_refused_unless_it_is_said(two: Path) -> None:
     told = zoo("compare", "one", "other")
     assert (told.status, told.text) == (2, "")
     assert "stacks differ: " in told.error
-    assert "trl 0.1; `--across stacks` compares them and says so" in told.error
+    assert "trl 0.1; `--across stacks` compares them and notes it" in told.error
     found = data("one", "other", "--across", "stacks")
     assert found["across"]["stacks"]["other"] == "trl 0.1"
     assert "! across stacks: " in zoo("compare", "one", "other", "--across", "stacks").prose

@@ -105,7 +105,7 @@ def test_a_pin_moves_to_the_commit_of_a_branch_and_says_from_where(
     assert pin(("tiny",), (), "nowhere") == 2
     assert "no revision 'nowhere'" in capsys.readouterr().err
     assert fetch("models", ("tiny",), ()) == 1  # 33 words where the card says 32
-    assert "geometry.vocab: config.json says 33, the card 32" in capsys.readouterr().out
+    assert "geometry.vocab: 33 in config.json, 32 in the card" in capsys.readouterr().out
 
 
 def test_a_shipped_card_is_pinned_in_a_copy_under_cards(
@@ -181,7 +181,7 @@ def test_problems_are_fetched_counted_and_kept_for_planning(
     far(empty_home, "n: 3")
     assert check("data", ("far",), ()) == 1
     told = capsys.readouterr().out
-    assert "wrong  far: 2 rows; expected 3, as the card says (`n`)" in told
+    assert "wrong  far: 2 rows; expected 3, as in the card (`n`)" in told
 
 
 def test_a_name_of_both_kinds_means_both(

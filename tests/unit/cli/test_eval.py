@@ -88,7 +88,7 @@ def test_decoding_is_a_name_or_settings(folder: Path) -> None:
         (["pocket-llama", "--on", "pocket-easy", "--round", "3"], "a model has no rounds"),
         (["pocket-llama", "--on", "pocket-easy", "--cap", "2040"], "at most 2,048 (the context)"),
         (["hf:org/name", "--on", "pocket-easy"], "a full commit of 40 hex digits"),
-        (["--on", "pocket-easy"], "nothing to measure"),
+        (["--on", "pocket-easy"], "nothing to evaluate"),
         ([".", "--on", "pocket-easy"], "no model in this folder"),
     ],
 )
@@ -153,7 +153,7 @@ def test_samples_may_come_in_any_order(folder: Path) -> None:
         ("{", ":1: no JSON object"),
         ("[" * 100_000, ":1: no JSON object"),
         ("3", ":1: a row that is 3"),
-        ('{"id": "x", "id": "y", "completion": ""}', "a key stands twice"),
+        ('{"id": "x", "id": "y", "completion": ""}', "a key occurs twice"),
         ('{"id": "nobody", "completion": ""}', "`id` is 'nobody'; expected the id of a problem"),
         ('{"problem": 7, "completion": ""}', "`problem` is 7"),
         ('{"completion": ""}', "no `id` and no `problem`"),

@@ -250,7 +250,7 @@ def test_checkpoint_whose_bytes_changed_fails_and_begins_nothing_anew(kept: Path
     state.write_text(state.read_text().replace("1", "2"))
     told = zoo("extend", "tiny", "--rounds", "6", "--bare", "--on", "keeps")
     assert told.status == 1
-    assert "1 trial could not go on; what was there stands" in told.text
+    assert "1 trial could not continue; previous results are kept" in told.text
     found = record.read(folder)
     assert found is not None
     assert (found.state, found.round, found.lineage) == ("done", 3, 1)
@@ -259,7 +259,7 @@ def test_checkpoint_whose_bytes_changed_fails_and_begins_nothing_anew(kept: Path
 
 def test_evaluation_that_was_never_measured_is_refused(kept: Path) -> None:
     told = refused("--rounds", "6", "--set", "evaluate.full.at=[0, 2, last]")
-    assert "pocket-easy/t0 was not measured at round 2 and its weights are not kept" in told
+    assert "pocket-easy/t0 was not evaluated at round 2 and its weights are not kept" in told
 
 
 def test_fewer_rounds_are_refused(kept: Path) -> None:
@@ -280,7 +280,7 @@ def test_other_stack_is_refused_unless_it_is_accepted(kept: Path) -> None:
         data["state"]["conditions"]["grader"] = "0"
         manifest.write_text(json.dumps(data))
     told = refused("--rounds", "6", "--on", "keeps")
-    assert "made under other conditions: grader" in told
+    assert "written under other conditions: grader" in told
     extend(6, "--across-stacks")
 
 

@@ -229,7 +229,7 @@ def test_all_holds_the_present_graders_verdicts_against_a_new_grading(swept: Pat
     before = files(swept)
     told = zoo("grade", "tiny", "--all")
     assert told.status == 0
-    assert "12 by this grader held against a new grading (48 answers): all verdicts reproduce" in (
+    assert "12 by this grader compared with a new grading (48 answers): all verdicts reproduce" in (
         told.text
     )
     assert "rollouts: 4 trials replayed, 0 of 96 rewards change" in told.text
@@ -302,7 +302,7 @@ def test_an_unknown_name_is_bad_input(folder: Path) -> None:
 def test_the_report_says_so_and_reads_the_new_numbers(old: Store, folder: Path) -> None:
     assert zoo("report", "tiny").status == 0
     page = folder / "sweeps/tiny/report.html"
-    assert f"Evaluations by another grader than the present one ({GRADER_VERSION}): 12." in (
+    assert f"Evaluations by another grader than the current one ({GRADER_VERSION}): 12." in (
         page.read_text()
     )
     assert "zoo grade tiny" in page.read_text()

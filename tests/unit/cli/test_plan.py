@@ -370,7 +370,7 @@ def test_a_trial_is_explained_by_number_by_a_part_of_its_id_and_by_its_name(
         "placement: CPU",
         "cost: ",
         "name: ",
-        "the id is made of:",
+        "the id is a hash of:",
         "  trainer: ",
     ):
         assert any(line.startswith(start) for line in plan.lines), start

@@ -117,7 +117,7 @@ def test_long_prompt_within_context_enlarges_the_engine(long: Path) -> None:
 
 
 def test_plan_shows_measured_prompts_from_cache(long: Path) -> None:
-    line = "  prompts    not measured in tokens yet; a sweep does it before it starts"
+    line = "  prompts    not counted in tokens yet; a sweep does it before it starts"
     assert line in zoo("plan", "long").lines
     assert {row["tokens"] for row in rows()} == {None}
     measured()
@@ -166,7 +166,7 @@ def test_model_without_tokenizer_json_is_bounded_by_bytes(
     assert 1208 <= bound < 1250
     told = capsys.readouterr().out
     assert told == (
-        "model mine: prompts cannot be measured in tokens (no tokenizer.json); taken as "
+        "model mine: prompts cannot be counted in tokens (no tokenizer.json); taken as "
         f"{bound:,} at most, by their bytes\n"
     )
     assert measured("grpo.max_completion_length=900").values()  # a bound refuses nothing

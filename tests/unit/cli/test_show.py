@@ -111,8 +111,8 @@ def test_evaluations_are_told_apart_and_whole(layers: Path) -> None:
 
 def test_what_is_given_in_place_says_so(layers: Path) -> None:
     found = values("layers", "--trial", "here.box-strict.mine.s5", "--only", "grpo.temperature=1.0")
-    assert found["model.stop_ids"] == ([], "manifest, given in place")
-    assert found["data.digest"][1] == "manifest, given in place"
+    assert found["model.stop_ids"] == ([], "manifest, given inline")
+    assert found["data.digest"][1] == "manifest, given inline"
     assert found["grpo.max_completion_length"] == (
         512,
         "card here (recipe bare says from-card)",

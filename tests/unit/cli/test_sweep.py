@@ -86,7 +86,7 @@ def test_sweep_with_a_missing_shard_is_refused_as_is_its_plan(
     ("config", "found"),
     [
         ({"model_type": None}, "m/config.json: no `model_type`; expected a `model_type` that"),
-        ({"vocab_size": 3}, "m/tokenizer.json: token ids up to 3, and config.json says vocab_size"),
+        ({"vocab_size": 3}, "m/tokenizer.json: token ids up to 3, and config.json has vocab_size"),
     ],
 )
 def test_sweep_over_a_model_that_no_trial_could_load_is_refused(

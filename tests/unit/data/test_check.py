@@ -47,11 +47,11 @@ def test_every_difference_to_the_card_is_listed(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "tiny")
     geometry = GEOMETRY_OF_TINY | {"kv_heads": 2, "head_dim": 8, "tied": False}
     assert wrong(model(geometry=geometry, context=64, eos_ids=[3, 4]), folder) == [
-        "geometry.kv_heads: config.json says 1, the card 2",
-        "geometry.head_dim: config.json says 4, the card 8",
-        "geometry.tied: config.json says True, the card False",
-        "context: config.json says 128, the card 64",
-        "eos_ids: the model's files say [3], the card [3, 4]",
+        "geometry.kv_heads: 1 in config.json, 2 in the card",
+        "geometry.head_dim: 4 in config.json, 8 in the card",
+        "geometry.tied: True in config.json, False in the card",
+        "context: 128 in config.json, 64 in the card",
+        "eos_ids: [3] in the model's files, [3, 4] in the card",
     ]
 
 
@@ -70,7 +70,7 @@ def test_missing_and_broken_weights_are_named(tmp_path: Path) -> None:
     size = first.stat().st_size
     assert wrong(model(), folder) == [
         f"weights missing: {second.name}",
-        f"{first.name} has {size} bytes, its header asks for {size + 4}",
+        f"{first.name} has {size} bytes, its header states {size + 4}",
     ]
     first.write_bytes(b"pickle")
     assert wrong(model(), folder)[1].startswith(f"{first.name} is not safetensors")

@@ -60,7 +60,7 @@ def test_another_content_than_the_cards_is_refused_and_not_kept(
     hub: Mirror, tmp_path: Path
 ) -> None:
     hub.raw[PLACE] = b"another"
-    with pytest.raises(FetchError, match="the card says"):
+    with pytest.raises(FetchError, match="the card has"):
         git.fetch(source(), tmp_path)
     assert not git_file(source(), tmp_path).exists()
     hub.raw[PLACE] = BODY

@@ -89,7 +89,7 @@ def test_tokenizer_with_ids_beyond_the_vocabulary_is_a_fault(
     (folder / name).write_text(json.dumps(tokenizer))
     (fault,) = told(folder)
     assert fault == (
-        f"{name}: token ids up to {most}, and config.json says vocab_size 32; expected ids below "
+        f"{name}: token ids up to {most}, and config.json has vocab_size 32; expected ids below "
         "32; take tokenizer and config of one model"
     )
     card = ModelCard.model_validate(

@@ -117,9 +117,9 @@ def test_a_folder_in_the_place_of_a_file_is_told(cards: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("n: 8", "mine: 7 rows; expected 8, as the card says (`n`)"),
-        ("kept: 7", "mine: 6 problems after the filters; expected 7, as the card says (`kept`)"),
-        ("digest: 0123456789abcdef", "expected 0123456789abcdef, as the card says (`digest`)"),
+        ("n: 8", "mine: 7 rows; expected 8, as in the card (`n`)"),
+        ("kept: 7", "mine: 6 problems after the filters; expected 7, as in the card (`kept`)"),
+        ("digest: 0123456789abcdef", "expected 0123456789abcdef, as in the card (`digest`)"),
     ],
 )
 def test_other_problems_than_the_card_says_are_refused(cards: Path, line: str, told: str) -> None:

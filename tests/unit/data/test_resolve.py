@@ -248,7 +248,7 @@ def test_what_is_not_here_is_known_by_its_card_or_not_at_all(empty_home: Path) -
 
 
 def test_what_is_here_and_is_not_what_the_card_says_stops_the_plan(rows: Path) -> None:
-    with pytest.raises(InputError, match="0123456789abcdef, as the card says"):
+    with pytest.raises(InputError, match="0123456789abcdef, as in the card"):
         LocalResolver().problems(of_file(rows, digest="0123456789abcdef"))
 
 

@@ -1,4 +1,4 @@
-"""`zoo doctor` says what is there, what is missing and what to do, and starts nothing."""
+"""`zoo doctor` reports what is there, what is missing and what to do, and starts nothing."""
 
 from __future__ import annotations
 
@@ -99,9 +99,9 @@ def test_threads_and_offline_switches_of_the_shell_are_told(
 
 def test_the_text_ends_in_a_verdict() -> None:
     good = doctor.as_text(GOOD, dict(ALL), [])
-    assert good.endswith("ready: `zoo sweep experiments/pocket.yaml` (0 to mend, 0 to know)")
+    assert good.endswith("ready: `zoo sweep experiments/pocket.yaml` (0 to fix, 0 to note)")
     bad = doctor.as_text(GOOD, ALL | {"ray": None}, list(doctor.judge(GOOD, ALL | {"ray": None})))
-    assert bad.endswith("sweeps cannot run here yet (1 to mend, 0 to know)")
+    assert bad.endswith("sweeps cannot run here yet (1 to fix, 0 to note)")
     assert "ray -" in bad
 
 

@@ -120,7 +120,7 @@ def test_a_measurement_that_the_manifest_dropped_is_graded_as_it_was(
     regrader.measurement(trial, row)
     assert rows(sweep, trial)[-1]["samples"] == row["samples"]
     (sweep.store.folder("scores", row["scores"]) / "record.json").unlink()
-    with pytest.raises(StateError, match="nothing says by which extraction rule"):
+    with pytest.raises(StateError, match="the extraction rule it was graded by is not recorded"):
         regrader.measurement(trial, row)
 
 

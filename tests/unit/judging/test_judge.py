@@ -134,7 +134,7 @@ def test_one_trial_left_in_a_cell_has_no_verdict(trials: list[Trial]) -> None:
 
     qwen, _ = judged(changed(numbers(trials), fell, collapsed=True), about(BOX))
     assert qwen.word == "undecided"
-    assert "one trial that counts, which has no spread" in sentence(qwen)
+    assert "one trial that counts, which shows no seed noise" in sentence(qwen)
 
 
 def test_gain_has_the_noise_of_its_base_once(trials: list[Trial]) -> None:
@@ -279,4 +279,4 @@ def test_trials_that_are_all_alike_have_no_verdict(trials: list[Trial]) -> None:
 
     qwen, _ = judged(numbers(trials, alike), about(BOX))
     assert (qwen.word, qwen.effect) == ("undecided", pytest.approx(-43.3))
-    assert "most cells of the study show no spread between seeds" in sentence(qwen)
+    assert "most cells of the study show no seed noise" in sentence(qwen)

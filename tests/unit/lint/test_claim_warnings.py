@@ -47,7 +47,7 @@ def test_one_seed_decides_nothing(tmp_path: Path) -> None:
     (found,) = warned(trials, about("{id: a, kind: gain, for_each: [model, reward]}"))
     assert (found.id, found.where) == ("seeds-cannot-decide", "claim a")
     assert found.text.startswith(
-        "1 seed cannot decide it: one seed has no spread of its own; 2 seeds would detect "
+        "1 seed cannot decide it: one seed shows no seed noise; 2 seeds would detect "
     )
 
 
@@ -80,8 +80,8 @@ def test_a_length_without_records_asks_for_a_few_trials_first(tmp_path: Path) ->
     (found,) = warned(trials, said, again)
     assert (found.id, found.where) == ("spread-unknown", "claims a, b")
     assert found.text == (
-        "no spread of eval/free/mean_length/t1.0, eval/free/mean_length/t0 is known, so nobody can "
-        "say what 3 seeds decide; run two seeds of a few cells first"
+        "no seed noise of eval/free/mean_length/t1.0, eval/free/mean_length/t0 is known, so it is "
+        "unknown what 3 seeds decide; run two seeds of a few cells first"
     )
 
 
@@ -100,7 +100,7 @@ def test_a_base_that_is_known_too_badly_asks_for_more_samples(tmp_path: Path) ->
     _, trials = manifest(tmp_path, grid=TWO)
     (found,) = warned(trials, about("{id: a, kind: gain, expect: {higher_by: 1}}"))
     assert found.text.endswith(
-        "; more seeds alone will not do, for the base is measured once; take more `samples`"
+        "; more seeds alone are not enough: the base model is evaluated once; take more `samples`"
     )
 
 
@@ -114,7 +114,7 @@ def test_an_override_that_moves_with_the_axis_is_a_confound(tmp_path: Path) -> N
     assert (found.id, found.where) == ("confounded", "claim a")
     assert found.text == (
         "cells compared along reward also differ in prompt (boxed and pocket), "
-        "grpo.beta (0.1 and 0.0); give them one value (`overrides`), or say both in the claim"
+        "grpo.beta (0.1 and 0.0); give them one value (`overrides`), or name both in the claim"
     )
 
 

@@ -27,7 +27,7 @@ def test_evaluate_without_schedule_measures_nothing(tmp_path: Path) -> None:
     (found,) = warned(tmp_path, {})
     assert (found.id, found.where) == ("nothing-measured", "3 trials")
     assert found.text == (
-        "`evaluate` has no schedule, so nothing is measured and there is no result; add "
+        "`evaluate` has no schedule, so nothing is evaluated and there is no result; add "
         "`full: {benchmarks: [...], at: [0, last]}`"
     )
 
@@ -35,7 +35,7 @@ def test_evaluate_without_schedule_measures_nothing(tmp_path: Path) -> None:
 def test_evaluate_of_the_base_alone_measures_no_trained_model(tmp_path: Path) -> None:
     (found,) = warned(tmp_path, {"full": FREE | {"at": [0]}})
     assert (found.id, found.where) == ("nothing-measured", "3 trials")
-    assert found.text.startswith("no trained model is measured, only the base; add `last`")
+    assert found.text.startswith("no trained model is evaluated, only the base; add `last`")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_base_that_is_never_measured_leaves_no_gain_to_report(tmp_path: Path) ->
     (found,) = warned(tmp_path, {"full": FREE | {"at": ["last"]}})
     assert (found.id, found.where) == ("base-not-measured", "schedule full")
     assert found.text == (
-        "free is measured at the last round and never on the base model, so there is no gain to "
+        "free is evaluated at the last round and never on the base model, so there is no gain to "
         "report; add 0 to the `at` of the schedule"
     )
 
@@ -93,6 +93,6 @@ def test_checkpoints_from_elsewhere_are_measured_at_both_ends_only(tmp_path: Pat
     said = {"trainer": "external", "grid": {"model": ["after"], "data": ["easy"]}, "seeds": [0]}
     (_, found) = warned(tmp_path, {"full": FREE | {"at": [5]}}, **said)
     assert (found.id, found.where) == ("nothing-measured", "1 trial")
-    assert found.text.startswith("checkpoints trained elsewhere are measured at round 0 and the")
+    assert found.text.startswith("checkpoints trained elsewhere are evaluated at round 0 and the")
     ends = {"full": FREE | {"at": [0, "last"]}}
     assert [w.id for w in warned(tmp_path, ends, **said, final="mean-last-5")] == ["unpinned-model"]

@@ -147,7 +147,7 @@ def test_a_benchmark_that_is_trained_on_is_named_unless_it_was_filtered_out(
     found = warned(tmp_path, grid=said, evaluate=evaluate)["leak"]
     assert found.where == "6 trials"  # hard, and mixed, which is built from it
     assert found.text.startswith(
-        "problems of held are in the training data hard, mixed (9 of the 500 are in it); say so"
+        "problems of held are in the training data hard, mixed (9 of the 500 are in it); note it"
     )
 
 

@@ -76,7 +76,7 @@ def test_the_kind_is_inferred_where_it_can_be(text: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{metric: m, expect: {lower_by: 0}}", "kind contrast: it needs compare; or say"),
+        ("{metric: m, expect: {lower_by: 0}}", "kind contrast: it needs compare; or set"),
         ("{kind: gain, expect: {lower_by: 0}}", "kind gain: it needs metric"),
         (
             "{kind: gain, compare: {a: [1, 2]}, metric: m, expect: {lower_by: 0}}",

@@ -119,7 +119,7 @@ def test_the_name_is_the_name_of_the_file(write: Write) -> None:
     [
         ("beta: high", "beta is 'high'; expected a number of at least 0"),
         ("use_vllm: false", "'use_vllm' is not for a manifest; placement belongs to the compute"),
-        ("seed: 3", "'seed' is not for a manifest; say replicates by `seeds: [0, 1, 2]`"),
+        ("seed: 3", "'seed' is not for a manifest; set `seeds: [0, 1, 2]`"),
         ("beta: .nan", "beta is nan; expected a number of at least 0"),
         ("num_iterations: 1.5", "num_iterations is 1.5; expected a whole number of at least 1"),
         ("temperature: from-card", "temperature cannot come from a card"),
@@ -147,7 +147,7 @@ def test_an_axis_that_names_a_value_twice_is_refused(write: Write) -> None:
 
 def test_a_schedule_without_a_time_is_refused(write: Write) -> None:
     text = message(write(evaluate="{full: {benchmarks: [pocket-easy]}}"))
-    assert "expected rounds to measure at: `every: ROUNDS` or `at: [0, last]`" in text
+    assert "expected rounds to evaluate at: `every: ROUNDS` or `at: [0, last]`" in text
 
 
 def test_a_batch_that_cannot_be_split_is_refused(write: Write) -> None:
@@ -162,7 +162,7 @@ def test_a_model_folder_that_is_not_there_is_refused(write: Write) -> None:
     )
     text = message(path)
     assert "no model folder at 'nowhere'; expected a Hugging Face folder" in text
-    assert "no file at 'no.jsonl'; expected a jsonl or parquet file; looked beside the" in text
+    assert "no file at 'no.jsonl'; expected a jsonl or parquet file; searched in the" in text
 
 
 def test_a_folder_or_a_name_too_long_in_the_place_of_a_file_is_refused(write: Write) -> None:
@@ -310,11 +310,11 @@ TOLD = [
     "claims.0.compare is {reward: [x, y]}",
     "axis 'reward' has no value 'corectness'",
     "no axis 'rewad'",
-    "no evaluation measures 'eval/pocket-esy/acc/t0'",
+    "no evaluation has 'eval/pocket-esy/acc/t0'",
     "higher_by: 100 percentage points",
     "a second claim 'd'",
     "claims.4.expect is {lower_by: 0}",
-    "no evaluation measures 'eval/pocket-esy/acc/t0'",
+    "no evaluation has 'eval/pocket-esy/acc/t0'",
     "train/accuracy below 5",
 ]
 

@@ -141,7 +141,7 @@ def test_retraining_that_fails_is_told_by_the_status_of_the_sweep(
     assert drive(longer) == (0, "")  # runs only if asked
     monkeypatch.setenv("ZOO_SIMULATE", "fail:2")
     status, told = drive(longer, retrain=True)
-    assert (status, "FAILED [error] training again failed; what was there stands" in told) == (
+    assert (status, "FAILED [error] training again failed; previous results are kept" in told) == (
         1,
         True,
     )

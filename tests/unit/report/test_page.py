@@ -127,13 +127,13 @@ def test_what_another_grader_graded_or_rewarded_is_told_with_the_command(tmp_pat
     aged = found.model_copy(update={"about": found.about | {"grader": "older"}})
     record.write(folder, aged, durable=False)
     text = page(sweep).text
-    assert f"another grader than the present one ({GRADER_VERSION}): 1. `zoo grade made-up`" in text
-    assert "`zoo grade made-up` tells whether their rewards would be others now" in text
+    assert f"another grader than the current one ({GRADER_VERSION}): 1. `zoo grade made-up`" in text
+    assert "`zoo grade made-up` checks whether their rewards would change now" in text
     assert f"{GRADER_VERSION}, older" in text  # in the table of evaluations
     grader_drift.write(folder, Replay(round=2, rewards_changed=3, first_changed_round=2))
     text = page(sweep).text
     assert f"shown as they were trained: {trial.id} (from round 2)." in text
-    assert "would be others now" not in text
+    assert "would change now" not in text
 
 
 def test_sections_are_in_the_order_of_a_paper(tmp_path):

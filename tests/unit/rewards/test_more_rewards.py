@@ -126,7 +126,7 @@ def test_what_is_no_list_is_a_fault_and_no_reward(given):
     guard = Guard("odd", lambda v, c, p, s: given, {})
     assert guard([RIGHT] * 2, [], 0) == [None, None]
     assert guard.faults == 2
-    assert f"{type(given).__name__} in place of a list of rewards" in guard.errors[0]
+    assert f"{type(given).__name__} instead of a list of rewards" in guard.errors[0]
     assert Guard("pair", lambda v, c, p, s: (1.0, 0.5), {})([RIGHT] * 2, [], 0) == [1.0, 0.5]
 
 

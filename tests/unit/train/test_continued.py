@@ -161,7 +161,7 @@ def test_trial_does_not_continue_under_other_conditions_unless_told(
         said["state"]["conditions"][what] = CONDITIONS[what]
         path.write_text(json.dumps(said))
     todo = read_status([task.trial], task.store)
-    with pytest.raises(InputError, match=f"made under other conditions: {what} .*across-stacks"):
+    with pytest.raises(InputError, match=f"written under other conditions: {what} .*across-stacks"):
         must_continue_alike(todo, task.profile, {})
     before = (task.folder / "metrics.jsonl").read_bytes()
     assert run(write_task(task)) == 1

@@ -103,17 +103,17 @@ def test_a_whole_number_is_a_number_and_no_more_than_that() -> None:
     ("name", "hint"),
     [
         ("bta", "did you mean 'beta'?"),
-        ("warmup_ratio", "say warmup_steps"),
+        ("warmup_ratio", "set warmup_steps"),
         ("max_prompt_length", "prompts are never cut"),
         ("xyzzy", "names are TRL's"),
         ("generation_kwargs", "a seed in it makes all completions of a group equal"),
         ("save_steps", "inside a generation buffer"),
         ("eval_strategy", "evaluate"),
         ("model_init_kwargs", "in float32"),
-        ("num_generations", "say it by `batch:"),
+        ("num_generations", "use `batch:"),
         ("torch_compile", "placement belongs to the compute profile"),
         ("label_names", "TRL's GRPO does nothing with it"),
-        ("vllm_importance_sampling_cap", "say that one"),
+        ("vllm_importance_sampling_cap", "set that one"),
     ],
 )
 def test_a_name_that_is_not_for_a_manifest_says_why(name: str, hint: str) -> None:
