@@ -133,7 +133,7 @@ def test_engine_that_does_not_get_the_trainers_weights_fails_the_trial(runs: Run
     found = record.read(runs.stale)
     assert found is not None
     assert (found.state, found.failure_class) == ("failed", "mismatch")
-    assert "the engine does not hold the trainer's weights" in found.message
+    assert "the engine does not have the trainer's weights" in found.message
     last = journal.read(runs.stale / "metrics.jsonl")[-1]
     assert last["metrics"][LOGP_KEY] > LOGP_LIMIT
     assert last["round"] >= 2  # in the first both hold the base model

@@ -109,7 +109,9 @@ class Endpoint:
         text = f"{self.url}: {printable(why)[:300]}"
         if self.key:
             text = text.replace(self.key, "...")
-        return StateError(f"{text}; what was judged is kept, run it again to go on")
+        return StateError(
+            f"{text}; finished judgements are kept; run the command again to continue"
+        )
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

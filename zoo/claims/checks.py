@@ -153,7 +153,7 @@ def _lacking(unit: ClaimComparison, path: Path) -> list[Flaw]:
             rest = ", ".join(f"{k} {v}" for k, v in lonely.items() if k != axis)
             text = f"{axis} '{lonely[axis]}' has a cell ({rest}) that the other side lacks"
             more = f", and {len(found.lonely) - 1} more" if len(found.lonely) > 1 else ""
-            hint = "keep such cells out with `where`, or let the others run too"
+            hint = "exclude such cells with `where`, or run the others too"
             return [Flaw(path, text + more, "the same cells on both sides", hint)]
     return []
 

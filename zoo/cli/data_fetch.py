@@ -115,7 +115,7 @@ def _pin(catalog: Catalog, name: str, revision: str | None) -> bool:
     fetching.require_safetensors(found)
     if found.gated != card.gated:
         said = "is" if found.gated else "is not"
-        click.echo(f"{name}: note: the hub says that {card.repo} {said} gated (`gated`)", err=True)
+        click.echo(f"{name}: note: on the hub, {card.repo} {said} gated (`gated`)", err=True)
     if found.commit == card.revision:
         click.echo(f"{name}: {card.repo} is pinned to {found.commit} already")
         return True

@@ -255,7 +255,7 @@ def ui(name: str | None, words: PlanOptions, port: int, host: str) -> int:
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @click.option("--try", "try_", is_flag=True, help="Train a pocket model on each GPU, some minutes.")
 @profile_option
-@click.option("--keep", metavar="DIR", help="Keep what --try makes, in a new folder.")
+@click.option("--keep", metavar="DIR", help="Keep the files of --try in DIR, a new folder.")
 def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> int:
     """Check the installation and this machine; says what to do about what is missing.
 

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("--all", "all_", is_flag=True, help="Also what the current grader graded before.")
+@click.option("--all", "all_", is_flag=True, help="Also scores of the current grader.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def grade(name: str, words: PlanOptions, **how: Any) -> int:
-    """Grade a sweep's kept completions again by the current grader, without sampling or training.
+    """Grade a sweep's stored completions again by the current grader, without sampling or training.
 
-    Scores by another grader are computed anew (the old ones stay) and changed verdicts are listed;
-    training rollouts are replayed, to see whether any reward changes. Finished work is kept:
-    interrupt it and run it again.
+    Scores by another grader are computed again (the old ones are kept) and changed verdicts are
+    listed; training rollouts are replayed, to check whether any reward changes. It can be
+    interrupted and run again: finished work is kept.
     """
     from zoo.measuring.grade import GradeOptions, run
 
@@ -41,14 +41,16 @@ def grade(name: str, words: PlanOptions, **how: Any) -> int:
 @click.option("--samples", type=click.IntRange(2, 64), default=4, show_default=True)
 @click.option("--cap", type=click.IntRange(min=1), help="Longest response of the probe, in tokens.")
 @click.option("--as", "as_", metavar="NAME", help="Name of the card. [default: the model's]")
-@click.option("--simulated", is_flag=True, help="Make the numbers up, to try; writes no card.")
+@click.option(
+    "--simulated", is_flag=True, help="Synthetic numbers, as a trial run; writes no card."
+)
 @click.option("--profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]")
 @cards_option
 def audition_(model: str, **how: Any) -> int:
     """Probe a base model before training, and write a card with prompt, stop ids and cap.
 
     Over prompts, decodings and buckets: accuracy, boxes, how responses end, which tokens follow an
-    answer, which bucket has groups to learn from, and whether questions are known by heart. The
+    answer, which bucket has groups to learn from, and whether questions are memorised. The
     card goes to ./cards/models, with its evidence; none is overwritten.
     """
     from zoo.measuring.audition import AuditionOptions, run
@@ -66,11 +68,11 @@ def audition_(model: str, **how: Any) -> int:
     help="t0, t1.0, or temperature=T,top_p=P,max_tokens=N. [default: t1.0 and t0]",
 )
 @click.option("--samples", type=click.IntRange(1, 4096), help="Responses a problem, where sampled.")
-@click.option("--problems", type=click.IntRange(min=1), help="Only the first so many problems.")
+@click.option("--problems", type=click.IntRange(min=1), help="Only the first N problems.")
 @click.option("--prompt", help="Prompt card, of a model. [default: the model's]")
 @click.option("--cap", type=click.IntRange(min=1), help="Longest response, of a model, in tokens.")
 @click.option("--round", type=click.IntRange(min=0), help="Round of a trial. [default: its last]")
-@click.option("--completions", multiple=True, metavar="FILE.jsonl", help="Made elsewhere.")
+@click.option("--completions", multiple=True, metavar="FILE.jsonl", help="Completions to grade.")
 @click.option("--name", help="What tables call those completions. [default: the file's name]")
 @click.option(
     "--budget",
@@ -80,11 +82,13 @@ def audition_(model: str, **how: Any) -> int:
     metavar="N",
     help="Also the accuracy where responses are cut after N tokens.",
 )
-@click.option("--detail", is_flag=True, help="Also by level and source, lengths, endings, votes.")
+@click.option(
+    "--detail", is_flag=True, help="Add levels, sources, lengths, endings, majority votes."
+)
 @click.option("--csv", metavar="FILE", help="Write every number into a file.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="Symbolic workers.")
-@click.option("--simulated", is_flag=True, help="Make the numbers up, to try the command.")
+@click.option("--simulated", is_flag=True, help="Synthetic numbers, to try the command.")
 @click.option("--profile", metavar="PROFILE", help="Compute profile. [default: fits this machine]")
 @cards_option
 def eval_(
@@ -99,11 +103,11 @@ def eval_(
     simulated: bool,
     **how: Any,
 ) -> int:
-    """Measure models, finished trials or folders of weights on benchmarks, as trials are measured.
+    """Evaluate models, finished trials or folders of weights, as trials are evaluated.
 
-    What was measured before is not measured again, by whomever it was. --completions grades
-    responses that were made elsewhere: a JSON object a line with `id` or `problem`, `completion`,
-    and perhaps `sample` and `finish`. Intervals are 95 %, over problems.
+    Evaluations that exist are reused, also those of a sweep. --completions grades responses that
+    were generated elsewhere: a JSON object a line with `id` or `problem`, `completion`, and
+    optionally `sample` and `finish`. Intervals are 95 %, over problems.
     """
     from zoo.measuring.eval_command import EvalOptions, run
     from zoo.planning.targets import Asked
@@ -124,12 +128,12 @@ def eval_(
     "--key-variable",
     default="OPENAI_API_KEY",
     show_default=True,
-    help="Variable of the environment with its key, which is kept nowhere.",
+    help="Environment variable with its API key; the key is never stored.",
 )
 @click.option(
     "--responses",
     type=click.IntRange(min=1),
-    help="Only the first so many of each set. [default: all; 200 with a judge]",
+    help="Only the first N responses of each set. [default: all; 200 with a judge]",
 )
 @click.option("--parallel", type=click.IntRange(1, 64), default=4, help="Calls at a time.")
 @click.option(
@@ -146,8 +150,8 @@ def behaviours(name: str, words: PlanOptions, **how: Any) -> int:
     """Show which reasoning behaviours a sweep's responses have, before and after training.
 
     Verification, backtracking, subgoal setting and enumeration, by keywords or by a judge model.
-    Growth is stated over all responses, among right ones, and among responses of like length. Its
-    numbers go to sweeps/NAME/behaviours.csv. What was labelled before is not labelled again.
+    Growth is reported over all responses, among correct ones, and among responses of similar
+    length. The numbers are written to sweeps/NAME/behaviours.csv. Existing labels are reused.
     """
     from zoo.measuring.behaviours import BehavioursOptions, run
 

@@ -150,7 +150,7 @@ def _explained(error: OSError, kind: Kind, repo: str, revision: str | None) -> Z
     if error.errno == errno.ENOSPC:
         return FetchError(
             f"{repo}: no space left on the disk of {hub_cache()}; make room or point HF_HOME at a "
-            "bigger disk, then fetch again: whole files stay"
+            "bigger disk, then fetch again: complete files are kept"
         )
     return _unreachable(repo, error)
 
@@ -162,5 +162,5 @@ def _unreachable(repo: str, error: Exception) -> FetchError:
     told = (str(cause).splitlines() or [type(cause).__name__])[0]
     return FetchError(
         f"{repo}: {endpoint()} could not be read ({told}); check the network and HTTPS_PROXY, "
-        "name a mirror by HF_ENDPOINT, then fetch again: whole files stay"
+        "name a mirror by HF_ENDPOINT, then fetch again: complete files are kept"
     )

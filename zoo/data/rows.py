@@ -77,7 +77,7 @@ def _wrong(row: dict[str, Any], key: str, column: str, value: Any) -> Fault | No
     if isinstance(value, str):
         if "\0" in value:
             hint = "the text was damaged: repair the row or leave it out"
-            return Fault("", f"column '{column}' holds a NUL character", "text", hint)
+            return Fault("", f"column '{column}' contains a NUL character", "text", hint)
         return None if value.isascii() else _half(column, value)
     if value is None or value != value:
         return None
@@ -85,7 +85,7 @@ def _wrong(row: dict[str, Any], key: str, column: str, value: Any) -> Fault | No
     if number and key != "problem" and not _infinite(value):
         return None
     expected = "text" if key == "problem" else "text or a number"
-    found = f"column '{column}' holds {_kind(value)}"
+    found = f"column '{column}' contains {_kind(value)}"
     return Fault("", found, expected, _instead(row, key, column, value))
 
 
@@ -95,7 +95,9 @@ def _half(column: str, text: str) -> Fault | None:
         text.encode()
     except UnicodeEncodeError as error:
         half = f"\\u{ord(text[error.start]):04x}"
-        found = f"column '{column}' holds {half} alone, half of a character, at {error.start + 1}"
+        found = (
+            f"column '{column}' contains {half} alone, half of a character, at {error.start + 1}"
+        )
         hint = "the text was cut inside a character: repair the row or leave it out"
         return Fault("", found, "text that can be encoded as UTF-8", hint)
     return None

@@ -268,7 +268,7 @@ def span(low: tuple[int, ...], high: tuple[int, ...]) -> str:
 
 def _sizes(machine: Machine) -> Iterator[DoctorFinding]:
     if not machine.system.startswith("Linux"):
-        do = "trial processes are looked after through /proc; plans work anywhere"
+        do = "trial processes are managed through /proc; plans work anywhere"
         yield DoctorFinding("fail", "system", machine.system, do)
     elif not machine.gpus and machine.system != "Linux x86_64":
         do = "vLLM's CPU build is for Linux on x86_64; `--on cpu-transformers` does without"
@@ -280,7 +280,7 @@ def _sizes(machine: Machine) -> Iterator[DoctorFinding]:
             "ok", "memory", f"{machine.memory_gib:.0f} GiB; {fits} pocket trials at once"
         )
     else:
-        found = f"{machine.memory_gib:.1f} GiB; a pocket trial wants {MEMORY_GIB:.0f}"
+        found = f"{machine.memory_gib:.1f} GiB; a pocket trial needs {MEMORY_GIB:.0f}"
         yield DoctorFinding("warn", "memory", found, "run one trial at a time")
     if machine.disk_free_gib < DISK_GIB:
         found = f"{machine.disk_free_gib:.1f} GiB free for {machine.runs}"
@@ -290,9 +290,9 @@ def _sizes(machine: Machine) -> Iterator[DoctorFinding]:
             "ok", "disk", f"{machine.disk_free_gib:.0f} GiB free for {machine.runs}"
         )
     if machine.shm_gib < SHM_GIB:
-        found = f"/dev/shm has {machine.shm_gib:.2f} GiB free; Ray then keeps objects on disk"
+        found = f"/dev/shm has {machine.shm_gib:.2f} GiB free; Ray then stores objects on disk"
         yield DoctorFinding(
-            "warn", "shared memory", found, "`docker run --shm-size=2g`, or mind the speed"
+            "warn", "shared memory", found, "`docker run --shm-size=2g`, or expect lower speed"
         )
 
 

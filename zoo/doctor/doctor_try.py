@@ -51,7 +51,7 @@ TIMED = re.compile(r"^\d\d:\d\d:\d\d ")
 KEEP = "`zoo doctor --try --keep DIR` keeps the logs"
 MANIFEST = """schema: experiment/1
 name: {name}
-question: Does this machine train, measure and continue?
+question: Does this machine train, evaluate and continue?
 recipe: pocket
 grid: {{model: {model}, reward: correctness, data: pocket-easy}}
 seeds: {seeds}

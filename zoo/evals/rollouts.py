@@ -54,7 +54,7 @@ def read(path: Path, round_: int, seed: int) -> list[RolloutGroup]:
     """The rollouts of one round by group, in their order. `seed`: the trial's.
 
     Raises:
-        StateError: the file is gone, cannot be read, or holds no rollout.
+        StateError: the file is gone, cannot be read, or contains no rollout.
     """
     rows = read_responses(path, COLUMNS)
     columns = [rows[name] for name in (*COLUMNS, "length")]
@@ -66,7 +66,7 @@ def read(path: Path, round_: int, seed: int) -> list[RolloutGroup]:
     except ValueError as error:
         raise StateError(f"{path} cannot be read ({error})") from error
     if not rollouts:
-        raise StateError(f"{path} holds no rollout")
+        raise StateError(f"{path} contains no rollout")
     return [
         RolloutGroup(round_, group_seed(seed, round_, group), [rollout for _, rollout in same])
         for group, same in groupby(rollouts, key=lambda row: row[0])

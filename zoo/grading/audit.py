@@ -57,7 +57,7 @@ def _why_not(item: Item, result: Result) -> str:
     if item.text != f"\\boxed{{{item.gold}}}":
         return f"a worked solution: it does not accept its own answer, {result.prediction}"
     if result.verdict is Verdict.NO_ANSWER:
-        return "cut off: its braces do not close, or it holds a mark that ends a text"
+        return "cut off: unbalanced braces, or an end-of-text mark inside"
     if result.verdict is Verdict.EXHAUSTED:
         return "beyond the grader's bounds"
     return result.error or "not equal to itself"

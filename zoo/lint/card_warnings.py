@@ -242,7 +242,9 @@ def _lengths(groups: list[_Group], prompts: Prompts) -> list[PlanWarning]:
     return [
         *(
             PlanWarning(
-                "cap-over-context", _too_long(f"a cap of {cap:,}", prompt, same), _count(same)
+                "cap-over-context",
+                _too_long(f"a max response length of {cap:,}", prompt, same),
+                _count(same),
             )
             for (_, cap, prompt), same in training.items()
         ),
@@ -284,11 +286,15 @@ def _caps(kind: str, params: dict[str, Any]) -> set[int]:
 def _other_cap(reward: str, cap: int, same: list[_Group]) -> str:
     cuts = sorted({group.first.cap for group in same})
     told = listed(f"{cut:,}" for cut in cuts)
-    why = "so no response gets that far" if cap > cuts[-1] else "so longer ones count as that long"
+    why = (
+        "so no response reaches that length"
+        if cap > cuts[-1]
+        else "so longer ones count as that length"
+    )
     return (
         f"reward {reward} counts lengths up to {cap:,} tokens and responses of "
         f"{listed(dict.fromkeys(g.first.model.name for g in same))} are cut at {told}, {why}; take "
-        "a card with their cap, or set grpo.max_completion_length"
+        "a card with their limit, or set grpo.max_completion_length"
     )
 
 

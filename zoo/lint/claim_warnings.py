@@ -219,7 +219,7 @@ def _compute(claims: Sequence[Claim], beside: Sequence[Mapping[str, _Axis]]) -> 
         text = (
             f"arms compared along {axis} train on different numbers of completions "
             f"({min(numbers):,} to {max(numbers):,})"
-            f"{_share(some, sum(found.pairs for _, found in told))}, which may be what makes the "
+            f"{_share(some, sum(found.pairs for _, found in told))}, which may cause the "
             "difference"
         )
         made.append(PlanWarning("compute-not-matched", text, _claims([id_ for id_, _ in told])))

@@ -28,9 +28,9 @@ def engine_warnings(
     found: list[PlanWarning] = []
     if n := sum(map(_corrects, trained)):
         text = (
-            "TRL makes the importance-sampling correction for vLLM alone, so "
+            "TRL applies the importance-sampling correction only with vLLM, so "
             f"vllm_importance_sampling_* has no effect in {_count(n)}; with vLLM they would "
-            "train something else"
+            "change training"
         )
         found.append(PlanWarning("no-correction", text, where))
     if profile.device == "cuda":

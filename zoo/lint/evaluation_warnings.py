@@ -93,9 +93,9 @@ def _fewer(final: str, compared: Sequence[Evaluation], name: str) -> Iterator[Pl
         some = listed(f"{round_:,}" for round_ in rounds)
         only = f"at round {some} only" if n == 1 else f"at {n} rounds only ({some})"
         text = (
-            f"{_benchmarks(same)} measured {only}, so `final: {final}` is "
-            f"{'that one evaluation' if n == 1 else f'the mean of {n}'}; measure at more rounds "
-            "(`last5` and a frequent `watch`, or a smaller `every`), or say "
+            f"{_benchmarks(same)} evaluated {only}, so `final: {final}` is "
+            f"{'that one evaluation' if n == 1 else f'the mean of {n}'}; evaluate at more rounds "
+            "(`last5` and a frequent `watch`, or a smaller `every`), or set "
             f"`final: {'last' if n == 1 else f'mean-last-{n}'}`"
         )
         yield PlanWarning("final-of-fewer", text, f"schedule {name}")

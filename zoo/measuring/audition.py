@@ -236,7 +236,7 @@ def _lines(
     found: Sequence[Probe], verbatim: Sequence[Verbatim], proposal: Proposal, *, simulated: bool
 ) -> Iterator[str]:
     if simulated:
-        yield "SIMULATED: these numbers say nothing about the model named."
+        yield "SIMULATED: these numbers are no evidence about the model named."
     head = ("prompt", "bucket", "decoding", "accuracy % (95 %)", "box", "answered", "runs on")
     head = (*head, "no answer", "cut", "tokens", "mixed groups %")
     cells = [head, *(_cells(probe) for probe in found)]

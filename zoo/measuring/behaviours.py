@@ -98,7 +98,9 @@ def run(name: str, words: PlanOptions, how: BehavioursOptions) -> int:
             rows = [row for pair in pairs for row in _rows(study.store, pair, labels)]
             by_words = {s: label(study.store, s, limit, None) for s in labels} if judge else {}
     except KeyboardInterrupt:
-        click.echo("interrupted; what was judged is kept, run it again to go on", err=True)
+        click.echo(
+            "interrupted; finished judgements are kept; run the command again to continue", err=True
+        )
         return 130
     _print(study, rows, judge, labels, by_words, how)
     return 0

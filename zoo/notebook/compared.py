@@ -241,7 +241,7 @@ def _metric(metrics: Mapping[str, Metric], said: str) -> str:
     if said in final:
         return said
     hint = did_you_mean(said, final) or f"available: {listed(final, 8)}"
-    found = "is not evaluated at the last round" if said in metrics else "is not measured"
+    found = "is not evaluated at the last round" if said in metrics else "is not evaluated"
     raise InputError(Fault("--metric", f"'{said}' {found}", hint=hint))
 
 

@@ -289,7 +289,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
             self.run.told(trial.config["trial"], _ended(trial.last_result))
 
         def on_trial_error(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
-            why = "the Ray worker that looked after the trial died"
+            why = "the Ray worker of the trial died"
             self.run.told(trial.config["trial"], LaunchResult("failed", FailureClass.KILLED, why))
 
     class Halt(Local, Stopper):

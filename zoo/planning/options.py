@@ -57,7 +57,7 @@ def last_words(words: PlanOptions, path: Path, store: Store) -> PlanOptions:
         for path in before:
             if not Path(path).exists():
                 found = f"it started with {option} {path}, which is gone"
-                gone.append(Fault(f"sweep {name}", found, hint=f"give {option} {value} anew"))
+                gone.append(Fault(f"sweep {name}", found, hint=f"pass {option} {value} again"))
         return before
 
     cards = last(words.cards, "cards", "--cards", "DIR")

@@ -94,8 +94,8 @@ def _drifted(study: Study) -> Iterator[Fault]:
     for fields, ids in groups.items():
         first = f"{ids[0]}{f' and {len(ids) - 1} more' if len(ids) > 1 else ''}"
         found = f"{first}: moved since the sweep last started: {fields}"
-        hint = "put it back, or accept it: --relock (finished runs under the old ids are kept)"
-        yield Fault(str(study.folder / "plan.lock.jsonl"), found, "what the lock says", hint)
+        hint = "restore it, or accept it: --relock (finished runs under the old ids are kept)"
+        yield Fault(str(study.folder / "plan.lock.jsonl"), found, "as in the lock", hint)
 
 
 def _models(trials: list[Trial], study: Study) -> Iterator[Fault]:

@@ -34,7 +34,7 @@ def card_text(card: ModelCard, name: str, proposal: Proposal) -> str:
     """The card of a model with what was proposed, a comment on each value. It is valid, or this
     raises InputError."""
     said = card.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
-    lines = ["# Written by `zoo audition`: what was measured is a proposal; look at it."]
+    lines = ["# Written by `zoo audition`: a proposal from measurements; review it."]
     lines += _yaml({"schema": "model/1", "name": name, "about": card.about or "A base model."})
     lines += [line for key in said if key not in OWN for line in _yaml({key: said[key]})]
     values: dict[str, Any] = {

@@ -37,7 +37,7 @@ def what(outlook: Plan) -> Iterator[str]:
     if outlook.study.simulated:
         yield "SIMULATED: numbers are synthetic, nothing is trained"
     if outlook.study.manifest.rehearse:
-        yield "REHEARSAL: pocket stand-ins, two rounds; is no evidence about the models named"
+        yield "REHEARSAL: pocket stand-ins, two rounds; no evidence about the models named"
     if names := dict.fromkeys(t.model.name for t in trials if t.random_weights):
         yield f"RANDOM WEIGHTS: {listed(names)} was never trained; its numbers are no evidence"
     for axis in dict.fromkeys(axis for t in trials for axis in t.cell):

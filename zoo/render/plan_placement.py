@@ -37,7 +37,7 @@ def lies(trial: Trial, placed: Placement, *, why: bool = False) -> str:
     """How one trial lies, in one line; `why` it does not fit, too."""
     width = placed.tensor_parallel
     where = placed.where + (f", tensor parallel {width}" if width > 1 else "")
-    split = "measured only" if trial.trainer == "external" else placed.proof
+    split = "evaluated only" if trial.trainer == "external" else placed.proof
     if placed.generation_batch:
         split += f"; transformers generates {placed.generation_batch:,} at a time"
     room = {True: "fits", False: "DOES NOT FIT", None: placed.why}[placed.fits]

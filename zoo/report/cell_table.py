@@ -22,8 +22,8 @@ PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 PAIRED = ("contrast", "gain", "interaction", "ordering")
 """Kinds of claims whose metric has a column of its own; the k of a crossover would be too many."""
 ONE_SEED = (
-    "One trial a cell has no interval and gives no verdict about training: how far from it another "
-    "seed would end is not known."
+    "With one trial a cell there is no interval and no verdict about training: the seed noise is "
+    "unknown."
 )
 
 

@@ -42,8 +42,8 @@ def paragraphs(results: Results) -> list[str]:
     if results.made_up:
         found.insert(
             0,
-            "These numbers are simulated or from a rehearsal; they say nothing about the models "
-            "named.",
+            "These numbers are simulated or from a rehearsal; they are no evidence about the "
+            "models named.",
         )
     return found
 

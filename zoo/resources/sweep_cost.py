@@ -261,10 +261,10 @@ def forecloses(trials: Iterable[Trial]) -> tuple[str, ...]:
         "again.",
         "Optimiser states are not kept once a trial is done, unless the profile has "
         "`keep_extendable`: without them `zoo extend` cannot continue a finished trial.",
-        "Log-probabilities are not kept: entropy or divergence of single tokens cannot be looked "
-        "at later.",
+        "Log-probabilities are not kept: entropy or divergence of single tokens cannot be "
+        "computed later.",
         "All training responses and all samples are kept with their texts: another grader, format "
-        "measure or judge of behaviour can go over every round without training.",
+        "metric or behaviour judge can score every round without training.",
     ]
     if sampled:
         widest = max(sampled)

@@ -18,7 +18,7 @@ from zoo.store.record import Record
 from zoo.trials.trial import Trial
 from zoo.trlspec.validation import CONSTANT, depends_on_horizon
 
-KEEP = "`keep_extendable: true` in the profile keeps it of trials to come"
+KEEP = "`keep_extendable: true` in the profile keeps it for future trials"
 
 
 @dataclass(frozen=True, slots=True)

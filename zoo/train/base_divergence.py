@@ -71,7 +71,7 @@ def open_divergence(session: Session, made: Assembly, *, resumed: bool) -> BaseD
     rows = _stored(path, session, expected=resumed)
     if rows is None:
         if resumed and made.sharded:
-            session.saves.say("train/kl_base_policy ends: the trainer does not hold the base model")
+            session.saves.say("train/kl_base_policy ends: the trainer has no base model")
             return None
         rows = _sample(session.trial, made)
         write_parquet(path, rows)

@@ -93,8 +93,8 @@ class Rounds(TrainerCallback):
             raise TrialError(
                 FailureClass.MISMATCH,
                 f"round {round_}: engine and trainer differ by {difference:.3f} nats a token "
-                f"(limit {LOGP_LIMIT}); the engine does not hold the trainer's weights, and "
-                "nothing after this would mean anything",
+                f"(limit {LOGP_LIMIT}); the engine does not have the trainer's weights, so "
+                "later rounds would be invalid",
             )
         metrics |= self._measured(round_) | self._costs(metrics)
         made = self.made

@@ -83,7 +83,7 @@ def follow(trial: Trial, rank: int) -> None:
     """What another process than the first does: nothing, until it is ended."""
     misbehave = Misbehaviour(os.environ.get(VARIABLE, ""), trial.id)
     if ("lose", rank) in misbehave.wanted:
-        print(f"process {rank} loses itself as {VARIABLE} asks", flush=True)
+        print(f"process {rank} exits, as set in {VARIABLE}", flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     threading.Event().wait()
 
@@ -312,7 +312,9 @@ class Misbehaviour:
             elif value != round_ or word == "lose":
                 continue
             elif word == "fail":
-                raise TrialError(FailureClass.ERROR, f"round {round_}: failed as {VARIABLE} asks")
+                raise TrialError(
+                    FailureClass.ERROR, f"round {round_}: failed, as set in {VARIABLE}"
+                )
             elif word == "diverge":
                 raise Stopped("diverged", f"round {round_}, update 1 of 1: loss is nan")
             elif word == "kill":

@@ -47,7 +47,7 @@ def draw(card: ModelCard, said: RandomWeights) -> Path:
         torch.manual_seed(said.seed)
         model: Any = AutoModelForCausalLM.from_config(config)
     except (TypeError, ValueError, ArithmeticError) as error:
-        found = f"random_weights.config makes no model: {error}"
+        found = f"random_weights.config defines no valid model: {error}"
         raise InputError(Fault(card.name, found, hint="copy a config.json of the hub")) from error
     folder = random_folder(card, said)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")

@@ -37,19 +37,19 @@ PARTS = Place("parts", "by its own fields")
 
 FORM = Place("none", "has one value")
 NAME = Place("none", "in the slug before the hash, for people")
-PROSE = Place("none", "prose: said to people, used by nothing")
-CHECKED = Place("none", "held against what is there: it stops a run and changes none")
-FETCHING = Place("none", "where the bytes come from; they are in by content")
+PROSE = Place("none", "prose for readers; no computation uses it")
+CHECKED = Place("none", "checked against the files: it can stop a run and changes none")
+FETCHING = Place("none", "where the bytes come from; the content itself is hashed")
 COST = Place("none", "an estimate of memory, time or length, for the plan")
-WARNED = Place("none", "the plan warns by it")
-STAND_IN = Place("none", "of rehearsals only, where the stand-in's own content is in")
-CELLS = Place("none", "says which cells there are, and nothing of what one does")
-SCHEDULE = Place("none", "says what is measured when; measuring changes nothing")
+WARNED = Place("none", "used by a plan warning")
+STAND_IN = Place("none", "for rehearsals only; there the stand-in's content is hashed")
+CELLS = Place("none", "selects which cells exist; changes none of them")
+SCHEDULE = Place("none", "schedules evaluations; these do not change training")
 JUDGING = Place("none", "read when runs are compared")
 GUARD = Place("none", "a limit on the whole study")
-TRIPWIRE = Place("none", "in the record: a trial that it stops keeps its id and its number")
+TRIPWIRE = Place("none", "in the record: a stopped trial keeps its id and its number")
 COMPUTE = Place("none", "where trials run; the software is in the stack of samples")
-DERIVED = Place("none", "made of the rest")
+DERIVED = Place("none", "derived from other fields")
 
 FIELDS: dict[str, dict[str, Place]] = {
     # -- manifest ----------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ FIELDS: dict[str, dict[str, Place]] = {
     "Decoding": {
         "temperature": SAMPLE,
         "top_p": SAMPLE,
-        "max_tokens": Place("sample", "by value; None = the trial's cap"),
+        "max_tokens": Place("sample", "by value; None = the trial's max response length"),
     },
     "Threshold": dict.fromkeys(("metric", "above", "below", "rounds"), JUDGING),
     "Tripwire": {"then": TRIPWIRE, "when": TRIPWIRE},
@@ -135,13 +135,13 @@ FIELDS: dict[str, dict[str, Place]] = {
         "trust_remote_code": Place("train", "by value where true: the code is of that commit"),
         "random_weights": PARTS,
         "base": Place("train", "of a checkpoint that was trained elsewhere: the base's content"),
-        "trained": Place("none", "said of a checkpoint; its weights are in by content"),
+        "trained": Place("none", "metadata of a checkpoint; its weights are hashed by content"),
         "context": COST,
         "prompt": CARD,
         "stop_ids": VALUE,
         "eos_ids": CHECKED,
-        "cap": Place("train", "as max_completion_length, where the recipe says from-card"),
-        "beta": Place("train", "as grpo.beta, where the recipe says from-card"),
+        "cap": Place("train", "as max_completion_length, where the recipe has from-card"),
+        "beta": Place("train", "as grpo.beta, where the recipe has from-card"),
         "response": COST,
         "origin": PROSE,
         "traps": PROSE,
@@ -162,7 +162,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "filters": PARTS,
         "n": CHECKED,
         "kept": CHECKED,
-        "digest": Place("problems", "stands for the problems until they are here, then checked"),
+        "digest": Place("problems", "replaces the problems until they are fetched; then checked"),
         "license": PROSE,
         "stand_in": STAND_IN,
         "uses": DERIVED,
@@ -270,7 +270,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "evaluations": PARTS,
         "final": JUDGING,
         "tripwires": TRIPWIRE,
-        "said": Place("none", "the lock tells an edit from a drift by it"),
+        "said": Place("none", "the lock separates edits from drift by it"),
         "rehearsal": Place("train", "with what the stand-ins replaced"),
     },
     "Evaluation": {

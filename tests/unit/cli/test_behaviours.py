@@ -102,7 +102,7 @@ def test_judge_that_breaks_off_goes_on_where_it_was(reasoned: Path) -> None:
         done = zoo(*words)
         assert done.status == 1
         assert "HTTP 400" in done.error
-        assert "run it again to go on" in done.error
+        assert "run the command again to continue" in done.error
         before = len(server.bodies)
         server.answer = answer
         assert zoo(*words).status == 0

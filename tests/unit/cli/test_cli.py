@@ -175,7 +175,7 @@ def test_a_failed_sweep_exits_with_one_and_says_where_the_log_is(folder: Path) -
     done = zoo(folder, "sweep", "tiny.yaml", ZOO_SIMULATE="fail:2@pocket-llama.correctness")
     assert done.returncode == 1
     assert "! 1 failed" in done.stdout
-    assert "failed as ZOO_SIMULATE asks" in done.stdout
+    assert "failed, as set in ZOO_SIMULATE" in done.stdout
     log = next(line for line in done.stdout.splitlines() if line.startswith("  log: "))
     assert (folder / log.removeprefix("  log: ")).is_file()
-    assert "failed as ZOO_SIMULATE asks" in zoo(folder, "logs", "tiny", "llama.correct").stdout
+    assert "failed, as set in ZOO_SIMULATE" in zoo(folder, "logs", "tiny", "llama.correct").stdout

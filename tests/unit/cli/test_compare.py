@@ -171,7 +171,7 @@ def test_compare_sets_a_diverged_trial_apart(folder: Path, monkeypatch: pytest.M
     [
         (["--by", "rewards"], "--by: no axis 'rewards'; did you mean 'reward'?"),
         (["--metric", "eval/pocket-easy/ac/t0"], "did you mean 'eval/pocket-easy/acc/t0'?"),
-        (["--metric", "x"], "--metric: 'x' is not measured; available: "),
+        (["--metric", "x"], "--metric: 'x' is not evaluated; available: "),
     ],
 )
 def test_compare_refuses_unknown_words(folder: Path, words: list[str], text: str) -> None:

@@ -126,4 +126,4 @@ def test_sweeps_that_cannot_be_compared_are_refused(two: Path) -> None:
     told = zoo("compare", "one", "nothing")
     assert (told.status, "no manifest or sweep 'nothing'" in told.error) == (2, True)
     told = zoo("compare", "one", "other", "--metric", "eval/pocket-easy/acc/t0")
-    assert (told.status, "is not measured" in told.error) == (2, True)
+    assert (told.status, "is not evaluated" in told.error) == (2, True)

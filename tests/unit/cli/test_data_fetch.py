@@ -116,7 +116,7 @@ def test_a_shipped_card_is_pinned_in_a_copy_under_cards(
     assert pin(("smollm2-1.7b",), (), None) == 0
     told = capsys.readouterr()
     assert "(cards/models/smollm2-1.7b.yaml)" in told.out
-    assert "note: the hub says that HuggingFaceTB/SmolLM2-1.7B is gated" in told.err
+    assert "note: on the hub, HuggingFaceTB/SmolLM2-1.7B is gated" in told.err
     pinned = Catalog(empty_home / "cards").get(ModelCard, "smollm2-1.7b")
     assert pinned == shipped.model_copy(update={"revision": NEW})
     assert Catalog().get(ModelCard, "smollm2-1.7b") == shipped

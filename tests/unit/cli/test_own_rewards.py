@@ -56,7 +56,7 @@ def test_a_file_that_is_gone_is_missed(folder: Path, bonus: Path) -> None:
     bonus.rename(folder / "moved.py")
     error = zoo("status", "tiny").error
     assert error == (
-        f"sweep tiny: it started with --reward {bonus}, which is gone; give --reward FILE.py anew"
+        f"sweep tiny: it started with --reward {bonus}, which is gone; pass --reward FILE.py again"
     )
 
 

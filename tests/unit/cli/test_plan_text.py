@@ -36,11 +36,11 @@ def test_checkpoints_from_elsewhere_are_measured_and_not_trained() -> None:
     told = text(found)
     assert "10 measurements of checkpoints trained elsewhere\n" in told
     assert "rates: H100 table" in told
-    assert "measured only" in told
+    assert "evaluated only" in told
     for word in ("accum", "100 rounds", "rates: none", "starts again", "data fetch", "optimiser"):
         assert word not in told
     explained = "\n".join(plan_text.explain(found, found.study.trials[0]))
-    assert "placement: 1 GPU; measured only; fits" in explained
+    assert "placement: 1 GPU; evaluated only; fits" in explained
 
 
 def test_several_samplings_of_one_checkpoint_are_said_to_be_that() -> None:

@@ -210,8 +210,8 @@ def test_plan_warns_by_measured_prompts_and_not_by_assumed_ones(long: Path) -> N
     assert over_context(lower) == []  # 1,024 tokens of prompt are assumed
     measured()
     assert over_context(lower) == [
-        "a cap of 1,000 and 1,208 tokens of prompt are over the context of mine (2,048); set it to "
-        "840 at most"
+        "a max response length of 1,000 and 1,208 tokens of prompt are over the context of mine "
+        "(2,048); set it to 840 at most"
     ]
     rows = (long / "mine.jsonl").read_text().splitlines()[:6]
     (long / "mine.jsonl").write_text("".join(f"{row}\n" for row in rows))

@@ -96,7 +96,7 @@ def test_logs_are_those_of_the_trials_that_were_started(
     monkeypatch.setenv("ZOO_SIMULATE", "fail:1")
     trial = "llama.box-strict.pocket-easy.s1"
     assert zoo("sweep", "tiny", "--bare", "--only", f"id=*{trial}*", *SETS).status == 1
-    assert "failed as ZOO_SIMULATE asks" in zoo("logs", "tiny", trial).text
+    assert "failed, as set in ZOO_SIMULATE" in zoo("logs", "tiny", trial).text
 
 
 def test_the_page_is_that_of_the_trials_that_were_started(folder: Path) -> None:

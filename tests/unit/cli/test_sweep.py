@@ -267,7 +267,7 @@ def test_what_moved_under_an_unchanged_cell_is_refused_until_it_is_accepted(
     error = refused("tiny", "--bare").error
     assert "plan.lock.jsonl: " in error
     assert f"and {moved - 1} more: moved since the sweep last started: {field}" in error
-    assert "put it back, or accept it: --relock (finished runs under the old ids are kept)" in error
+    assert "restore it, or accept it: --relock (finished runs under the old ids are kept)" in error
     plan = zoo("plan", "tiny", "--diff")
     assert sum(line.endswith(": drift") for line in plan.lines) == moved
     edit(own / file, new, old)

@@ -87,20 +87,20 @@ NO_TEXT: dict[str, tuple[str, Any, str]] = {
         "an object; expected text; `columns: {problem:",
     ),
     "object-of-numbers": ("problem", {"a": 1}, "an object; expected text; is it the right column?"),
-    "number": ("problem", 7, "'problem' holds a number; expected text; is it the right column?"),
+    "number": ("problem", 7, "'problem' contains a number; expected text; is it the right column?"),
     "true": ("answer", True, "holds true or false; expected text or a number; write it as text"),
     "one-answer": ("answer", ["1"], "`columns: {answer: answer.0}` reads the first alone"),
     "answers": (
         "answer",
         ["1", "2"],
-        "holds a list of 2; expected text or a number; write",
+        "contains a list of 2; expected text or a number; write",
     ),
-    "infinite": ("answer", INF, "'answer' holds an infinite number; expected text or a number"),
-    "level": ("level", {"id": 3}, "'level' holds an object"),
+    "infinite": ("answer", INF, "'answer' contains an infinite number; expected text or a number"),
+    "level": ("level", {"id": 3}, "'level' contains an object"),
     "nul": (
         "answer",
         "1\0 2",
-        "'answer' holds a NUL character; expected text; the text was damaged",
+        "'answer' contains a NUL character; expected text; the text was damaged",
     ),
 }
 

@@ -89,7 +89,7 @@ def test_a_failing_trial_keeps_the_record_that_it_wrote(
     found = record.read(task.folder)
     assert found is not None
     assert "written_by" not in found.about
-    assert "failed as ZOO_SIMULATE asks" in (task.folder / "log.txt").read_text()
+    assert "failed, as set in ZOO_SIMULATE" in (task.folder / "log.txt").read_text()
 
 
 def test_a_process_that_dies_before_its_first_line_is_recorded_with_its_log(

@@ -52,7 +52,7 @@ def test_process_that_dies_ends_the_trial_and_its_log_is_in_the_record(
     found = record.read(task.folder)
     assert found is not None
     assert found.message.startswith("process 2 ended by SIGKILL without a record")
-    assert "process 2 loses itself" in found.message
+    assert "process 2 exits" in found.message
 
 
 def test_first_process_that_dies_ends_the_others(
@@ -112,7 +112,7 @@ def test_process_that_dies_on_another_node_ends_the_trial_on_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     task = wide(tmp_path, width)
-    last = f"process {width - 1} loses itself"
+    last = f"process {width - 1} exits"
     monkeypatch.setenv("ZOO_SIMULATE", f"lose:{width - 1},hang:2")
     ended = over_two_nodes(task)
     assert [one.state for one in ended] == ["failed", "failed"]

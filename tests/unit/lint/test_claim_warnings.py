@@ -161,7 +161,7 @@ def test_arms_with_more_completions_are_not_compute_matched(tmp_path: Path) -> N
     assert (found.id, found.where) == ("compute-not-matched", "claims a, b")
     assert found.text == (
         "arms compared along batch.num_generations train on different numbers of completions "
-        "(1,280 to 2,560), which may be what makes the difference"
+        "(1,280 to 2,560), which may cause the difference"
     )
     halved = [{"when": {"batch.num_generations": 16}, "set": {"batch.prompts": 8}}]
     _, matched = manifest(tmp_path, grid=axis, overrides=halved)

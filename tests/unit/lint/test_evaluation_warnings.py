@@ -73,13 +73,13 @@ def test_final_of_fewer_evaluations_than_it_asks_for_is_named(tmp_path: Path) ->
     (found,) = warned(tmp_path, {"full": FREE | {"at": [0, "last"]}}, final="mean-last-5")
     assert (found.id, found.where) == ("final-of-fewer", "schedule full")
     assert found.text == (
-        "free is measured at round 10 only, so `final: mean-last-5` is that one evaluation; "
-        "measure at more rounds (`last5` and a frequent `watch`, or a smaller `every`), or say "
+        "free is evaluated at round 10 only, so `final: mean-last-5` is that one evaluation; "
+        "evaluate at more rounds (`last5` and a frequent `watch`, or a smaller `every`), or set "
         "`final: last`"
     )
     (found,) = warned(tmp_path, {"full": FREE | {"every": 5}}, final="mean-last-5")
     assert "at 2 rounds only (5, 10), so `final: mean-last-5` is the mean of 2;" in found.text
-    assert found.text.endswith("or say `final: mean-last-2`")
+    assert found.text.endswith("or set `final: mean-last-2`")
     assert warned(tmp_path, {"full": FREE | {"every": 2}}, final="mean-last-5") == []
 
 

@@ -77,8 +77,8 @@ def test_a_cap_and_an_evaluation_over_the_context_are_named(tmp_path: Path) -> N
     }
     found = warned(tmp_path, **said)
     assert found["cap-over-context"].text == (
-        "a cap of 8,192 and 1,024 tokens of prompt are over the context of qwen-math (4,096); "
-        "set it to 3,072 at most"
+        "a max response length of 8,192 and 1,024 tokens of prompt are over the context of "
+        "qwen-math (4,096); set it to 3,072 at most"
     )
     assert found["cap-over-context"].where == "3 trials"
     assert found["evaluation-over-context"].text.startswith("max_tokens 16,000 of decoding t1.0")
@@ -96,8 +96,8 @@ def test_a_reward_that_counts_to_another_cap_is_named(tmp_path: Path) -> None:
     assert [warning.where for warning in told] == ["6 trials", "6 trials"]
     assert told[1].text == (
         "reward correctness-overlong counts lengths up to 8,192 tokens and responses of llama, "
-        "qwen-math are cut at 3,072, so no response gets that far; take a card with their cap, or "
-        "set grpo.max_completion_length"
+        "qwen-math are cut at 3,072, so no response reaches that length; "
+        "take a card with their limit, or set grpo.max_completion_length"
     )
 
 

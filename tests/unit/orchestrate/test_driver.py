@@ -118,7 +118,7 @@ def test_one_failure_changes_no_other_trial_and_is_tried_again_once(
     monkeypatch.setenv("ZOO_SIMULATE", "fail:2@pocket-llama.correctness")
     status, told = drive(made)
     assert status == 1
-    assert told.count("FAILED [error] round 2: failed as ZOO_SIMULATE asks") == 1
+    assert told.count("FAILED [error] round 2: failed, as set in ZOO_SIMULATE") == 1
     assert read_status(made.trials, made.store).counts == {
         "new": 0,
         "stale": 0,

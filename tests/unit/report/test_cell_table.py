@@ -105,7 +105,7 @@ def test_one_seed_a_cell_has_its_value_no_interval_and_a_note(tmp_path: Path) ->
     number = shown.rows[0].numbers[1]
     assert (number.mean, number.spread) == (f"{100 * value:.1f}", "")
     assert "±" not in number.gain
-    assert "One trial a cell has no interval" in Page(html(found)).text
+    assert "With one trial a cell there is no interval" in Page(html(found)).text
     assert {row["low"] for row in table(found, cell_rows)} == {""}
 
 

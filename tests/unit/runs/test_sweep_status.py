@@ -71,7 +71,7 @@ def test_a_failed_trial_shows_its_class(
         "!",
         "failed at round 1/3, continues after round 1 [error]",
     )
-    assert "failed as ZOO_SIMULATE asks" in item.message
+    assert "failed, as set in ZOO_SIMULATE" in item.message
 
 
 def test_longer_horizon_of_finished_trial_needs_training_again_and_runs_only_if_asked(
