@@ -1,7 +1,7 @@
-"""Whether the claims and tripwires of a manifest fit what the manifest runs and measures.
+"""Check claims and tripwires of a manifest against what the manifest trains and evaluates.
 
-Finds axes, values and metrics that are not there, and comparisons that lack cells on one side. Each
-`Flaw` has its place in the manifest, so that the caller can show the line.
+Reports undefined axes, values and metrics, and comparisons that lack cells in one arm. Each
+`Flaw` has its path in the manifest, so that the caller can show the line.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def _margin(claim: Claim, path: Path, metric: Metric) -> list[Flaw]:
 def _measured(
     claim: Claim, path: Path, metric: Metric, metrics: Mapping[str, Metric]
 ) -> list[Flaw]:
-    """Whether a metric is measured when the claim needs it."""
+    """Whether a metric is evaluated at the rounds that the claim needs."""
     if claim.kind == "trend":
         n = len(metric.series.rounds)
         expected = "three rounds or more, for a trend"
@@ -253,7 +253,7 @@ def _metric(
 
 
 def _forms(metrics: Iterable[str]) -> str:
-    """What names of metrics look like here, in short."""
+    """A short example of valid metric names."""
     names = [name for name in map(MetricName.parse, metrics) if name is not None]
     if not names:
         return "the manifest evaluates nothing; `train/...` metrics are there"

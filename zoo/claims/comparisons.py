@@ -1,6 +1,6 @@
 """Which cells a claim compares: one `ClaimComparison` for each verdict that it gets.
 
-A unit is one or more contrasts (an ordering and a crossover have several, and all must hold); a
+A unit is one or more contrasts (an ordering and a crossover have several, and all must be true); a
 contrast is a sum of sides, each the mean over some cells with a sign. Pure: cells in, cells out.
 """
 

@@ -6,25 +6,25 @@ floor, each cell with its own spread, arms not paired by seed. What this module 
 kind of claim puts into it, with S seeds, m cells a side and spread sd:
 
     contrast     2m cells of variance sd^2 / (m^2 S)
-    gain         m cells, and b^2 = the base's own noise: a base (model x prompt x cap) is measured
+    gain         m cells, and b^2 = the base's own noise: a base (model x prompt x cap) is evaluated
                  once and shared by all seeds and cells that start from it, so b^2 = noise^2 sum
                  (c / m)^2 over the bases, c cells each; noise = 0 under greedy decoding
     interaction  4m cells
     trend        m cells; the spread of a trial's rise is sd sqrt(R^2 / Sxx), R = last less first
                  round, Sxx = sum (r - mean)^2, as if rounds were independent around the line (the
-                 judge takes one line a trial and its spread between trials as it is)
-    ordering     the contrast, missed with probability 0.2 / n: all n steps must hold together
+                 judge fits one line a trial and uses its observed spread between trials)
+    ordering     the contrast, missed with probability 0.2 / n: all n steps must be true together
     crossover    the gain, likewise, for n values of k
     rate         the exact test of two shares near one half, the least favourable
-    equal_within missed with probability 0.1: both sides must hold; it is the margin that can be
-                 shown
+    equal_within missed with probability 0.1: both bounds must be met; the result is the margin that
+                 can be shown
 
 Seeds of checkpoints that were trained elsewhere only sample them again: sd is the noise of sampling
-alone (0 under greedy decoding), which is known, so one seed is enough to know it. Verdicts are then
+alone (0 under greedy decoding), which is known, so one seed is enough. Verdicts are then
 about these checkpoints.
 
 The spread comes from this machine's own records where they have it (`zoo.runs.seed_noise`), else
-from `zoo.claims.measurement_noise`. Knows no values of any trial.
+from `zoo.claims.measurement_noise`. Reads no values of any trial.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ MOST_SEEDS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """What one verdict of a claim can find. Effects are in the unit of the claim's metric; None
-    where the seeds do not decide (one seed has no spread, or no spread is known)."""
+    """What one verdict of a claim can detect. Effects are in the unit of the claim's metric; None
+    where the seeds do not decide (one seed has no spread, or the spread is unknown)."""
 
     claim: Claim
     unit: ClaimComparison
@@ -63,7 +63,7 @@ class Power:
     """Cells of the smallest side."""
     seeds: int
     spread: Spread | None
-    """None for rates, and where no spread is known."""
+    """None for rates, and where the spread is unknown."""
     verdicts: int
     """Sealed verdicts of the study, for the correction."""
     weights: tuple[float, ...]
@@ -74,7 +74,7 @@ class Power:
     """Whether a seed is another training. One of a checkpoint from elsewhere is only another
     sampling, whose spread is known."""
     looks: int = 1
-    """Looks in which seeds are bought; the power is that of the last one, with its share of the
+    """Looks in which seeds are added; the power is that of the last one, with its share of the
     error."""
 
     def effect(self, seeds: int, *, corrected: bool = False) -> float | None:
@@ -94,7 +94,7 @@ class Power:
 
     @property
     def detects(self) -> float | None:
-        """The effect that the manifest's seeds find."""
+        """The effect that the manifest's seeds detect."""
         return self.effect(self.seeds)
 
     @property
@@ -104,7 +104,7 @@ class Power:
 
     @property
     def one_more(self) -> float | None:
-        """The effect that one seed more would find."""
+        """The effect that one more seed would detect."""
         return self.effect(self.seeds + 1)
 
     @property
@@ -125,7 +125,7 @@ class Power:
 
     @property
     def enough(self) -> bool:
-        """Whether the seeds find an effect as small as the stated number (any, where it is 0)."""
+        """Whether the seeds detect an effect as small as the stated number (any, where it is 0)."""
         return self.detects is not None and (self.margin == 0 or self.detects <= self.margin)
 
     @property
@@ -178,8 +178,8 @@ def _linear(
 def powers_of(
     experiment: Experiment, trials: Sequence[Trial], spreads: Mapping[str, Spread] | None = None
 ) -> list[Power]:
-    """What the claims of a manifest can find with the trials that it expands to; with those of its
-    last look where it has looks."""
+    """What the claims of a manifest can detect with the trials that it expands to; with those of
+    its last look where it has looks."""
     cells, seeds = cells_of(trials), len({trial.seed for trial in trials})
     last, sizes = last_k(experiment.final), experiment.look_sizes
     if sizes:
@@ -202,8 +202,8 @@ def powers(
 
     Args:
         cells: all distinct cells of the study.
-        spreads: by metric; they take the place of the prior.
-        trials: of these cells; they say which base each starts from and who trained it. Without
+        spreads: by metric; they replace the prior.
+        trials: of these cells; they define the base model of each and who trained it. Without
             them a base is a model and prompt, and all is trained here.
         last: evaluations that a final number is the mean of.
     """
@@ -280,8 +280,8 @@ def _rise(series: Series) -> float:
 
 
 def lines(found: Sequence[Power]) -> list[str]:
-    """What each claim says, and indented under it what the seeds can detect: a line, or several
-    where its verdicts differ in it. What `basis` tells is left out."""
+    """The text of each claim, and indented under it what the seeds can detect: one line, or several
+    where its verdicts differ. Facts that `basis` prints are left out."""
     common = _common(found)
     groups: dict[str, dict[str, list[Power]]] = {}
     for power in found:
@@ -298,7 +298,7 @@ def lines(found: Sequence[Power]) -> list[str]:
 
 
 def basis(found: Sequence[Power]) -> str:
-    """What the numbers of all claims rest on: `3 cells a side, seed spread 1.3 points, prior`;
+    """The assumptions that all claims share: `3 cells a side, seed spread 1.3 points, prior`;
     empty where they differ in it."""
     return ", ".join(_common(found))
 

@@ -1,14 +1,14 @@
-"""What a manifest claims, in a form that data can decide: `claims:` of a manifest.
+"""`claims:` of a manifest: statements that data can decide.
 
 A claim names what is compared (`compare`, `order`, `differs_by`, or a base with `kind: gain`), in
 which cells (`where`), how often it is judged (`for_each`), by which metric, and the number that the
 result must lie beyond (`expect`). It is supported when its corrected interval lies wholly beyond
 that number, refuted when wholly short of it, else undecided. Judging is done by
 `zoo.judging.judge`; `zoo.claims.comparisons` lists which cells a claim compares,
-`zoo.claims.checks` tells whether it fits its manifest.
+`zoo.claims.checks` validates it against its manifest.
 
 The number of a trial is its final one (`final` of the manifest). Over the axes that a claim does
-not name, cells weigh alike. Kinds, and what `expect` is held against:
+not name, cells have equal weight. Kinds, and the number that `expect` is compared with:
 
 - contrast (`compare`): mean of the first value less mean of the second.
 - gain (`kind: gain`): final less base (round 0), same problems, same decoding.
@@ -16,7 +16,7 @@ not name, cells weigh alike. Kinds, and what `expect` is held against:
   contrast under each other value, one verdict for each other value.
 - ordering (`order`, descending): each value less the next; all of them at once.
 - trend (`kind: trend`): the straight line fitted to all rounds, its last value less its first.
-- rate (`event` and `compare`): share of trials that cross the line, first value less second.
+- rate (`event` and `compare`): share of trials that cross the threshold, first value less second.
 - crossover (`kind: crossover`): pass@k of the trained model less that of its base, at every k that
   is below `not_before`.
 """
@@ -113,14 +113,14 @@ class Claim(Part):
     for_each: list[str] = []
     """Axes: one verdict for each of their values."""
     metric: str | None = None
-    """`eval/<benchmark>/<measure>/<decoding>`, what `full` measures; `<schedule>/...` where another
-    schedule takes other problems or samples, as `watch/...`; or `train/...`. Of a crossover with
+    """`eval/<benchmark>/<measure>/<decoding>`, as `full` evaluates; `<schedule>/...` where another
+    schedule takes other problems or samples, as `watch/...`; or `train/...`. A crossover needs
     `{k}` in it."""
     k: Annotated[list[Count], Field(min_length=1)] | None = None
-    """Of a crossover: the k of pass@k that are looked at."""
+    """For a crossover: the values of k in pass@k."""
     expect: Expect = Expect(higher_by=0)
-    """The number that the result must lie beyond. May be left out of an ordering only, where it
-    says `higher_by: 0`."""
+    """The number that the result must lie beyond. Optional for an ordering only; the default
+    there is `higher_by: 0`."""
 
     @model_validator(mode="before")
     @classmethod

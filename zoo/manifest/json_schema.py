@@ -1,9 +1,9 @@
-"""The JSON Schema of a manifest (draft 2020-12), for editors: completion, descriptions, and what is
-wrong while one types.
+"""The JSON Schema of a manifest (draft 2020-12), for editors: completion, descriptions, and errors
+while typing.
 
-Made of the pydantic models, of TRL's settings (`zoo.trlspec.validation`) and of the names of the
+Built from the pydantic models, of TRL's settings (`zoo.trlspec.validation`) and of the names of the
 cards. Unknown keys are refused everywhere. Names of cards and values of axes are offered, not
-enforced: users have cards of their own, and only `zoo plan` knows whether a value fits a manifest.
+enforced: users have cards of their own, and only `zoo plan` can check a value against the catalog.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def models_of(top: type[BaseModel]) -> list[type[BaseModel]]:
 
 def _describe(model: type[BaseModel], schema: Schema) -> None:
     """Put the text under each field of a model into its schema. Pydantic can do that itself, but
-    reads the source whenever the class is made, which doubles the time that a plan takes."""
+    reads the source whenever the class is created, which doubles the time that a plan takes."""
     for made in reversed(model.__mro__):
         if made is BaseModel or not issubclass(made, BaseModel):
             continue
@@ -192,7 +192,7 @@ def _list_of(item: Schema) -> Schema:
 
 
 def _axes(parts: Schema) -> None:
-    """Axes: one value or a list of them; in place where a card may be given in place."""
+    """Axes: one value or a list of them; inline where a card may be given inline."""
     inline = {"model": "InlineModel", "data": "InlineData"}
     known = parts["Axes"]["properties"]
     axes: Schema = {}

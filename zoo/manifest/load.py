@@ -1,5 +1,5 @@
-"""Manifest file in, `Manifest` out: the validated experiment together with the place of everything
-it says.
+"""Manifest file in, `Manifest` out: the validated experiment with the position of every value
+in the file.
 
 Later stages (names of cards, settings of TRL, matching of axes) find faults that a schema cannot
 see; they report them through `Manifest.fault`, so that every fault has file, line and caret.
@@ -37,12 +37,12 @@ class Manifest:
     last: dict[str, Any] = field(default_factory=dict[str, Any])
     """Settings of the command line (`--set grpo.beta=0`), which win over all others."""
     rehearse: bool = False
-    """Whether pocket stand-ins take the place of the cards; see `zoo.trials.rehearsal`."""
+    """Whether pocket stand-ins replace the cards; see `zoo.trials.rehearsal`."""
     look: int = 1
-    """The look whose seeds are meant, where the manifest buys seeds in looks."""
+    """The look whose seeds are used, where the manifest adds seeds in looks."""
     faults: tuple[Fault, ...] = ()
-    """What is wrong with its form. `zoo.planning.expand` raises them together with what it finds
-    wrong in the rest."""
+    """Schema errors. `zoo.planning.expand` raises them together with the errors that it detects
+    in the rest."""
     holes: tuple[KeyPath, ...] = ()
     """Parts that were left out for it."""
 
@@ -53,7 +53,7 @@ class Manifest:
 
     @property
     def runs_whole(self) -> bool:
-        """Whether nothing was left out that says what runs."""
+        """Whether no part that defines what runs was dropped."""
         return {hole[:1] for hole in self.holes} <= BESIDE
 
     def fault(
@@ -69,7 +69,7 @@ class Manifest:
         return self.document.fault(path, found, expected, hint, key=key)
 
     def find(self, path: str) -> Path | None:
-        """A path that the manifest names: absolute, beside the manifest, or from the working
+        """A path that the manifest names: absolute, relative to the manifest, or to the working
         directory."""
         for base in (self.path.parent, Path.cwd()):
             if os.path.exists(base / path):  # False, also where the system refuses to look
@@ -78,7 +78,7 @@ class Manifest:
 
 
 def load(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
-    """Read and validate a manifest, with `changes` (`--set` of the command line) made to it.
+    """Read and validate a manifest, with `changes` (`--set` of the command line) applied.
 
     Raises:
         InputError: the file cannot be read, is not YAML or not a manifest; all faults at once.
@@ -90,11 +90,11 @@ def load(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
 
 
 def read(path: Path | str, changes: Iterable[str] = ()) -> Manifest:
-    """As `load`, but a manifest whose form is wrong in places comes back without these, so that the
-    rest can be looked at too; it cannot be expanded.
+    """As `load`, but drops the invalid parts of a manifest, so that the rest can be
+    checked too; the result cannot be expanded.
 
     Raises:
-        InputError: the file cannot be read, is not YAML, or nothing of it can be used.
+        InputError: the file cannot be read, is not YAML, or no part of it is usable.
     """
     return manifest_of(strict_yaml.read(path), Path(path), changes)
 

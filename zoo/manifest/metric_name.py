@@ -1,8 +1,8 @@
 """Names of evaluation metrics: `<series>/<benchmark>/<measure>/<decoding>`, as in
 `eval/math500/acc/t1.0`, `watch/math500/acc/t1.0`, `eval/avg6/acc/t0`.
 
-The one place that joins and parses them. Every other metric is a training metric, `train/...` under
-TRL's name, and has no parts.
+The only module that joins and parses them. Every other metric is a training metric, `train/...`
+under TRL's name, and has no parts.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class MetricName:
 
 
 def measure_of(text: str) -> str:
-    """What a metric measures: `acc` of `eval/math500/acc/t1.0`, `accuracy` of `train/accuracy`."""
+    """The quantity of a metric: `acc` of `eval/math500/acc/t1.0`, `accuracy` of
+    `train/accuracy`."""
     name = MetricName.parse(text)
     return name.measure if name else text.rsplit("/", 1)[-1]

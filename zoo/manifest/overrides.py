@@ -1,8 +1,8 @@
 """`--set a.b=c`: changes on the command line, read by the same YAML rules and checked by the same
 validator as the manifest itself.
 
-A recipe field (`grpo.beta`, `batch.prompts`), `prompt` and `trainer` win over everything that a
-manifest says, so they are kept apart and applied last. Any other name is a place in the manifest
+A recipe field (`grpo.beta`, `batch.prompts`), `prompt` and `trainer` override everything in a
+manifest, so they are stored separately and applied last. Any other name is a path in the manifest
 and is changed there (`rounds`, `evaluate.full.problems`, `grid.model`, `seeds`).
 """
 
@@ -26,7 +26,7 @@ def apply(document: Document, sets: Iterable[str]) -> dict[str, Any]:
     """Change `document` in place; returns the settings that are applied last, by dotted name.
 
     Raises:
-        InputError: not `name=value`, a value that is no YAML, or a place that cannot be.
+        InputError: not `name=value`, a value that is not YAML, or a path that cannot exist.
     """
     last: dict[str, Any] = {}
     faults: list[Fault] = []
@@ -54,7 +54,7 @@ def apply(document: Document, sets: Iterable[str]) -> dict[str, Any]:
 
 
 def _put(document: Document, name: str, value: Any, place: str) -> str | None:
-    """Put a value at its place; says what is wrong, or None."""
+    """Set a value at its path; returns the error, or None."""
     if (data := as_mapping(document.data)) is None:
         return None  # the loader reports that this is not a manifest
     at: Node = data

@@ -1,8 +1,8 @@
-"""What a manifest may say (`schema: experiment/1`). Every field is documented where it stands.
+"""The schema of a manifest (`schema: experiment/1`). Each field is documented at its definition.
 
 A manifest names cards and numbers; it never names a Python path, a machine or a process. Compute is
-chosen on the command line and is no part of an experiment. What only the catalog or the axes can
-judge (names of cards, settings of TRL, cells) is checked by `zoo.planning.expand`.
+chosen on the command line and is not part of an experiment. What requires the catalog or the axes
+(names of cards, settings of TRL, cells) is checked by `zoo.planning.expand`.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Decoding(Part):
 
 
 class Schedule(Part):
-    """Which benchmarks are measured when: `every` so many rounds, or `at` given rounds."""
+    """Which benchmarks are evaluated when: `every` N rounds, or `at` given rounds."""
 
     benchmarks: Annotated[list[BenchmarkRef], Field(min_length=1)]
     """Names of benchmark cards, or local files given inline."""
@@ -141,10 +141,10 @@ class Schedule(Part):
 
 
 class Evaluate(Open):
-    """What is measured, when, and under which decodings. Schedules have names: `watch` (for
+    """What is evaluated, when, and under which decodings. Schedules have names: `watch` (for
     curves), `full` (what is compared), and any other but `eval`, `final` and `train`.
 
-    `eval/<benchmark>/<measure>/<decoding>` is what `full` measures, or, where it does not measure
+    `eval/<benchmark>/<measure>/<decoding>` is what `full` evaluates, or, where it does not cover
     the benchmark under the decoding, the largest set that reaches the last round. Another set of
     problems or samples has its schedule's name, as `watch/<benchmark>/<measure>/<decoding>`; equal
     sets are one. `eval/avgN/...` is the mean over the N benchmarks of a schedule."""
@@ -268,8 +268,8 @@ class Experiment(Part):
     final: Annotated[str, Field(pattern=r"^(last|mean-last-[1-9][0-9]*)$")] = "last"
     """How a trial's final number is formed from its evaluations; never the best one."""
     trainer: Literal["trl", "simulated", "external"] = "trl"
-    """`trl` trains; `simulated` makes numbers up, for trying out plans and reports; `external`
-    trains nothing and measures checkpoints that somebody else trained (cards with `base`)."""
+    """`trl` trains; `simulated` generates synthetic numbers, to try plans and reports; `external`
+    trains nothing and evaluates checkpoints that were trained elsewhere (cards with `base`)."""
     grpo: dict[str, Any] = {}
     """Changes to the recipe's GRPO settings, under TRL's names."""
     batch: dict[str, Count] = {}
@@ -312,7 +312,7 @@ class Experiment(Part):
 
     @property
     def looks(self) -> SeedLooks | None:
-        """How seeds are bought, where that is in looks."""
+        """How seeds are added in looks; None where they are a list."""
         return self.seeds if isinstance(self.seeds, SeedLooks) else None
 
     @property
@@ -321,7 +321,7 @@ class Experiment(Part):
         return self.looks.sizes if self.looks else ()
 
     def seeds_at(self, look: int) -> list[int]:
-        """The seeds of a look, from 1; of a list of seeds all."""
+        """The seeds of a look, counted from 1; all seeds where they are a list."""
         if isinstance(self.seeds, list):
             return self.seeds
         return list(range(self.seeds.sizes[look - 1]))

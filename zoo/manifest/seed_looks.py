@@ -1,5 +1,5 @@
-"""Seeds that are bought in looks: how many at the start, how many more while a claim is open, and
-how many at most. Said before the first trial; `zoo.stats.looks` judges them.
+"""Seeds that are added in looks: how many at the start, how many more while a claim is open, and
+how many at most. Declared before the first trial; `zoo.stats.looks` judges them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class SeedLooks(Part):
     add: Annotated[int, Field(ge=1, le=MOST)]
     """Seeds that each further look adds."""
     most: Annotated[int, Field(ge=2, le=MOST)]
-    """Seeds of the last look; `start` and a whole number of times `add`."""
+    """Seeds of the last look; `start` plus a multiple of `add`."""
     until: Literal["decided"] = "decided"
     """What ends it: all claims are decided, or `most` is reached."""
 

@@ -1,8 +1,8 @@
-"""Lines that a metric may cross, and what a study may cost.
+"""Thresholds on metrics, and the budget of a study.
 
 A `Threshold` is a metric and one side of a number; a `Tripwire` marks or stops a trial that crosses
 it, a claim's `event` counts the trials that did. Numbers are the metric's own (0.05, not 5
-points). A `Budget` is compared with the plan's estimate. Nothing here looks at a trial.
+points). A `Budget` is compared with the plan's estimate. This module reads no trial.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_ROUNDS = 1_000_000
 """The longest horizon that a manifest may have."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Value = str | int | float | bool | None
-"""A value of an axis, as a manifest says it."""
+"""A value of an axis, as written in a manifest."""
 
 
 def _wanted(value: Any) -> Any:
@@ -42,8 +42,8 @@ class Threshold(Part):
     )
 
     metric: str
-    """Name of the metric: `train/...`, looked at every round, or `eval/...` or `watch/...`, looked
-    at where it is measured."""
+    """Name of the metric: `train/...`, checked every round, or `eval/...` or `watch/...`, checked
+    at the rounds where it is evaluated."""
     above: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """The number, in the metric's own unit, above which the line is crossed."""
     below: Annotated[float, Field(allow_inf_nan=False)] | None = None
@@ -82,7 +82,7 @@ class Tripwire(Threshold):
 
     then: Literal["mark", "stop"] = "mark"
     """`mark` it in status, report and comparisons, or also `stop` its training after that round,
-    which is then its last: weights are kept and measured, and it counts as done."""
+    which is then its last: weights are kept and evaluated, and it counts as done."""
     when: Match = {}
     """Only trials of these cells: axis -> a value, a pattern such as `qwen*`, or a list; {} =
     all."""

@@ -1,9 +1,9 @@
 """One invocation of a sweep: claim it, freeze the plan, run what is left, mirror, end.
 
 The driver's main thread owns the schedule, signals and the display; executors and the mirror work
-in threads of their own. Nothing here trains, knows Ray or opens MLflow: executor, mirror and report
-are handed in. A trial that failed in an earlier invocation is tried once; none is tried twice in
-one.
+in their own threads. This module never trains, uses Ray or opens MLflow: executor, mirror and
+report are passed in. A trial that failed in an earlier invocation is retried once; never twice in
+one invocation.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ UNHARMED = "the run folders are not affected"
 
 
 class Mirror(Protocol):
-    """What the driver asks of the MLflow mirror. None of it raises."""
+    """The interface of the MLflow mirror. No method raises."""
 
     problem: str | None
 
     def begin(self) -> bool:
-        """Make the pages of the sweep ready; False where that failed, as below."""
+        """Prepare the pages of the sweep; False where that failed, as below."""
         ...
 
     def sync(self) -> bool:
@@ -85,7 +85,7 @@ class Sweep:
     across_stacks: bool = False
     """Continue also what another stack or geometry began."""
     longest_prompts: Mapping[str, int] = field(default_factory=dict)
-    """Trial id -> tokens of its longest prompt, where it was measured."""
+    """Trial id -> tokens of its longest prompt, where counted."""
 
     @property
     def name(self) -> str:
@@ -100,7 +100,7 @@ class Ran:
     exit_code: int
     """0 = all trials are done, 1 = some are not, 130 or 143 = stopped by a signal."""
     status: SweepStatus
-    """Where its trials stand now."""
+    """The current state of its trials."""
 
 
 def run(
@@ -112,12 +112,12 @@ def run(
     mirror: Callable[[], Mirror] | None = None,
     report: Callable[[], Path | None] = lambda: None,
 ) -> Ran:
-    """Run what is left of a sweep; its lock is written also where nothing is.
+    """Run what is left of a sweep; its lock is written even where nothing is left.
 
     Args:
-        status: of its trials a moment ago (`read_status`); what was left is read again once the
-            sweep is ours.
-        executor, mirror: made only when something is to be run.
+        status: of its trials before the claim (`read_status`); what is left is read again once
+            the sweep is claimed.
+        executor, mirror: created only when something runs.
         report: writes the report; called after the last trial and before the mirror closes.
 
     Raises:
@@ -222,7 +222,7 @@ def _show(event: Event, watch: Watch, display: Display) -> None:
 
 
 class Signals:
-    """Ctrl-C and SIGTERM as a wish to stop. The first Ctrl-C lets trials end their rounds, the
+    """Ctrl-C and SIGTERM as a stop request. The first Ctrl-C lets trials end their rounds, the
     first SIGTERM gives them the profile's grace; the next one of either ends them at once."""
 
     HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -317,7 +317,7 @@ def holder(store: Store, name: str) -> dict[str, Any] | None:
 
 @contextmanager
 def _driver_lock(sweep: Sweep) -> Iterator[None]:
-    """Hold the sweep: one driver a name and run store."""
+    """Claim the sweep: one driver a name and run store."""
     folder = sweep.store.sweep(sweep.name)
     who = folder / "driver.json"
     with ExitStack() as stack:

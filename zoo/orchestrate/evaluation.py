@@ -1,4 +1,4 @@
-"""The process that measures stored weights for `zoo eval` and `zoo audition`: start it, pass its
+"""The process that evaluates stored weights for `zoo eval` and `zoo audition`: start it, pass its
 events on, end it whatever happens. Its output is in `runs/evals/NAME/log.txt`.
 """
 
@@ -73,7 +73,7 @@ def run(
 def _events(
     process: subprocess.Popen[bytes], tick: Callable[[], None]
 ) -> Generator[Event, None, str | None]:
-    """Lines of the process's output as events; returns the error that it tells of, or None."""
+    """Lines of the process's output as events; returns the error that they report, or None."""
     assert process.stdout is not None
     error, rest, number = None, b"", process.stdout.fileno()
     with selectors.DefaultSelector() as selector:

@@ -27,7 +27,8 @@ class Stop:
     grace_s: float = ROUND_END
 
     def set(self, grace_s: float = ROUND_END) -> None:
-        """Ask everything to end within `grace_s`; asked again, the shorter one holds."""
+        """Request that everything ends within `grace_s`; of several requests the shortest
+        applies."""
         self.grace_s = min(self.grace_s, grace_s)
         self.wish.set()
 
@@ -72,7 +73,7 @@ class Executor(Protocol):
         ...
 
     def open(self, tell: Tell, stop: Stop) -> None:
-        """Make ready. `tell` is called from any thread, once when a task begins and once when it
+        """Prepare. `tell` is called from any thread, once when a task begins and once when it
         ends; where `stop` is set, every task ends within its grace."""
         ...
 

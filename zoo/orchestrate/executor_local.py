@@ -1,8 +1,8 @@
-"""Runs trials on this machine without Ray: as processes, or in this process for trials that take no
-time (the simulated ones).
+"""Runs trials on this machine without Ray: as processes, or in this process for trials that take
+almost no time (the simulated ones).
 
 What runs in this process cannot be stopped half-way; it is meant for trials of milliseconds. The
-function that runs them is handed in, so that nothing here knows how to train.
+function that runs them is passed in, so that this module needs no training code.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class LocalExecutor:
         self._crash: BaseException | None = None
 
     def open(self, tell: Tell, stop: Stop) -> None:
-        """Nothing to make ready."""
+        """Nothing to prepare."""
         self._tell, self._stop = tell, stop
 
     def has_room(self, task: Task) -> bool:

@@ -1,9 +1,9 @@
-"""Runs trials as Ray Tune trials: Ray places them and counts CPUs and GPUs, zoo does the rest. The
-only importer of ray.
+"""Runs trials as Ray Tune trials: Ray schedules them and counts CPUs and GPUs, zoo does the rest.
+The only importer of ray.
 
-Each Tune trial is a thin function that starts the trial's process group and looks after it, so a
+Each Tune trial is a thin function that starts and supervises the trial's process group, so a
 trial runs the same way with or without Ray. Every invocation is a fresh `Tuner` over the ids that
-are left; Ray's own state is never read again. Retries, records and results are not Ray's business.
+are left; Ray's own state is never read again. Ray does not handle retries, records or results.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class RayExecutor:
         return True
 
     def start(self, task: Task) -> Handle:
-        """Queue a task for Tune, which places it at once."""
+        """Queue a task for Tune, which schedules it at once."""
         return self._run.start(task)
 
     def check(self) -> None:
@@ -136,10 +136,10 @@ class RayExecutor:
 
 def make_home() -> Path:
     """A new folder for the files of one Ray: in Ray's or the system's folder for temporary files,
-    or in a common one where that path is too long for the sockets that Ray makes in it.
+    or in a common one where that path is too long for the sockets that Ray creates in it.
 
     Raises:
-        StateError: there is no folder that can be written and has a short path.
+        StateError: no writable folder has a path that is short enough.
     """
     bases = [os.environ.get("RAY_TMPDIR"), tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]
     for base in filter(None, bases):
@@ -158,7 +158,7 @@ def make_home() -> Path:
 
 
 class _Run:
-    """One Tuner from `open` to `close`: hands it tasks, tells events and passes stops on."""
+    """One Tuner from `open` to `close`: passes it tasks, reports events and forwards stops."""
 
     def __init__(self, executor: RayExecutor, tell: Tell, stop: Stop) -> None:
         self.executor, self.tell, self.stop = executor, tell, stop
@@ -259,7 +259,7 @@ class _Run:
 
 
 def _bundle(config: dict[str, Any], profile: ComputeProfile) -> Any:
-    """What a trial holds while it runs, all of it on one node. One that takes more GPUs than the
+    """The resources of a trial while it runs, all on one node. One that takes more GPUs than the
     profile gives each takes as many times the CPUs."""
     from ray.tune import PlacementGroupFactory
 
@@ -268,8 +268,8 @@ def _bundle(config: dict[str, Any], profile: ComputeProfile) -> Any:
 
 
 def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
-    """Tune's callback, stopper and searcher. Tune pickles them into files that nobody reads; what
-    they hold stays behind."""
+    """Tune's callback, stopper and searcher. Tune pickles them into files that are never read;
+    their attributes are left out."""
     from ray.tune import Callback, Stopper
     from ray.tune.search import Searcher
 
@@ -280,7 +280,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
             return {}
 
     class Observer(Local, Callback):
-        """Tells what Tune sees; decides nothing."""
+        """Reports Tune's events; decides nothing."""
 
         def on_trial_start(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
             self.run.told(trial.config["trial"], None)
@@ -293,7 +293,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
             self.run.told(trial.config["trial"], LaunchResult("failed", FailureClass.KILLED, why))
 
     class Halt(Local, Stopper):
-        """Ends everything once the driver says so."""
+        """Ends everything once the driver requests it."""
 
         def __call__(self, trial_id: str, result: Any) -> bool:
             return False
@@ -316,7 +316,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
             """Nothing to learn."""
 
         def save(self, checkpoint_path: str) -> None:
-            """Nothing to keep: a sweep that goes on has a new Tuner."""
+            """Nothing to save: a continued sweep has a new Tuner."""
 
         def restore(self, checkpoint_path: str) -> None:
             """See `save`."""
@@ -354,7 +354,7 @@ def supervise(config: dict[str, Any], scratch: str) -> None:
 
 
 def _ended(result: dict[str, Any]) -> LaunchResult:
-    """What the trainable said last."""
+    """The last message of the trainable."""
     if "state" not in result:
         return LaunchResult(
             "failed", FailureClass.ERROR, "the trial's supervisor ended without a word"

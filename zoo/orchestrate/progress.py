@@ -1,7 +1,7 @@
-"""What a person sees while a sweep runs: one line a trial, redrawn in place, on a terminal; else
+"""The display while a sweep runs: one line a trial, redrawn in place, on a terminal; else
 a line an event.
 
-Draws a `Watch`; knows no files and no processes. At most four redraws a second.
+Draws a `Watch`; reads no files and no processes. At most four redraws a second.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COLOURS = {"done": "32", "stopped": "33", "failed": "31", "interrupted": "33", "
 
 
 class Display(Protocol):
-    """Somebody who is told what happens."""
+    """A receiver of progress events."""
 
     def start(self, watch: Watch) -> None:
         """Begin with a sweep."""
@@ -69,11 +69,11 @@ class Lines:
         """Trials that ended."""
 
     def start(self, watch: Watch) -> None:
-        """Begin to tell of a sweep."""
+        """Start reporting a sweep."""
         self.watch, self.over = watch, 0
 
     def event(self, event: Event) -> None:
-        """Tell that a trial started or ended."""
+        """Report that a trial started or ended."""
         view = self.watch.views[event.id]
         if event.ended is None:
             after = f", continues after round {view.resumes}" if view.resumes else ""
@@ -83,7 +83,7 @@ class Lines:
         self.say(f"{view.name}  {ending(view)}  ({self.over}/{len(self.watch.views)})")
 
     def tick(self) -> None:
-        """Tell of the rounds that came since, for each trial a few times in its life."""
+        """Report new rounds, a few times in the life of each trial."""
         for view in self.watch.views.values():
             if view.begun is None or view.ended is not None:
                 continue
@@ -140,7 +140,7 @@ class LiveDisplay:
         self._draw(text)
 
     def close(self) -> None:
-        """Draw once more, and leave it there; what is said after that comes below."""
+        """Draw once more and leave it on screen; later output follows below."""
         self._draw()
         self.drawn, self.watch = 0, Watch([], None, 1)  # type: ignore[arg-type]
 
@@ -243,13 +243,13 @@ def ending(view: View) -> str:
 
 
 def first_line(message: str, failure_class: str | None) -> str:
-    """The first line of a failure's reason, without its class, which is told beside it."""
+    """The first line of a failure's reason, without its class, which is printed separately."""
     line = (message.strip().splitlines() or ["no reason given"])[0]
     return line.removesuffix(f" [{failure_class}]")[:300]
 
 
 def clock(seconds: float | None) -> str:
-    """A duration for people: `9s`, `4m05s`, `2h10m`; `-` where it is not known."""
+    """A duration for people: `9s`, `4m05s`, `2h10m`; `-` where unknown."""
     if seconds is None:
         return "-"
     whole = round(seconds)

@@ -41,7 +41,7 @@ class TaskQueue:
             self.running[task.trial.id] = executor.start(task)
 
     def take(self, event: Event) -> None:
-        """Note that a task ended. After a full disk no further task starts: none could keep
+        """Note that a task ended. After a full disk no further task starts: none could save
         anything."""
         if event.ended is not None:
             self.running.pop(event.id)

@@ -1,6 +1,6 @@
-"""Where each trial of a running sweep is: state, round, reward, response length, time left.
+"""The progress of each trial of a running sweep: state, round, reward, response length, time left.
 
-Reads what trials append and nothing else, so it is the same whoever runs them. Knows no terminal.
+Reads only the journals of the trials, so it is independent of the executor and of the terminal.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ WINDOW = 8  # rounds that the time of a round is averaged over
 
 
 class View:
-    """One trial of this sweep: what it waits for, does, or came to. Made before the trial starts,
-    what its journal holds by then is of earlier launches."""
+    """One trial of this sweep: waiting, running or ended. Created before the trial starts;
+    rows that its journal has by then are of earlier launches."""
 
     def __init__(self, trial: Trial, name: str, store: Store, *, running: bool = False) -> None:
         self.trial, self.name, self.folder = trial, name, store.train(trial.id)
@@ -37,7 +37,7 @@ class View:
         """When it was started, in seconds of the monotonic clock."""
         self.ended: LaunchResult | None = None
         self.round = -1
-        """The last round that ended; 0 = the base model was measured, -1 = nothing yet."""
+        """The last round that ended; 0 = the base model was evaluated, -1 = nothing yet."""
         self.metrics: dict[str, Any] = {}
         self._times: list[float] = []
         self._tail = Tail(self.folder / "metrics.jsonl")
@@ -148,7 +148,7 @@ class View:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that are left if rounds go on as they do; None where that is not known."""
+        """Remaining seconds at the current speed; None where unknown."""
         if self.ended is not None:
             return 0.0
         if self.round_s is None:
@@ -169,7 +169,7 @@ class Watch:
         names: Mapping[str, str] | None = None,
         resumes: Mapping[str, int] | None = None,
     ) -> None:
-        """`running`: the trials run already, so what their journals hold counts;
+        """`running`: the trials run already, so existing rows of their journals count;
         `names`: short names by id, where the plan has more trials than these; `resumes`: rounds
         after which trials continue, by id."""
         trials = list(trials)
@@ -190,12 +190,12 @@ class Watch:
         return known | {"running": sum(found.values())}
 
     def round_left_s(self) -> float | None:
-        """Seconds until every running trial has ended its round; None where nothing tells."""
+        """Seconds until every running trial has ended its round; None where unknown."""
         known = [s for view in self.views.values() if (s := view.round_left_s) is not None]
         return max(known, default=None)
 
     def left_s(self) -> float | None:
-        """Seconds until the whole sweep is over; None before the first trial says anything."""
+        """Seconds until the whole sweep is over; None before the first rows of a trial."""
         views = self.views.values()
         whole = [v.seconds for v in views if v.ended is not None and v.ended.state == "done"]
         whole = whole or [v.seconds + v.left_s for v in views if v.left_s is not None]

@@ -1,7 +1,7 @@
-"""Places that cannot be used: read-only or full disks, files where folders should be.
+"""Unusable paths: read-only or full disks, files where folders should be.
 
-Turns the operating system's word for it into a message with the place and what to do, for every
-command; an `OSError` of any other kind is a bug of ours and keeps its traceback.
+Turns the operating system's error into a message with the path and what to do, for every
+command; an `OSError` of any other kind is a bug in zoo and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ UNUSABLE = {
 
 
 def describe(error: OSError) -> Fault | None:
-    """What to tell of a place that is full or cannot be used; None where the error is of another
-    kind. A write that fails does not say where."""
+    """The message for a path that is full or unusable; None where the error is of another
+    kind. A failed write does not name its path."""
     if error.errno in FULL:
         place = _place(error) or "disk"
         return Fault(place, f"cannot be written ({error.strerror})", hint=_hint(place, "make room"))
@@ -37,7 +37,7 @@ def describe(error: OSError) -> Fault | None:
 
 
 def exit_code(error: OSError) -> int:
-    """1 where a disk is full, 2 where the place is of no use from the start."""
+    """1 where a disk is full, 2 where the path is unusable from the start."""
     return 1 if error.errno in FULL else 2
 
 
@@ -45,7 +45,7 @@ def must_be_writable(study: Study) -> None:
     """Refuse to run where the run store or the sweep's folder cannot be written. Writes nothing.
 
     Raises:
-        InputError: each of the places, and why.
+        InputError: each unusable path, and why.
     """
     faults = []
     for folder in (study.store.root, study.folder):
@@ -61,10 +61,10 @@ def must_be_writable(study: Study) -> None:
 
 @contextmanager
 def started() -> Iterator[None]:
-    """What goes wrong with a place in here is no fault of the input any more: work had begun.
+    """Inside this context an unusable path is not an input error any more: work has begun.
 
     Raises:
-        StateError: a place became full or unusable.
+        StateError: a path became full or unusable.
     """
     try:
         yield
@@ -100,8 +100,8 @@ def _has_working_folder() -> bool:
 
 
 def _place(error: OSError) -> str:
-    """The path that the error is about: what is in the way of a folder, and the folder of a file
-    that was written beside its place."""
+    """The path of the error: the file that blocks a folder, or the folder of a temporary
+    file."""
     name = error.filename2 or error.filename
     if not isinstance(name, (str, bytes, os.PathLike)):
         return ""
@@ -118,7 +118,7 @@ def _way_out(error: OSError) -> str:
 
 
 def _hint(place: str, way_out: str) -> str:
-    """What to do; with the variable that moves the place, where there is one."""
+    """What to do; with the environment variable that moves the path, if there is one."""
     for variable, root in ((ROOT_VARIABLE, Store().root), (SWEEPS_VARIABLE, sweeps_root())):
         path = Path(place)
         if path.is_relative_to(root) or root.is_relative_to(path):

@@ -12,8 +12,8 @@ from zoo.store.stack import package_version
 
 
 def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> ComputeProfile:
-    """The named compute profile, or the one that fits this machine; a GPU profile that does not say
-    how many trials run at once gets as many as there are GPUs for.
+    """The named compute profile, or the one that fits this machine; a GPU profile without a
+    concurrency gets as many trials at once as the GPUs allow.
 
     Raises:
         InputError: no such profile.
@@ -42,7 +42,7 @@ def count_gpus() -> int:
 
 
 def visible_gpus(profile: ComputeProfile | None = None) -> list[str]:
-    """GPUs that trials may use here, as `CUDA_VISIBLE_DEVICES` names them: what it says in the
+    """GPUs that trials may use here, as `CUDA_VISIBLE_DEVICES` names them: its value in the
     profile or in the environment, else all that nvidia-smi lists; none without nvidia-smi."""
     if shutil.which("nvidia-smi") is None:
         return []

@@ -1,4 +1,4 @@
-"""What a command line says about which plan is meant, and what the sweep's last start said."""
+"""The options that select a plan, from the command line and from the sweep's last start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.trials import rehearsal
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """What a command line says about which plan is meant."""
+    """The options of a command line that select a plan."""
 
     cards: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class PlanOptions:
     rehearse: bool = False
     rewards: tuple[str, ...] = ()
     look: int | None = None
-    """The look of a manifest that buys seeds in looks; None = the one that it came to."""
+    """The look of a manifest that adds seeds in looks; None = the current one."""
 
     def __str__(self) -> str:
         """The same words again, for a command that is suggested."""
@@ -69,7 +69,7 @@ def last_words(words: PlanOptions, path: Path, store: Store) -> PlanOptions:
 
 
 def with_remembered(error: InputError, remembered: PlanOptions, name: str) -> InputError:
-    """The error, and which options it may come from that nobody typed this time."""
+    """The error, and the reused options that may cause it."""
     if remembered == PlanOptions():
         return error
     found = f"taken as it last started:{remembered}"
@@ -78,10 +78,10 @@ def with_remembered(error: InputError, remembered: PlanOptions, name: str) -> In
 
 
 def last_start(store: Store, name: str) -> dict[str, Any] | None:
-    """What a sweep's driver wrote of its last start.
+    """The options of a sweep's last start, as its driver stored them.
 
     Raises:
-        StateError: it cannot be read, so the options of that start are not known.
+        StateError: it cannot be read, so the options of that start are unknown.
     """
     if name in (".", "..") or "\0" in name:
         return None

@@ -1,5 +1,5 @@
-"""Everything that a plan knows: where trials stand, where they fit, what they cost, what their
-claims can detect, and what to think about before paying.
+"""Everything in a plan: state, placement and cost of trials, what their claims can detect, and
+warnings.
 
 Computed once and handed to the writers (text, JSON, one trial). Light, and writes nothing.
 """
@@ -52,15 +52,15 @@ GIB = 2**30
 class Plan:
     """What a manifest runs and what follows from it; everything is computed when it is first read.
 
-    `trials` are those that are meant and `left` those that a sweep would run; `status` says where
-    each stands, `cost` what `left` takes on `profile`, `powers` what each verdict of a claim can
-    detect, `warnings` what to think about before paying.
+    `trials` are the selected ones and `left` those that a sweep would run; `status` has the state
+    of each, `cost` the cost of `left` on `profile`, `powers` what each verdict of a claim can
+    detect, `warnings` possible flaws of the study.
     """
 
     study: Study
     profile: ComputeProfile
     named: bool = True
-    """Whether somebody named the profile (`--on`)."""
+    """Whether the profile was named (`--on`)."""
 
     @property
     def name(self) -> str:
@@ -73,19 +73,20 @@ class Plan:
         return self.study.chosen
 
     def command(self, only: str = "") -> str:
-        """The command that runs what is left, with all that was said here; `only` these trials."""
+        """The command that runs what is left, with all options of this plan; `only` these
+        trials."""
         more = f" --only {shlex.quote(only)}" if only else ""
         on = f" --on {shlex.quote(self.profile.name)}" if self.named else ""
         return self.study.to("sweep") + more + on
 
     @property
     def experiment(self) -> Experiment:
-        """What the manifest says."""
+        """The manifest's content."""
         return self.study.manifest.experiment
 
     @cached_property
     def status(self) -> SweepStatus:
-        """Where every chosen trial stands."""
+        """The state of every chosen trial."""
         return read_status(self.study.chosen, self.study.store, self.study.changes.changed)
 
     @cached_property
@@ -119,7 +120,7 @@ class Plan:
 
     @cached_property
     def _prompts(self) -> tuple[dict[str, int], Prompts]:
-        """What was measured of the prompts of chosen trials."""
+        """Prompt lengths of the chosen trials, where counted."""
         return remembered(self.study.chosen, self.study)
 
     def placement(self, trial: Trial) -> Placement:
@@ -247,10 +248,10 @@ def plan(
         only: filters as `AXIS=PATTERN` (`--only`).
         cards: folders of cards. rewards: Python files with a reward each.
         rehearse: plan the rehearsal.
-        look: plan the next look of a manifest that buys seeds in looks; None = where it stands.
+        look: plan the next look of a manifest that adds seeds in looks; None = the current one.
 
     Raises:
-        InputError: no such manifest, or faults in it or in what it names; all at once.
+        InputError: no such manifest, or faults in it or in its cards; all at once.
         StateError: a lock, record or journal that cannot be read.
     """
     options = PlanOptions(
@@ -271,8 +272,8 @@ def plan_with(name: str, options: PlanOptions, profile: str | None) -> Plan:
 
 
 def to_pay(status: TrialStatus) -> Trial:
-    """The trial as it is to be paid for: where it continues, the rounds that are left; where it
-    is trained already, only what is due is measured, as of a checkpoint from elsewhere."""
+    """The trial as input of the cost model: where it continues, the remaining rounds; where it
+    is trained already, only the evaluations that are due, as for a checkpoint from elsewhere."""
     if status.trains and status.saved is not None:
         return _rest(status.trial, status.saved.round)
     if status.trains:

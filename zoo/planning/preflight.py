@@ -1,4 +1,4 @@
-"""What must hold before a sweep starts: nothing drifted, everything is pinned and here, and the
+"""Checks before a sweep starts: nothing drifted, everything is pinned and fetched, and the
 profile can run it. All faults at once, and nothing is started or written."""
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ def must_continue_alike(
     status: SweepStatus, profile: ComputeProfile, longest: Mapping[str, int]
 ) -> None:
     """Refuse to continue trials under another stack, geometry or grader than they began under.
-    `longest`: trial id -> tokens of its longest prompt, where it was measured.
+    `longest`: trial id -> tokens of its longest prompt, where counted.
 
     Raises:
-        InputError: every trial whose checkpoint tells of another.
+        InputError: every trial whose checkpoint has another.
     """
     real = stack(profile.engine, dict(os.environ) | profile.env)
     faults: list[Fault] = []
@@ -116,7 +116,7 @@ def _models(trials: list[Trial], study: Study) -> Iterator[Fault]:
 
 
 def _problems(trials: list[Trial], study: Study) -> Iterator[Fault]:
-    """Problems that are not on this machine, also where a card says their digest; one fault with
+    """Problems that are not on this machine, even where a card has their digest; one fault with
     one command."""
     sets: dict[str, ProblemCard] = {t.data.name: t.data for t in trials if t.trainer != "external"}
     for evaluations in {id(t.evaluations): t.evaluations for t in trials}.values():
@@ -137,7 +137,7 @@ def _problems(trials: list[Trial], study: Study) -> Iterator[Fault]:
 def must_have_room(
     trials: list[Trial], profile: ComputeProfile, longest: Mapping[str, int]
 ) -> None:
-    """Refuse trials that do not fit once their prompts were measured. `longest`: by trial id.
+    """Refuse trials that do not fit once their prompt tokens are counted. `longest`: by trial id.
 
     Raises:
         InputError: each model, and what it needs.
@@ -162,14 +162,14 @@ def _profile(
 
 
 def _contradicts(profile: ComputeProfile) -> bool:
-    """Whether one trial asks for more GPUs than the profile says that there are."""
+    """Whether one trial requires more GPUs than the profile has."""
     return profile.gpus is not None and profile.gpus_per_trial > profile.gpus
 
 
 def _machine(
     profile: ComputeProfile, executor: str, trials: list[Trial], longest: Mapping[str, int]
 ) -> Iterator[Fault]:
-    """What each trial asks for and the profile or this machine never has: Ray would wait for it.
+    """Resources that a trial requires and the profile or this machine never has: Ray would wait.
     `trials`: those that are not simulated."""
     place, gpus = f"--on {profile.name}", profile.gpus_per_trial
     widest = {t.model.name: gpus_of(t, profile, longest.get(t.id)) for t in trials}

@@ -1,7 +1,7 @@
-"""Prompts are measured in tokens before a sweep starts; what a plan knows of them.
+"""Prompt tokens are counted before a sweep starts; a plan shows the counts so far.
 
-A prompt and the longest response to it must fit the model's context together. What does not is
-refused before anything starts; the longest prompt of a trial sizes its engine.
+A prompt and the longest response to it must fit the model's context together. Prompts that do not
+fit are refused before anything starts; the longest prompt of a trial sizes its engine.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Use:
     cap: int
     """Longest response, in tokens."""
     cap_key: str
-    """The setting that says `cap`."""
+    """The setting that defines `cap`."""
 
     @property
     def prompts(self) -> tuple[ModelCard, ProblemCard, PromptCard, int | None]:
@@ -47,11 +47,12 @@ class Use:
 
 
 def measured(trials: Iterable[Trial], study: Study) -> dict[str, int]:
-    """Trial id -> tokens of its longest prompt, of real trials; measures what was not measured yet.
+    """Trial id -> tokens of its longest prompt, of real trials; counts those that are not counted
+    yet.
 
     Raises:
-        InputError: prompts that do not fit the context beside their responses. Nothing is written
-            then.
+        InputError: prompts that do not fit the context together with their responses. Nothing is
+            written then.
     """
     lengths, begun = PromptLengths(study.resolver), time.monotonic()
     groups, found = _groups(trials), dict[str, int]()
@@ -85,7 +86,7 @@ def measured(trials: Iterable[Trial], study: Study) -> dict[str, int]:
 
 
 def known(trials: Iterable[Trial], study: Study) -> Iterator[tuple[Use, Longest | None]]:
-    """Each use of a set by real trials, and its longest prompt where it was measured. Light."""
+    """Each use of a set by real trials, and its longest prompt where counted. Light."""
     lengths = PromptLengths(study.resolver)
     distinct: dict[tuple[Any, ...], Use] = {}
     for same in _groups(trials):
@@ -108,11 +109,11 @@ def uses(trial: Trial) -> Iterator[Use]:
 
 
 def remembered(trials: Iterable[Trial], study: Study) -> tuple[dict[str, int], Prompts]:
-    """What was measured of prompts, for placement and for warnings. Light.
+    """Prompt lengths counted so far, for placement and for warnings. Light.
 
     Returns:
-        Trial id -> tokens of its longest prompt, where all of its sets were measured; and by the
-        setting that limits the responses, where they were measured exactly.
+        Trial id -> tokens of its longest prompt, where all of its sets were counted; and by the
+        setting that limits the responses, where the count is exact.
     """
     lengths = PromptLengths(study.resolver)
     whole: dict[str, int] = {}
@@ -149,7 +150,7 @@ def line(trials: Iterable[Trial], study: Study) -> str:
 
 
 def rows(trials: Iterable[Trial], study: Study) -> list[dict[str, Any]]:
-    """What is known of prompts, for programs; null where it was not measured."""
+    """Prompt lengths for JSON output; null where not counted."""
     return [
         {
             "model": use.model.name,

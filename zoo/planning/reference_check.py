@@ -1,4 +1,5 @@
-"""References are graded against themselves before a sweep starts; what a plan knows of it."""
+"""References are graded against themselves before a sweep starts; a plan shows the results so
+far."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ LONG_S = 2.0  # after which a word is said
 
 
 def sets_of(trials: Iterable[Trial]) -> dict[str, ProblemCard]:
-    """Sets of problems that real trials train on or are measured on, by digest."""
+    """Sets of problems that real trials train on or are evaluated on, by digest."""
     found: dict[str, ProblemCard] = {}
     real = [trial for trial in trials if not trial.simulated]
     for trial in real:
@@ -31,18 +32,18 @@ def sets_of(trials: Iterable[Trial]) -> dict[str, ProblemCard]:
 
 
 def known(trials: Iterable[Trial], study: Study) -> Iterator[tuple[str, References]]:
-    """Names of sets, and what came of their references where somebody looked. Light."""
+    """Names of sets, and the results of grading their references where that was done. Light."""
     for digest, card in sets_of(trials).items():
         if found := references.known(digest, study.store.cache):
             yield card.name, found
 
 
 def must_be_usable(trials: Iterable[Trial], study: Study) -> None:
-    """Grade what was not graded yet, and tell what fails.
+    """Grade the references not graded yet, and print those that fail.
 
     Raises:
-        InputError: more than 5 % of a set. All of them are listed in the run store's cache, which
-            is all that is written.
+        InputError: more than 5 % of a set. All of them are listed in the run store's cache, the
+            only thing written.
     """
     begun, faults = time.monotonic(), []
     sets = sets_of(trials)

@@ -54,7 +54,7 @@ def _value(trial: Trial, axis: str) -> Any:
 
 
 def _fits(value: Any, pattern: str) -> bool:
-    """Whether a value is the number that a pattern says, or its text fits the pattern."""
+    """Whether a value equals the number in a pattern, or its text matches the pattern."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         with suppress(ValueError):
             return value == float(pattern)
@@ -64,12 +64,12 @@ def _fits(value: Any, pattern: str) -> bool:
 def one_trial(
     trials: list[Trial], names: Mapping[str, str], word: str, place: str, sweep: str
 ) -> Trial:
-    """The trial that `word` means: its id or short name, a part of either that fits only one (words
-    beyond the first are whole, such as `prompt=boxed`), or its number in the plan, from 0.
+    """The trial that `word` refers to: its id or short name, a part of either that matches only one
+    (words beyond the first are whole, such as `prompt=boxed`), or its number in the plan, from 0.
 
     Args:
         names: short names by id.
-        place: where the word was said, such as `--trial`.
+        place: the source of the word, such as `--trial`.
         sweep: whose trials these are.
 
     Raises:

@@ -39,7 +39,7 @@ SWEEPS_VARIABLE = "ZOO_SWEEPS"
 
 @dataclass(frozen=True)
 class Study:
-    """A manifest, expanded, beside the lock of its last start."""
+    """A manifest, expanded, together with the lock of its last start."""
 
     words: PlanOptions
     manifest: Manifest
@@ -54,7 +54,7 @@ class Study:
     lock: Lock | None
     changes: LockChanges
     remembered: PlanOptions
-    """Options of the last start that the command line did not say."""
+    """Options of the last start that the command line did not set."""
 
     @property
     def name(self) -> str:
@@ -75,8 +75,8 @@ class Study:
 
     @property
     def called(self) -> str:
-        """What `zoo ui` and others know the sweep by: its name, or its path where another manifest
-        has that name."""
+        """The sweep's name in commands such as `zoo ui`: its name, or its path where another
+        manifest has that name."""
         try:
             same = find(self.name, self.store).resolve() == self.manifest.path.resolve()
         except InputError:
@@ -84,8 +84,8 @@ class Study:
         return self.name if same else shlex.quote(shown(self.manifest.path))
 
     def remembered_note(self, verb: str) -> list[str]:
-        """A line on options of the last start that this command took over, or on another manifest
-        of that name; none where there is nothing to tell."""
+        """A line on options of the last start that this command reused, or on another manifest
+        of that name; none where neither applies."""
         if self.remembered == PlanOptions():
             return self._namesake()
         bare = f"zoo {verb} {shlex.quote(shown(self.manifest.path))}"
@@ -120,7 +120,7 @@ class Study:
 
     @property
     def seals(self) -> dict[str, Word]:
-        """Claim id -> how it stands: sealed, exploratory, or sealed by the next sweep."""
+        """Claim id -> its state: sealed, exploratory, or sealed by the next sweep."""
         return preregistration.words(self._claim_rows, self.lock.claims if self.lock else ())
 
     @property
@@ -136,13 +136,13 @@ def load_study(
     """Find, read and expand a manifest, by its path or its name (`NAME.rehearsal` = its rehearsal).
 
     Args:
-        thorough: read big files that nobody read before, for their digests; else they are
-            `unpinned`.
-        started: mean the sweep as it last started: `--set`, `--cards` and `--reward` are those of
-            that start where `words` have none. So it is in any case where `name` is no path.
+        thorough: read large files that were never read before, for their digests; else they
+            are `unpinned`.
+        started: use the sweep as it last started: `--set`, `--cards` and `--reward` are those of
+            that start where `words` have none. Always the case where `name` is not a path.
 
     Raises:
-        InputError: no such manifest, or faults in it or in what it names.
+        InputError: no such manifest, or faults in it or in its cards.
         StateError: a lock that cannot be read.
     """
     words, store = words or PlanOptions(), Store()
@@ -189,8 +189,8 @@ def load_study(
 
 
 def _look(manifest: Manifest, words: PlanOptions, locked: Lock | None) -> int:
-    """The look that is meant, from 1: the one that the lock came to, or the next one where
-    `--look` says so.
+    """The selected look, counted from 1: the current one in the lock, or the next one with
+    `--look`.
 
     Raises:
         InputError: a look that is not the next one, or of a manifest without looks.
@@ -239,7 +239,7 @@ def find(name: str, store: Store) -> Path:
 
 
 def _path(name: str) -> Path:
-    """A manifest's path; reading it says what is wrong with it, but for a misspelt name."""
+    """A manifest's path; reading it reports its errors, except a misspelt name."""
     path = Path(name)
     beside = {file.stem: file.name for file in sorted(path.parent.glob("*.yaml"))}
     if not path.exists() and (near := closest(path.stem, list(beside))):
@@ -311,7 +311,7 @@ def _must_be_used(files: tuple[str, ...], trials: list[Trial]) -> None:
 
 
 def _must_stand_in(trials: list[Trial], catalog: Catalog) -> None:
-    """Refuse cards whose stand-in no rehearsal may take."""
+    """Refuse cards with an invalid stand-in."""
     measured = {id(trial.evaluations): trial.evaluations for trial in trials}.values()
     used: dict[type[Card], set[str]] = {
         ModelCard: {trial.model.name for trial in trials},
@@ -335,7 +335,7 @@ def sweeps_root() -> Path:
 
 
 def shown(path: Path) -> str:
-    """A path as short as it can be said from here."""
+    """The shortest form of a path from the working folder."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

@@ -1,8 +1,8 @@
-"""What `zoo eval` measures: the words of a command line as a policy, benchmarks and decodings.
+"""What `zoo eval` evaluates: command-line arguments as a policy, benchmarks and decodings.
 
-A policy is a model (card, `hf:org/name@commit` or folder) as it stands, or a trial of the run store
-after a round. A model is measured as trials measure their base: the same ids, so that neither does
-it again. Light; nothing is written.
+A policy is a model (card, `hf:org/name@commit` or folder), or a trial of the run store
+after a round. A model is evaluated as trials evaluate their base: under the same ids, so that each
+reuses the other's results. Light; nothing is written.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ KEYS = ("temperature", "top_p", "max_tokens")
 
 @dataclass(frozen=True)
 class Target:
-    """A policy to measure."""
+    """A policy to evaluate."""
 
     trial: Trial
-    """The trial, or one made up around a model that only round 0 is looked at of; its evaluations
-    are what is asked for."""
+    """The trial, or a placeholder trial for a model, of which only round 0 is used; its
+    evaluations are the requested ones."""
     round: int
     weights: Path | None
     """Folder of the weights; None = simulated."""
@@ -65,7 +65,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be measured, as typed."""
+    """What to evaluate, as typed."""
 
     on: tuple[str, ...]
     decoding: tuple[str, ...] = ()
@@ -87,7 +87,7 @@ class Targets:
         self.lengths = PromptLengths(self.resolver)
 
     def find(self, word: str, asked: Asked) -> Target:
-        """The policy that a word means, with what is asked of it.
+        """The policy that a word refers to, with the requested evaluations.
 
         Raises:
             InputError: no such model, trial or folder; a benchmark or decoding that is unknown or
@@ -162,7 +162,7 @@ class Targets:
     def of_model(
         self, card: ModelCard, evaluations: tuple[Evaluation, ...], asked: Asked
     ) -> Target:
-        """A model as it stands, with what is asked of it.
+        """A model, with the requested evaluations.
 
         Raises:
             InputError: its weights are not on this machine; prompts that do not fit.
@@ -239,7 +239,7 @@ class Targets:
         return self.catalog.get(PromptCard, name, "--prompt")
 
     def _fits(self, target: Target) -> Target:
-        """Measure the prompts: each must fit the context beside its response."""
+        """Count the prompt tokens: each prompt must fit the context together with its response."""
         trial, longest = target.trial, 0
         if trial.simulated:
             return target
@@ -269,8 +269,8 @@ def model_trial(
     prompt: PromptCard,
     evaluations: Sequence[Evaluation],
 ) -> Trial:
-    """A trial around a model of which only round 0 is looked at. Its recipe sizes the engine as
-    that of trials is; data and reward are never used."""
+    """A placeholder trial for a model, of which only round 0 is used. Its recipe sizes the
+    engine as in trials; data and reward are never used."""
     small = card.embedded is not None or 0 < card.parameters <= SMALL
     recipe = catalog.get(RecipeCard, "pocket" if small else "simplerl-zoo-small")
     grpo = {

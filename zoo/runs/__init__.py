@@ -1,3 +1,3 @@
-"""What run folders say, in one reading for everybody: live rows, outcomes, final numbers, and what
-is left of a sweep.
+"""The only readers of run folders: live rows, outcomes, final numbers, and the remaining work
+of a sweep.
 """

@@ -1,11 +1,12 @@
-"""Checkpoints that training continues from: written whole, verified before use, kept as long as a
-profile says.
+"""Checkpoints that training continues from: written atomically, verified before use, kept as the
+profile requires.
 
 One lineage's checkpoints lie in `state/[L2/]round-0004/`, apart from the weights that are kept for
-evaluation. What a checkpoint holds is the trainer's business; here it is files. A save goes through
-`STEPS`: files are written beside, hashed and synced, `manifest.json` (sizes and SHA-256) comes
-last, then the folder is renamed in. So a folder without a manifest is never there, and a crash at
-any step leaves the checkpoint before it. A damaged one is renamed `.corrupt` and never used.
+evaluation. The trainer defines the content of a checkpoint; this module handles files. A save goes
+through `STEPS`: files are written to a temporary folder, hashed and synced, `manifest.json` (sizes
+and SHA-256) comes last, then the folder is renamed in. So a folder without a manifest is never
+there, and a crash at any step leaves the checkpoint before it. A damaged one is renamed `.corrupt`
+and never used.
 
 `ZOO_FAULT=STEP` (or `STEP@ROUND`) kills the process after a step of a save, for tests.
 """
@@ -35,7 +36,7 @@ FAULT_VARIABLE = "ZOO_FAULT"
 STEPS = ("begun", "written", "hashed", "manifest", "renamed", "synced")
 """Steps of a save, in their order; the checkpoint counts from `renamed` on."""
 ROOM = 1.05
-"""Free space that a save asks for, in sizes of the checkpoint."""
+"""Free space that a save requires, in sizes of the checkpoint."""
 _BLOCK = 1 << 20
 
 
@@ -47,7 +48,7 @@ class Checkpoint:
     round: int
     """The last round that it has trained."""
     state: dict[str, Any]
-    """What the session keeps beside the trainer's files."""
+    """The session's own state, stored with the trainer's files."""
     files: dict[str, tuple[int, str]]
     """Path below the folder -> bytes and SHA-256."""
     resumable: bool = True
@@ -59,15 +60,15 @@ class Checkpoint:
         return sum(size for size, _ in self.files.values())
 
     def moved(self, conditions: Mapping[str, str]) -> list[str]:
-        """In what `conditions` differ from those that it was made under."""
+        """Differences between `conditions` and those under which it was written."""
         return differences(self.state.get("conditions", {}), conditions)
 
 
 def conditions(
     trial: Trial, profile: ComputeProfile, stack: Mapping[str, str], prompt: int | None = None
 ) -> dict[str, str]:
-    """What training must not change under way: stack, geometry, and the grader that makes its
-    rewards. `prompt`: tokens of the longest prompt, where it was measured."""
+    """Conditions that must not change during training: stack, geometry, and the grader of its
+    rewards. `prompt`: tokens of the longest prompt, where counted."""
     return {**stack, **geometry(trial, profile, prompt), "grader": GRADER_VERSION}
 
 
@@ -90,11 +91,11 @@ def save(
     Args:
         root: folder of the lineage's checkpoints.
         write: writes the trainer's files into a folder.
-        state: what the session keeps, as JSON.
+        state: the session's state, as JSON.
         needs: bytes that it will take, as far as that is known.
 
     Raises:
-        TrialError: of class `disk`, where there is no room for it.
+        TrialError: of class `disk`, where free space is too small.
     """
     root.mkdir(parents=True, exist_ok=True)
     _clear(root)
@@ -158,16 +159,17 @@ def weights_only(root: Path) -> list[int]:
 
 
 def prune(root: Path, keep: str, most: int = 2) -> None:
-    """Remove what a profile's `keep` does not hold: `last` keeps the newest two (the second one in
-    case the first is damaged), `every:N` also those at multiples of N, `all` everything."""
+    """Remove checkpoints that a profile's `keep` does not cover: `last` keeps the newest two (the
+    second one in case the first is damaged), `every:N` also those at multiples of N, `all`
+    everything."""
     for folder in _folders(root)[most:]:
         if not _kept(folder, keep):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def retire(root: Path, keep: str, optimiser: Callable[[str], bool], *, extendable: bool) -> None:
-    """What is left once training came to its end: what `keep` holds beside the newest two, as
-    weights alone; with `extendable` also the newest, whole.
+    """Remove checkpoints at the end of training, except those that `keep` covers beyond the newest
+    two, as weights only; with `extendable` also the newest, complete.
 
     Args:
         optimiser: whether a file is of no use but to continue training.
@@ -200,7 +202,7 @@ def _name(round_: int) -> str:
 
 
 def _folders(root: Path) -> list[Path]:
-    """Folders of checkpoints, the newest first; what is damaged or half made is none."""
+    """Folders of checkpoints, the newest first; damaged or incomplete ones are excluded."""
     try:
         names = os.listdir(root)
     except FileNotFoundError:
@@ -266,7 +268,7 @@ def _set_aside(folder: Path) -> Path:
 
 
 def _strip(found: Checkpoint, optimiser: Callable[[str], bool]) -> None:
-    """Leave weights alone. The manifest says so first, so that a crash leaves no half-truth."""
+    """Leave only weights. The manifest is updated first, so that a crash leaves no false entry."""
     gone = [name for name in found.files if optimiser(name)]
     files = {name: file for name, file in found.files.items() if name not in gone}
     left = Checkpoint(found.folder, found.round, found.state, files, resumable=False)
@@ -321,7 +323,8 @@ def _require_room(root: Path, needs: float) -> None:
 
 
 def _is_full(root: Path, needs: float, error: Exception) -> bool:
-    """Whether a save failed for want of room; torch and safetensors say so in their own words."""
+    """Whether a save failed because the disk is full; torch and safetensors have their own
+    messages."""
     if is_full(error):
         return True
     return not isinstance(error, TrialError) and shutil.disk_usage(root).free < needs
@@ -338,6 +341,6 @@ def _no_room(root: Path, needs: float) -> TrialError:
 
 
 def _step(name: str, round_: int) -> None:
-    """End the process where a test asks for it."""
+    """End the process where a test requests it."""
     if os.environ.get(FAULT_VARIABLE) in (name, f"{name}@{round_}"):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,8 +1,8 @@
-"""Which evaluations a trial still lacks, and for which of them the weights are there.
+"""Which evaluations a trial still lacks, and for which of them weights are stored.
 
-One rule for everybody who asks (the trial process, the plan, the report): the plan's schedule
-against the index that the trial keeps. An evaluation that was asked for after training is measured
-from kept weights; where these are gone, only training again would bring it. Light.
+One rule for all callers (the trial process, the plan, the report): the plan's schedule
+against the trial's index. An evaluation that was requested after training is computed
+from stored weights; without them, only training again provides it. Light.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from zoo.trials.trial import Evaluation, Trial
 Due = tuple[Evaluation, int]
 """An evaluation and the round at which it is due."""
 MADE = ("config.json", "SIMULATED")
-"""Either of these makes a folder one of weights."""
+"""A folder with either of these contains weights."""
 
 
 def as_ended(trial: Trial, found: Record | None) -> Trial:
-    """The trial with the last round that it came to: its own, or where it was stopped and kept its
-    weights."""
+    """The trial with the last round that it reached: its own, or the one where it was stopped
+    with its weights kept."""
     if found is None or found.state != "stopped" or found.final_round is None:
         return trial
     return trial.ending_at(min(found.final_round, trial.rounds))
@@ -39,8 +39,8 @@ _last: tuple[tuple[Evaluation, ...], list[tuple[tuple[str, int], Due]]] = ((), [
 
 
 def _places(evaluations: tuple[Evaluation, ...]) -> list[tuple[tuple[str, int], Due]]:
-    """Key and round of everything that is due, with what it is. Kept for the evaluations that were
-    asked for last: the trials of a plan share them, and every key takes a hash."""
+    """Key and round of everything that is due, with its evaluation. Cached for the last
+    evaluations requested: the trials of a plan share them, and every key takes a hash."""
     global _last
     found = _last  # one look: another thread may put another there
     if found[0] is not evaluations:
@@ -54,7 +54,7 @@ def split_missing(
     trial: Trial, store: Store, found: Record, index: Iterable[dict[str, Any]]
 ) -> tuple[list[Due], list[Due]]:
     """The missing evaluations of finished training: those whose weights are kept, and those that
-    need training again. A stopped trial has none of the latter: it came to what it came to."""
+    need training again. A stopped trial has none of the latter: its outcome is final."""
     kept: list[Due] = []
     lost: list[Due] = []
     for due in missing_evaluations(as_ended(trial, found), index):

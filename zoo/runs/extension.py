@@ -32,8 +32,8 @@ class Obstacle:
 def find(
     trial: Trial, folder: str, found: Record, lost: Sequence[Due] = ()
 ) -> Checkpoint | Obstacle:
-    """Where a trial that is done with fewer rounds than `trial` asks for continues (by sizes of
-    files alone), or why it cannot.
+    """The checkpoint from which a trial that is done with fewer rounds than `trial` requires
+    continues (checked by file sizes only), or why it cannot.
 
     Args:
         lost: missing evaluations whose weights are not kept.

@@ -1,10 +1,10 @@
 """Numbers by name: one for each round and metric of a trial, and which of them are final.
 
-The one rule for everybody who shows, sends, compares or pools numbers (report, `results.csv`,
-MLflow mirror, seed noise). A name stands for one evaluation, so that no number is of another set of
-problems or samples than its name says; what the manifest no longer asks for has no name. A final
+The one rule for all code that shows, sends, compares or pools numbers (report, `results.csv`,
+MLflow mirror, seed noise). A name refers to one evaluation, so that each number is of the set of
+problems and samples in its name; evaluations no longer in the manifest have no name. A final
 number is the mean over the last rounds of its metric (`zoo.trials.metrics.final_rounds`), its
-base the value at round 0. Knows no files.
+base the value at round 0. Reads no files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Key = tuple[int, str]  # round, metric
 
 @dataclass(frozen=True, slots=True)
 class FinalNumber:
-    """A value, and the responses that it rests on; None where that is not known."""
+    """A value, and its number of responses; None where unknown."""
 
     value: float
     n: int | None
@@ -43,9 +43,9 @@ class Final:
 def measured_by(
     evaluation: Evaluation, measured: Iterable[MeasuredEvaluation]
 ) -> dict[int, MeasuredEvaluation]:
-    """Round -> what was measured by an evaluation: the same problems, samples and decoding. Old
-    lines of an index have no key, and an unpinned benchmark has not the key that it was measured
-    under; there the names alone tell."""
+    """Round -> results of an evaluation: the same problems, samples and decoding. Old lines of an
+    index have no key, and an unpinned benchmark does not have the key that it was evaluated
+    under; there only the names match."""
     same = [m for m in measured if m.asked == evaluation.asked]
     if same and evaluation.digest != UNPINNED:
         key = evaluation.key
@@ -56,7 +56,7 @@ def measured_by(
 def numbers(
     evaluations: Iterable[Evaluation], measured: Sequence[MeasuredEvaluation]
 ) -> dict[Key, FinalNumber]:
-    """What was measured, by round and metric, the rounds ascending."""
+    """Results by round and metric, the rounds ascending."""
     found = {
         (round_, evaluation.metric(measure)): FinalNumber(value, m.rests_on(measure))
         for evaluation in evaluations
@@ -68,7 +68,7 @@ def numbers(
 
 def averages(known: Mapping[Key, FinalNumber], metrics: Iterable[Metric]) -> dict[Key, FinalNumber]:
     """Plain means over the benchmarks of a schedule (`eval/avgN/...`), at rounds at which all of
-    them were measured; n is the sum of their responses."""
+    them were evaluated; n is the sum of their responses."""
     rounds = dict.fromkeys(round_ for round_, _ in known)
     found: dict[Key, FinalNumber] = {}
     for metric in metrics:
@@ -82,7 +82,7 @@ def averages(known: Mapping[Key, FinalNumber], metrics: Iterable[Metric]) -> dic
 
 
 def all_numbers(trial: Trial, measured: Sequence[MeasuredEvaluation]) -> dict[Key, FinalNumber]:
-    """What was measured of a trial, and the averages over benchmarks made of it."""
+    """The results of a trial, and their averages over benchmarks."""
     known = numbers(trial.evaluations, measured)
     return known | averages(known, metrics_of([trial]).values())
 
@@ -108,7 +108,7 @@ def final_number(
     known: Mapping[Key, FinalNumber], name: str, rounds: Sequence[int]
 ) -> Final | None:
     """The mean of a metric over `rounds` (`final_rounds`); None where there are none, or one of
-    them was not measured."""
+    them was not evaluated."""
     found = [known[round_, name] for round_ in rounds if (round_, name) in known]
     if not rounds or len(found) < len(rounds):
         return None
@@ -118,7 +118,7 @@ def final_number(
 
 
 def finals(trial: Trial, known: Mapping[Key, FinalNumber]) -> dict[str, Final]:
-    """The final numbers of a trial, by metric; those that it has. `known` are its numbers."""
+    """The available final numbers of a trial, by metric. `known` are its numbers."""
     made: dict[str, Final] = {}
     for metric in metrics_of([trial]).values():
         rounds = final_rounds(metric.series.rounds, trial.rounds, last_k(trial.final))

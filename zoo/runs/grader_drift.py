@@ -1,8 +1,8 @@
-"""Where a trial stands against the current grader: measurements that another one graded, rollouts
-that another one rewarded, and what a replay of them found.
+"""A trial compared with the current grader: evaluations that another one graded, rollouts
+that another one rewarded, and the result of a replay.
 
-`runs/train/ID/regraded.json` is what the last replay found, up to the round that it reached; the
-record goes on naming the grader that trained the run. Light; knows no parquet and grades nothing.
+`runs/train/ID/regraded.json` is the result of the last replay, up to the round that it reached; the
+record still names the grader that trained the run. Light; reads no parquet and grades nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FIRST = "1"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the current grader has to say of a trial."""
+    """A trial compared with the current grader."""
 
     scores: frozenset[str] = frozenset()
     """Ids of scores in the index that are by another grader; trials share those of base models."""
@@ -44,10 +44,10 @@ NOTHING = Standing()
 def standing(
     trial: Trial, folder: Path | str, found: Record | None, index: Iterable[dict[str, Any]]
 ) -> Standing:
-    """Where a trial stands, from its folder, its record and its index (`evals.jsonl` rows).
+    """The comparison of a trial, from its folder, its record and its index (`evals.jsonl` rows).
 
     Raises:
-        StateError: what the last replay left cannot be read.
+        StateError: the result of the last replay cannot be read.
     """
     index, scores = list(index), frozenset[str]()
     if {row.get("grader", FIRST) for row in index} - {GRADER_VERSION}:
@@ -70,12 +70,12 @@ def last_rows(index: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def place(row: dict[str, Any]) -> tuple[Any, ...]:
-    """What tells the measurements of a trial apart."""
+    """The key of an evaluation within a trial."""
     return tuple(row.get(name) for name in ("round", "benchmark", "decoding", "problems", "each"))
 
 
 def is_present(row: dict[str, Any]) -> bool:
-    """Whether the current grader made the scores of an index line."""
+    """Whether the scores of an index line are by the current grader."""
     return row.get("grader", FIRST) == GRADER_VERSION
 
 
@@ -85,8 +85,8 @@ def to_replay(trial: Trial, found: Record) -> int:
 
 
 def present_replay(folder: Path | str, record: Record) -> Replay | None:
-    """What the current grader's replay of the recorded lineage found so far; None where it began
-    none.
+    """The result so far of the current grader's replay of the recorded lineage; None where none
+    was started.
 
     Raises:
         StateError: a file that cannot be read.
@@ -107,5 +107,5 @@ def present_replay(folder: Path | str, record: Record) -> Replay | None:
 
 
 def write(folder: Path, found: Replay, *, durable: bool = True) -> None:
-    """Keep what a replay found, whole or not at all."""
+    """Store the result of a replay, atomically."""
     write_json(folder / NAME, asdict(found), durable=durable)

@@ -1,11 +1,11 @@
-"""Which rows of a trial's journals count: the one reading of launches and lineages for everybody.
+"""Which rows of a trial's journals count: the only reader of launches and lineages.
 
 A *launch* is a process that worked on a trial (`attempt` in a row: its number). A *lineage* is a
-policy: training that began at round 0, gone on with by one launch or several. Live rows are those
-of one lineage: the recorded one where the trial finished, else the newest; and what others measured
-of the base model, where it did not. Where a later launch went on from an earlier round, what the
-dead one wrote beyond it is superseded; of several rows of a round the last counts. Rows without
-`lineage` are of form 1 (zoo 0.1.0), where every launch began again. Reads journals alone.
+policy: training that began at round 0, continued by one launch or several. Live rows are those of
+one lineage: the recorded one where the trial finished, else the newest; and evaluations of the base
+model by others, where it has none. Where a later launch continued from an earlier round, rows of
+the dead one after that round are superseded; of several rows of a round the last counts. Rows
+without `lineage` are of form 1 (zoo 0.1.0), where every launch began again. Reads only journals.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from zoo.store.run_store import read_json
 Row = dict[str, Any]
 _MEASURED = Fields("attempt", "lineage", "round", "key", "grader")
 LAUNCH = "launch.json"
-"""Which launch holds a trial's folder: its token, number and lineage. Written under the lock."""
+"""Which launch owns a trial's folder: its token, number and lineage. Written under the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ def up_to(rows: LiveRows, rounds: int) -> LiveRows:
 
 
 def measured(folder: Path | str, found: Record) -> tuple[Row, ...]:
-    """The live rows of `evals.jsonl` of training that came to an outcome: what was measured of it.
+    """The live rows of `evals.jsonl` of training that has an outcome.
 
-    Where they tell by themselves that all of them count, and are by the current grader, only that
-    is read (`attempt`, `lineage`, `round`, `key`, `grader`); else all, and `metrics.jsonl`.
+    Where the rows alone show that all of them count, and are by the current grader, only these keys
+    are read (`attempt`, `lineage`, `round`, `key`, `grader`); else all, and `metrics.jsonl`.
 
     Raises:
         StateError: a journal that cannot be read.
@@ -104,8 +104,8 @@ def of_rows(rows: list[Row], evals: list[Row], found: Record | None) -> LiveRows
 
 
 def latest_launch(folder: Path | str) -> dict[str, Any]:
-    """What the last launch that held a trial's folder said of itself: `token`, `attempt`,
-    `lineage`; nothing where none did or where it cannot be read."""
+    """The last launch that owned a trial's folder: `token`, `attempt`,
+    `lineage`; empty where there was none or where it cannot be read."""
     try:
         found = read_json(f"{folder}/{LAUNCH}")
     except (OSError, ValueError):
@@ -172,8 +172,8 @@ def _replaced_by(rows: list[Row], lineage: int) -> int:
 
 
 def _live_evals(evals: list[Row], lineage: int, rounds: dict[int, Row]) -> list[Row]:
-    """Measurements of the policy that the live rounds are of, and of the base model: those that its
-    own lineage made, and where it made none those of others."""
+    """Evaluations of the policy of the live rounds, and of the base model: those of its own
+    lineage, and where it has none those of others."""
     newest_launch = max((row["attempt"] for row in rounds.values()), default=0)
     own = {_measurement(row) for row in evals if lineage_of(row) == lineage}
 

@@ -1,8 +1,9 @@
-"""What a trial's folder says: its state, its metrics by round, its evaluations, its completions.
+"""The content of a trial's folder: its state, its metrics by round, its evaluations, its
+completions.
 
-One reading for everybody who looks at results (the report, the MLflow mirror), so that they cannot
-disagree. Reads the run store and nothing else; knows no statistics and no layout. Which rows of the
-journals count is said by `zoo.runs.live`.
+One reader for all users of results (the report, the MLflow mirror), so that they cannot
+disagree. Reads only the run store; contains no statistics and no layout. `zoo.runs.live` decides
+which rows of the journals count.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ OutcomeState = Literal[
     "done", "stopped", "incomplete", "failed", "preempted", "unfinished", "missing"
 ]
 """`stopped`: ended for a reason that is an outcome, such as `diverged`; `incomplete`: trained to
-its end, but rounds or an evaluation that the manifest asks for are missing; `unfinished`: started,
+its end, but rounds or an evaluation that the manifest requires are missing; `unfinished`: started,
 no record of the newest launch.
 """
 
 
 @dataclass(frozen=True)
 class MeasuredEvaluation:
-    """One benchmark under one decoding at one round; values by measure (`acc`, ...)."""
+    """One benchmark under one decoding at one round; values by metric (`acc`, ...)."""
 
     round: int
     benchmark: str
@@ -49,13 +50,13 @@ class MeasuredEvaluation:
     sample_id: str
     score_id: str
     grader: str
-    """Version of the grader that made the scores."""
+    """Version of the grader that computed the scores."""
     audited: int = 0
     """Answers that were put to stock math-verify and decided by it."""
     key: str = ""
     """As `Evaluation.key`; empty in old lines of an index."""
     seed_rule: str = ""
-    """How the seed of its responses was made; empty = the first rule. All rules agree at round 0.
+    """The rule for the seed of its responses; empty = the first rule. All rules agree at round 0.
     """
 
     @property
@@ -64,7 +65,7 @@ class MeasuredEvaluation:
         return self.benchmark, self.decoding, self.problems, self.each
 
     def rests_on(self, measure: str) -> int:
-        """How many responses a measure is of: all, but an audit is of a sample."""
+        """Number of responses of a metric: all, except for an audit, which is of a sample."""
         return self.audited if measure == "audit_disagreement" else self.n
 
 
@@ -91,8 +92,8 @@ class Outcome:
     standing: Standing
     folder: Path
     trained_to: int | None = None
-    """The last round that it was trained to beyond those that are asked for; nothing of what came
-    after these is here, so that trials of one plan compare at the same round."""
+    """The last round that it was trained to beyond the required ones; results after the required
+    rounds are left out, so that trials of one plan compare at the same round."""
 
     @property
     def reached(self) -> int:
@@ -112,7 +113,7 @@ class Outcome:
 
     @property
     def made_up(self) -> bool:
-        """True for simulated trials and rehearsals: their numbers say nothing about the models
+        """True for simulated trials and rehearsals: their numbers are no evidence about the models
         named.
         """
         record = self.record
@@ -205,7 +206,7 @@ def measurements(rows: Iterable[dict[str, Any]]) -> tuple[MeasuredEvaluation, ..
 
 
 def values_of(row: dict[str, Any]) -> dict[str, Any]:
-    """Values of a line of `evals.jsonl` by measure; old lines have them by metric."""
+    """Values of a line of `evals.jsonl` by quantity; old lines have them by metric name."""
     if "values" in row:
         return row["values"]
     names = {name: MetricName.parse(name) for name in row["metrics"]}
@@ -238,7 +239,7 @@ class ShownCompletion:
     text: str
     verdict: str
     cut: bool
-    """Ended by the cap and not by the model."""
+    """Cut at the max response length, not ended by the model."""
 
 
 def completions(store: Store, measured: MeasuredEvaluation, limit: int) -> list[ShownCompletion]:

@@ -1,9 +1,9 @@
-"""How far seeds of one cell lie apart, from the finished trials in a run store.
+"""The noise between seeds of one cell, from the finished trials in a run store.
 
-The plan asks it about the metrics of its claims. Trials are replicates where their identities
-differ in the seed alone and they reached the same round on the same stack; their spread is pooled
-over all such groups, whatever sweep they ran in. Simulated trials and rehearsals say nothing about
-real ones and stay out. Reads records first, and journals only of trials that have a replicate.
+The plan uses it for the metrics of its claims. Trials are replicates where their identities differ
+in the seed alone and they reached the same round on the same stack; their spread is pooled over all
+such groups, whatever sweep they ran in. Simulated trials and rehearsals are no evidence about real
+ones and are left out. Reads records first, and journals only of trials that have a replicate.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Run = tuple[Path, Record]
 
 
 def spreads(store: Store, metrics: Iterable[Metric], last: int = 1) -> dict[str, Spread]:
-    """The spread of each metric's final number between seeds, where the store knows it.
+    """The seed noise of each metric's final number, where the store has replicates.
 
-    `last`: the final number is the mean of so many last measurements (`final: mean-last-5`).
+    `last`: the final number is the mean of this many last evaluations (`final: mean-last-5`).
 
     Raises:
         StateError: a record or journal that cannot be read.

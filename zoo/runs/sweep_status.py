@@ -1,14 +1,14 @@
-"""The status of a sweep: where every trial stands as its run folder tells it, and what is left.
+"""The status of a sweep: the state of every trial, from its run folder, and what is left.
 
 `+` new, or trained with an evaluation missing whose weights are kept; `~` stale (the cell ran under
-another id: something that bears on its result changed), or finished and standing as it is, though
-the current grader gives other rewards, no line stops it any more that stopped it, or more rounds or
-an evaluation are asked for that only training again would bring (`zoo sweep --retrain`); `=` done,
+another id: something that affects its result changed), or finished and not rerun, though the
+current grader gives other rewards, the tripwire that stopped it was loosened, or more rounds or
+an evaluation are required that only training again would provide (`zoo sweep --retrain`); `=` done,
 or stopped for a reason that is an outcome; `>` unfinished (interrupted or killed; continues from
 its newest checkpoint, without one at round 0), or done with fewer rounds and to be extended; `!`
-failed, tried once more by the next sweep, in the same way. Light: reads records, journals and
-manifests of checkpoints, imports nothing heavy, writes nothing, and does not know who runs the
-work.
+failed, retried once by the next sweep, in the same way. Light: reads records, journals and
+manifests of checkpoints, imports nothing heavy, writes nothing, and is independent of the
+executor.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ TrialState = Literal[
     "done",
 ]
 """`unmeasured`: trained, and evaluations are missing whose weights are kept; `moved`: the cell ran
-under another id; `outdated`: finished, and only training again would bring what is asked;
-`retrain`: the same, and somebody asked for it; `extend`: done with fewer rounds, and continues as
-somebody asked for it or because it has begun to; `stopped`: ended early for a reason that is an
+under another id; `outdated`: finished, and only training again would provide what is required;
+`retrain`: the same, and requested; `extend`: done with fewer rounds, and continues because that was
+requested or has begun; `stopped`: ended early for a reason that is an
 outcome."""
 SYMBOLS: dict[TrialState, Symbol] = {
     "new": "+",
@@ -86,9 +86,9 @@ class TrialStatus:
     standing: Standing = NOTHING
     """What the current grader changes of it."""
     due: tuple[Due, ...] = ()
-    """What a sweep would measure of an `unmeasured` trial from kept weights."""
+    """The evaluations of an `unmeasured` trial that a sweep would compute from stored weights."""
     retrainable: bool = False
-    """Finished, and only training again would bring all that is asked of it."""
+    """Finished, and only training again would provide all that is required."""
     reward: float | None = None
     """Mean reward of the last round, where a trial is done and its record has it."""
     saved: Checkpoint | None = None
@@ -104,12 +104,12 @@ class TrialStatus:
 
     @property
     def stands(self) -> bool:
-        """Whether it is finished as it is, and nothing but training again is left to do."""
+        """Whether it is finished, and only training again is left to do."""
         return self.state in ("outdated", "retrain")
 
     @property
     def extendable(self) -> bool:
-        """Whether it is done with fewer rounds and could go on, if somebody asked for it."""
+        """Whether it is done with fewer rounds and could continue on request."""
         return self.state == "outdated" and self.saved is not None
 
     @property
@@ -119,7 +119,7 @@ class TrialStatus:
 
     @property
     def trains(self) -> bool:
-        """Whether a sweep would train it, and not only measure it."""
+        """Whether a sweep would train it, not only evaluate it."""
         return self.runs and self.state != "unmeasured"
 
 
@@ -188,8 +188,8 @@ def read_again(
 def trial_status(
     trial: Trial, store: Store, *, retrain: bool = False, extend: bool = False
 ) -> TrialStatus:
-    """The status of one trial; `retrain`, `extend`: as somebody asked to train finished trials
-    again, or to continue those with fewer rounds.
+    """The status of one trial; `retrain`, `extend`: whether finished trials are trained again on
+    request, or those with fewer rounds continued.
 
     Raises:
         StateError: a record or journal that cannot be read.
@@ -213,8 +213,8 @@ def trial_status(
 def _finished(
     trial: Trial, store: Store, folder: str, found: Record, *, extend: bool
 ) -> TrialStatus:
-    """A trial whose training came to an outcome: what is still to measure, and what of what the
-    manifest asks it cannot give."""
+    """A trial whose training has an outcome: the evaluations still to compute, and what the
+    manifest requires that it cannot provide."""
     index = live.measured(folder, found)
     standing = grader_drift.standing(trial, folder, found, index)
     kept, lost = split_missing(trial, store, found, index)

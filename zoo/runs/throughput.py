@@ -1,7 +1,7 @@
 """How fast trials ran on this kind of hardware: rows for the cost model, from finished records.
 
-Looks only at folders whose name begins with a model that is asked for; simulated trials, rehearsals
-and trials of another profile say nothing here. Rounds alone are timed, not start or evaluation.
+Reads only folders whose name begins with a requested model; simulated trials, rehearsals
+and trials of another profile are ignored. Only rounds are timed, not start or evaluation.
 """
 
 from __future__ import annotations

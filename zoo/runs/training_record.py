@@ -10,7 +10,7 @@ from zoo.store.stack import provenance
 from zoo.trials.trial import Trial
 
 MESSAGE = 4000
-"""Characters of a message that are kept: its end, where a cause stands."""
+"""Characters of a message that are kept: its end, which contains the cause."""
 
 
 def training_record(
@@ -26,7 +26,7 @@ def training_record(
 
     Args:
         token: of the launch. profile: name of the compute profile.
-        about: what this launch says beside what every one says.
+        about: entries of this launch in addition to the common ones.
         fields: of the record, that do not follow from the trial.
     """
     every: dict[str, Any] = {

@@ -51,8 +51,9 @@ def series_of(
 
 
 def first_crossing(line: Threshold, series: Mapping[int, float]) -> int | None:
-    """The first round at which a metric had lain beyond a line at every measurement of as many
-    rounds in a row as the line asks for; None where it never had. The base model does not count."""
+    """The first round at which a metric was beyond a threshold at every evaluation of as many
+    rounds in a row as the threshold requires; None where it never was. The base model does not
+    count."""
     since: int | None = None
     for round_, value in sorted(series.items()):
         beyond = value > line.number if line.side == "above" else value < line.number

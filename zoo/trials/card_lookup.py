@@ -1,8 +1,8 @@
-"""What a manifest refers to: cards by name, cards made in place (a folder, a file), and what lies
+"""Resolve what a manifest refers to: cards by name, inline cards (a folder, a file), and the files
 behind them.
 
-Collects faults instead of raising at the first, each at its place in the manifest, so that a user
-sees all misspelt names at once.
+Collects faults instead of raising at the first, each with its position in the manifest, so that a
+user sees all misspelt names at once.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ HUB_PROMPT, HUB_CAP = "simple", 3072  # the study's prompt for weak models, its 
 
 
 class Resolver(Protocol):
-    """Says what lies behind a card: digests by content, `unpinned` where not known without
-    fetching, and what a model's own files say of it.
+    """Looks up the files behind a card: digests by content, `unpinned` where not available without
+    fetching, and the metadata in a model's own files.
     """
 
     def model(self, card: ModelCard) -> str:
@@ -48,7 +48,7 @@ class Resolver(Protocol):
         ...
 
     def described(self, card: ModelCard) -> ModelCard:
-        """The card with what the model's files say where it is silent: geometry, parameters,
+        """The card, completed from the model's files: geometry, parameters,
         context, end tokens."""
         ...
 
@@ -57,19 +57,19 @@ class Resolver(Protocol):
         ...
 
     def size(self, card: DataCard | BenchmarkCard) -> int | None:
-        """How many problems the filters leave, or at most leave; None where nobody knows."""
+        """Number of problems after the filters, or an upper bound; None where unknown."""
         ...
 
 
 class Unpinned:
-    """A resolver that looks at nothing."""
+    """A resolver that reads no files."""
 
     def model(self, card: ModelCard) -> str:
         """Always `unpinned`."""
         return identity.UNPINNED
 
     def described(self, card: ModelCard) -> ModelCard:
-        """The card as it is."""
+        """The card, unchanged."""
         return card
 
     def problems(self, card: DataCard | BenchmarkCard) -> str:
@@ -77,7 +77,7 @@ class Unpinned:
         return identity.UNPINNED
 
     def size(self, card: DataCard | BenchmarkCard) -> int | None:
-        """What the card says."""
+        """The value in the card."""
         return card.stated_size
 
 
@@ -88,17 +88,17 @@ class Names:
         self.manifest, self.catalog, self.resolver = manifest, catalog, resolver
         self.faults: list[Fault] = list(manifest.faults)
         self.wrong = 0
-        """How many faults were found here, also those that follow from others and are not told."""
+        """Number of faults, including those that follow from others and are not reported."""
         self._cards: dict[tuple[type[Card], str], Card] = {}
         self._digests: dict[tuple[str, str], str] = {}
         self._sizes: dict[tuple[str, str], int | None] = {}
         self.inline: dict[tuple[type[Card], str], dict[str, Any]] = {}
-        """What the manifest says of models and problems that it gives in place."""
+        """The inline models and problems of the manifest."""
 
     def fault(
         self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False
     ) -> None:
-        """Remember a fault at a place of the manifest."""
+        """Record a fault at a position in the manifest."""
         self.wrong += 1
         if self._follows(path):
             return
@@ -120,7 +120,7 @@ class Names:
         return around or (cells and about_cells) or (decodings and "decodings" in path)
 
     def unknown(self, path: KeyPath, found: str, word: str, known: list[str], *, key: bool) -> None:
-        """Remember a fault about a word that is none of `known`, with a suggestion."""
+        """Record a fault about a word that is not in `known`, with a suggestion."""
         hint = suggestion(word, known)
         self.fault(path, found, hint=hint, key=key)
 
@@ -151,13 +151,13 @@ class Names:
         return self.catalog.get(kind, name)
 
     def known(self, kind: type[C], name: str) -> C:
-        """A card that `card` or a card in place has brought in before."""
+        """A card that was resolved before, by name or inline."""
         found = self._cards[kind, name]
         assert isinstance(found, kind)
         return found
 
     def model(self, ref: str | InlineModel, path: KeyPath) -> str:
-        """Name of a model, given by name, by `hf:org/name@commit`, or in place."""
+        """Name of a model, given by name, by `hf:org/name@commit`, or inline."""
         if isinstance(ref, str) and ref.startswith(HUB):
             ref = InlineModel(path=ref, prompt=HUB_PROMPT, cap=HUB_CAP)
         if isinstance(ref, str):
@@ -209,7 +209,7 @@ class Names:
         return None
 
     def problems(self, kind: type[P], ref: str | InlineData, path: KeyPath) -> str:
-        """Name of a training set or benchmark, given by name or in place."""
+        """Name of a training set or benchmark, given by name or inline."""
         if isinstance(ref, str):
             self.card(kind, ref, path)
             return ref
@@ -230,7 +230,7 @@ class Names:
         return name
 
     def digest(self, card: ModelCard | DataCard | BenchmarkCard) -> str:
-        """Digest of what lies behind a card, asked of the resolver once."""
+        """Content digest of a card; the resolver is called once."""
         key = (type(card).__name__, card.name)
         if key not in self._digests:
             resolve = self.resolver.model if isinstance(card, ModelCard) else self.resolver.problems
@@ -238,7 +238,7 @@ class Names:
         return self._digests[key]
 
     def size(self, card: DataCard | BenchmarkCard) -> int | None:
-        """How many problems a set has at most, asked of the resolver once."""
+        """Upper bound of the problems of a set; the resolver is called once."""
         key = (type(card).__name__, card.name)
         if key not in self._sizes:
             self._sizes[key] = self.resolver.size(card)

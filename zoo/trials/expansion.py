@@ -1,7 +1,7 @@
 """Trials of a manifest: cells times seeds, each resolved and named.
 
-Every name and setting is checked; faults are collected, and whoever expands raises them together.
-Nothing is read but cards; their content is looked up through a `Resolver`.
+Every name and setting is checked; faults are collected, and the caller raises them together.
+Only cards are read; their content is looked up through a `Resolver`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Expansion:
         self.settings = Settings(self.names)
         self.grid = Grid(self.names)
         self.measured: tuple[Evaluation, ...] | None = None
-        """Evaluations of a trial, once `trials` looked; None where their entries have faults."""
+        """Evaluations of a trial, set by `trials`; None where their entries have faults."""
 
     def trials(self) -> list[Trial]:
         """All trials; none where `names` has faults."""
@@ -150,7 +150,7 @@ class Expansion:
         return found
 
     def _told(self, cell: Cell, changes: dict[str, Any]) -> dict[str, Any]:
-        """What the manifest says of a cell beyond the names on its axes."""
+        """The settings of a cell in the manifest, apart from the names on its axes."""
         experiment, inline = self.experiment, self.names.inline
         told: dict[str, Any] = {
             "recipe": cell.get("recipe", experiment.recipe),

@@ -1,8 +1,9 @@
 """The cells of a manifest: product of the grid and of paired axes, less exclusions, plus
 inclusions.
 
-A cell maps every axis to a plain value; cards stand there by name. All axis names and values are
-checked here, against the catalog and the snapshot of TRL's settings, and every fault is placed.
+A cell maps every axis to a plain value; cards are referenced by name. All axis names and values are
+checked here, against the catalog and the snapshot of TRL's settings, and every fault has a
+position.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class Grid:
         return pairs
 
     def _read(self, group: Axes, path: KeyPath) -> dict[str, list[Any]]:
-        """Axis -> checked values, cards by name, also those that were given in place."""
+        """Axis -> checked values, cards by name, including inline ones."""
         found: dict[str, list[Any]] = {}
         for axis, values in group.values.items():
             at = (*path, axis)
@@ -160,7 +161,7 @@ class Grid:
         return found
 
     def value(self, axis: str, value: Any, path: KeyPath, axis_path: KeyPath) -> Any:
-        """One value of an axis, checked: the name of a card, or a setting as TRL holds it."""
+        """One value of an axis, checked: the name of a card, or a setting as TRL stores it."""
         if axis not in CARD_AXES:
             return setting(self.names, axis, value, path, axis_path)
         if axis == "model" and isinstance(value, (str, InlineModel)):
@@ -183,8 +184,8 @@ class Grid:
             self.names.fault(("grid",), f"no axis '{axis}'", expected)
 
     def known_axes(self) -> dict[str, list[Any]] | None:
-        """Axis -> its values, where cells could not be made; None where axes themselves are in
-        doubt."""
+        """Axis -> its values, where cells could not be built; None where the axes themselves are
+        invalid."""
         holes = {hole[:1] for hole in self.names.manifest.holes}
         missing = any(axis not in self.axes for axis in NEEDED)
         names = self.doubtful - CARD_AXES.keys()
@@ -241,7 +242,7 @@ class Grid:
 
 
 def zips(manifest: Manifest) -> Iterator[tuple[KeyPath, Axes]]:
-    """Paired axes with their places: `zip` may be one mapping or a list of them."""
+    """Paired axes with their positions: `zip` may be one mapping or a list of them."""
     data = as_mapping(manifest.document.data) or {}
     one = as_mapping(data.get("zip")) is not None
     for i, group in enumerate(manifest.experiment.zip):
@@ -249,7 +250,7 @@ def zips(manifest: Manifest) -> Iterator[tuple[KeyPath, Axes]]:
 
 
 def axis_places(manifest: Manifest) -> Iterator[tuple[str, KeyPath]]:
-    """Every axis with its place."""
+    """Every axis with its position."""
     for path, group in ((("grid",), manifest.experiment.grid), *zips(manifest)):
         for axis in group.values:
             yield axis, (*path, axis)
@@ -258,7 +259,7 @@ def axis_places(manifest: Manifest) -> Iterator[tuple[str, KeyPath]]:
 def setting(
     names: Names, name: str, value: Any, path: KeyPath, axis_path: KeyPath | None = None
 ) -> Any:
-    """Check a dotted setting (`grpo.beta`, `batch.prompts`); returns it as TRL holds it."""
+    """Check a dotted setting (`grpo.beta`, `batch.prompts`); returns it as TRL stores it."""
     part, _, field = name.partition(".")
     batch = list(Batch.model_fields)
     if part == "grpo" and field:

@@ -1,10 +1,10 @@
-"""Names that follow from content: what bears on a result is hashed, what does not never is.
+"""Ids from content: everything that affects a result is hashed, and nothing else.
 
 In: recipe settings, batch, model (repo, revision or content, stop ids), prompt template, data
 digest, reward numbers and version, trainer, seed; the horizon only where a schedule depends on it.
-Out: compute, paths, dates, prose, evaluation; `zoo.trials.identity_fields` says it of each field.
+Out: compute, paths, dates, prose, evaluation; `zoo.trials.identity_fields` lists each field.
 The payload is normalised before it is hashed (`1e-6` and `0.000001`, `1` and `1.0` are one number)
-and stored beside the hash, so that "changed" can always be answered with *which field*.
+and stored next to the hash, so that "changed" can always be answered with *which field*.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def model_payload(model: ModelCard, model_digest: str) -> dict[str, Any]:
 
 
 def reward_payload(reward: RewardCard) -> dict[str, Any]:
-    """What of a reward bears on results; of the user's own function the source, not its place."""
+    """The parts of a reward that affect results; for the user's own function the source, not its
+    path."""
     code = {"code": reward.code.digest} if reward.code else {}
     said: dict[str, Any] = {
         "version": reward.version,
@@ -91,10 +92,10 @@ def train_payload(
     rehearsal: dict[str, Any] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """What a training run is, and nothing of where it runs.
+    """The content of a training run, without where it runs.
 
-    A checkpoint trained elsewhere is its weights, its base model and its prompt; how it came about
-    is not ours to say.
+    A checkpoint trained elsewhere is its weights, its base model and its prompt; how it was trained
+    is unknown.
     """
     payload: dict[str, Any] = {
         "identity": IDENTITY_VERSION,

@@ -1,8 +1,8 @@
 """Every field of manifest and cards: in which ids it is and how, or why it is in none.
 
-A table and nothing else: `zoo.trials.identity` makes the ids. A test walks all models and fails
-on a field that is not here, and changes one field after the other to see that ids move as the table
-says. A model's own fields are listed with it, those that it inherits with its base.
+A table only: `zoo.trials.identity` computes the ids. A test walks all models and fails
+on a field that is not here, and changes one field after the other to check that ids change as in
+the table. A model's own fields are listed with it, those that it inherits with its base.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 
 class Place(NamedTuple):
-    """Where a field is: the earliest ids that follow from it (later stages are made of earlier
-    ids), and how, or why in none.
+    """Where a field is: the earliest ids that follow from it (ids of later stages include
+    earlier ids), and how, or why in none.
 
     `problems`: in the train id where the problems are trained on, in the ids of samples where they
     are a benchmark. `parts`: by its own fields.
@@ -288,7 +288,7 @@ FIELDS: dict[str, dict[str, Place]] = {
 
 
 def place(model: type[BaseModel], field: str) -> Place | None:
-    """The place of a model's field, or None where the table does not name it."""
+    """The entry of a model's field, or None where the table does not list it."""
     for made in model.__mro__:
         if (found := FIELDS.get(made.__name__, {}).get(field)) is not None:
             return found

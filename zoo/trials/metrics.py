@@ -1,10 +1,10 @@
-"""Everything that a study measures, known by name before anything runs.
+"""All metrics of a study, defined by name before anything runs.
 
 Training metrics have TRL's names (`train/...`), evaluation metrics are
 `<series>/<benchmark>/<measure>/<decoding>` (`zoo.manifest.metric_name`), and `<series>/avgN/...` is
-the plain mean over the N benchmarks of one schedule. A name stands for one set of problems and
-samples. Says of each metric in which unit a claim about it is stated, which way is better, at which
-rounds it is measured on how many responses, and which of them make up its final number. Holds no
+the plain mean over the N benchmarks of one schedule. A name refers to one set of problems and
+samples. Defines for each metric the unit of a claim about it, which direction is better, the rounds
+and number of responses of its evaluations, and which of them form its final number. Contains no
 values.
 """
 
@@ -26,7 +26,7 @@ MEASURES = (
     "clipped_ratio",
     "audit_disagreement",
 )
-"""Measures of any set of graded responses; see `zoo.evals.aggregate`."""
+"""Metrics of any set of graded responses; see `zoo.evals.aggregate`."""
 KL_BASE_POLICY = "train/kl_base_policy"
 """KL(base || policy), at the rounds of `watch`; see `zoo.train.base_divergence`."""
 TRAIN_METRICS = (
@@ -72,13 +72,13 @@ Better = Literal["higher", "lower"]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Where a metric is measured, always on the same problems."""
+    """Where a metric is evaluated, always on the same problems."""
 
     rounds: tuple[int, ...]
     """0 = the base model."""
     responses: tuple[int | None, ...] = ()
-    """Graded responses of one measurement, a benchmark each; None = not known before it is read;
-    () = a training metric."""
+    """Graded responses of one measurement, one number a benchmark; None = unknown before it is
+    read; () = a training metric."""
     sampled: bool = True
     """False under greedy decoding: the same model gives the same responses every time."""
 
@@ -94,7 +94,7 @@ class Metric:
     horizon: int
     """The last round."""
     evaluations: tuple[Evaluation, ...] = ()
-    """What measures each of its parts; () = a training metric."""
+    """The evaluation behind each of its parts; () = a training metric."""
 
     @property
     def final(self) -> Series | None:
@@ -103,7 +103,7 @@ class Metric:
 
     @property
     def benchmarks(self) -> tuple[str, ...]:
-        """What it is measured on; () = a training metric."""
+        """The benchmarks it is evaluated on; () = a training metric."""
         return tuple(e.benchmark.name for e in self.evaluations)
 
     @property
@@ -119,7 +119,7 @@ class Metric:
 
     @property
     def at_once(self) -> int:
-        """How many responses to a problem make one value: k of pass@k and maj@k, else 1."""
+        """How many responses to a problem give one value: k of pass@k and maj@k, else 1."""
         measure = measure_of(self.name)
         word = measure.rstrip("0123456789")
         return int(measure.removeprefix(word)) if word in ("pass", "maj") and word != measure else 1
@@ -191,7 +191,7 @@ def known_metrics(
 
 
 def watched_rounds(evaluations: Iterable[Evaluation]) -> tuple[int, ...]:
-    """Rounds of training at which the schedule `watch` measures, ascending."""
+    """Rounds of training at which the schedule `watch` evaluates, ascending."""
     watch = (e for e in evaluations if "watch" in e.schedules)
     return tuple(sorted({round_ for e in watch for round_ in e.rounds if round_ > 0}))
 
@@ -202,7 +202,7 @@ def last_k(final: str) -> int:
 
 
 def final_rounds(rounds: Iterable[int], horizon: int, k: int) -> tuple[int, ...]:
-    """The rounds that make up a final number: of those at which a metric is measured, the last `k`
+    """The rounds that form a final number: of those at which a metric is evaluated, the last `k`
     up to the horizon, which must be one of them; the base model never counts. () = no final number.
     """
     trained = sorted({round_ for round_ in rounds if 0 < round_ <= horizon})
@@ -221,7 +221,7 @@ def headline(trials: Iterable[Trial]) -> tuple[Evaluation, ...]:
 
 
 def measure_names(samples: int) -> tuple[str, ...]:
-    """Measures of an evaluation with S responses a problem; with several there are also avgS, passK
+    """Metrics of an evaluation with S responses a problem; with several there are also avgS, passK
     and majS (`zoo.evals.aggregate`)."""
     if samples == 1:
         return MEASURES
@@ -251,7 +251,7 @@ def _schedules(evaluations: Iterable[Evaluation]) -> list[str]:
 def _averages(
     schedule: str, evaluations: Iterable[Evaluation], found: dict[str, Metric], horizon: int
 ) -> Iterator[Metric]:
-    """Means over the N benchmarks of a schedule, of the measures that all of them have. They are
+    """Means over the N benchmarks of a schedule, of the metrics that all of them have. They are
     `eval/avgN/...` where all parts are `eval/...` and no other schedule has that name, else
     `<schedule>/avgN/...`."""
     by_decoding: dict[str, dict[str, Evaluation]] = {}

@@ -2,7 +2,7 @@
 
 The stand-in replaces weights, tokenizer, stop ids, context, cap and problems, and arithmetic is in
 float32 (a CPU emulates bfloat16, at six times the time a step); prompt, KL, reward, recipe and
-everything else stay those of the original. What is replaced enters the id, cards by
+everything else are those of the original. What is replaced enters the id, cards by
 name, so ten models on three stand-ins stay ten runs, and a rehearsal never passes for a result.
 """
 
@@ -72,7 +72,7 @@ def _stand_in(names: Names, kind: type[C], card: C) -> C:
     """The stand-in that a card names, or the usual one.
 
     Raises:
-        InputError: there is none of that name, or its own card is wrong.
+        InputError: no card of that name exists, or the card is invalid.
     """
     if card.stand_in is not None and card.stand_in not in names.catalog.names(kind):
         names.catalog.check_stand_in(kind, card.name)

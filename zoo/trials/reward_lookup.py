@@ -1,7 +1,7 @@
-"""Rewards by name: a card, a file of the command line, or what an installed package brings; and
-whether a card's kind and parameters are such that a trial can call it.
+"""Rewards by name: a card, a file of the command line, or an entry point of an installed package;
+and whether a trial can call a card's kind with its parameters.
 
-Light: what is installed is looked at only where no card has the name, and a user's own function is
+Light: installed packages are searched only where no card has the name, and a user's own function is
 run only where one is named.
 """
 
@@ -18,10 +18,10 @@ from zoo.yamlio.strict_yaml import Document
 
 
 def reward_card(catalog: Catalog, name: str) -> RewardCard:
-    """The card of a reward, whole: of a kind that there is, with parameters that it takes.
+    """The complete card of a reward: of an existing kind, with valid parameters.
 
     Raises:
-        InputError: no such reward (with a suggestion), or everything that is wrong with it, placed.
+        InputError: no such reward (with a suggestion), or all errors in it, with positions.
     """
     if name not in catalog.names(RewardCard):
         return _installed(catalog, name)
@@ -52,8 +52,8 @@ def _installed(catalog: Catalog, name: str) -> RewardCard:
 
 
 def _look(catalog: Catalog, document: Document) -> tuple[RewardCard | None, list[Flaw]]:
-    """The user's reward that a card's kind means, if it is none of zoo's; and what is wrong with
-    kind and parameters. What is wrong in form was said by who read the card."""
+    """The user's reward that a card's kind refers to, if it is not one of zoo's; and the errors in
+    kind and parameters. Schema errors were reported when the card was read."""
     data = as_mapping(document.data) or {}
     kind = data.get("kind")
     if not isinstance(kind, str):
@@ -103,7 +103,7 @@ def _kind_of(value: Any) -> str:
 
 
 def _over(own: RewardCard, card: RewardCard, document: Document) -> RewardCard:
-    """A user's reward with what a card says over it, tried with its parameters.
+    """A user's reward with the card's settings, tested with its parameters.
 
     Raises:
         InputError: it fails with them.

@@ -1,9 +1,9 @@
-"""What is measured when, and under which name: an evaluation plan and a horizon make rounds.
+"""What is evaluated when, and under which name: an evaluation plan and a horizon give rounds.
 
-A metric's name stands for one set of problems and samples. Of the sets of a benchmark and decoding,
+A metric's name refers to one set of problems and samples. Of the sets of a benchmark and decoding,
 that of `full` is named `eval/...`; where `full` has none of them, the largest one that reaches the
-horizon is. Every other set has the name of the first schedule that asks for it, as `watch/...`.
-Schedules that ask for the same set share one evaluation.
+horizon is. Every other set has the name of the first schedule that needs it, as `watch/...`.
+Schedules that need the same set share one evaluation.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _check(names: Names, experiment: Experiment, name: str, schedule: Schedule) 
 
 
 def _check_problems(names: Names, name: str, schedule: Schedule) -> None:
-    """A subset must be one of some benchmark, where it is known how many problems these have."""
+    """A subset must be smaller than some benchmark, where their sizes are known."""
     most = [names.size(names.known(BenchmarkCard, _name(ref))) for ref in schedule.benchmarks]
     sizes = [size for size in most if size is not None]
     if schedule.problems and len(sizes) == len(most) and schedule.problems > max(sizes):

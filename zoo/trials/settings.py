@@ -1,8 +1,8 @@
 """The settings of a cell: layers of values, later ones winning, each with where it came from.
 
-TRL's defaults < recipe < model card (only where the recipe says `from-card`) < manifest < axis <
-overrides < `--set`. A cell is resolved from plain dictionaries and remembered by what it changes,
-so ten thousand trials cost little; origins are only looked up when somebody asks.
+TRL's defaults < recipe < model card (only where the recipe has `from-card`) < manifest < axis <
+overrides < `--set`. A cell is resolved from plain dictionaries and cached by what it changes,
+so ten thousand trials cost little; origins are only computed on request.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RECIPE: KeyPath = ("recipe",)  # stands for what no other part of the manifest s
 
 
 class Layer(NamedTuple):
-    """Values by dotted name, where they were said, and in which words to tell it."""
+    """Values by dotted name, their positions, and the label of their origin."""
 
     origin: str
     at: dict[str, KeyPath]
@@ -63,7 +63,7 @@ class Settings:
         self._recipes: dict[str, dict[str, Any]] = {}
 
     def check(self) -> None:
-        """Check what the manifest itself says about settings; faults go to the names."""
+        """Check the settings in the manifest itself; faults are added to the names."""
         experiment, names, last = self.experiment, self.names, self.names.manifest.last
         if (recipe := names.card(RecipeCard, experiment.recipe, RECIPE)) is not None:
             self._base(recipe)
@@ -145,8 +145,8 @@ class Settings:
             yield Layer("--set", {k: ("--set", k) for k in last}, last)
 
     def place(self, cell: Cell, name: str) -> KeyPath | None:
-        """Where the manifest or the command line says a setting of a cell; None where only the
-        recipe does."""
+        """The position of a cell's setting in the manifest or on the command line; None where only
+        the recipe sets it."""
         places = [layer.at[name] for layer in self._changes(cell) if name in layer.at]
         return places[-1] if places else None
 
@@ -216,7 +216,7 @@ class Settings:
     def _fault(
         self, cell: Cell, said: list[str], found: str, expected: str = "", hint: str = ""
     ) -> None:
-        """A fault at the strongest layer that says one of these settings, which go together."""
+        """A fault at the strongest layer that sets one of these settings, which belong together."""
         layers = reversed(self.layers(cell))
         name, at = next(
             ((name, layer.at[name]) for layer in layers for name in said if name in layer.at),

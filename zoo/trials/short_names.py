@@ -1,7 +1,7 @@
 """The short name of each trial, as every display shows it: plan, status, progress, logs, MLflow.
 
-Made from all trials of a manifest, so that a trial is called the same wherever a part of them is
-shown. An id is `short name-hash`; names are for people and identify nothing.
+Built from all trials of a manifest, so that a trial has the same name in every
+view. An id is `short name-hash`; names are for people and identify nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A trial, fully resolved: everything that a process needs to know of *what* to run, and nothing of
-*where*.
+"""A trial, fully resolved: everything that a process needs to know about *what* to run, and nothing
+about *where*.
 
-This is what `trial.json` holds and what every later layer reads. No defaults are looked up after
-this point.
+This is the content of `trial.json`, and what every later layer reads. No defaults are looked up
+after this point.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from zoo.manifest.thresholds import Tripwire
 
 Trainer = Literal["trl", "simulated", "external"]
 Asked = tuple[str, str, int | None, int]
-"""Benchmark, decoding, problems, responses a problem: tells the measurements of one round apart."""
+"""Benchmark, decoding, problems, responses a problem: distinguishes the evaluations of one
+round."""
 ALL = 10**9  # problems of a benchmark that is measured whole
 
 
 class Evaluation(BaseModel):
-    """One benchmark under one decoding, measured at `rounds` (0 = the base model)."""
+    """One benchmark under one decoding, evaluated at `rounds` (0 = the base model)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -41,14 +42,14 @@ class Evaluation(BaseModel):
     decoding: Decoding
     rounds: tuple[int, ...]
     schedules: tuple[str, ...] = ()
-    """Names of the schedules that ask for it."""
+    """Names of the schedules that need it."""
     series: str = EVAL
     """First part of its metrics' names: `eval`, or a schedule's name where another set of problems
     or samples of the benchmark is what is compared. A name alone: no part of `key` or of an id."""
 
     @property
     def key(self) -> str:
-        """What is measured and under which name; another decoding or problem set is another key.
+        """What is evaluated and under which name; another decoding or problem set is another key.
         The name counts, as benchmarks may share a stand-in; their samples are then shared too."""
         said = self.model_dump(mode="json", include={"digest", "problems", "samples", "decoding"})
         text = json.dumps([said, self.benchmark.name, self.benchmark.extract], sort_keys=True)
@@ -56,7 +57,7 @@ class Evaluation(BaseModel):
 
     @property
     def asked(self) -> Asked:
-        """What tells it apart from the others of a trial."""
+        """Its key among the evaluations of a trial."""
         return self.benchmark.name, self.decoding_name, self.problems, self.samples
 
     @property
@@ -97,7 +98,7 @@ class Trial(BaseModel):
     model: ModelCard
     model_digest: str
     base: ModelCard | None = None
-    """The base model of a checkpoint that somebody else trained; None = `model` itself."""
+    """The base model of a checkpoint that was trained elsewhere; None = `model` itself."""
     base_digest: str = ""
     data: DataCard
     data_digest: str
@@ -110,20 +111,20 @@ class Trial(BaseModel):
     final: str
     tripwires: tuple[Tripwire, ...] = ()
     said: dict[str, Any] = {}
-    """What the manifest itself says of the cell's settings, and which recipe; a change that is not
+    """The cell's settings in the manifest itself, and its recipe; a change that is not
     in here came from elsewhere."""
     rehearsal: bool = False
-    """Whether pocket stand-ins take the place of the cards that the cell names."""
+    """Whether pocket stand-ins replace the cards that the cell names."""
 
     @property
     def simulated(self) -> bool:
-        """True for trials whose numbers are made up from a seed."""
+        """True for trials whose numbers are synthetic, from a seed."""
         return self.trainer == "simulated"
 
     @property
     def random_weights(self) -> bool:
         """True where a model's weights are drawn at random, so that its numbers show that zoo runs
-        and say nothing about the model."""
+        and are no evidence about the model."""
         return any(card.random_weights for card in (self.model, self.start))
 
     def ending_at(self, end: int) -> Trial:

@@ -88,7 +88,7 @@ NO_TEXT: dict[str, tuple[str, Any, str]] = {
     ),
     "object-of-numbers": ("problem", {"a": 1}, "an object; expected text; is it the right column?"),
     "number": ("problem", 7, "'problem' contains a number; expected text; is it the right column?"),
-    "true": ("answer", True, "holds true or false; expected text or a number; write it as text"),
+    "true": ("answer", True, "contains true or false; expected text or a number; write it as text"),
     "one-answer": ("answer", ["1"], "`columns: {answer: answer.0}` reads the first alone"),
     "answers": (
         "answer",
@@ -116,7 +116,7 @@ def test_row_with_a_value_that_is_no_text_is_refused_with_what_to_do(
     path = make(tmp_path, *rows)
     with pytest.raises(InputError) as caught:
         list(read(path, Rows(columns=Columns(level="level"))))
-    assert str(caught.value).startswith(f"{path}:{len(rows)}: column '{key}' holds ")
+    assert str(caught.value).startswith(f"{path}:{len(rows)}: column '{key}' contains ")
     assert told in str(caught.value)
 
 
@@ -137,7 +137,9 @@ def test_row_with_a_strange_value_is_refused_without_showing_it(tmp_path: Path, 
 
 def test_row_with_bytes_is_refused(tmp_path: Path) -> None:
     path = parquet(tmp_path, {"problem": b"1+1?", "answer": "2"})
-    with pytest.raises(InputError, match=r":1: column 'problem' holds bytes; .* as text \(UTF-8\)"):
+    with pytest.raises(
+        InputError, match=r":1: column 'problem' contains bytes; .* as text \(UTF-8\)"
+    ):
         list(read(path, Rows()))
 
 
@@ -161,7 +163,7 @@ def test_row_with_half_a_character_is_refused_at_its_line(tmp_path: Path, key: s
     path = jsonl(tmp_path, good, good | {key: "ab\ud83d"})
     with pytest.raises(InputError) as caught:
         list(read(path, Rows(columns=Columns(level="level"))))
-    told = f"{path}:2: column '{key}' holds \\ud83d alone, half of a character, at 3; expected"
+    told = f"{path}:2: column '{key}' contains \\ud83d alone, half of a character, at 3; expected"
     assert str(caught.value).startswith(told)
 
 
