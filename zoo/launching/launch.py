@@ -26,7 +26,7 @@ from zoo.launching.link import MEETING_S, Host
 from zoo.launching.out_of_memory import kernel_kills, less_text, with_less
 from zoo.launching.ranks import Rank, free_port, start_ranks
 from zoo.launching.task import Task, environment, write_task
-from zoo.resources.out_of_memory import advice
+from zoo.resources.memory_advice import advice
 from zoo.runs import live
 from zoo.runs.sweep_status import trial_status
 from zoo.runs.training_record import training_record

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoo.errors import FailureClass
 from zoo.launching.task import Task
 from zoo.resources import place
-from zoo.resources.out_of_memory import smaller
+from zoo.resources.memory_advice import smaller
 from zoo.store.failures import ENGINE_MEMORY
 
 HALVINGS = 2

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from zoo.errors import FailureClass, ZooError
-from zoo.resources.out_of_memory import advice
+from zoo.resources.memory_advice import advice
 from zoo.store.failures import classify
 from zoo.store.run_store import claim, full_text, is_full
 from zoo.train.endings import Interrupted, Stopped

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.trials import manifest, trials_of
 from zoo.catalog import Catalog, ComputeProfile
 from zoo.resources import geometry, place
-from zoo.resources.out_of_memory import advice, fixed, smaller
+from zoo.resources.memory_advice import advice, fixed, smaller
 from zoo.trials.trial import Trial
 
 
@@ -16,7 +18,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     return trials_of(manifest(tmp_path_factory.mktemp("m")))[0]
 
 
-def profile(name: str, **update: object) -> ComputeProfile:
+def profile(name: str, **update: Any) -> ComputeProfile:
     return Catalog().get(ComputeProfile, name).model_copy(update=update)
 
 
