@@ -1,5 +1,5 @@
 """`zoo KIND list` and `show`, KIND being models, data, rewards, recipes, prompts or profiles: which
-cards there are, what one says, and of problems that are on this machine a few.
+cards exist, the content of one, and a few of its problems if they are on this machine.
 
 `zoo data` knows training sets and benchmarks; a name that is both means both.
 """
@@ -41,7 +41,7 @@ SAMPLES, SAMPLE_CHARS = 3, 300
 
 
 class _Dumper(yaml.SafeDumper):
-    """Texts of several lines (prompts) as they stand."""
+    """Texts of several lines (prompts) verbatim."""
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         """A text; in block style where it has line breaks."""
@@ -109,7 +109,7 @@ def named(catalog: Catalog, kind: str, name: str) -> list[Card]:
 
 
 def _hub_model(ref: str) -> ModelCard:
-    """A card for a model of the hub that has none; its prompt and cap are nobody's."""
+    """A card for a model of the hub that has none; its prompt and cap are placeholders."""
     from zoo.data.hub import parse_ref
 
     found = parse_ref(ref)

@@ -26,7 +26,7 @@ def card_groups() -> list[click.Group]:
 
 
 def card_group(kind: str, what: str) -> click.Group:
-    """`zoo KIND list|show`; `fetch|check` where cards stand for files; `zoo models pin`."""
+    """`zoo KIND list|show`; `fetch|check` where cards refer to files; `zoo models pin`."""
     group = click.Group(kind, help=f"Cards of {what}.")
     names_argument = click.argument("names", nargs=-1, required=True, metavar="NAME...")
 

@@ -1,4 +1,4 @@
-"""`zoo compare`: what a sweep's trials say, judged: means of cells, effects of axes, verdicts of
+"""`zoo compare`: judges a sweep's trials: means of cells, effects of axes, verdicts of
 claims; or two sweeps side by side. Reads run folders and writes nothing."""
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""`zoo models|data check`: reads what is on this machine, whole, and holds it against the card.
+"""`zoo models|data check`: reads the files on this machine, completely, and compares them with the
+card.
 
-Digests that were computed are kept in the run store, so planning has them.
+Computed digests are stored in the run store, so planning has them.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def check(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
 
 
 def look_at_model(card: ModelCard, resolver: LocalResolver) -> bool:
-    """Print what is found in a model's folder; whether all is right."""
+    """Print the findings in a model's folder; returns whether all passed."""
     folder = model_folder(card)
     click.echo(f"{card.name}  {folder}")
     findings = check_model(card, folder)
@@ -49,7 +50,7 @@ def look_at_model(card: ModelCard, resolver: LocalResolver) -> bool:
 
 
 def look_at_data(card: ProblemCard, resolver: LocalResolver) -> bool:
-    """Print what is found behind a set of problems; whether all is right."""
+    """Print the findings of a set of problems; returns whether all passed."""
     found, counts = problems.load_counted(card, resolver.cache)
     click.echo(card.name)
     for line in counted(found, counts):

@@ -1,7 +1,7 @@
-"""`zoo models|data fetch` and `zoo models pin`: what comes from the hub and from git repositories,
-and which commit a card means.
+"""`zoo models|data fetch` and `zoo models pin`: downloads from the hub and from git repositories,
+and pins the commit of a card.
 
-Each name is tried; what went wrong with one does not keep the others. No token is printed or kept.
+Each name is tried; an error with one does not stop the others. No token is printed or stored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REPO = re.compile(r"^repo:.*$", re.MULTILINE)
 
 
 def fetch(kind: str, names: tuple[str, ...], cards: tuple[str, ...]) -> int:
-    """Fetch what cards need, then look at what came."""
+    """Fetch the files of cards, then check them."""
     catalog, store = catalog_of(cards), Store()
     resolver = LocalResolver(store.cache)
 
@@ -79,8 +79,8 @@ def _drawn(card: ModelCard, said: RandomWeights) -> fetching.Fetched:
 
 
 def each(names: tuple[str, ...], one: Callable[[str], bool], cards: tuple[str, ...]) -> int:
-    """Do one thing for each name; the worst exit status (1: something is wrong, 2: bad input).
-    `cards`: folders that commands in messages have to name again."""
+    """Do one thing for each name; the worst exit status (1: a check failed, 2: bad input).
+    `cards`: folders that commands in messages must repeat."""
     status = 0
     for name in names:
         try:
@@ -92,7 +92,7 @@ def each(names: tuple[str, ...], one: Callable[[str], bool], cards: tuple[str, .
 
 
 def pin(names: tuple[str, ...], cards: tuple[str, ...], revision: str | None) -> int:
-    """Ask the hub which commit is the newest (or a branch's, a tag's) and write it into the
+    """Read the newest commit (or that of a branch or tag) from the hub and write it into the
     card."""
     catalog = catalog_of(cards)
     return each(names, lambda name: _pin(catalog, name, revision), cards)
@@ -129,10 +129,10 @@ def _pin(catalog: Catalog, name: str, revision: str | None) -> bool:
 
 
 def _with_revision(file: Path, commit: str) -> str:
-    """The text of a card with another revision; all else stays, comments too.
+    """The text of a card with another revision; everything else is unchanged, comments too.
 
     Raises:
-        InputError: a card that does not say `repo` or `revision` on a line of its own.
+        InputError: a card without `repo` or `revision` on a separate line.
     """
     text, line = file.read_text(encoding="utf-8"), f"revision: {commit}"
     if REVISION.search(text):

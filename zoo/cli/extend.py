@@ -1,5 +1,5 @@
-"""`zoo extend`: the sweep as it last started, with more rounds; finished trials go on from the
-checkpoint that was kept of them. All that is in the way is said before anything starts."""
+"""`zoo extend`: the sweep as it last started, with more rounds; finished trials continue from
+their kept checkpoint. All obstacles are reported before anything starts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`zoo init NAME`: a commented manifest to start from, out of models, data and rewards.
 
-What is written is planned first, so that a manifest that comes from here has no errors; nothing is
-written otherwise, and no file is overwritten. On a terminal it asks for what the options leave out.
+The manifest is planned before it is written, so that it has no errors; nothing is
+written otherwise, and no file is overwritten. On a terminal it prompts for missing options.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def run(name: str, options: Options) -> int:
     """Write `experiments/NAME.yaml` and print the next commands.
 
     Raises:
-        InputError: a name that no manifest can have, a file of that name, options missing without
-            a terminal to ask on, or options that make no manifest. Nothing is written.
+        InputError: an invalid name, an existing file of that name, options missing without
+            a terminal, or options that give no valid manifest. Nothing is written.
     """
     path = _path(name)
     catalog, resolver = catalog_of(options.cards), LocalResolver(Store().cache, light=True)
@@ -100,7 +100,7 @@ def _there(path: Path) -> InputError:
 def _chosen(
     name: str, options: Options, catalog: Catalog, resolver: LocalResolver
 ) -> dict[str, list[Choice]]:
-    """Axis -> its values: of the options, else asked for on a terminal."""
+    """Axis -> its values: from the options, else from a terminal prompt."""
     given = {axis: getattr(options, axis) for axis in KINDS}
     missing = [axis for axis, text in given.items() if text is None]
     if missing and not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -147,7 +147,7 @@ def _read(axis: str, text: str, catalog: Catalog, resolver: LocalResolver) -> li
 
 
 def _ask(axis: str, catalog: Catalog, read: Callable[[str], list[Choice]]) -> list[Choice]:
-    """Show what there is, and ask until the answer can be used."""
+    """Show the choices, and prompt until the answer is valid."""
     names = ", ".join(known(catalog, KINDS[axis]))
     shown = textwrap.fill(names, 96, initial_indent="  ", subsequent_indent="  ")
     kind = axis if axis == "data" else f"{axis}s"

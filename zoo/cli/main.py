@@ -38,8 +38,8 @@ def cli() -> None:
     """Zero-RL studies from one YAML manifest: plan, sweep, compare.
 
     MANIFEST and NAME are a file, or the name of one in ./experiments. A name means its sweep as it
-    last started, with its --set, --cards and --reward (a line says so); for plan, show and sweep a
-    path means the file as it stands. NAME.rehearsal is the rehearsal. Runs are kept in ./runs
+    last started, with its --set, --cards and --reward (a line lists them); for plan, show and sweep
+    a path means the file as it is now. NAME.rehearsal is the rehearsal. Runs are kept in ./runs
     (ZOO_RUNS moves it), reports in ./sweeps (ZOO_SWEEPS).
     """
 
@@ -59,7 +59,7 @@ def cli() -> None:
 def init(name: str, **options: Any) -> int:
     """Write a commented manifest experiments/NAME.yaml to start from.
 
-    On a terminal it asks for model, data and reward where these are not given. Overwrites nothing.
+    On a terminal it prompts for model, data and reward where not given. Overwrites nothing.
     """
     from zoo.cli.init import Options, run
 
@@ -72,7 +72,7 @@ def init(name: str, **options: Any) -> int:
 @click.option("--explain", metavar="ID", help="Why one trial runs, and its resolved inputs.")
 @click.option("--diff", is_flag=True, help="Only what changed since the sweep last started.")
 @click.option("--all", "all_", is_flag=True, help="A line for every trial, by name.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 where there is work.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 if there is work left.")
 @profile_option
 @look_option
 @which_plan
@@ -89,7 +89,7 @@ def plan(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> int
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def show(manifest: str, words: PlanOptions, trial: str, json_: bool) -> int:
-    """Print one trial of a MANIFEST fully resolved, each value with where it came from."""
+    """Print one trial of a MANIFEST fully resolved, each value with its origin."""
     from zoo.cli.show import show as show_trial
 
     return show_trial(manifest, words, trial, json_=json_)
@@ -119,7 +119,7 @@ def schema(cards: tuple[str, ...]) -> int:
 def sweep(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> int:
     """Run what is left of a MANIFEST, then write its report. Finished trials are never redone.
 
-    What was interrupted continues from its newest checkpoint. Ctrl-C waits until the running rounds
+    Interrupted trials continue from their newest checkpoint. Ctrl-C waits until the running rounds
     have ended and are saved; a second one does not wait. --look N adds the seeds of the next look,
     once the trials of the last one have ended and a sealed claim is still undecided.
     """
@@ -137,11 +137,11 @@ def sweep(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> in
 @profile_option
 @which_plan
 def extend(name: str, rounds: int, words: PlanOptions, **how: Any) -> int:
-    """Run a sweep to more rounds: finished trials go on in place, under their ids.
+    """Run a sweep to more rounds: finished trials continue under their ids.
 
     They continue from their last checkpoint, which `keep_extendable: true` in the profile keeps,
-    where no setting depends on the number of rounds. What fewer rounds came to is kept. Refuses,
-    with the reason, where a finished trial cannot go on; --only leaves it out.
+    if no setting depends on the number of rounds. Results of fewer rounds are kept. Refuses,
+    with the reason, if a finished trial cannot continue; --only leaves it out.
     """
     from zoo.cli.extend import run
     from zoo.cli.sweep import SweepOptions
@@ -163,7 +163,7 @@ def extend(name: str, rounds: int, words: PlanOptions, **how: Any) -> int:
 def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     """Write the report of a sweep, finished or not.
 
-    Figures (SVG, PDF, CSV), tables (CSV, LaTeX, Markdown), methods and sources lie beside it in
+    Figures (SVG, PDF, CSV), tables (CSV, LaTeX, Markdown), methods and sources are written to
     sweeps/NAME/report.
     """
     from zoo.cli.sweep import report as write
@@ -187,7 +187,7 @@ def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
 def compare(name: str, other: str | None, words: PlanOptions, **how: Any) -> int:
     """Judge a sweep: cell means over seeds, effects by axis, and a verdict for each claim.
 
-    With OTHER (a sweep, or its folder): both side by side, and OTHER less NAME over equal cells.
+    With OTHER (a sweep, or its folder): both side by side, and OTHER minus NAME over equal cells.
 
     A sealed claim is supported, refuted or undecided once all trials that it compares have ended;
     sealed verdicts are corrected together. Runs and writes nothing.
@@ -202,7 +202,7 @@ def compare(name: str, other: str | None, words: PlanOptions, **how: Any) -> int
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @which_plan
 def status(name: str, words: PlanOptions, json_: bool) -> int:
-    """Show the state of each trial of a sweep, and which process runs it."""
+    """Show the state of each trial of a sweep, and its process."""
     from zoo.cli.status import show
 
     return show(name, words, json_=json_)
@@ -211,10 +211,10 @@ def status(name: str, words: PlanOptions, json_: bool) -> int:
 @cli.command()
 @click.argument("name")
 @click.argument("trial")
-@click.option("-n", "lines", type=click.IntRange(min=1), help="Only the last so many lines.")
+@click.option("-n", "lines", type=click.IntRange(min=1), help="Only the last N lines.")
 @which_plan
 def logs(name: str, trial: str, words: PlanOptions, lines: int | None) -> int:
-    """Print the log of a TRIAL (its name or id, or a part that fits only one)."""
+    """Print the log of a TRIAL (its name or id, or a part that matches only one)."""
     from zoo.cli.status import logs as show
 
     return show(name, trial, words, lines)
@@ -232,11 +232,30 @@ def export(name: str, trial: str, folder: str, round_: int | None, words: PlanOp
     """Write the trained model of a TRIAL into DIR, a new Hugging Face folder.
 
     Weights as safetensors, config, tokenizer, the end ids that the trial used, and a model card
-    with recipe, data, scores and versions. Of the last round, or of any whose weights are kept.
+    with recipe, data, scores and versions. Of the last round, or of any round whose weights are
+    stored.
     """
     from zoo.cli.export_command import run
 
     return run(name, trial, folder, words, round_)
+
+
+@cli.command()
+@click.argument("name")
+@click.argument("trial")
+@click.argument("folder", metavar="DIR")
+@profile_option
+@which_plan
+def eject(name: str, trial: str, folder: str, profile: str | None, words: PlanOptions) -> int:
+    """Write a TRIAL as one script of plain TRL into DIR, a new folder.
+
+    train.py has all settings, the reward and the order of training, and needs of zoo the grader
+    alone; requirements.txt pins what it imports, problems.jsonl has the prompts. Its first rounds
+    have the rewards of the trial.
+    """
+    from zoo.cli.eject_command import run
+
+    return run(name, trial, folder, words, profile)
 
 
 @cli.command()
@@ -257,10 +276,10 @@ def ui(name: str | None, words: PlanOptions, port: int, host: str) -> int:
 @profile_option
 @click.option("--keep", metavar="DIR", help="Keep the files of --try in DIR, a new folder.")
 def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> int:
-    """Check the installation and this machine; says what to do about what is missing.
+    """Check the installation and this machine; print how to fix problems.
 
     With --try it trains, kills and continues a pocket model through `zoo sweep`, one trial a GPU or
-    one on a CPU, and says what holds: engine and trainer, memory, checkpoints.
+    one on a CPU, and checks engine and trainer, memory, checkpoints.
     """
     if try_:
         from zoo.doctor.doctor_try import run as run_try

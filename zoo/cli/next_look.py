@@ -1,6 +1,6 @@
 """Whether the next look of a sweep may begin: all trials ended, and a sealed claim is undecided.
 
-Seeds that are bought for any other reason would change what the verdicts mean.
+Seeds that are added for any other reason would change what the verdicts mean.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ look_option = click.option(
     "--look",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The next look of a manifest that buys seeds in looks. [default: the current one]",
+    help="The next look of a manifest that adds seeds in looks. [default: the current one]",
 )
 rehearse_option = click.option(
     "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."
@@ -35,7 +35,7 @@ rehearse_option = click.option(
 
 
 def which_plan(command: Callable[..., int]) -> Callable[..., int]:
-    """The options that say which plan is meant, handed on as `PlanOptions`."""
+    """The options that select a plan, passed on as `PlanOptions`."""
 
     @functools.wraps(command)
     def run(
@@ -55,7 +55,7 @@ def which_plan(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def run_options(command: Callable[..., int]) -> Callable[..., int]:
-    """The options that say how trials run, handed on by their names."""
+    """The options for running trials, passed on by their names."""
     options = [
         click.option(
             "--executor",

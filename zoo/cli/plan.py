@@ -17,7 +17,7 @@ from zoo.render import plan_data, plan_text
 
 @dataclass(frozen=True)
 class PlanFormat:
-    """How the plan is told."""
+    """Output format of the plan."""
 
     json_: bool = False
     explain: str | None = None
@@ -31,7 +31,7 @@ WIDTH = 100  # columns of the text, or fewer where the terminal is narrower
 
 
 def show(name: str, words: PlanOptions, how: PlanFormat) -> int:
-    """Print the plan; returns 0, or 3 where `detailed_exitcode` is asked and there is work."""
+    """Print the plan; returns 0, or 3 with `detailed_exitcode` and work left."""
     outlook = plan_with(name, words, how.profile)
     study = outlook.study
     for line in study.remembered_note("plan"):

@@ -40,7 +40,7 @@ def show(name: str, words: PlanOptions, trial: str, *, json_: bool) -> int:
 
 def resolved(study: Study, trial: Trial) -> list[Row]:
     """Every value that a trial runs with, in the order of a manifest; of a checkpoint that was
-    trained elsewhere only what it is measured with. Names are distinct."""
+    trained elsewhere only what it is evaluated with. Names are distinct."""
     told = _Origins(study, trial)
     rows: list[Row] = [("recipe", trial.recipe, told.axis("recipe") or told.line("recipe"))]
     rows.append(("trainer", trial.trainer, told.setting("trainer") or told.line("trainer")))

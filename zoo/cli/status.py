@@ -47,7 +47,7 @@ def show(name: str, words: PlanOptions, *, json_: bool) -> int:
 
 
 def _lines(status: SweepStatus, study: Study, running: set[str]) -> Iterator[str]:
-    """One line a trial. What a record does not tell is read from the trial's journal."""
+    """One line a trial. Values missing in a record are read from the trial's journal."""
     names = study.names
     unsaid = [item.trial for item in status.trials if item.reward is None]
     views = Watch(unsaid, study.store, 1, running=True, names=names).views

@@ -146,7 +146,7 @@ def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> driver.S
 def _nothing_to_do(
     study: Study, sweep: driver.Sweep, status: SweepStatus, how: SweepOptions
 ) -> int:
-    """The lock is written all the same: it guards these trials, and says which claims came late."""
+    """The lock is written anyway: it guards these trials, and records which claims came late."""
     must_not_have_drifted(study, relock=how.relock)
     study.resolver.save()
     driver.freeze(sweep)
@@ -165,7 +165,7 @@ def _nothing_to_do(
 
 
 def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
-    """Write the report of a sweep as it stands."""
+    """Write the report of a sweep in its current state."""
     study = load_study(name, words, started=True)
     click.echo(f"report: {shown(SweepReport(study).write(form))}")
     return 0
@@ -217,7 +217,7 @@ def _mirror(study: Study) -> driver.Mirror:
 
 
 def _conclude(results: SweepReport, ran: driver.Ran, seconds: float, how: SweepOptions) -> None:
-    """What came of it, and where to look."""
+    """Print the outcome, and where the results are."""
     study, status = results.study, ran.status
     click.echo(f"\n{study.name}: {summary(status)}  ({clock(seconds)})")
     if how.retrain and (n := sum(one.stands for one in status.trials)):

@@ -1,8 +1,8 @@
-"""`zoo doctor`: what is installed, what this machine can run, and what to do about what is missing.
+"""`zoo doctor`: what is installed, what this machine can run, and how to fix problems.
 
-Looks without importing: versions come from package metadata, the GPU from nvidia-smi. Nothing is
-downloaded, no hub is asked, nothing is written. Each finding is `ok`, `warn` (works, but) or `fail`
-(a sweep cannot run), with the command that helps.
+Checks without importing: versions come from package metadata, the GPU from nvidia-smi. Nothing is
+downloaded, no hub is contacted, nothing is written. Each finding is `ok`, `warn` (works, but) or
+`fail` (a sweep cannot run), with the command that helps.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Level = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """One thing looked at: `what` it is, what was `found`, and what to `do` unless it is ok."""
+    """One check: `what` it is, the value `found`, and what to `do` unless it is ok."""
 
     level: Level
     what: str
@@ -127,7 +127,7 @@ def installed(name: str) -> str | None:
 
 
 def look() -> Machine:
-    """Look at this machine."""
+    """Inspect this machine."""
     runs = Store().root
     gpus = find_gpus()
     return Machine(
@@ -168,7 +168,7 @@ def memory_gib() -> float:
 
 
 def free_gib(path: Path) -> float:
-    """Free space in GiB where `path` is or would be; 0 where there is no such place."""
+    """Free space in GiB where `path` is or would be; 0 where the path cannot exist."""
     for place in (path, *path.parents):
         if place.exists():
             return shutil.disk_usage(place).free / 2**30
@@ -176,7 +176,7 @@ def free_gib(path: Path) -> float:
 
 
 def find_gpus() -> tuple[str, ...]:
-    """Names of the NVIDIA GPUs, as nvidia-smi tells them."""
+    """Names of the NVIDIA GPUs, as nvidia-smi lists them."""
     command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
@@ -297,7 +297,7 @@ def _sizes(machine: Machine) -> Iterator[DoctorFinding]:
 
 
 def _places(machine: Machine) -> Iterator[DoctorFinding]:
-    """Whether zoo may write where it must; asked of the nearest folder that is there."""
+    """Whether zoo may write where it must; checked on the nearest existing folder."""
     for what, path, variable in (
         ("run store", Path(machine.runs), "ZOO_RUNS"),
         ("temporary files", Path(tempfile.gettempdir()), "TMPDIR"),

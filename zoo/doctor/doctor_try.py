@@ -1,9 +1,9 @@
 """`zoo doctor --try`: a short study of a pocket model on this machine, through the same `zoo sweep`
-that studies run through, and what it shows of the machine.
+that studies run through, and its findings about the machine.
 
 One trial a GPU, or one on a CPU. Every trial is killed after a checkpoint (`ZOO_FAULT`), and a
-second sweep continues it. What is made lies in a scratch folder with a run store of its own. This
-is how the GPU path is tried by whoever has a GPU.
+second sweep continues it. All files are in a scratch folder with its own run store. It also
+tests the GPU path on a machine with a GPU.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class Tried:
 
 
 def run(name: str | None, keep: str | None, as_json: bool) -> int:
-    """Try a profile (None = the one that fits this machine); returns 0 where everything holds, 1
-    where something does not, 2 where the profile cannot run here.
+    """Try a profile (None = the one that fits this machine); returns 0 where all checks pass, 1
+    where one fails, 2 where the profile cannot run here.
 
     Raises:
         InputError: no such profile; the folder to keep is not empty.
@@ -145,7 +145,7 @@ def as_text(tried: Tried, findings: Sequence[DoctorFinding]) -> str:
 
 @contextmanager
 def _scratch(keep: str | None) -> Iterator[Path]:
-    """A folder for a run store and a manifest, removed at the end unless it is to be kept."""
+    """A folder for a run store and a manifest, removed at the end unless `--keep` is set."""
     if keep is not None:
         folder = Path(keep).resolve()
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -191,7 +191,7 @@ def _try(tried: Tried, gpus: Sequence[str]) -> None:
 
 
 def _sweep(tried: Tried, env: dict[str, str]) -> int:
-    """Run `zoo sweep` and tell its progress on standard error; returns its exit status."""
+    """Run `zoo sweep` and print its progress on standard error; returns its exit status."""
     own = {"ZOO_RUNS": str(tried.folder / "runs"), "ZOO_SWEEPS": str(tried.folder / "sweeps")}
     base = {k: v for k, v in os.environ.items() if not k.startswith(("ZOO_", "MLFLOW_"))}
     words = [str(tried.folder / f"{NAME}.yaml"), "--on", tried.profile.name, "--bare"]
@@ -345,7 +345,7 @@ def _gap(tried: Tried, rows: dict[str, Any]) -> Iterator[DoctorFinding]:
 
 
 def _memory(tried: Tried) -> Iterator[DoctorFinding]:
-    """The most memory that was taken, beside what `zoo.resources` says."""
+    """The peak memory, compared with the estimate of `zoo.resources`."""
     if tried.resident:
         most, name = max(tried.resident.values()), "memory"
         found = f"{most:.1f} GiB a trial at most"
@@ -384,7 +384,7 @@ def _estimate(tried: Tried, kind: str, total: float) -> float | None:
 
 
 def _speed(tried: Tried) -> Iterator[DoctorFinding]:
-    """Response tokens a second, which says little about large models."""
+    """Response tokens a second, which is weak evidence about large models."""
     rates = throughput.measured(tried.store, [MODEL], tried.profile.name)
     if seconds := sum(rate.seconds for rate in rates):
         each = sum(rate.tokens for rate in rates) / seconds

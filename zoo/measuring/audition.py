@@ -1,4 +1,4 @@
-"""`zoo audition`: a round-0 probe of a base model over prompts, decodings and buckets. Says what it
+"""`zoo audition`: a round-0 probe of a base model over prompts, decodings and buckets. Reports its
 answers, how its responses end and what follows an answer, and proposes prompt, stop ids, cap and
 bucket in a commented card. Samples are kept as those of `zoo eval`, so a second call only reads.
 """
@@ -213,7 +213,7 @@ def _probe(work: Work, target: Target, evaluation: Evaluation, found: Measuremen
 
 
 def _verbatim(work: Work, target: Target | None, halves: Halves, tick: Tick) -> list[Verbatim]:
-    """Of each set; only the texts are looked at, nothing is graded."""
+    """Of each set; only the texts are used, nothing is graded."""
     samples: dict[str, str] = {}
     if target is not None:
         cut = [evaluation.benchmark.name for evaluation in target.trial.evaluations]

@@ -1,5 +1,5 @@
-"""What a probe comes to: prompt, stop ids, cap and bucket out of its measurements, each with the
-evidence that stands beside it in the card."""
+"""The proposal of a probe: prompt, stop ids, cap and bucket from its measurements, each with the
+evidence that is written next to it in the card."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def propose(
     *,
     simulated: bool,
 ) -> Proposal:
-    """What the measurements propose. `limit`: the longest response of the probe, in tokens;
-    `simulated`: there are no token ids to look at."""
+    """The proposal from the measurements. `limit`: the longest response of the probe, in tokens;
+    `simulated`: there are no token ids."""
     prompt, why_prompt = _prompt(card, found)
     own = [probe for probe in found if probe.prompt.name == prompt.name]
     responses = [response for probe in own for response in probe.responses]
@@ -129,7 +129,7 @@ def _points(estimate: JackknifeEstimate) -> str:
 def _stop_ids(
     work: Work, own: Sequence[Probe], followers: Sequence[Follower], text_of: TextOf
 ) -> tuple[tuple[int, ...], str]:
-    """Tokens that end a response, tried on the responses that were kept: cut there and graded
+    """Tokens that end a response, tested on the stored responses: cut there and graded
     again, as many must be right."""
     ids = tuple(follower.id for follower in followers if follower.proposed)
     said = [
@@ -169,7 +169,7 @@ def _bucket_choice(own: Sequence[Probe]) -> tuple[str, str]:
 
 
 def verbatim_text(one: Verbatim) -> str:
-    """A line on what is known by heart."""
+    """A line on memorised questions."""
     if not one.asked:
         return f"{one.name}: no question is long enough to have its rest completed"
     return (

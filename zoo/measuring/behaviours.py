@@ -44,7 +44,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class BehavioursOptions:
-    """What is looked at, by whom, and at what price."""
+    """What is labelled, by keywords or a judge, and at what price."""
 
     on: str | None = None
     decoding: str | None = None
@@ -138,10 +138,10 @@ def _print(
 
 
 def _pairs(study: Study, how: BehavioursOptions) -> list[FirstAndLast]:
-    """First and last measurement of every trial, of one benchmark and decoding.
+    """First and last evaluation of every trial, of one benchmark and decoding.
 
     Raises:
-        InputError: nothing of the kind was measured twice.
+        InputError: no such evaluation exists at two rounds.
     """
     loaded = [outcome.load(trial, study.store) for trial in study.chosen]
     asked = _asked(loaded, how)
@@ -154,7 +154,7 @@ def _pairs(study: Study, how: BehavioursOptions) -> list[FirstAndLast]:
 
 
 def _asked(loaded: Sequence[Outcome], how: BehavioursOptions) -> Asked:
-    """Which measurement is looked at: sampled before greedy, the largest set first."""
+    """Which evaluation is used: sampled before greedy, the largest set first."""
     kinds: dict[Asked, MeasuredEvaluation] = {}
     for found in loaded:
         rounds: dict[Asked, set[int]] = {}
@@ -221,7 +221,7 @@ def _agreement(
 
 
 def _judge(store: Store, how: BehavioursOptions) -> Judge | None:
-    """The judge that was asked for; its key is read here and kept nowhere."""
+    """The requested judge; its key is read here and never stored."""
     if how.judge is None and how.endpoint is None:
         return None
     if how.judge is None or how.endpoint is None:
@@ -238,7 +238,7 @@ def _agreed(
     limit: int | None,
     how: BehavioursOptions,
 ) -> bool:
-    """Say what the judge is about to cost, and ask whether it may."""
+    """Print the estimated cost of the judge, and ask for confirmation."""
     asked = [q for sample in _samples(pairs) for q in questions(store, sample, limit)]
     cost = price(judge, asked)
     text = f"{judge.endpoint.model}: {counted(cost.calls, 'call')}, about {cost.tokens_in:,} "

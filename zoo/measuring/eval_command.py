@@ -1,5 +1,5 @@
-"""`zoo eval`: measures models, trials, folders and completions made elsewhere as trials measure
-themselves: the same stages, ids and files. What is there is never made again.
+"""`zoo eval`: evaluates models, trials, folders and completions from elsewhere as trials are
+evaluated: the same stages, ids and files. Existing results are reused.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from zoo.yamlio.patterns import NAME
 
 INTERRUPTED = 130
 ELSEWHERE = "elsewhere"
-"""What stands for the decoding of completions that somebody else made."""
+"""The decoding label of completions from elsewhere."""
 
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """How it measures and what it prints."""
+    """How it evaluates and what it prints."""
 
     completions: tuple[str, ...] = ()
     name: str | None = None
@@ -57,7 +57,7 @@ class EvalOptions:
 
 
 def run(words: Sequence[str], asked: Asked, how: EvalOptions) -> int:
-    """Measure and print; returns the exit status."""
+    """Evaluate and print; returns the exit status."""
     if not words and not how.completions:
         raise InputError(Fault("eval", "nothing to evaluate", "MODEL, or --completions FILE"))
     catalog, store = catalog_of(how.cards), Store()
@@ -104,7 +104,7 @@ def _print(rows: Sequence[EvalRow], how: EvalOptions) -> None:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Completions of a file that was read and found right."""
+    """Completions of a file that was read and validated."""
 
     name: str
     card: BenchmarkCard
@@ -137,14 +137,14 @@ def _completions(targets: Targets, asked: Asked, how: EvalOptions) -> Iterator[E
 
 @dataclass
 class Work:
-    """Measures into one store."""
+    """Evaluates into one store."""
 
     store: Store
     profile: ComputeProfile
     graders: Graders
 
     def target(self, target: Target, tick: Tick) -> list[EvalRow]:
-        """Everything that is asked of a policy; samples are taken by a process of their own."""
+        """All evaluations of a policy; a separate process generates the samples."""
         self.sample_all([target], tick)
         graded = zip(target.trial.evaluations, self.grade(target, tick), strict=True)
         return [self._row(target.name, evaluation, one, target) for evaluation, one in graded]
@@ -233,7 +233,7 @@ class Work:
             events.close()
 
     def external(self, made: Elsewhere) -> EvalRow:
-        """Keep and grade completions of somebody else."""
+        """Store and grade completions from elsewhere."""
         benchmark = (made.card.name, made.digest)
         id_ = external.keep(self.store, made.name, benchmark, made.problems, made.rows, made.each)
         trial = Trial.model_construct(id=made.name, trainer="external", rehearsal=False)
@@ -267,7 +267,7 @@ class Work:
         return load(evaluation.benchmark, self.store.cache)[: evaluation.problems]
 
     def stack(self, trial: Trial) -> dict[str, str]:
-        """The software that samples of a trial are made by here."""
+        """The software stack that generates a trial's samples here."""
         return (
             SIMULATED
             if trial.simulated

@@ -1,8 +1,9 @@
-"""`zoo grade`: the current grader over what a sweep has kept; nothing is sampled or trained again.
+"""`zoo grade`: the current grader over a sweep's stored completions; nothing is sampled or trained
+again.
 
 Measurements that another grader scored get new scores; rollouts that another grader rewarded are
-replayed. Each trial is worked on under its lock. What is done is kept at once, so that an
-interrupted command goes on where it was.
+replayed. Each trial is worked on under its lock. Finished work is stored at once, so that an
+interrupted command continues where it stopped.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from zoo.trials.trial import Trial
 
 LINE_S = 30.0  # how often it speaks without a terminal
 Tick = Callable[[str], None]
-"""Is told what is being graded, before it is."""
+"""Called with what is graded next."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class GradeOptions:
 
 
 def run(name: str, words: PlanOptions, how: GradeOptions, tick: Tick | None = None) -> int:
-    """Grade a sweep again and tell what came of it; returns the exit status."""
+    """Grade a sweep again and print the result; returns the exit status."""
     study = load_study(name, words, started=True)
     graders, told = Graders(how.workers), Told()
     regrader = Regrader(study.store, graders, told.compared)
@@ -91,7 +92,7 @@ class _Work:
     tick: Tick
 
     def trial(self, trial: Trial) -> None:
-        """Grade a trial again, unless it never ran or somebody else holds it."""
+        """Grade a trial again, unless it never ran or another process has its lock."""
         folder = self.study.store.train(trial.id)
         if not folder.is_dir():
             self.told.left_out["never ran"] += 1
@@ -146,7 +147,7 @@ class _Work:
 
 @contextmanager
 def ticking(given: Tick | None = None, to: TextIO | None = None) -> Iterator[Tick]:
-    """Says what is being done: on a terminal in one line, redrawn in place; elsewhere a line now
+    """Prints progress: on a terminal in one line, redrawn in place; elsewhere a line now
     and then.
     """
     if given is not None:

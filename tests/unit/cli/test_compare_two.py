@@ -67,7 +67,7 @@ def test_two_sweeps_are_compared_over_equal_cells(two: Path) -> None:
     assert (found["claims"], found["shared_trials"]) == ([], 0)
     told = zoo("compare", "one", "other")
     assert "other less one: " in told.prose
-    assert "other beside one; their claims are judged by `zoo compare` of each" in told.prose
+    assert "other compared with one; their claims are judged by `zoo compare` of each" in told.prose
     assert files(two) == before
 
 

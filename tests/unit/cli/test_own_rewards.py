@@ -118,7 +118,7 @@ def test_two_files_of_one_name_are_refused(folder: Path, bonus: Path) -> None:
     (folder / "far").mkdir()
     (folder / "far/bonus.py").write_text(BONUS)
     error = zoo("plan", "tiny", "--reward", "far/bonus.py", *WORDS).error
-    assert error.startswith("bonus.py: the name 'bonus' is taken by another --reward; say `NAME")
+    assert error.startswith("bonus.py: the name 'bonus' is taken by another --reward; set `NAME")
     assert zoo("plan", "tiny", "--reward", "bonus", *GRID).error == (
         "--reward bonus: no Python file; expected a file ending in .py"
     )
