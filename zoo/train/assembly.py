@@ -87,7 +87,7 @@ class Assembly:
 def assemble(
     job: Job, folder: Path, guarded: Guard, graders: Graders, session: Session | None
 ) -> Assembly:
-    """Make the trainer of this process. `folder`: the trial's. `session`: of the leader."""
+    """Build the trainer of this process. `folder`: the trial's. `session`: of the leader."""
     trial, profile = job.trial, job.profile
     make = _trainer_class(profile)  # before anything else of TRL is imported
     from trl import GRPOConfig
@@ -145,7 +145,7 @@ def _keep(trainer: Any, tokenizer: Any, dtype: str, folder: Path) -> None:
 
 
 def _trainer_class(profile: ComputeProfile) -> Any:
-    """The trainer of a profile's engine, which is made ready."""
+    """The trainer of a profile's engine, prepared for use."""
     if profile.engine == "transformers":
         from zoo.trainer.transformers_engine import hide_vllm
 
@@ -185,7 +185,7 @@ def _engines(job: Job, trainer: Any, tokenizer: Any, team: Team) -> TeamSampler:
 def _by_place(
     own: Any, prompts: list[str], decoding: Decoding, max_tokens: int, seed: int, part: PromptShare
 ) -> list[Generation]:
-    """Responses that follow from seed and place, whoever draws them."""
+    """Responses that depend only on seed and position, not on the process."""
     return own(prompts, [], decoding, max_tokens, seed, part.first)
 
 

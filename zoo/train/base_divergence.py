@@ -1,17 +1,17 @@
-"""How far the policy went from its base model: KL(base || policy), in nats a token, without a
+"""Divergence of the policy from its base model: KL(base || policy), in nats a token, without a
 second model in memory.
 
 64 responses of the base model to training prompts are sampled at round 0, at the temperature of
 training and with nothing cut off (top-p 1), and stored with the base's log-probabilities in
-`base_completions.parquet`. After a round at which `watch` measures, the policy gives them its own
-log-probabilities, and the mean of log base - log policy over all tokens is logged: it estimates
+`base_completions.parquet`. After a round at which `watch` evaluates, the policy's log-probabilities
+of them are computed, and the mean of log base - log policy over all tokens is logged: it estimates
 E_base[log base - log policy]. TRL's `kl` is the other direction, KL(policy || reference), on
-responses of the policy, and is there with `beta` alone. Log-probabilities are the trainer's, not
+responses of the policy, and is logged only with `beta`. Log-probabilities are the trainer's, not
 the engine's, so the base itself is at 0.
 
-The responses depend on base model, prompt, data and limits and not on the arm. Where the file is
-gone or damaged, it is made again before a checkpoint is loaded, while the trainer still holds the
-base; a trial's log says so.
+The responses depend on base model, prompt, data and limits and not on the arm. A missing or
+damaged file is rebuilt before a checkpoint is loaded, while the trainer still has the
+base; the trial's log notes it.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def mean_log_ratio(base: Sequence[Sequence[float]], policy: Sequence[Sequence[fl
 
 
 def open_divergence(session: Session, made: Assembly, *, resumed: bool) -> BaseDivergence | None:
-    """The base's responses of a trial, made where they are not there; None where no `watch`
-    measures. Call it while the trainer holds the base model. Moves no random generator.
+    """The base's responses of a trial, generated where missing; None where no `watch`
+    evaluates. Call it while the trainer has the base model. Moves no random generator.
     """
     rounds = watched_rounds(session.trial.evaluations)
     if not rounds:
@@ -94,7 +94,7 @@ def _stored(path: Path, session: Session, *, expected: bool) -> dict[str, list[A
 
 
 def _sample(trial: Trial, made: Assembly) -> dict[str, list[Any]]:
-    """Responses of the model that the trainer holds, and its log-probabilities of them."""
+    """Responses of the trainer's current model, and its log-probabilities of them."""
     problems = made.trainer.train_dataset
     count = min(COUNT, len(problems))
     prompts = [problems[i * len(problems) // count]["prompt"] for i in range(count)]
@@ -118,7 +118,7 @@ def seed_of(trial: Trial) -> int:
 
 @torch.no_grad()
 def log_probabilities(trainer: Any, prompt_ids: Tokens, token_ids: Tokens) -> list[list[float]]:
-    """Log-probabilities of the tokens of N responses under the model that a GRPOTrainer holds, in
+    """Log-probabilities of the tokens of N responses under the current model of a GRPOTrainer, in
     nats, at the temperature of training."""
     model, filler = trainer.model, trainer.processing_class.pad_token_id
     prompts = [torch.tensor(ids) for ids in prompt_ids]

@@ -1,5 +1,5 @@
-"""What happens beside the updates: re-seeding, rounds out of TRL's log lines, evaluation, and the
-built-in guards against an engine with other weights and against weights that are no numbers.
+"""Everything around the updates: re-seeding, rounds out of TRL's log lines, evaluation, and the
+built-in guards against an engine with other weights and against weights that are not finite.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Begin(TrainerCallback):
 
 
 class FollowRounds(TrainerCallback):
-    """At the end of each round, does what the leader of the trial asks."""
+    """At the end of each round, performs what the leader of the trial requests."""
 
     def __init__(self, made: Assembly) -> None:
         self.made = made
@@ -104,7 +104,7 @@ class Rounds(TrainerCallback):
             raise ending
 
     def _measured(self, round_: int) -> dict[str, float]:
-        """What is measured of the policy itself, where `watch` measures."""
+        """Metrics of the policy itself, where `watch` evaluates."""
         if self.divergence is None or round_ not in self.divergence.rounds:
             return {}
         with self.session.phases.timed("evaluation"):

@@ -10,7 +10,7 @@ from zoo.trials.trial import Trial
 
 class Interrupted(BaseException):
     """A signal asked the trial to stop; carries the exit status (130 or 143). Not an `Exception`:
-    nothing may eat it.
+    no handler may swallow it.
     """
 
     def __init__(self, status: int) -> None:
@@ -35,7 +35,7 @@ Ending = Interrupted | Stopped
 
 
 def line_crossed(trial: Trial, folder: Path) -> Stopped | None:
-    """The stop that a tripwire of a trial asks for, from the journals of its newest lineage.
+    """The stop that a tripwire of a trial requires, from the journals of its newest lineage.
 
     Raises:
         StateError: a journal that cannot be read.

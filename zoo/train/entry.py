@@ -1,8 +1,8 @@
 """The trial process: one JSON file in, one record out, exit status 0 (done), 1 (failed), 130 or 143
 (signals).
 
-The launcher holds the write end of this process's standard input. When it goes, whoever started the
-trial is gone, and the trial ends its whole process group: nothing holds a core or a GPU for nobody.
+The launcher owns the write end of this process's standard input. When that closes, the launcher has
+ended, and the trial ends its whole process group: no orphan occupies a core or a GPU.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def run(path: Path, requests: Requests | None = None) -> int:
 
 
 def _work(session: Session) -> None:
-    """Train, or measure what finished training lacks; nothing where it lacks nothing."""
+    """Train, or run the missing evaluations of finished training, if any."""
     if session.trial.simulated:
         from zoo.train.simulated import measure, train
     else:

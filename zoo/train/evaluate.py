@@ -1,8 +1,8 @@
-"""Measuring stored weights outside a trial: one JSON file in, one line of JSON an event out.
+"""Evaluating stored weights outside a trial: one JSON file in, one line of JSON an event out.
 
 The process that `zoo eval` and `zoo audition` start: one vLLM engine over one folder of weights,
 started when the first sample is missing. Samples and scores get the ids that a trial's would have;
-what is there already is not made again. Where its launcher goes, it ends.
+existing ones are reused. It ends when its launcher ends.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ Say = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class EvaluationJob:
-    """What to measure: evaluations of trials that share weights (they may differ in prompt)."""
+    """What to evaluate: evaluations of trials that share weights (they may differ in prompt)."""
 
     store: Store
     profile: ComputeProfile
     trials: tuple[Trial, ...]
-    """With what is to be measured as their evaluations."""
+    """With the requested evaluations as their own."""
     round: int
     weights: Path | None
     """None = simulated."""
@@ -74,8 +74,8 @@ class EvaluationJob:
 
 
 def measure(job: EvaluationJob, say: Say) -> list[list[Measurement]]:
-    """Measure everything; says `{"begin": ...}` before each evaluation and `{"done": ...}` after.
-    Returns the measurements, by trial."""
+    """Run all evaluations; prints `{"begin": ...}` before each and `{"done": ...}` after.
+    Returns the results, by trial."""
     found: list[list[Measurement]] = []
     with lazy_engine(lambda: _start(job)) as engine:
         for at, trial in enumerate(job.trials):

@@ -1,9 +1,9 @@
 """The real trainer: TRL's GRPOTrainer with an engine (vLLM, or transformers) in the same process,
 driven by a session.
 
-What config cannot say is done here and nowhere else: the CPU patch of vLLM, stop ids that TRL also
-counts as an end, unscored completions that it must not train on, re-seeding after the engine's
-start, and evaluation through the live engine between rounds.
+Everything that configuration cannot express is done here and nowhere else: the CPU patch of vLLM,
+stop ids that TRL also counts as an end, unscored completions that it must not train on, re-seeding
+after the engine's start, and evaluation through the live engine between rounds.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from zoo.trials.trial import Trial
 
 
 def train(session: Session) -> None:
-    """Train a trial from its base model; measure a checkpoint beside its base where somebody else
-    trained."""
+    """Train a trial from its base model; for a checkpoint trained elsewhere, evaluate it and its
+    base."""
     _check_inputs(session)
     session.phase("loading")
     resumed = session.begin()
@@ -40,7 +40,7 @@ def train(session: Session) -> None:
 
 
 def measure(session: Session, missing: list[Due]) -> None:
-    """Measure evaluations that came after training, from the weights that were kept."""
+    """Run evaluations that were added after training, from stored weights."""
     _check_inputs(session)
     for round_ in sorted({round_ for _, round_ in missing}):
         with _engine(session, _weights(session, round_)) as sampler:
@@ -79,7 +79,7 @@ def _train(session: Session, resumed: Checkpoint | None) -> None:
     rounds = Rounds(session, made)
 
     def begin() -> None:
-        """Measure the base model, while the trainer holds it."""
+        """Evaluate the base model, while the trainer has it."""
         if resumed is None:
             session.log_round(0, {})
             session.evaluate(0, made.sampler)
@@ -103,7 +103,7 @@ def follow(job: Job) -> None:
 
 
 def _weights(session: Session, round_: int) -> Path | None:
-    """Folder of the policy after `round_`, where it was kept (the base model always is)."""
+    """Folder of the policy after `round_`, where stored (the base model always is)."""
     trial = session.trial
     folder = session.job.store.checkpoint(trial.id, round_, session.branch)
     if round_ == 0:
@@ -114,7 +114,7 @@ def _weights(session: Session, round_: int) -> Path | None:
 
 
 def _measure_external(session: Session) -> None:
-    """Measure the base model and the checkpoint that somebody else made of it."""
+    """Evaluate the base model and the checkpoint that was trained from it elsewhere."""
     for round_ in (0, session.trial.rounds):
         with _engine(session, _weights(session, round_)) as sampler:
             session.log_round(round_, {})
@@ -131,8 +131,8 @@ def _engine(session: Session, folder: Path | None) -> AbstractContextManager[Cal
 
 @contextmanager
 def lazy_engine(start: Callable[[], Any]) -> Iterator[Callable[[], Sampler]]:
-    """An engine that is started when the first sample is needed, and ended with its memory given
-    back. `start` makes its sampler, which has an `end`."""
+    """An engine that is started when the first sample is needed, and ended with its memory
+    released. `start` builds its sampler, which has an `end`."""
     started: list[Any] = []
 
     def sampler() -> Sampler:

@@ -1,4 +1,4 @@
-"""What a trial's process is told: `trial.json`."""
+"""The input of a trial's process: `trial.json`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Job:
     profile: ComputeProfile
     token: str
     retrain: int = 0
-    """The finished lineage that is to be trained again; 0 = none. Where another has taken its place
-    since, somebody else trained it."""
+    """The finished lineage to be trained again; 0 = none. Where another has replaced it
+    since, another sweep trained it."""
     extend: bool = False
     """Whether finished training of fewer rounds goes on to the trial's."""
     longest_prompt: int | None = None
-    """Tokens of the longest prompt, for the engine's size; None = not measured."""
+    """Tokens of the longest prompt, for the engine's size; None = not counted."""
     across_stacks: bool = False
     """Continue also what another stack or geometry began."""
     out_of_memory: tuple[int, ...] = ()

@@ -49,18 +49,18 @@ class Pace:
 
     @property
     def round_s(self) -> float | None:
-        """Of a round, with what is measured after it; None before the first."""
+        """Of a round, with the evaluations after it; None before the first."""
         return median(self._rounds) if self._rounds else None
 
     def save_is_due(self) -> bool:
-        """Whether the default rule asks for a save now; always after a launch's first round, which
-        tells what one costs."""
+        """Whether the default rule requires a save now; always after a launch's first round, which
+        shows the cost of one."""
         now = time.monotonic()
         round_s = self.round_s or now - self._round_began
         return is_due(now - self._last_save, round_s, self.save_s)
 
     def left_s(self) -> float | None:
-        """Until the round that runs has ended and is saved; None where nothing tells."""
+        """Until the current round has ended and is saved; None where unknown."""
         if self.round_s is None:
             return None
         return max(0.0, self.round_s - (time.monotonic() - self._round_began)) + self.save_s

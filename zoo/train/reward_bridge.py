@@ -1,7 +1,7 @@
 """Between TRL's reward callback (flat lists) and zoo's rewards (pure functions of one group).
 
-Every process grades its own completions; the leader gathers them in the order that one process
-would have, computes the rewards of whole groups, keeps every completion as a rollout, and gives
+Every process grades its own completions; the leader gathers them in the order of a single
+process, computes the rewards of whole groups, stores every completion as a rollout, and sends
 each process its rewards. Logged are the 2x2 of {right, wrong} x {boxed, plain} and how many groups
 carry a signal.
 """
@@ -97,7 +97,7 @@ class RewardBridge:
         end_token: int,
         session: Session | None,
     ) -> None:
-        """`session`: of the leader, which keeps the rollouts."""
+        """`session`: of the leader, which stores the rollouts."""
         self.trial, self.team, self.reward, self.grade = trial, team, reward, grade
         self.end_ids, self.text_of, self.end_token = end_ids, text_of, end_token
         self.session = session
@@ -115,7 +115,7 @@ class RewardBridge:
         """Rewards of this process's completions, None where one cannot be scored.
 
         Raises:
-            TrialError: of class `reward`, once the round is kept, where the reward fails too often.
+            TrialError: of class `reward`, after the round is stored, if the reward fails too often.
         """
         columns |= {"prompt": prompts, "token_ids": completion_ids}
         clock = self.session.phases.timed("grading") if self.session else nullcontext()
@@ -144,7 +144,7 @@ class RewardBridge:
         return GradedRollouts(kept | {"id": columns["problem_id"]}, found, results, endings)
 
     def _scored(self, graded: GradedRollouts, round_: int) -> ScoredRound:
-        """Score a round and keep it."""
+        """Score a round and store it."""
         scored = score_round(graded, self.reward, self.trial, round_)
         size, found = self.trial.batch.num_generations, graded.completions
         rows = {name: graded.columns[name] for name in ("id", "prompt", "gold")} | {

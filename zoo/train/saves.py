@@ -1,5 +1,5 @@
-"""The checkpoints of a session: where training can be continued, when one is saved, what each holds
-beside the trainer's files, and what is left of them at the end.
+"""The checkpoints of a session: where training can be continued, when one is saved, what each
+contains in addition to the trainer's files, and which are left at the end.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Saves:
         """The newest whole checkpoint of a lineage; None where nothing can be continued.
 
         Raises:
-            TrialError: it was made under other conditions (stack, geometry, grader).
+            TrialError: it was written under other conditions (stack, geometry, grader).
         """
         found = self.find_newest(lineage)
         if found is None:
@@ -63,7 +63,7 @@ class Saves:
         self.say(f"damaged checkpoint {text}")
 
     def say(self, text: str) -> None:
-        """Into the trial's log; what is printed may go to somebody's terminal."""
+        """Write to the trial's log; printed text may go to a user's terminal."""
         with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(f"zoo: {text}\n")
 
@@ -76,7 +76,7 @@ class Saves:
             )
 
     def account(self, guard: Guard) -> None:
-        """Keep a reward's account of failures in checkpoints, and continue the one of the
+        """Store a reward's failure counts in checkpoints, and restore those of the
         checkpoint that training continues from."""
         self.guard = guard
         if self.resumed is not None and (state := self.resumed.state.get("guard")):
@@ -124,14 +124,14 @@ class Saves:
         return sorted({(row["key"], row["round"]) for row in mine})
 
     def retire(self, lineage: int) -> None:
-        """Remove what training continued from, but for what the profile keeps."""
+        """Remove the checkpoints of training, except those that the profile keeps."""
         profile = self.job.profile
         extendable = profile.keep_extendable
         root = checkpoints.root_of(self.folder, lineage)
         checkpoints.retire(root, profile.keep, is_optimiser, extendable=extendable)
 
     def about(self) -> dict[str, Any]:
-        """What the record says of them."""
+        """Their entries in the record."""
         found: dict[str, Any] = {}
         if self.resumed is not None:
             found["resumed_from"] = self.resumed.round
@@ -153,7 +153,7 @@ STATE = (
 
 
 def copy_weights(found: Checkpoint, folder: Path) -> None:
-    """Copy what a checkpoint holds of a policy, without what only training needs (also a reference
+    """Copy the policy in a checkpoint, without files that only training needs (also a reference
     model, in a folder of its own)."""
     for name in found.files:
         if "/" not in name and not is_optimiser(name):

@@ -1,12 +1,12 @@
-"""What every trainer does around training: the stage's lock, launch and lineage, journals,
+"""The part common to all trainers: the stage's lock, launch and lineage, journals,
 evaluation, rollouts, weights and the record.
 
-A trainer (TRL or simulated) gets a `Session`, closes rounds in it and asks it to evaluate; files,
-ids and order are the same whoever trains. Nothing that an earlier launch left is deleted: training
+A trainer (TRL or simulated) gets a `Session`, closes rounds in it and calls it to evaluate; files,
+ids and order are the same for all trainers. No file of an earlier launch is deleted: training
 continues the newest lineage at its newest whole checkpoint, and without one opens a new lineage at
-round 0. The record is written once a launch, when training came to its end: done, stopped for a
-reason, failed with a class, or preempted. What comes after it (the evaluation of the final weights,
-evaluations asked for later) never rewrites it.
+round 0. The record is written once a launch, when training ends: done, stopped for a
+reason, failed with a class, or preempted. Later work (the evaluation of the final weights,
+evaluations added later) never rewrites it.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ SamplerFactory = Callable[[], Sampler]
 
 
 class Session:
-    """One launch of a trial. Made by `session_lifecycle.open_session`, which holds the lock and
-    records."""
+    """One launch of a trial. Created by `session_lifecycle.open_session`, which owns the lock and
+    writes records."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.trial = job, job.trial
@@ -74,7 +74,7 @@ class Session:
         self._announce()
 
     def _announce(self) -> None:
-        """Say which launch holds the folder."""
+        """Store which launch owns the folder."""
         said = {"token": self.job.token, "attempt": self.attempt, "lineage": self.lineage}
         write_json(self.folder / live.LAUNCH, said, durable=False)
 
@@ -86,17 +86,17 @@ class Session:
         return records.branch(self.lineage)
 
     def finished(self) -> Record | None:
-        """The record of training that came to an outcome, whatever was measured of it since."""
+        """The record of training with an outcome, regardless of later evaluations."""
         found = self._found
         return found if found is not None and found.finished() else None
 
     def begin(self) -> Checkpoint | None:
         """Continue the newest lineage at its newest whole checkpoint, which is returned; without
-        one open a new lineage at round 0. What earlier ones left stays where it is, but for
-        `trial.json`, which says what the newest was told.
+        one open a new lineage at round 0. Files of earlier ones are not changed, except
+        `trial.json`, which is the input of the newest.
 
         Raises:
-            TrialError: the checkpoint was made under other conditions (stack, geometry, grader);
+            TrialError: the checkpoint was written under other conditions (stack, geometry, grader);
                 finished training that is to be extended has none.
         """
         extended = self.extended()
@@ -130,7 +130,7 @@ class Session:
         return finished is None or finished.lineage != self._lineages
 
     def _continue(self, found: Checkpoint) -> None:
-        """Take up a lineage after `found`."""
+        """Continue a lineage after `found`."""
         rounds = live.live_rounds(journal.read(self.folder / "metrics.jsonl"), self.lineage)
         self.round, self.bench.launch = found.round, self.attempt
         self.metrics = rounds[found.round]["metrics"] if found.round in rounds else {}
@@ -143,7 +143,7 @@ class Session:
         return split_missing(self.trial, self.job.store, found, rows.evals)[0]
 
     def reopen(self, found: Record) -> None:
-        """Go on after finished training, to measure: the lineage and the record stay."""
+        """Continue after finished training, to evaluate: lineage and record are unchanged."""
         self.lineage = self.bench.lineage = found.lineage
         self.round, self._recorded = found.round, True
         self._announce()
@@ -151,7 +151,7 @@ class Session:
     # -- while training ---------------------------------------------------------------------------
 
     def phase(self, word: str) -> None:
-        """Say what the trial is doing, for the progress display alone."""
+        """Publish the current activity, for the progress display only."""
         if word != self._phase:
             write_text(self.folder / "phase", word, durable=False)
             self._phase = word
@@ -174,10 +174,10 @@ class Session:
         keep: Save,
         save: Save | None = None,
     ) -> Ending | None:
-        """End a round: log it, measure what is due, save a checkpoint where one is due. After the
-        last round, or one at which a line was crossed that stops the trial, keep the weights and
-        record what training came to before measuring it. Returns why training ends here before its
-        last round, or None.
+        """End a round: log it, run the evaluations that are due, save a checkpoint where one is
+        due. After the last round, or one at which a tripwire stops the trial, store the weights and
+        record the outcome before evaluating it. Returns why training ends here before its last
+        round, or None.
 
         Args:
             keep: saves the weights into a folder.
@@ -206,7 +206,8 @@ class Session:
     def _finish(
         self, round_: int, keep: Save, save: Save | None = None, why: Stopped | None = None
     ) -> None:
-        """Keep the weights that training came to and record it, `why` it stopped if it did."""
+        """Store the final weights and record the outcome, with `why` training stopped, if it
+        did."""
         self.keep_weights(round_, keep)
         if why is None:
             self.write_record("done")
@@ -228,13 +229,13 @@ class Session:
         return self.saves.pace.begun and not self._recorded
 
     def round_left_s(self) -> float | None:
-        """Seconds until the round that runs has ended and is saved, as far as that is known."""
+        """Seconds until the current round has ended and is saved; None where unknown."""
         return self.saves.pace.left_s()
 
     def evaluate(
         self, round_: int, sampler: SamplerFactory, due: list[Evaluation] | None = None
     ) -> None:
-        """Measure what is due at `round_`, or `due`. `sampler` runs only if needed."""
+        """Run the evaluations due at `round_`, or `due`. `sampler` runs only if needed."""
         sampler = cache(sampler)  # making one brings the weights over
         due = self.due(round_) if due is None else due
         if due:
@@ -243,7 +244,7 @@ class Session:
             self.evaluate_one(evaluation, round_, sampler)
 
     def evaluate_one(self, evaluation: Evaluation, round_: int, sampler: SamplerFactory) -> None:
-        """Measure one evaluation and index it in `evals.jsonl`."""
+        """Run one evaluation and index it in `evals.jsonl`."""
         with self.phases.timed("evaluation"):
             found = self.bench.measure(evaluation, round_, sampler)
         row = {
@@ -271,11 +272,11 @@ class Session:
         journal.append(self.folder / "metrics.jsonl", row)
 
     def write_rollouts(self, round_: int, rows: dict[str, list[Any]]) -> None:
-        """Keep a round's completions: enough to grade them again."""
+        """Store a round's completions: enough to grade them again."""
         write_parquet(self.job.store.rollouts(self.trial.id, round_, self.branch), rows)
 
     def keep_weights(self, round_: int, save: Callable[[Path], None]) -> None:
-        """Keep the weights after `round_`: the folder is there whole or not at all."""
+        """Store the weights after `round_`, atomically."""
         folder = self.job.store.checkpoint(self.trial.id, round_, self.branch)
         beside = folder.with_name(f".{folder.name}.tmp")
         shutil.rmtree(beside, ignore_errors=True)
@@ -306,10 +307,10 @@ class Session:
         message: str = "",
         stop_reason: str | None = None,
     ) -> None:
-        """Write the record, once a launch; what comes later in the launch changes nothing of it.
-        Training again that came to nothing leaves the finished record before it as it is.
+        """Write the record, once a launch; later work in the launch does not change it.
+        Training again without an outcome leaves the earlier finished record unchanged.
 
-        A signal that arrives while a record is written waits until it is there.
+        A signal that arrives while a record is written waits until it is written.
         """
         interrupted: Interrupted | None = None
         while not self._recorded:

@@ -1,4 +1,4 @@
-"""From a trial's lock to its record: whatever happens in a session, something tells of it."""
+"""From a trial's lock to its record: every session leaves a record of its outcome."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ another process, the launcher knows which, ends this one meanwhile and records t
 
 @contextmanager
 def open_session(job: Job) -> Iterator[Session]:
-    """Hold the trial's lock, yield its session, and leave a record of whatever happens inside."""
+    """Take the trial's lock, yield its session, and write a record of its outcome."""
     with claim(job.store.train(job.trial.id)):
         session = Session(job)
         try:

@@ -1,4 +1,4 @@
-"""What a trial does when it is asked to end: at once, or with the round that it trains.
+"""How a trial handles a stop request: at once, or at the end of the current round.
 
 SIGINT waits for the round's end, however long that takes. SIGTERM does so where the round can end
 and be saved within the profile's `grace_s`, and else ends at once, which loses what came after the

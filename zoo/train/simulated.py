@@ -1,8 +1,8 @@
 """The simulated trainer: the same trial.json, files, order and exit states as the real one, no
-torch; its numbers are made up from the trial's seed and cell.
+torch; its numbers are synthetic, from the trial's seed and cell.
 
 For tests of orchestration and reports, and to rehearse a manifest. The trainer is part of a trial's
-id and every record says `simulated`, so nothing of it can pass for a measurement.
+id and every record says `simulated`, so its numbers cannot be mistaken for real ones.
 
 `ZOO_SIMULATE` makes trials misbehave, for tests: a comma-separated list of `sleep:SECONDS` (each
 round takes that long), `fail:ROUND` (raises), `diverge:ROUND` (its loss is no number), `hang:ROUND`
@@ -92,7 +92,7 @@ def follow(trial: Trial, rank: int) -> None:
 
 
 def measure(session: Session, missing: list[Due]) -> None:
-    """Measure evaluations that came after training, where a real trial would have weights."""
+    """Run evaluations that were added after training, where a real trial would have weights."""
     for evaluation, round_ in missing:
         session.evaluate_one(evaluation, round_, lambda at=round_: _policy(session, at))
 
@@ -117,7 +117,7 @@ def _restore(folder: Path, order: random.Random) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A made-up policy at one moment: chances of a right, a boxed and a cut answer, and a mean
+    """A synthetic policy at one round: chances of a right, a boxed and a cut answer, and a mean
     length in tokens."""
 
     right: float
@@ -141,8 +141,8 @@ class Policy:
 
 
 def policy_at(trial: Trial, round_: int) -> Policy:
-    """The made-up policy of a trial after `round_` rounds. At round 0 it is a function of the model
-    alone."""
+    """The synthetic policy of a trial after `round_` rounds. At round 0 it is a function of the
+    model alone."""
     skill = _unit("skill", trial.model.name)
     base = Policy(
         right=0.08 + 0.2 * skill,
@@ -203,8 +203,8 @@ def sampler_at(trial: Trial, round_: int) -> Sampler:
 def _round(
     session: Session, reward: Guard, round_: int, problems: list[Problem]
 ) -> dict[str, float]:
-    """One round of P prompts x G completions: rewards by the real function, rollouts kept, metrics
-    under TRL's names."""
+    """One round of P prompts x G completions: rewards by the real function, rollouts stored,
+    metrics under TRL's names."""
     trial = session.trial
     seed = f"{trial.id.rpartition('-')[2]}/{round_}"
     rng, policy = random.Random(seed), policy_at(trial, round_ - 1)
@@ -295,7 +295,7 @@ def _metrics(
 
 
 class Misbehaviour:
-    """What `ZOO_SIMULATE` asks of one trial."""
+    """The faults that `ZOO_SIMULATE` sets for one trial."""
 
     def __init__(self, text: str, trial_id: str) -> None:
         self.wanted: list[tuple[str, float]] = []
