@@ -1,5 +1,5 @@
-"""What can go wrong, as one small tree. Every message says the place, what was found, what was
-expected, what to do.
+"""All expected errors, as one small tree. Every message states the position, what was found, what
+was expected, what to do.
 
 `InputError` carries *all* faults of an input at once. The command line turns each class into its
 exit code: 2 for bad input, 1 for the rest. Exceptions stay picklable (they cross processes).
@@ -17,7 +17,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with an input: `place` is `file:line:col` or a path of keys, `source` the
+    """One error in an input: `place` is `file:line:col` or a path of keys, `source` the
     line with a caret."""
 
     place: str
@@ -38,7 +38,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A fault at a path of keys, for whoever knows where these stand in a file."""
+    """A fault at a path of keys, to be located in a file by the caller."""
 
     path: tuple[str | int, ...]
     found: str
@@ -81,15 +81,16 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
 
 
 class StateError(ZooError):
-    """What lies on disk cannot be trusted or does not fit; says which file and what to do."""
+    """A stored file cannot be trusted or does not fit; the message names the file and what to
+    do."""
 
 
 class FetchError(ZooError):
-    """Something could not be downloaded; says from where, why, and what to do."""
+    """A download failed; the message names the source, the reason, and what to do."""
 
 
 class FailureClass(StrEnum):
-    """Why a trial failed, as its record says it. `zoo.store.failures.classify` finds it."""
+    """Why a trial failed, as in its record. `zoo.store.failures.classify` determines it."""
 
     CONFIG = "config"
     """Settings, model or stack that this trial cannot be run with."""
@@ -98,7 +99,7 @@ class FailureClass(StrEnum):
     REWARD = "reward"
     """Rewards that raise or are no numbers, beyond their share."""
     MISMATCH = "mismatch"
-    """Engine and trainer hold other weights."""
+    """Engine and trainer have different weights."""
     DISK = "disk"
     """A full disk."""
     OOM = "oom"
@@ -112,7 +113,7 @@ class FailureClass(StrEnum):
 
 
 class TrialError(ZooError):
-    """A trial cannot go on; `failure_class` says why."""
+    """A trial cannot continue; `failure_class` is the reason."""
 
     def __init__(self, failure_class: FailureClass, message: str) -> None:
         self.failure_class = failure_class
@@ -123,7 +124,7 @@ class TrialError(ZooError):
 
 
 def told(value: Any, longest: int = 60) -> str:
-    """A value as a manifest would say it, on one line; a long mapping or list by its kind."""
+    """A value as written in a manifest, on one line; a long mapping or list by its kind."""
     if isinstance(value, (dict, list)):
         text = _flow(value)
         kind = "a mapping" if isinstance(value, dict) else "a list"
@@ -133,8 +134,8 @@ def told(value: Any, longest: int = 60) -> str:
 
 
 def plain(value: Any) -> str:
-    """A value as a manifest says it, in a list or beside its name: texts without quotes, else as
-    `told`."""
+    """A value as written in a manifest, in a list or next to its name: texts without quotes, else
+    as `told`."""
     return value if isinstance(value, str) else told(value)
 
 
@@ -160,7 +161,7 @@ def listed(values: Iterable[str], most: int = 5) -> str:
 
 
 def closest(word: str, known: list[str]) -> str:
-    """The one of `known` that a misspelt `word` probably means, or an empty text."""
+    """The closest match of a misspelt `word` in `known`, or an empty text."""
     return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), "")
 
 
@@ -171,6 +172,6 @@ def did_you_mean(word: str, known: list[str]) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """What to say of a word that is none of `known`: the nearest of them, else all."""
+    """The hint for a word that is not in `known`: the closest match, else all."""
     names = list(known)
     return did_you_mean(word, names) or f"available: {', '.join(names)}"

@@ -80,7 +80,10 @@ def measure(name: str) -> list[dict]:
 
 def table(rows: list[dict]) -> str:
     """The rows as a markdown table."""
-    head = "| model | bucket | decoding | accuracy | box ratio | cut at the cap | mean tokens |"
+    head = (
+        "| model | bucket | decoding | accuracy | box ratio | cut at the max response length "
+        "| mean tokens |"
+    )
     lines = [head, "|---|---|---|---|---|---|---|"]
     for row in rows:
         numbers = " | ".join(f"{row[key]:.3f}" for key in ("acc", "box_ratio", "clipped_ratio"))

@@ -1,7 +1,7 @@
 """The nouns: cards for models, data, rewards, recipes, benchmarks, prompts and compute profiles.
 
-A card is one YAML file whose name is its own; its existence is its registration. Cards say what a
-thing *is*; nothing here loads weights, reads problems or knows of a sweep.
+A card is one YAML file with the card's name; the file itself registers the card. Cards describe
+objects; this package loads no weights, reads no problems and is independent of sweeps.
 """
 
 from zoo.catalog.cards import Batch, Card, PromptCard, RecipeCard, RewardCard, RewardCode

@@ -1,10 +1,10 @@
-"""What each kind of card may say. Frozen, strict about unknown keys, light: pydantic and nothing
-else.
+"""The schema of each kind of card. Frozen, strict about unknown keys, light: only
+pydantic.
 
-A field is *result-bearing* when a trial's outcome could depend on it; `zoo.trials.identity` says
-of every field whether it is, so prose (`about`, `source`, `stand_in`) may change without renaming a
-run. Lengths are in tokens unless the name says so. Models, problem sets and compute profiles have
-modules of their own beside this one.
+A field is *result-bearing* when a trial's outcome could depend on it; `zoo.trials.identity` lists
+these fields, so prose (`about`, `source`, `stand_in`) may change without renaming a run. Lengths
+are in tokens unless the name has another unit. Models, problem sets and compute profiles have their
+own modules.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class PromptCard(Card):
     form: Literal["prompt/1"] = Field(alias="schema")
     template: str
     asks_for_box: bool = False
-    """Whether the text asks for the answer in a box."""
+    """Whether the text requests the answer in a box."""
 
     @model_validator(mode="after")
     def _one_hole(self) -> PromptCard:

@@ -1,9 +1,9 @@
-"""Finding cards by name: the package's folders first, then the user's (`./cards`, `--cards DIR`),
+"""Look up cards by name: the package's folders first, then the user's (`./cards`, `--cards DIR`),
 which win.
 
-The file name is the card's name; a card that says another name is refused. Misspelt names get a
-suggestion. A card comes whole: the cards that it names are in it, and a relative path is made
-absolute from the folder of its file.
+The file name is the card's name; a card with another name inside is refused. Misspelt names get a
+suggestion. A card is returned complete: the cards that it names are in it, and a relative path is
+made absolute from the folder of its file.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ FOLDERS: dict[type[Card], str] = {
     ComputeProfile: "profiles",
 }
 BY_CATALOG = frozenset({"uses", "code"})
-"""What is put into a card, and no file may say."""
+"""Fields that are set on loading, and that no file may set."""
 C = TypeVar("C", bound=Card)
 
 
 class Catalog:
-    """All cards of the package and of the user's folders, which are read when asked for, and cards
-    that no file holds (`made`)."""
+    """All cards of the package and of the user's folders, which are read on demand, and cards
+    without a file (`made`)."""
 
     def __init__(self, *folders: Path, made: Iterable[Card] = ()) -> None:
         self.folders = (Path(__file__).parent, *folders)
@@ -63,11 +63,11 @@ class Catalog:
         return sorted([*self._files[FOLDERS[kind]], *made])
 
     def made(self, kind: type[Card], name: str) -> bool:
-        """Whether it is one of the cards that no file holds."""
+        """Whether it is a card without a file."""
         return (kind, name) in self._made
 
     def file(self, kind: type[Card], name: str, place: str = "") -> Path:
-        """The file of a card. `place`: what named it, such as an option of a command.
+        """The file of a card. `place`: where it was named, such as an option of a command.
 
         Raises:
             InputError: no such card, with a suggestion.
@@ -82,7 +82,7 @@ class Catalog:
         return file
 
     def document(self, kind: type[Card], name: str) -> Document:
-        """What the file of a card says, with the place of every value.
+        """The content of a card's file, with the position of every value.
 
         Raises:
             InputError: no such card, or a file that is not YAML.
@@ -133,7 +133,7 @@ class Catalog:
         raise InputError(document.fault(("stand_in",), found, hint=hint))
 
     def _is_pocket(self, kind: type[Card], name: str) -> bool:
-        """Whether a card's file says that what it names is part of the package."""
+        """Whether a card's file refers to files inside the package."""
         said = self.document(kind, name).data
         return isinstance(said, dict) and bool(said.get("embedded") or said.get("pocket"))
 

@@ -1,6 +1,6 @@
-"""A base model as a card: where its weights are, what it needs to answer, and what it weighs.
+"""A base model as a card: where its weights are, its prompt and limits, and its size.
 
-Also a checkpoint that somebody else trained from a base model (`base`, `trained`): the "after" of a
+Also a checkpoint that was trained elsewhere from a base model (`base`, `trained`): the "after" of a
 study without training.
 """
 
@@ -70,7 +70,7 @@ class ModelCard(Card):
     """A base model.
 
     Exactly one of `embedded` (a folder of the package), `path` (a local Hugging Face folder),
-    `repo` (a hub id, with `revision`, a full commit) and `random_weights` says where the weights
+    `repo` (a hub id, with `revision`, a full commit) and `random_weights` states where the weights
     are.
     """
 
@@ -98,7 +98,7 @@ class ModelCard(Card):
     """Whether Python code of the repository may run; needs `repo` and `revision`."""
     random_weights: RandomWeights | None = None
     """Weights that `zoo models fetch` draws; the card's name then ends in `-random-weights`, so
-    that every id, table and report says so."""
+    that every id, table and report shows it."""
     base: str | None = None
     """Card of the base model that this checkpoint was trained from."""
     trained: Trained | None = None
@@ -122,9 +122,9 @@ class ModelCard(Card):
         Annotated[str, Field(pattern=r"^(paper|code|issue|measured|config|memory|choice)\b")],
     ] = {}
     """Where a value came from: `paper`, the study's `code`, an `issue` thread, `measured`, the
-    model's `config`, from `memory` (not checked), or a `choice` of ours; then which place."""
+    model's `config`, from `memory` (not checked), or a `choice` of ours; then the exact source."""
     traps: tuple[str, ...] = ()
-    """What goes wrong with this model unless one knows."""
+    """Known pitfalls of this model."""
     stand_in: str | None = None
     """The pocket model that replaces it in a rehearsal."""
 
@@ -146,5 +146,5 @@ class ModelCard(Card):
 
     @property
     def pinned(self) -> bool:
-        """Whether the weights are settled: local ones are known by content, a hub's by commit."""
+        """Whether the weights are pinned: local ones by content, a hub's by commit."""
         return self.repo is None or self.revision is not None

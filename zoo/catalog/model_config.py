@@ -1,8 +1,8 @@
-"""What a model's own `config.json` says, in the words of a card.
+"""A model's own `config.json`, converted to fields of a card.
 
-Plain values in and out: no file is opened and nothing of transformers is imported. Knows the names
-that Llama, Mistral, Qwen2, OLMo2 and most others share; of a model that is not dense, or that has
-other names, the geometry is not known.
+Plain values in and out: no file is opened and nothing of transformers is imported. Supports the
+names that Llama, Mistral, Qwen2, OLMo2 and most others share; of a model that is not dense, or that
+has other names, the geometry is unknown.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def text_part(config: Config) -> Config:
 
 
 def geometry_of(config: Config) -> Geometry | None:
-    """Layer geometry of a dense model, or None where the config does not tell it."""
+    """Layer geometry of a dense model, or None where the config lacks it."""
     text = text_part(config)
     if any(text.get(key) for key in EXPERTS):
         return None
@@ -60,7 +60,7 @@ def usual(field: str, config: Config) -> int | None:
 
 
 def context_of(config: Config) -> int | None:
-    """Longest sequence that the model was made for, in tokens."""
+    """Longest sequence that the model supports, in tokens."""
     return _count(text_part(config).get("max_position_embeddings"))
 
 

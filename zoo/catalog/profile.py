@@ -62,7 +62,7 @@ class ComputeProfile(Card):
     vllm_gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.3
     vllm_enable_sleep_mode: bool = False
     save_every: Count | None = None
-    """Rounds from one checkpoint to the next; None = the fewest that make saving at most 5 % of the
+    """Rounds from one checkpoint to the next; None = the fewest that limit saving to 5 % of the
     time, at most 30 minutes of work lost by a crash."""
     keep: Annotated[str, Field(pattern=r"^(last|all|every:[1-9][0-9]{0,5})$")] = "last"
     """Which checkpoints stay: `last` (the newest two), `every:N` (also those at rounds that N

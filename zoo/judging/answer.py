@@ -1,7 +1,7 @@
-"""What the trials of a study say: verdicts of its claims, means of cells, effects of axes.
+"""The results of a study: verdicts of its claims, means of cells, effects of axes.
 
 The only place where outcomes become an answer. `zoo compare`, its `--json`, the page and the CSV
-files beside it show what is here, so they cannot differ. Reads through `zoo.judging.values`.
+files next to it show these values, so they cannot differ. Reads through `zoo.judging.values`.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def answer(
 
     Args:
         outcomes: of all trials of the plan.
-        standing: claim id -> how it stands in the lock.
+        standing: claim id -> its state in the lock.
         cells: those to show; all by default. Claims are judged by all of them.
-        metric: one that is measured at the last round, else that of the first claim about means.
+        metric: one that is evaluated at the last round, else that of the first claim about means.
         axes: whose effects are shown, else all with two values.
         looks: seeds at each look that the manifest declared; () = one look.
-        store: where scores by problem are read; None = what follows from them is left out.
+        store: where scores by problem are read; None = results that need them are left out.
     """
     trials = [found.trial for found in outcomes]
     metrics = metrics_of(trials)
@@ -85,7 +85,7 @@ def answer(
 
 def default_metric(metrics: Mapping[str, Metric], claims: Sequence[Claim]) -> Metric | None:
     """The metric that cells and effects are shown by: that of the first claim about means, else the
-    first of `eval/...`, else the first; only of those that are measured at the last round."""
+    first of `eval/...`, else the first; only of those that are evaluated at the last round."""
     about_means = [claim for claim in claims if claim.kind not in ("rate", "trend")]
     names = [claim.metrics[-1] for claim in about_means]
     names += [name for name, metric in metrics.items() if metric.compared]
@@ -115,7 +115,7 @@ def interval_row(found: CellMean | AxisEffect) -> dict[str, Any]:
 
 
 def claim_row(verdict: ClaimVerdict) -> dict[str, Any]:
-    """A verdict with all that it rests on; None for what is not known or infinite."""
+    """A verdict with all values that it is based on; None for unknown or infinite ones."""
     judged, estimate = verdict.judged, verdict.estimate
     low, high = map(_finite, judged.interval)
     plain_low, plain_high = map(_finite, judged.plain)

@@ -1,8 +1,8 @@
-"""Means of cells with intervals over seeds, and the effects of each axis: what is shown beside
-verdicts and decides nothing.
+"""Means of cells with intervals over seeds, and the effects of each axis: shown next to
+verdicts, without deciding anything.
 
 An effect of an axis is a value less the axis' first value, over the cells that have a partner on
-both sides, each pair weighing alike. Its intervals are at 95 % and not corrected. Pure.
+both sides, each pair with equal weight. Its intervals are at 95 % and not corrected. Pure.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class CellMean:
     collapse: tuple[float, float]
     """Exact 95 % interval of the share of trials that collapse."""
     base: float | None
-    """Of the base model before the training; None where that was not measured."""
+    """Of the base model before the training; None where not evaluated."""
     gain: float | None
     """Mean less base."""
     gain_interval: tuple[float, float] | None
     """At 95 %, with the noise of the base's one measurement; None for one trial."""
     problems_interval: tuple[float, float] | None = None
-    """Of the mean at 95 %, over problems as well as over seeds; None where that was not asked for,
+    """Of the mean at 95 %, over problems as well as over seeds; None where not requested,
     or scores by problem are not stored."""
     gain_problems_interval: tuple[float, float] | None = None
     """The same of the gain."""

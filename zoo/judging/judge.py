@@ -1,11 +1,11 @@
 """Verdicts of a manifest's claims, from the numbers of its trials.
 
-Which cells a claim compares is said by `zoo.claims.comparisons`, how it is decided by `zoo.stats`;
-this module puts the one into the other. Sealed claims are corrected together. A claim that is not
-sealed gets its effect and interval and no verdict, and so does a study that is not over: nothing is
-decided before all trials of a comparison have ended. Where seeds are bought in looks, each look is
-judged by its own seeds, and a verdict stands from the look that reached it. Means are about trials
-that did not collapse (`zoo.judging.values`); the share that did stands beside them with its exact
+`zoo.claims.comparisons` defines which cells a claim compares, `zoo.stats` how it is decided; this
+module combines the two. Sealed claims are corrected together. A claim that is not sealed gets its
+effect and interval and no verdict, and so does an unfinished study: nothing is decided before all
+trials of a comparison have ended. Where seeds are added in looks, each look is judged by its own
+seeds, and a verdict is final from the look that reached it. Means are about trials that did not
+collapse (`zoo.judging.values`); the share that did is reported next to them with its exact
 interval. Pure: values in, verdicts out.
 """
 
@@ -56,7 +56,7 @@ class ClaimVerdict:
     """Of the comparison, where the claim has several."""
     unit: str
     standing: str
-    """How the claim stands in the lock: `sealed`, `exploratory`, ..."""
+    """State of the claim in the lock: `sealed`, `exploratory`, ..."""
     word: Word | None
     """None for a claim that is not sealed."""
     judged: Judged
@@ -67,7 +67,7 @@ class ClaimVerdict:
     watched: bool = False
     """Whether the manifest has tripwires for its trials, so that they could collapse."""
     look: int = 0
-    """The look that it was decided at, or came to, from 0."""
+    """The look at which it was decided, else the last one, from 0."""
     looks: tuple[int, ...] = ()
     """Seeds of a cell at each look that was declared; () = one look."""
 
@@ -91,7 +91,7 @@ class ClaimVerdict:
 
 @dataclass(frozen=True)
 class _Stage:
-    """What the trials of one look say of each comparison."""
+    """The result of each comparison from the trials of one look."""
 
     numbers: Numbers
     steps: list[tuple[Effect, ...]]
@@ -109,7 +109,7 @@ def verdicts(
     """The verdicts of all claims, in their order; claims have passed `check_claims`.
 
     Args:
-        standing: claim id -> how it stands in the lock (`zoo.lock.preregistration`); those that are
+        standing: claim id -> its state in the lock (`zoo.lock.preregistration`); those that are
             `sealed` are judged and corrected together.
         looks: seeds of a cell at each look that the manifest declared; () = one look.
     """
@@ -140,7 +140,7 @@ def _verdict(
     standing: Mapping[str, str],
     looks: Sequence[int],
 ) -> ClaimVerdict:
-    """One comparison as it stands: at the look that decided it, else at the last one."""
+    """The result of one comparison: at the look that decided it, else at the last one."""
     claim, unit = what
     decided = looks and judged is not None and judged.word != "undecided"
     at = judged.look if decided and judged else len(stages) - 1
@@ -166,7 +166,7 @@ def _verdict(
 
 
 def region(claim: Claim, metric: Metric) -> Region:
-    """Where a claim says that its effect lies."""
+    """The region in which a claim expects its effect."""
     word, margin = claim.expect.word, claim.expect.number
     if word == "lower_by":
         return Region(high=-margin)
@@ -244,8 +244,8 @@ def _mean(
 def _bases(
     side: ContrastSide, numbers: Numbers, metric: Metric, study: StudyCells[Key]
 ) -> tuple[float, float] | None:
-    """Mean of the base models of a side's cells, and the variance of that: each base is measured
-    once. A variance that is not known is taken to be that between seeds."""
+    """Mean of the base models of a side's cells, and the variance of that: each base is evaluated
+    once. An unknown variance is assumed to be that between seeds."""
     values: list[float] = []
     variance: dict[object, float] = {}
     for cell in side.cells:

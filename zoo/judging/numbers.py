@@ -1,6 +1,6 @@
-"""The numbers of a study by cell: means with their spread, base models, and what the choice of
-problems adds. Pure but for scores by problem, which `zoo.judging.problem_scores` reads when they
-are asked for.
+"""The numbers of a study by cell: means with their spread, base models, and the variance from the
+choice of problems. Pure, except for scores by problem, which `zoo.judging.problem_scores` reads on
+demand.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Numbers:
 
     def _known(self, metric: Metric) -> float | None:
         """The variance of a trial where it is known: of checkpoints from elsewhere, which are only
-        sampled again; None where trials are trained or it is not known."""
+        sampled again; None where trials are trained or it is unknown."""
         if any(trial.trainer != "external" for trial in self.trials):
             return None
         if not metric.series.sampled:
@@ -90,7 +90,7 @@ class Numbers:
 
     def base(self, cell: Key, metric: Metric) -> tuple[float, float | None] | None:
         """The base model's value before a cell's training, and the variance of its measurement
-        (None = not known); None where it was not measured."""
+        (None = unknown); None where it was not evaluated."""
         for found in self.by_cell.get(cell, []):
             value = found.series.get(metric.name, {}).get(0)
             if value is None:
@@ -139,7 +139,7 @@ def _sampling(
     found: TrialValues, metric: Metric, share: float, *, base: bool = False
 ) -> float | None:
     """Variance of a share that sampling alone gives: by its problems where each was sampled several
-    times and its scores are stored, else an upper bound from the share; None = not known."""
+    times and its scores are stored, else an upper bound from the share; None = unknown."""
     if found.problems is not None:
         variance = found.problems.sampling_variance(metric, base=base)
         if variance is not None:

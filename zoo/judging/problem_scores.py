@@ -1,8 +1,8 @@
 """Scores by problem: of a trial's final number, and of its base model.
 
-Two things follow from them that a mean does not say: how much of it is the luck of sampling, and
-how far it holds for other problems of the same kind. Reads the stored verdicts, and only where
-somebody asks; a set of scores that several trials share is read once.
+They give two values that a mean does not: its sampling noise, and its uncertainty for other
+problems of the same kind. Reads the stored verdicts, only on
+demand; a set of scores that several trials share is read once.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ COLUMNS = {"acc_boxed": ("verdict", "box_verdict"), "box_ratio": ("boxed",)}
 
 
 class ScoreReader:
-    """Reads verdicts of a store; the last few sets are kept."""
+    """Reads verdicts of a store; the last few sets are cached."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.counts = lru_cache(maxsize=READ_AT_ONCE)(self._counts)
 
     def _counts(self, score_id: str, each: int, measure: str) -> Counts | None:
-        """The counts of a set of scores; None where the file is gone or older than the measure."""
+        """The counts of a set of scores; None where the file is gone or older than the metric."""
         path = self.store.verdicts(score_id)
         if not path.is_file():
             return None

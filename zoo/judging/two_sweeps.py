@@ -1,8 +1,8 @@
-"""Two sweeps side by side: their cells as those of one study with an axis `sweep`, and what makes
-their numbers incomparable.
+"""Two sweeps side by side: their cells as those of one study with an axis `sweep`, and the
+differences that make their numbers incomparable.
 
 Numbers under another software stack, decoding, grader, set of problems or rule for final numbers
-differ for that reason alone, so whoever compares them has to say so. Pure.
+differ for that reason alone, so the caller must allow it explicitly. Pure.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class SweepDifference:
 
 
 def common_metrics(sides: Sequence[ComparedSweep]) -> dict[str, Metric]:
-    """The metrics that all sweeps have, as the first one measures them."""
+    """The metrics that all sweeps have, as the first one defines them."""
     first, *others = [metrics_of(side.trials) for side in sides]
     return {name: m for name, m in first.items() if all(name in other for other in others)}
 
 
 def differences(one: ComparedSweep, other: ComparedSweep, name: str) -> list[SweepDifference]:
-    """What stands in the way of comparing two sweeps by a metric that both have."""
+    """Obstacles to comparing two sweeps by a metric that both have."""
     measured = [metrics_of(side.trials)[name].evaluations for side in (one, other)]
     found: list[SweepDifference] = []
 

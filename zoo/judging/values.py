@@ -43,7 +43,7 @@ class TrialValues:
     responses: Mapping[str, int] = field(default_factory=dict[str, int])
     """Metric -> responses of one measurement."""
     problems: TrialProblems | None = None
-    """Its scores by problem, read when they are asked for; None = there are none to read."""
+    """Its scores by problem, read on demand; None = not available."""
 
     @property
     def key(self) -> Key:
@@ -90,7 +90,7 @@ def values_of(
 
 def rise(series: Mapping[int, float], rounds: Sequence[int]) -> float | None:
     """The straight line fitted to all rounds, its last value less its first; None where a round was
-    not measured."""
+    not evaluated."""
     if any(round_ not in series for round_ in rounds):
         return None
     return sum(weight * series[at] for at, weight in rise_weights(rounds).items())

@@ -1,6 +1,6 @@
-"""What a plan warns of about its cards: models, data, lengths and formats.
+"""Warnings of a plan about its cards: models, data, lengths and formats.
 
-Looks once at trials that share cards, so ten thousand trials cost little more than a hundred.
+Checks trials that share cards once, so ten thousand trials cost little more than a hundred.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def card_warnings(
     Args:
         overlaps: of benchmarks with training data, found by content.
         study: all trials of the study, of which `trials` are some; None = the same.
-        prompts: where prompts were measured in tokens.
+        prompts: prompt lengths in tokens, where counted.
     """
     groups, seeds = list(_groups(trials).values()), len({trial.seed for trial in trials})
     whole = groups if study is None or study is trials else list(_groups(study).values())
@@ -72,7 +72,7 @@ class _Group:
 
     @property
     def external(self) -> bool:
-        """Whether somebody else trained."""
+        """Whether it was trained elsewhere."""
         return self.first.trainer == "external"
 
 
@@ -136,7 +136,7 @@ def _about(
 
 
 def _word(card: ModelCard, trial: Trial) -> str:
-    """What commands know a model by: its card, or `hf:org/name` where the manifest says that."""
+    """A model's name in commands: its card, or `hf:org/name` as in the manifest."""
     said = trial.said.get("model", {}).get("path", "")
     return said if card is trial.model and said.startswith("hf:") else card.name
 
@@ -185,8 +185,8 @@ def _unknown(card: DataCard | BenchmarkCard, digest: str) -> bool:
 
 
 def _leaks(groups: list[_Group], overlaps: Sequence[SharedProblems]) -> list[PlanWarning]:
-    """Benchmarks some of whose problems are trained on, as their cards say; not where as many were
-    found by content."""
+    """Benchmarks some of whose problems are trained on, according to their cards; not where as many
+    were detected by content."""
     counted = {(o.data.name, o.benchmark.name): o.problems for o in overlaps}
     wrong: dict[tuple[str, str], list[_Group]] = {}
     benches = {id(g.first.evaluations): _overlapping(g.first.evaluations) for g in groups}
@@ -220,8 +220,8 @@ def _overlapping(evaluations: Iterable[Evaluation]) -> list[BenchmarkCard]:
 
 
 def _lengths(groups: list[_Group], prompts: Prompts) -> list[PlanWarning]:
-    """Responses that the model's context cannot hold beside a prompt: the longest, or where that
-    was not measured one of `PROMPT_TOKENS`."""
+    """Responses that do not fit the model's context together with a prompt: the longest, or where
+    that was not counted one of `PROMPT_TOKENS`."""
     training: dict[tuple[str, int, int], list[_Group]] = {}
     measuring: dict[tuple[str, str, int, int], list[_Group]] = {}
     for group in groups:
@@ -261,7 +261,7 @@ def _lengths(groups: list[_Group], prompts: Prompts) -> list[PlanWarning]:
 
 def _reward_caps(groups: list[_Group]) -> list[PlanWarning]:
     """Rewards of length that count up to another cap than the one at which responses are cut. A
-    rehearsal's stand-ins are cut much sooner, and nothing is concluded from them."""
+    rehearsal's stand-ins are cut much sooner, and are ignored here."""
     found: dict[tuple[str, int], list[_Group]] = {}
     for group in groups:
         trial = group.first
@@ -313,7 +313,7 @@ def _too_long(what: str, prompt: int, same: list[_Group]) -> str:
 
 
 def _boxes(groups: list[_Group], study: list[_Group]) -> list[PlanWarning]:
-    """Rewards that need a box, trained with prompts that do not ask for one. The comparison may
+    """Rewards that need a box, trained with prompts that do not request one. The comparison may
     be in any part of the study."""
     needing = [group for group in groups if group.first.reward.needs_box and not group.external]
     silent = [group for group in needing if not group.first.prompt.asks_for_box]

@@ -1,8 +1,8 @@
-"""What a plan warns of about its claims: seeds that decide nothing, and comparisons that differ in
-more than they say. What several claims share is said once.
+"""Warnings of a plan about its claims: seeds that decide nothing, and comparisons that differ in
+more than the stated axis. A warning that several claims share is given once.
 
-Two cells are compared by their resolved settings, whatever moved them: the axis, a card, an
-override, `zip`. Of an interaction, the two differences are compared as well.
+Two cells are compared by their resolved settings, regardless of the source of a difference: the
+axis, a card, an override, `zip`. Of an interaction, the two differences are compared as well.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _beyond(power: Power) -> str:
 
 
 def _unknown(powers: Sequence[Power]) -> list[PlanWarning]:
-    """Claims about metrics whose spread nobody knows."""
+    """Claims about metrics whose seed noise is unknown."""
     lacking = [power for power in powers if _spread_unknown(power)]
     if not lacking:
         return []
@@ -146,7 +146,7 @@ def _remedy(power: Power) -> str:
 
 @dataclass(slots=True)
 class _Differing:
-    """A field in which compared cells differ beside the axis."""
+    """A field in which compared cells differ, apart from the axis."""
 
     pairs: int = 0
     examples: list[str] = field(default_factory=list)
@@ -189,7 +189,7 @@ def _beside_axes(claim: Claim, made: list[ClaimComparison], resolved: TrialOf) -
 
 
 def _confounds(claim: Claim, axes: Mapping[str, _Axis]) -> list[PlanWarning]:
-    """Fields beside the axis in which the compared cells differ, an axis a warning."""
+    """Fields apart from the axis in which the compared cells differ, one warning an axis."""
     found: list[PlanWarning] = []
     for axis, beside in axes.items():
         if not beside.fields:

@@ -1,5 +1,5 @@
-"""What a plan warns of where transformers generates and not vLLM: the profile decides what a recipe
-says in vain, and which numbers nobody logs.
+"""Warnings of a plan where transformers generates and not vLLM: settings of a recipe that have
+no effect there, and metrics that are not logged.
 """
 
 from __future__ import annotations

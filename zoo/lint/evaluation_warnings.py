@@ -1,8 +1,8 @@
-"""What a plan warns of about `evaluate` and `final`: measurements that are missing where the report
+"""Warnings of a plan about `evaluate` and `final`: evaluations that are missing where the report
 compares before and after.
 
-Checkpoints that were trained elsewhere are measured at round 0 and the last round only, so they are
-looked at apart from what trains here. A rehearsal is cut to two rounds and is not judged by them.
+Checkpoints that were trained elsewhere are evaluated at round 0 and the last round only, so they
+are checked separately. A rehearsal is cut to two rounds and is not checked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoo.trials.trial import Evaluation, Trial
 
 
 def evaluate_warnings(experiment: Experiment, trials: Sequence[Trial]) -> list[PlanWarning]:
-    """All warnings about what is measured when."""
+    """All warnings about what is evaluated when."""
     found = list(_never_due(experiment))
     for external in (False, True):
         same = [trial for trial in trials if (trial.trainer == "external") == external]
@@ -81,7 +81,7 @@ def _nothing(experiment: Experiment, measured: Sequence[Evaluation], external: b
 
 
 def _fewer(final: str, compared: Sequence[Evaluation], name: str) -> Iterator[PlanWarning]:
-    """Final numbers that are the mean of fewer evaluations than `final` asks for."""
+    """Final numbers that are the mean of fewer evaluations than `final` requires."""
     wanted = last_k(final)
     groups: dict[tuple[int, ...], list[Evaluation]] = {}
     for evaluation in compared:

@@ -1,4 +1,4 @@
-"""What a plan warns of where benchmarks hold problems that are trained on, as found by content."""
+"""Warnings of a plan where benchmarks contain training problems, detected by content."""
 
 from __future__ import annotations
 

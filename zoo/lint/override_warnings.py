@@ -1,8 +1,8 @@
-"""What a plan warns of about overrides: those that set what their cells have anyway.
+"""Warnings of a plan about overrides that set values which their cells already have.
 
-The value without the override is what the weaker layers say (TRL's defaults < recipe < manifest <
+The value without the override is that of the weaker layers (TRL's defaults < recipe < manifest <
 axis < other overrides; see `zoo.trials.settings`), looked up only until one cell differs. An
-override that `--set` beats is no mistake of the manifest.
+override that `--set` overrides is not an error of the manifest.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def override_warnings(
 
     Args:
         recipe: the card of a recipe's name.
-        last: what `--set` says, by dotted name.
-        chosen: the trials that are meant and counted; None = all.
+        last: values of `--set`, by dotted name.
+        chosen: the selected trials; None = all.
     """
     found: list[PlanWarning] = []
     for i, override in enumerate(experiment.overrides):
@@ -80,7 +80,7 @@ def _without(
     trial: Trial,
     recipe: Callable[[str], RecipeCard],
 ) -> Any:
-    """What the other layers say of a setting, the strongest first."""
+    """The values of a setting in the other layers, the strongest first."""
     for j in range(len(experiment.overrides) - 1, -1, -1):
         other = experiment.overrides[j]
         if j != i and name in other.set and matches(trial.cell, other.when):

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class PlanWarning:
-    """One thing to know before paying."""
+    """One warning of a plan."""
 
     id: str
     """The cause in a word or two: `unpinned-model`."""

@@ -1,8 +1,8 @@
-"""What a plan warns of: nothing here is refused, all of it can spoil a study.
+"""Warnings of a plan: flaws that are not refused but can invalidate a study.
 
-One sentence a warning, which says what to do, and one warning for all trials that share a cause.
+One sentence a warning, with what to do, and one warning for all trials that share a cause.
 Cards, evaluation, overrides and claims have modules of their own (`zoo.lint.card_warnings`,
-`warn_evaluate`, `warn_overrides`, `warn_claims`); tripwires and the budget are looked at here.
+`warn_evaluate`, `warn_overrides`, `warn_claims`); tripwires and the budget are checked here.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def warnings(
     Args:
         powers: of its claims (`zoo.claims.planned_power.powers_of`).
         estimate: what the plan expects to spend, under the names of `Budget`.
-        upper: the upper ends of these estimates; what is not there has no range.
+        upper: the upper ends of these estimates; missing ones have no range.
         overlaps: of benchmarks with training data, found by content.
-        chosen: the trials that are meant; what touches none of them is left out. None = all.
-        prompts: where prompts were measured in tokens.
+        chosen: the selected trials; warnings about others are left out. None = all.
+        prompts: prompt lengths in tokens, where counted.
     """
     meant = trials if chosen is None else chosen
     wires = [w for w in experiment.tripwires if any(matches(t.cell, w.when) for t in meant)]
@@ -160,7 +160,7 @@ def kl_warnings(
 
 
 def _judges(benchmark: str, metrics: Mapping[str, Metric]) -> bool:
-    """Whether a final number is measured on a benchmark."""
+    """Whether a final number is evaluated on a benchmark."""
     return any(benchmark in m.benchmarks and m.final is not None for m in metrics.values())
 
 

@@ -1,2 +1,2 @@
-"""What a sweep started with: its trials, which fields of their identities changed since, and which
-claims were registered before results were known."""
+"""The state that a sweep started with: its trials, which fields of their identities changed since,
+and which claims were registered before any result."""

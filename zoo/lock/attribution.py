@@ -28,8 +28,8 @@ EVERYTHING = ABSENT = ""
 
 
 def followed(before: dict[str, Any], now: dict[str, Any], *, rehearsal: bool) -> set[str]:
-    """Dotted names, of fields or of parts with all their fields, that follow from what the
-    manifest says otherwise now. A recipe or prompt that is another takes all that it says with it.
+    """Dotted names, of fields or of parts with all their fields, that follow from edits of the
+    manifest. Another recipe or prompt accounts for all of its fields.
     """
     old, new = _opened(before), _opened(now)
     changed = [name for name in old | new if old.get(name, ABSENT) != new.get(name, ABSENT)]
@@ -53,7 +53,7 @@ def follows(name: str, followed: set[str], *, one_sided: bool) -> bool:
 
 
 def _opened(said: dict[str, Any]) -> dict[str, str]:
-    """The same as texts, with models and problems that are given in place as dotted names."""
+    """The same as texts, with inline models and problems as dotted names."""
     found: dict[str, Any] = {}
     for name, value in said.items():
         inside = as_mapping(value) if name in ("model", "data") else None

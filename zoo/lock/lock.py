@@ -1,11 +1,11 @@
 """The lock of a sweep: what its plan resolved to when it last started, a line a trial, then a line
 a claim.
 
-`plan.lock.jsonl` pins revisions, digests and ids. Comparing it with a plan tells four things apart:
-fields that are **edited** (the manifest or `--set` says something else), **pinned** (what was
-unpinned is known now) or **drift** (a card, revision or digest moved, and nothing that the manifest
-says explains it), and cells that came or went. Every `zoo sweep` writes it, also one with nothing
-left to run; how its claims stand is said by `zoo.lock.preregistration`.
+`plan.lock.jsonl` pins revisions, digests and ids. Comparing it with a plan gives four kinds of
+change: fields that are **edited** (the manifest or `--set` changed), **pinned** (a value that was
+not pinned now is) or **drift** (a card, revision or digest moved, and no edit of the manifest
+explains it), and cells that were added or removed. Every `zoo sweep` writes it, even with nothing
+left to run; `zoo.lock.preregistration` computes the state of its claims.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class LockChanges:
-    """A plan beside the lock of its last start."""
+    """A plan compared with the lock of its last start."""
 
     locked: bool
     """Whether there was a lock."""
@@ -84,7 +84,7 @@ class Lock:
     claims: tuple[Row, ...]
 
     def reached(self, looks: SeedLooks) -> int:
-        """The look, from 1, that the last start came to; 1 where other seeds were sealed."""
+        """The look, from 1, that the last start reached; 1 where other seeds were sealed."""
         if all(row.get("seeds") != looks.model_dump() for row in self.claims):
             return 1
         return looks.covering(len({row["seed"] for row in self.trials}))
@@ -141,7 +141,7 @@ def text(
     looks: SeedLooks | None = None,
 ) -> str:
     """The lock's text. `ran`: whether the trial of an id has a run folder; claims about such trials
-    come too late to be sealed. `looks`: as the manifest declares them."""
+    are too late to be sealed. `looks`: as the manifest declares them."""
     rows = [_row(trial) for trial in trials]
     rows += claim_rows(trials, claims, previous, ran, looks)
     return "".join(json.dumps(row, sort_keys=True, allow_nan=False) + "\n" for row in rows)

@@ -1,12 +1,12 @@
 """Claims in a lock: *sealed* where nothing that they judge had run when they were first recorded,
-else *exploratory*; one that was sealed and says something else now is *changed*. The seeds are
-sealed with a claim: one that got more of them after results were known is *extended*, unless the
+else *exploratory*; one that was sealed and edited since is *changed*. The seeds are
+sealed with a claim: one that got more of them after the first results is *extended*, unless the
 manifest had declared these looks. So is one of trials that ran, where the number of rounds changed.
 
-A row of the lock is the claim as said, whether it is sealed, its `seeds` (a list, or the declared
-looks), `was` (what was sealed under its id, where that is something else), `seeds_now` where the
-manifest has other seeds than were sealed, `rounds` (those that it was sealed for) where the plan
-has others, and `withdrawn` where it no longer has the claim.
+A row of the lock is the claim as written, whether it is sealed, its `seeds` (a list, or the
+declared looks), `was` (what was sealed under its id, where that is something else), `seeds_now`
+where the manifest has other seeds than were sealed, `rounds` (those that it was sealed for) where
+the plan has others, and `withdrawn` where it no longer has the claim.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def rows(
 
 def _sealed_for(old: Row, horizon: int, rounds: int) -> Row:
     """The number of rounds that a claim was sealed for, where it is not `rounds`. `horizon`: of
-    the previous lock; 0 = not known."""
+    the previous lock; 0 = unknown."""
     sealed_for = old.get("rounds", horizon)
     return {"rounds": sealed_for} if sealed_for not in (0, rounds) else {}
 
@@ -91,7 +91,7 @@ def _judged(claim: Claim, cells: list[dict[str, Any]]) -> set[str]:
 
 
 def words(now: Iterable[Row], before: Iterable[Row]) -> dict[str, Word]:
-    """Claim id -> how it stands, of rows that would be written over those of the previous lock;
+    """Claim id -> its state, for rows that would replace those of the previous lock;
     `new` = sealed by the next sweep."""
     sealed = [row["claim"] for row in before if row["sealed"]]
     return {row["claim"]["id"]: _word(row, sealed) for row in now}

@@ -236,7 +236,7 @@ def _refusal(found: SweepDifference, one: str, other: str) -> Fault:
 
 
 def _metric(metrics: Mapping[str, Metric], said: str) -> str:
-    """The metric that was asked for."""
+    """The requested metric."""
     final = [name for name, metric in metrics.items() if metric.final is not None]
     if said in final:
         return said
@@ -246,7 +246,7 @@ def _metric(metrics: Mapping[str, Metric], said: str) -> str:
 
 
 def _axis(cells: Sequence[Cell], said: str) -> str:
-    """The axis that was asked for."""
+    """The requested axis."""
     if said not in cells[0]:
         hint = did_you_mean(said, list(cells[0])) or f"available: {', '.join(cells[0])}"
         raise InputError(Fault("--by", f"no axis '{said}'", hint=hint))

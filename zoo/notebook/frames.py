@@ -1,4 +1,4 @@
-"""Rows as pandas frames; pandas is imported when the first one is made."""
+"""Rows as pandas frames; pandas is imported when the first one is built."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`zoo.results`: everything that a sweep measured, as pandas frames.
+"""`zoo.results`: all results of a sweep, as pandas frames.
 
-The numbers are those of `results.csv` and `cells.csv` beside the report, and of the stored
+The numbers are those of `results.csv` and `cells.csv` next to the report, and of the stored
 verdicts. Shares are fractions. Nothing is dropped: a trial that failed or never ran is in `trials`.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SweepResults:
-    """A sweep's results. Frames are made when they are first read."""
+    """A sweep's results. Frames are built when they are first read."""
 
     study: Study
     found: Results

@@ -15,7 +15,7 @@ from zoo.grading import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a reward may know of a completion. `finish` is `stop` or `length` (cut)."""
+    """The part of a completion that a reward can use. `finish` is `stop` or `length` (cut)."""
 
     text: str
     boxed: bool
@@ -28,10 +28,10 @@ Reward = Callable[[Sequence[Verdict], Sequence[Completion], Mapping[str, Any], i
 
 
 def checked(values: Any, size: int) -> Values:
-    """What a reward gave for a group of `size`, as plain floats.
+    """The values of a reward for a group of `size`, as plain floats.
 
     Raises:
-        ValueError: it is no list (or tuple) of `size` finite numbers or None; says which it is.
+        ValueError: not a list (or tuple) of `size` finite numbers or None; the message says why.
     """
     if not isinstance(values, (list, tuple)):
         raise ValueError(f"{type(values).__name__} instead of a list of rewards")
@@ -51,5 +51,5 @@ def group_seed(trial_seed: int, round_: int, group: int) -> int:
 
 
 def unscored_as_none(verdicts: Sequence[Verdict], values: Sequence[float | None]) -> Values:
-    """`values`, with None where the verdict says nothing about the answer."""
+    """`values`, with None where the verdict is unscored."""
     return [value if v.scored else None for value, v in zip(values, verdicts, strict=True)]

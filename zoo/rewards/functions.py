@@ -1,4 +1,4 @@
-"""The reward functions that cards name, and `compute`, which finds one by its name.
+"""The reward functions that cards name, and `compute`, which calls one by its name.
 
 Every function has one signature: `(verdicts_G, completions_G, params, seed) -> [float or None]_G`,
 with G the completions of one prompt, and gets every parameter that `zoo.rewards.parameters` names
@@ -33,7 +33,7 @@ def compute(
 ) -> Values:
     """The rewards of one group by the function named `kind`; None where the verdict is unscored.
 
-    `kind` and `params` are those of a card, which was checked when a plan was made of it.
+    `kind` and `params` are those of a card, which was validated by the plan.
     """
     values = REWARDS[kind](verdicts, completions, filled(kind, params), seed)
     return unscored_as_none(verdicts, values)
@@ -66,9 +66,9 @@ def tags(
 
 
 def _is_tagged(text: str) -> bool:
-    """Whether a text is a thought and an answer in their tags, both with something in them, and
-    nothing else. Looks at each character a few times at most: a pattern for the whole would go
-    back and forth for minutes over what a model can write.
+    """Whether a text is a thought and an answer in their tags, both not empty, and
+    nothing else. Reads each character a few times at most: a single regular expression could
+    backtrack for minutes on hostile text.
     """
     text = text.strip()
     between = _THOUGHT_ENDS.search(text)
@@ -157,7 +157,7 @@ def majority(
     params: Mapping[str, Any],
     seed: int,
 ) -> Values:
-    """1 for the answer that most of the group gave, whatever the reference says (TTRL).
+    """1 for the majority answer of the group, independent of the reference (TTRL).
 
     Answers are extracted by the rule `extract` and counted as one where the fast path of the
     grader takes each of them for the other, be it over answers between them; the first in the group

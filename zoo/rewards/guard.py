@@ -22,15 +22,15 @@ MIN_SAMPLES = 256
 
 
 class Guard:
-    """Calls a reward and keeps account of its failures. Every call gets lists and parameters of its
-    own, so that nothing it does to them reaches another; what it prints goes to standard error.
+    """Calls a reward and counts its failures. Every call gets its own lists and parameters,
+    so that a call cannot modify those of another; what it prints goes to standard error.
 
     Args:
         name: the reward's name, for messages.
         reward: the function.
         params: its parameters.
         max_fault_share: the share of samples whose reward may fail.
-        min_samples: how many samples are seen before the share is judged.
+        min_samples: number of samples before the share is checked.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Guard:
 
     def check(self) -> None:
         """End the trial where the reward fails too often. Called once a round, after the round's
-        completions were kept: they show what the reward failed on.
+        completions are stored: they show where the reward failed.
 
         Raises:
             TrialError: of class `reward`, where more than `max_fault_share` of at least
@@ -81,7 +81,7 @@ class Guard:
             ) from self._cause
 
     def state(self) -> dict[str, Any]:
-        """Its account, as JSON: what a checkpoint keeps of it."""
+        """Its failure counts, as JSON, for a checkpoint."""
         return {"samples": self.samples, "faults": self.faults, "errors": list(self.errors)}
 
     def restore(self, state: Mapping[str, Any]) -> None:

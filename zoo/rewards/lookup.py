@@ -16,13 +16,13 @@ def reward_of(card: RewardCard, round_size: int = MIN_SAMPLES) -> Guard:
     values_G`.
 
     Args:
-        card: as it stands in a trial, whole.
+        card: complete, as in a trial.
         round_size: completions of a round. Faults are judged from the first round on, also where a
             round is small.
 
     Raises:
-        TrialError: of class `data`, where a function of the user's own is gone or is not the one
-            that was planned.
+        TrialError: of class `data`, where a user's function is missing or is not the planned
+            one.
     """
     least = min(MIN_SAMPLES, round_size)
     if card.code is not None:

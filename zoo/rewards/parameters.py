@@ -1,7 +1,7 @@
-"""Which kinds of reward there are, and which parameters each of them takes: the table beside
-`zoo.rewards.functions.REWARDS`, in which every default stands once.
+"""The kinds of rewards, and the parameters of each: the counterpart of
+`zoo.rewards.functions.REWARDS`, and the only place of defaults.
 
-`flaws` holds a card's `params` against it. Light, as planning reads it: the functions themselves
+`flaws` checks a card's `params` against it. Light, as planning reads it: the functions themselves
 and the grader are elsewhere.
 """
 
@@ -20,7 +20,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class NumberField:
-    """A finite number within bounds. `default`: None = it has to be said."""
+    """A finite number within bounds. `default`: None = required."""
 
     default: float | None = None
     whole: bool = False
@@ -65,7 +65,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a sum; what is in each is looked at by `_part_flaws`."""
+    """The parts of a sum; `_part_flaws` checks each."""
 
     default: None = None
 
@@ -111,13 +111,13 @@ KINDS: Mapping[str, Parameters] = {
 
 
 def filled(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Every parameter of a kind: as `params` says, else its default."""
+    """Every parameter of a kind: from `params`, else its default."""
     defaults = {name: parameter.default for name, parameter in KINDS[kind].items()}
     return defaults | dict(params)
 
 
 def flaws(kind: str, params: Mapping[str, Any], at: Path = ("params",)) -> list[Flaw]:
-    """What is wrong with the parameters of a kind that there is; `at` is where they stand."""
+    """Errors in the parameters of an existing kind; `at` is their path."""
     known = KINDS[kind]
     found = list(unknown(params, list(known), f"kind '{kind}'", at))
     meant = {name for key in params if key not in known for name in known if _close(key, name)}
@@ -149,7 +149,7 @@ def unknown(params: Mapping[str, Any], known: list[str], of: str, at: Path) -> I
 
 
 def unknown_kind(kind: str, path: Path, more: list[str]) -> Flaw:
-    """A kind that there is not; `more` are the names of rewards of the user's own."""
+    """The error for an unknown kind; `more` are the names of the user's own rewards."""
     known = [*KINDS, *more]
     hint = suggestion(kind, known)
     return Flaw(path, f"unknown kind '{kind}'", hint=hint)

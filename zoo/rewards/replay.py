@@ -1,8 +1,8 @@
-"""Replaying the current grader over rollouts that an older one rewarded: which rewards change, and
+"""Replay of the current grader over rollouts that an older one rewarded: which rewards change, and
 from which round on.
 
 No reward changed: the run is adopted. Else it is stale from the first round that differs. The
-caller brings the rollouts, grouped by prompt, and holds the grader.
+caller provides the rollouts, grouped by prompt, and owns the grader.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One completion as it was kept: what was graded, what it got, and how it ended."""
+    """One stored completion: its text, its verdict and reward, and how it ended."""
 
     gold: str
     text: str
@@ -42,7 +42,7 @@ class RolloutGroup:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a replay found up to and including `round`. `first_changed_round` is None where no
+    """The result of a replay up to and including `round`. `first_changed_round` is None where no
     reward changed: the run is adopted.
     """
 
@@ -57,7 +57,7 @@ class Replay:
 
     @property
     def adopted(self) -> bool:
-        """Whether no reward changes, so that the run stands."""
+        """Whether no reward changes, so that the run is adopted."""
         return self.first_changed_round is None
 
     def __str__(self) -> str:
@@ -73,14 +73,14 @@ def replay(
     grader: Grader,
     before: Replay | None = None,
 ) -> Replay:
-    """Grades kept rollouts again and computes their rewards again, a round at a time.
+    """Grades stored rollouts again and computes their rewards again, a round at a time.
 
     Args:
         groups: in the order of their rounds.
         reward: the run's reward with its parameters bound: `(verdicts_G, completions_G, seed) ->
             values_G`.
         grader: of the run's extraction rule.
-        before: what earlier rounds gave; it is counted in.
+        before: the result of earlier rounds; it is included.
     """
     found = before or Replay()
     for round_, same in groupby(groups, key=lambda group: group.round):

@@ -1,5 +1,5 @@
-"""Terms that look at length and repetition, each as published. They are parts of a sum, seldom a
-reward alone.
+"""Terms on length and repetition, each as published. They are usually parts of a
+sum.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def cosine(
     seed: int,
 ) -> Values:
     """A cosine from one number to another over the length: short right and long wrong answers get
-    most.
+    the largest values.
 
     `right_short`, `right_long`, `wrong_short`, `wrong_long` at 0 and at `cap` tokens; beyond the
     cap as at the cap. Source: arXiv:2502.03373 section 3.2.

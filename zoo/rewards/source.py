@@ -1,5 +1,5 @@
-"""The source of a user's reward: what it says of itself, which function it has, and where each of
-these stands.
+"""The source of a user's reward: its metadata, its function, and the position of
+each.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Source:
         return found
 
     def fault(self, name: str, found: str, expected: str = "", hint: str = "") -> Fault:
-        """A fault at a name of the module; at the file where it stands nowhere."""
+        """A fault at a name of the module; at the file where the name is missing."""
         at = self._places.get(name)
         return self.fault_at(at, found, expected, hint)
 
@@ -129,11 +129,11 @@ def one_function(module: ModuleType, source: Source) -> Reward:
 
 
 def constants(module: ModuleType, source: Source, name: str, *, named: bool) -> dict[str, Any]:
-    """What a module says of itself, as fields of a card. `name` is the reward's unless the module
-    may say another (`named`).
+    """A module's metadata, as fields of a card. `name` is the reward's unless the module
+    may set another (`named`).
 
     Raises:
-        InputError: everything of it that cannot be.
+        InputError: all invalid metadata.
     """
     rules = get_args(ExtractionRule)
     ways: dict[str, tuple[str, Any, Callable[[Any], bool], str]] = {

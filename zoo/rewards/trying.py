@@ -1,4 +1,4 @@
-"""A reward of the user's own, tried on a small made-up group before anything is planned with it."""
+"""A user's own reward, tested on a small synthetic group before anything is planned with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zoo.rewards.base import Completion, Reward, Values, checked
 from zoo.rewards.source import Source, placed
 
 PATIENCE_S = 2.0
-"""Seconds that a user's code runs before it is said that it does."""
+"""Seconds that a user's code runs before a message reports it."""
 VERDICTS = tuple(Verdict)
 COMPLETIONS = tuple(
     Completion(text, "boxed" in text, n_tokens, finish)
@@ -34,9 +34,9 @@ COMPLETIONS = tuple(
 
 @contextmanager
 def attended(shown: str) -> Iterator[None]:
-    """While a user's code runs: what it prints goes to standard error, past `PATIENCE_S` it is said
-    there which reward runs, and `os._exit` raises, as this process is not its to end. `shown` is
-    what messages call it.
+    """While a user's code runs: what it prints goes to standard error, after `PATIENCE_S` a message
+    there names the running reward, and `os._exit` raises, since it must not end this process.
+    `shown` is its name in messages.
     """
     text = f"zoo: still trying reward {shown}; Ctrl-C stops it"
     timer = threading.Timer(PATIENCE_S, print, [text], {"file": sys.stderr})

@@ -1,4 +1,4 @@
-"""A reward of the user's own: one Python file with one pure function, or an entry point of the
+"""A user's own reward: one Python file with one pure function, or an entry point of the
 group `zoo.rewards`.
 
     PARAMS = {"bonus": 0.1}        # also NAME, VERSION, EXTRACT, NEEDS_BOX, where wanted
@@ -7,9 +7,9 @@ group `zoo.rewards`.
         return [1.0 if v.correct else params["bonus"] * c.boxed
                 for v, c in zip(verdicts, completions)]
 
-Its name, version, parameters and the digest of its source enter a trial's identity; where it lies
-does not. What is digested is what is run, and nothing is written beside it. For a plan everything
-is looked at (`load_user_reward`); a trial runs it only if it is what was planned (`load_code`).
+Its name, version, parameters and the digest of its source enter a trial's identity; its path
+does not. The digested text is the one that runs, and no file is written next to it. A plan checks
+everything (`load_user_reward`); a trial runs it only if it is the planned one (`load_code`).
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ GROUP = "zoo.rewards"
 
 
 class UserReward(NamedTuple):
-    """A loaded reward: the function, and what a card would say of it, with the file's PARAMS."""
+    """A loaded reward: the function, and its card, with the file's PARAMS."""
 
     function: Reward
     card: RewardCard
 
 
 def load_user_reward(source: str | Path) -> UserReward:
-    """Load a reward from a path ending in `.py`, else by its entry point's name, and try it on a
-    made-up group.
+    """Load a reward from a path ending in `.py`, else by its entry point's name, and test it on a
+    synthetic group.
 
     Raises:
-        InputError: where there is no such file or entry point, it does not run, has not exactly one
-            function of the expected signature, says of itself what cannot be, or fails when tried;
-            placed.
+        InputError: the file or entry point does not exist, does not run, has not exactly one
+            function of the expected signature, has invalid metadata, or fails when tested;
+            with positions.
     """
     path = Path(source)
     if path.suffix == ".py":
@@ -121,8 +121,8 @@ def _from_file(path: Path) -> UserReward:
 
 
 def _run(source: Source) -> ModuleType:
-    """Run a file as a module of its own: the very text that was digested. importlib would write a
-    compiled file beside it, and could run an old one."""
+    """Run a file as a module of its own: exactly the digested text. importlib would write a
+    compiled file next to it, and could run an old one."""
     module = ModuleType(f"zoo_user_reward_{source.digest[:12]}")
     module.__file__ = str(source.path)
     sys.modules[module.__name__] = module  # dataclasses look there
@@ -159,7 +159,7 @@ def _entry(name: str) -> tuple[ModuleType, Reward | None, Source]:
 def _whole(
     module: ModuleType, function: Reward | None, source: Source, code: RewardCode, name: str
 ) -> UserReward:
-    """A reward whose module ran, with everything looked at."""
+    """A reward whose module ran, with everything checked."""
     said = constants(module, source, name, named=code.file is not None)
     function = function or one_function(module, source)
     card = RewardCard.model_validate(

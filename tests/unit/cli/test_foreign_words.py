@@ -33,8 +33,8 @@ def test_answers_name_what_there_is() -> None:
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
-        ("grpo.lora.r", "LoRA is not there yet"),
-        ("lora_alpha", "LoRA is not there yet"),
+        ("grpo.lora.r", "LoRA is not supported yet"),
+        ("lora_alpha", "LoRA is not supported yet"),
         ("algorithm.filter_groups.enable", "TRL has no dynamic sampling"),
         ("actor_rollout_ref.actor.kl_loss_coef", "set grpo.beta"),
         ("grpo.kl_loss_coef", "set beta"),
@@ -53,11 +53,11 @@ def test_a_word_is_known_by_the_last_parts_of_its_name(name: str, answer: str) -
 
 PLACES = {
     "grpo.dynamic_sampling=true": "TRL has no dynamic sampling",
-    "grpo.lora.r=8": "LoRA is not there yet",
-    "lora.r=8": "LoRA is not there yet",
-    "grid.lora.r=[8, 16]": "LoRA is not there yet",
-    "overrides=[{when: {model: pocket-llama}, set: {lora.r: 8}}]": "LoRA is not there yet",
-    "grpo={peft_config: {r: 8}}": "LoRA is not there yet",
+    "grpo.lora.r=8": "LoRA is not supported yet",
+    "lora.r=8": "LoRA is not supported yet",
+    "grid.lora.r=[8, 16]": "LoRA is not supported yet",
+    "overrides=[{when: {model: pocket-llama}, set: {lora.r: 8}}]": "LoRA is not supported yet",
+    "grpo={peft_config: {r: 8}}": "LoRA is not supported yet",
     "batch.train_batch_size=64": "set `batch.prompts`",
     "epochs=3": "set `rounds`",
     "grid.beta=[0, 0.1]": "set grpo.beta",

@@ -65,14 +65,14 @@ def test_it_names_the_series_of_other_sets_and_the_rounds_of_final_numbers(folde
     )
     assert (
         "final pocket-easy t1.0: mean of the last 2 evaluations: rounds 2, 3; pocket-easy "
-        "t0: round 3, the only evaluation of the last 2 asked for"
+        "t0: round 3, the only evaluation of the last 2 required"
     ) in plan.prose
     other = zoo("plan", "tiny", "--set", watch.replace("4", "2"), "--set", "final=mean-last-2")
     assert (
         "  evaluate   watch: pocket-easy (2 problems) under t1.0 at rounds 0, 1, 2, 3, "
         "named watch/..."
     ) in other.lines
-    assert "  final      round 3, the only evaluation of the last 2 asked for" in other.lines
+    assert "  final      round 3, the only evaluation of the last 2 required" in other.lines
 
 
 def test_a_manifest_is_found_by_name_and_by_path(folder: Path) -> None:

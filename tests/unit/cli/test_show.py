@@ -88,7 +88,7 @@ def test_each_value_says_its_layer(layers: Path) -> None:
     assert found["grpo.learning_rate"] == (2e-6, "manifest, line 13")
     assert found["grpo.temperature"] == (0.7, "axis, line 9")
     assert found["grpo.epsilon"] == (0.3, "recipe bare")
-    assert found["grpo.beta"] == (0.02, "card mine (recipe bare says from-card)")
+    assert found["grpo.beta"] == (0.02, "card mine (recipe bare has from-card)")
     assert found["grpo.weight_decay"] == (0.2, "override 1, line 17")
     assert found["grpo.max_completion_length"] == (77, "override 1, line 17")
     assert found["grpo.adam_beta1"][1].startswith("TRL ")
@@ -115,7 +115,7 @@ def test_what_is_given_in_place_says_so(layers: Path) -> None:
     assert found["data.digest"][1] == "manifest, given inline"
     assert found["grpo.max_completion_length"] == (
         512,
-        "card here (recipe bare says from-card)",
+        "card here (recipe bare has from-card)",
     )
 
 
@@ -142,7 +142,7 @@ def test_a_rehearsal_says_what_it_replaced_and_keeps_the_rest(layers: Path) -> N
     assert found["model"][0] == "mine"
     assert found["model.weights"] == ("pocket-llama", "card pocket-llama")
     assert found["grpo.max_completion_length"] == (64, "rehearsal: card pocket-llama")
-    assert found["grpo.beta"] == (0.02, "card mine (recipe bare says from-card)")
+    assert found["grpo.beta"] == (0.02, "card mine (recipe bare has from-card)")
     assert found["evaluate.full.pocket-easy.t0"][1] == "rehearsal"
 
 
