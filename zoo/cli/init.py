@@ -104,8 +104,10 @@ def _chosen(
     given = {axis: getattr(options, axis) for axis in KINDS}
     missing = [axis for axis, text in given.items() if text is None]
     if missing and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        options = ", ".join(f"--{axis}" for axis in missing)
-        found = f"{options} missing, and there is no terminal for questions"
+        found = (
+            f"{', '.join(f'--{axis}' for axis in missing)} missing, "
+            "and there is no terminal for prompts"
+        )
         words = [(axis, given[axis] or DEFAULTS[axis]) for axis in KINDS]
         command = " ".join(f"--{axis} {shlex.quote(text)}" for axis, text in words)
         hint = f"for instance `zoo init {name} {command}`"

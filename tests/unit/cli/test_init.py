@@ -159,7 +159,7 @@ def test_init_with_bad_name_suggests_one(folder: Path, name: str) -> None:
 
 def test_init_without_terminal_names_the_missing_options(folder: Path) -> None:
     error = refused(folder, "mine", "--data", "pocket-hard")
-    assert "--model, --reward missing, and there is no terminal for questions" in error
+    assert "--model, --reward missing, and there is no terminal for prompts" in error
     command = error.partition("`zoo ")[2].rstrip("`").split()
     assert command[command.index("--data") + 1] == "pocket-hard"
     assert zoo(*command).status == 0
