@@ -13,7 +13,9 @@ from zoo.errors import InputError
 from zoo.runs.outcome import values_of
 from zoo.store import journal
 from zoo.store.run_store import Store, write_json
-from zoo.track.client import MlflowMirror, connect, experiment_path, serve
+from zoo.track.backend import connect
+from zoo.track.client import MlflowMirror
+from zoo.track.ui import experiment_path, serve
 
 
 @pytest.fixture
@@ -148,7 +150,8 @@ def test_runs_that_a_killed_driver_left_running_are_put_right_at_the_next_start(
     assert made.begin(), made.problem
     write_trial(sweep, first, stop_after=1, state=None)
     write_trial(sweep, second, stop_after=1, state=None)
-    assert made.sync(), made.problem  # and then the driver is gone
+    assert made.sync(), made.problem
+    made.close()  # as where the driver is gone
     sweep.trials.remove(second)  # and the manifest has changed
     again = mirror(sweep)
     assert again.begin(), again.problem
@@ -259,6 +262,7 @@ def test_a_broken_journal_or_a_dead_mlflow_raises_nothing_and_stops_no_other_tri
     assert made.problem is not None
     assert "metrics.jsonl:1" in made.problem
     assert runs(sweep)[second.id].info.status == "FINISHED"
+    made.close()
     write_json(sweep.store.root / "file", {})
     dead = MlflowMirror(
         sweep.store, sweep.experiment, sweep.trials, "sqlite:////proc/nowhere/mlflow.db"
@@ -276,3 +280,14 @@ def test_serving_needs_a_store_that_is_there(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(InputError, match="no sweep has been recorded yet"):
         serve(Store(tmp_path), 5000)
+
+
+def test_sweep_that_another_process_copies_is_left_to_it(sweep):
+    sweep.run()
+    first, second = mirror(sweep), mirror(sweep)
+    assert first.begin(), first.problem
+    assert not second.finish(True)
+    assert "another process copies 'made-up' to MLflow" in second.problem
+    assert first.finish(True), first.problem
+    assert second.finish(True), second.problem
+    assert len(runs(sweep)) == 3
