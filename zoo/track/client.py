@@ -336,7 +336,8 @@ class MlflowMirror:
 
     def _send_models(self, child: ChildRun, found: Outcome) -> None:
         self._models.send_data(child.run_id, data_uses(found.trial))
-        pages = checkpoint_pages(found, self._names[found.trial.id], self.store)
+        name = f"{self._labels[found.trial.id]} s{found.trial.seed}"
+        pages = checkpoint_pages(found, name, self.store)
         self._models.send_models(child.run_id, pages)
 
     def _tags(self, found: Outcome) -> dict[str, str]:

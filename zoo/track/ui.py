@@ -52,4 +52,5 @@ def experiment_path(store: Store, uri: str, name: str) -> str:
         return ""
     if found is None:
         return ""
-    return f"/#/experiments/{found.experiment_id}/runs?viewStateShareKey={VIEW_NAME}"
+    page = f"/#/experiments/{found.experiment_id}/runs?viewStateShareKey={VIEW_NAME}"
+    return f"{page}&workflowType=machine_learning"  # else MLflow's menu is the one of GenAI

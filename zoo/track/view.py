@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zoo.errors import plain
-from zoo.manifest.metric_name import EVAL, MetricName
+from zoo.manifest.metric_name import MetricName, measure_of
 from zoo.manifest.schema import Experiment
 from zoo.track.payload import final_name, gain_name
 from zoo.trials.metrics import Metric, metrics_of
@@ -22,7 +22,7 @@ from zoo.trials.trial import Trial
 VIEW_NAME = "zoo"
 GROUP_TAG = "zoo.cell_label"
 ACCURACIES = 6
-"""Accuracies with a column of their own; three of them are drawn."""
+"""Accuracies with a column of their own."""
 CHARTS_OF_TRAINING = ("train/reward", "train/completions/mean_length")
 RUN_NAME, DATE = "attributes.`Run Name`", "runDateAndNestInfo"
 """What MLflow's run list calls its first columns."""
@@ -73,12 +73,12 @@ def _accuracies(metrics: Iterable[Metric]) -> list[MetricName]:
 
 
 def _param_columns(trials: Sequence[Trial], *, seeds: bool) -> dict[str, int]:
-    """Column of an axis -> its width: those with several values first."""
+    """Column of an axis -> its width: those with several values, or all where none has."""
     values: dict[str, set[str]] = {}
     for trial in trials:
         for axis, value in trial.cell.items():
             values.setdefault(axis, set()).add(plain(value))
-    axes = sorted(values, key=lambda axis: len(values[axis]) == 1)
+    axes = [axis for axis, found in values.items() if len(found) > 1] or list(values)
     widths = {f"params.`{axis}`": _pixels(max(map(len, (axis, *values[axis])))) for axis in axes}
     return widths | ({"params.`seed`": _pixels(len("seed"))} if seeds else {})
 
@@ -88,9 +88,8 @@ def _final_columns(accuracies: Sequence[MetricName]) -> list[str]:
     names = [final_name(parts) for parts in accuracies[:ACCURACIES]]
     if accuracies:
         first = accuracies[0]
-        length = MetricName(EVAL, first.benchmark, "mean_length", first.decoding)
         names[1:1] = [gain_name(first)]
-        names.append(final_name(length))
+        names.append(final_name(_length(first)))
     return names
 
 
@@ -108,32 +107,23 @@ def _section(id_: str, name: str) -> dict[str, Any]:
 
 
 def _charts(trials: Sequence[Trial], accuracies: Sequence[MetricName]) -> list[dict[str, Any]]:
-    """Accuracy over training, final accuracy, reward and length: what a study compares first."""
+    """Accuracy over training as often as it was measured, final accuracy, reward and length."""
     known = metrics_of(trials)
-    drawn = [_most_often(parts, known) for parts in accuracies[:3]]
+    measured = [
+        m for m in known.values() if MetricName.parse(m.name) and measure_of(m.name) == "acc"
+    ]
+    measured.sort(key=lambda metric: (-len(metric.series.rounds), -len(metric.parts)))
+    drawn = [metric.name for metric in measured[:2]]
+    drawn += [str(parts) for parts in accuracies[:1] if str(parts) not in drawn]
     drawn += [name for name in CHARTS_OF_TRAINING if name in known]
-    if accuracies:
-        drawn.append(_most_often(_length(accuracies[0]), known))
+    drawn += [str(_length(parts)) for parts in accuracies[:1]]
     charts = [_chart("LINE", name) for name in drawn]
-    charts[3:3] = [_chart("BAR", final_name(parts)) for parts in accuracies[:1]]
+    charts[2:2] = [_chart("BAR", final_name(parts)) for parts in accuracies[:1]]
     return [chart | {"uuid": f"zoo-{i}"} for i, chart in enumerate(charts)]
 
 
 def _length(parts: MetricName) -> MetricName:
     return MetricName(parts.series, parts.benchmark, "mean_length", parts.decoding)
-
-
-def _most_often(parts: MetricName, known: dict[str, Metric]) -> str:
-    """The series of one benchmark, measure and decoding that was measured at the most rounds."""
-    same = [
-        metric
-        for name, metric in known.items()
-        if (other := MetricName.parse(name)) is not None
-        and (other.benchmark, other.measure, other.decoding)
-        == (parts.benchmark, parts.measure, parts.decoding)
-    ]
-    most = max(same, key=lambda metric: len(metric.series.rounds), default=None)
-    return most.name if most else str(parts)
 
 
 def _chart(kind: str, metric: str) -> dict[str, Any]:

@@ -17,10 +17,10 @@ def test_view_opens_on_the_axes_then_final_numbers(tmp_path: Path) -> None:
     sweep = make_sweep(tmp_path, data=("pocket-easy",))
     state = view_state(sweep.trials)
     columns = state["selectedColumns"]
-    assert columns[:3] == ["params.`model`", "params.`reward`", "params.`data`"]
-    assert columns[3:5] == ["metrics.`final/avg2 t1.0`", "metrics.`final/avg2 t1.0 gain`"]
+    assert columns[:2] == ["params.`model`", "params.`reward`"]  # data: the same in all
+    assert columns[2:4] == ["metrics.`final/avg2 t1.0`", "metrics.`final/avg2 t1.0 gain`"]
     assert state["columnOrder"][2:] == columns
-    assert set(state["columnWidths"]) >= set(columns[:5])
+    assert set(state["columnWidths"]) >= set(columns[:4])
     assert state["columnWidths"]["params.`model`"] > 7 * len("pocket-mistral")
     assert "groupBy" not in state  # one seed: a cell is a run
 
