@@ -30,9 +30,9 @@ from zoo.manifest.schema import Experiment
 from zoo.runs import outcome
 from zoo.runs.outcome import Outcome
 from zoo.store.run_store import Store, claim
-from zoo.track import payload, view
+from zoo.track import payload, shared_view
 from zoo.track.backend import artifact_root, connect, describe, path_of, without_account
-from zoo.track.checkpoints import checkpoint_pages, data_uses
+from zoo.track.checkpoint_pages import checkpoint_pages, data_uses
 from zoo.track.child_run import ENDED, ChildRun
 from zoo.track.models import ModelPages
 from zoo.track.parent import NOTE, SweepRun, keep_report
@@ -53,7 +53,7 @@ STATUS = {
 WATCHED = ("metrics.jsonl", "evals.jsonl", "record.json", "phase")
 
 
-class Refused(Exception):
+class ServerRefusal(Exception):
     """What MLflow did not take of one run although it answers, such as an artifact."""
 
 
@@ -135,7 +135,7 @@ class MlflowMirror:
         for trial in self.trials:
             try:
                 action(trial)
-            except (StateError, Refused) as error:
+            except (StateError, ServerRefusal) as error:
                 wrong = error
         if wrong is not None:
             raise wrong
@@ -188,11 +188,11 @@ class MlflowMirror:
                 client.restore_experiment(id_)
         tags = {
             "mlflow.experimentKind": "custom_model_development",
-            f"mlflow.sharedViewState.{view.VIEW_NAME}": view.view(self.trials),
+            f"mlflow.sharedViewState.{shared_view.VIEW_NAME}": shared_view.view(self.trials),
         }
         before = found.tags if found else {}
         if NOTE not in before:
-            tags[NOTE] = view.note(self.experiment, self.report)
+            tags[NOTE] = shared_view.note(self.experiment, self.report)
         for key, value in tags.items():
             if before.get(key) != value:
                 client.set_experiment_tag(id_, key, value)
@@ -226,7 +226,7 @@ class MlflowMirror:
             self._client.update_run(self._parent, status="RUNNING")
             return
         tags = {"zoo.kind": "sweep", "zoo.sweep": name, "mlflow.source.name": "zoo"}
-        tags[NOTE] = view.note(self.experiment, self.report)
+        tags[NOTE] = shared_view.note(self.experiment, self.report)
         made = self._client.create_run(
             self._experiment_id, self._first_start(), tags, run_name=f"sweep {name}"
         )
@@ -341,7 +341,7 @@ class MlflowMirror:
         self._models.send_models(child.run_id, pages)
 
     def _tags(self, found: Outcome) -> dict[str, str]:
-        label = {view.GROUP_TAG: self._labels[found.trial.id]}
+        label = {shared_view.GROUP_TAG: self._labels[found.trial.id]}
         return payload.tags(self.experiment, found) | label
 
     # -- finish -----------------------------------------------------------------------------------
@@ -366,12 +366,12 @@ class MlflowMirror:
             raise refused
 
 
-def _refusal(action: Callable[[], None]) -> Refused | None:
+def _refusal(action: Callable[[], None]) -> ServerRefusal | None:
     """Do what a server may refuse while it takes all else; returns what it said."""
     try:
         action()
     except Exception as error:
-        return Refused(f"refused: {describe(error)}")
+        return ServerRefusal(f"refused: {describe(error)}")
     return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from zoo.track.checkpoints import KEY_TAG, CheckpointPage, DataUse
+from zoo.track.checkpoint_pages import KEY_TAG, CheckpointPage, DataUse
 
 BATCH = 500
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.manifest.schema import Experiment
-from zoo.track.view import note
+from zoo.track.shared_view import note
 
 NOTE = "mlflow.note.content"
 """The tag that MLflow shows as description."""

@@ -29,6 +29,8 @@ SYSTEM = {
     **{f"train/{phase}_time": f"system/{phase}_seconds" for phase in PHASES},
 }
 """What a round logs of the machine, under names that MLflow shows as system metrics."""
+DIGITS = 3
+"""Decimals of the final numbers that people read: MLflow shows all that it has."""
 LAUNCH_SECONDS = "time/launch_seconds"
 SECONDS = "time/seconds"
 UNSHOWN = ("audit_disagreement", "mean_terminated_length")
@@ -194,10 +196,11 @@ def final_points(found: Outcome, known: Mapping[Key, FinalNumber]) -> Iterator[P
             continue
         scale = 100.0 if unit(name) == "points" else 1.0
         at = (ended.rounds, round(1000 * found.times[ended.rounds]))
-        yield Point(final_name(parts), scale * final.value, *at)
+        yield Point(final_name(parts), round(scale * final.value, DIGITS), *at)
         base = known.get((0, name))
         if parts.measure == "acc" and base is not None:
-            yield Point(gain_name(parts), scale * (final.value - base.value), *at)
+            gain = round(scale * (final.value - base.value), DIGITS)
+            yield Point(gain_name(parts), gain, *at)
 
 
 def final_name(parts: MetricName) -> str:

@@ -6,7 +6,7 @@ from zoo.errors import StateError
 from zoo.store.run_store import Store
 from zoo.track import server
 from zoo.track.backend import artifact_root, connect, describe, path_of
-from zoo.track.view import VIEW_NAME
+from zoo.track.shared_view import VIEW_NAME
 
 
 def serve(store: Store, port: int, host: str = "127.0.0.1", name: str | None = None) -> int:

@@ -25,7 +25,7 @@ from zoo.runs.finals import all_numbers, averages, finals, numbers
 from zoo.runs.outcome import Outcome, completions, values_of
 from zoo.store import journal
 from zoo.track import payload
-from zoo.track.view import view_state
+from zoo.track.shared_view import view_state
 from zoo.train.entry import run
 from zoo.trials.metrics import Series, metrics_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.made_up_sweep import make_sweep
 from zoo.runs.outcome import load
-from zoo.track.checkpoints import checkpoint_pages, data_uses
+from zoo.track.checkpoint_pages import checkpoint_pages, data_uses
 
 
 def test_base_model_is_one_page_for_all_trials_that_start_from_it(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.made_up_sweep import four_cells, make_sweep
 from zoo.track.parent import report_files, verdicts
 from zoo.track.payload import cell_labels
-from zoo.track.view import note, view, view_state
+from zoo.track.shared_view import note, view, view_state
 
 
 def test_view_opens_on_the_axes_then_final_numbers(tmp_path: Path) -> None:
