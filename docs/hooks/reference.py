@@ -322,8 +322,9 @@ def value(found: Any) -> str:
 def metrics_page() -> str:
     """Names of metrics, with unit and direction."""
     text = "# Metrics\n\n"
-    text += "Shares are fractions in files, `--json` and MLflow; claims, the terminal and the "
-    text += "report state them in percentage points.\n\n## Evaluation\n\n"
+    text += "Shares are fractions in files, `--json` and MLflow's series; claims, the terminal, "
+    text += "the report and MLflow's `final/...` state them in percentage points.\n\n"
+    text += "## Evaluation\n\n"
     text += "`<series>/<benchmark>/<measure>/<decoding>`, for example `eval/math500/acc/t1.0`. "
     text += "`eval` is the set that `full` measures; another set of problems or samples has the "
     text += "name of its schedule in front, such as `watch`. `<series>/avgN/...` is the plain mean "

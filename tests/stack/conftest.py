@@ -14,7 +14,7 @@ import pytest
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated store; making one takes seconds, copying it does not."""
     from zoo.store.run_store import Store
-    from zoo.track.client import connect
+    from zoo.track.backend import connect
 
     store = Store(tmp_path_factory.mktemp("empty"))
     connect(store, store.own_mlflow_uri)

@@ -13,7 +13,8 @@ from mlflow.entities import ViewType
 
 from zoo.planning.options import PlanOptions
 from zoo.planning.study import Study, load_study
-from zoo.track.client import MlflowMirror, connect
+from zoo.track.backend import connect
+from zoo.track.client import MlflowMirror
 
 ARCHIVE = Path(__file__).parents[1] / "golden" / "store-v1.tar.gz"
 WRITTEN = {

@@ -10,10 +10,14 @@ import pytest
 
 from tests.support.made_up_sweep import make_sweep, write_trial
 from zoo.errors import InputError
+from zoo.findings.collect import collect
+from zoo.findings.view import table_rows
 from zoo.runs.outcome import values_of
 from zoo.store import journal
 from zoo.store.run_store import Store, write_json
-from zoo.track.client import MlflowMirror, connect, experiment_path, serve
+from zoo.track.backend import connect
+from zoo.track.client import MlflowMirror
+from zoo.track.ui import experiment_path, serve
 
 
 @pytest.fixture
@@ -148,7 +152,8 @@ def test_runs_that_a_killed_driver_left_running_are_put_right_at_the_next_start(
     assert made.begin(), made.problem
     write_trial(sweep, first, stop_after=1, state=None)
     write_trial(sweep, second, stop_after=1, state=None)
-    assert made.sync(), made.problem  # and then the driver is gone
+    assert made.sync(), made.problem
+    made.close()  # as where the driver is gone
     sweep.trials.remove(second)  # and the manifest has changed
     again = mirror(sweep)
     assert again.begin(), again.problem
@@ -259,6 +264,7 @@ def test_a_broken_journal_or_a_dead_mlflow_raises_nothing_and_stops_no_other_tri
     assert made.problem is not None
     assert "metrics.jsonl:1" in made.problem
     assert runs(sweep)[second.id].info.status == "FINISHED"
+    made.close()
     write_json(sweep.store.root / "file", {})
     dead = MlflowMirror(
         sweep.store, sweep.experiment, sweep.trials, "sqlite:////proc/nowhere/mlflow.db"
@@ -276,3 +282,97 @@ def test_serving_needs_a_store_that_is_there(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(InputError, match="no sweep has been recorded yet"):
         serve(Store(tmp_path), 5000)
+
+
+def test_sweep_that_another_process_copies_is_left_to_it(sweep):
+    sweep.run()
+    first, second = mirror(sweep), mirror(sweep)
+    assert first.begin(), first.problem
+    assert not second.finish(True)
+    assert "another process copies 'made-up' to MLflow" in second.problem
+    assert first.finish(True), first.problem
+    assert second.finish(True), second.problem
+    assert len(runs(sweep)) == 3
+
+
+def test_headline_table_of_mlflow_is_that_of_the_run_folders(sweep):
+    sweep.run()
+    push(sweep)
+    results = collect(sweep.experiment, sweep.trials, sweep.store)
+    found = runs(sweep)
+    for row in table_rows(results):
+        metrics = found[row.found.trial.id].data.metrics
+        for evaluation, cell in zip(results.headline, row.cells, strict=True):
+            name = f"final/{evaluation.benchmark.name} {evaluation.decoding_name}"
+            shown = (metrics[name], metrics[f"{name} gain"], metrics[f"{name} mean_length"])
+            wanted = (cell.after, cell.gain, cell.length.rpartition(" ")[2])
+            gain = f"{shown[1]:+.1f}".replace("-", "\N{MINUS SIGN}")
+            assert (f"{shown[0]:.1f}", gain, f"{shown[2]:.0f}") == wanted
+    answer = results.answer
+    for mean in answer.cells:
+        same = [
+            found[t.id].data.metrics["final/pocket-easy t1.0"]
+            for t in sweep.trials
+            if t.cell == mean.cell
+        ]
+        assert sum(same) / len(same) == pytest.approx(mean.mean, abs=1e-3)
+
+
+def test_checkpoints_are_models_linked_to_runs_and_data_sets_and_made_once(sweep):
+    sweep.run()
+    push(sweep)
+    client = connect(sweep.store, sweep.store.mlflow_uri)
+    experiment = client.get_experiment_by_name(sweep.experiment.name)
+
+    def models():
+        found = client.search_logged_models([experiment.experiment_id])
+        return {model.tags["zoo.checkpoint"]: model for model in found}
+
+    made = models()
+    roles = sorted(key.partition(":")[0] for key in made)
+    assert roles == ["base", "final", "final"]
+    assert {str(model.status) for model in made.values()} == {"READY"}
+    for trial in sweep.trials:
+        run = client.get_run(runs(sweep)[trial.id].info.run_id)
+        (output,) = run.outputs.model_outputs
+        final = client.get_logged_model(output.model_id)
+        assert final.source_run_id == run.info.run_id
+        assert final.params["reward"] == trial.reward.name
+        assert len(run.inputs.model_inputs) == 1
+        known = {(m.key, m.dataset_name): m.value for m in final.metrics}
+        name = "final/pocket-easy t1.0"
+        assert known[name, "pocket-easy"] == run.data.metrics[name]
+        used = {(d.dataset.name, tag.value) for d in run.inputs.dataset_inputs for tag in d.tags}
+        assert ("pocket-easy", "training") in used
+    client.delete_tag(run.info.run_id, "zoo.mark")  # as where its answer was lost
+    push(sweep)
+    again = models()
+    assert {key: model.model_id for key, model in again.items()} == {
+        key: model.model_id for key, model in made.items()
+    }
+    run = client.get_run(run.info.run_id)
+    assert (len(run.outputs.model_outputs), len(run.inputs.model_inputs)) == (1, 1)
+
+
+def test_duration_of_a_run_is_the_time_that_was_worked_on_it(sweep):
+    made = mirror(sweep)
+    assert made.begin(), made.problem  # the runs are there long before the trials end
+    sweep.run()
+    assert made.finish(True), made.problem
+    for trial in sweep.trials:
+        info = runs(sweep)[trial.id].info
+        assert info.end_time - info.start_time == round(1000 * 4.25 * trial.rounds)
+
+
+def test_runs_of_an_earlier_version_get_what_they_lack_and_no_second_run(sweep):
+    sweep.run()
+    push(sweep)
+    before = runs(sweep)
+    client = connect(sweep.store, sweep.store.mlflow_uri)
+    trial = sweep.trials[0]
+    for tag in ("zoo.pages", "zoo.cell_label"):
+        client.delete_tag(before[trial.id].info.run_id, tag)
+    push(sweep)
+    after = runs(sweep)[trial.id]
+    assert after.info.run_id == before[trial.id].info.run_id
+    assert after.data.to_dictionary() == before[trial.id].data.to_dictionary()

@@ -265,9 +265,23 @@ def eject(name: str, trial: str, folder: str, profile: str | None, words: PlanOp
 @which_plan
 def ui(name: str | None, words: PlanOptions, port: int, host: str) -> int:
     """Serve the MLflow pages of all sweeps; with NAME, bring that one up to date first."""
-    from zoo.cli.sweep import serve
+    from zoo.cli.mlflow_commands import serve
 
     return serve(name, words, port, host)
+
+
+@cli.command()
+@click.argument("name")
+@which_plan
+def sync(name: str, words: PlanOptions) -> int:
+    """Copy a sweep to MLflow from its run folders, at any time and as often as you like.
+
+    Sends only what MLflow lacks. MLFLOW_TRACKING_URI names a server, else ./runs/mlflow.db is
+    meant; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD its account.
+    """
+    from zoo.cli.mlflow_commands import sync as copy
+
+    return copy(name, words)
 
 
 @cli.command()

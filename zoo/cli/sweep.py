@@ -1,4 +1,4 @@
-"""`zoo sweep`, `zoo report` and `zoo ui`: chooses executor, display and mirror, and hands them to
+"""`zoo sweep` and `zoo report`: chooses executor, display and mirror, and hands them to
 the driver with what writes the report.
 
 Heavy imports happen only when there is something to run.
@@ -16,6 +16,7 @@ from typing import Literal
 import click
 
 from zoo.catalog import ComputeProfile
+from zoo.cli.mlflow_commands import mirror_of, where_of
 from zoo.cli.next_look import must_be_open
 from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
@@ -113,7 +114,7 @@ def run_study(study: Study, how: SweepOptions) -> int:
             status,
             lambda: _executor(kind, sweep, study),
             display(sys.stdout),
-            mirror=None if how.bare else lambda: _mirror(study),
+            mirror=None if how.bare else lambda: mirror_of(study),
             report=lambda: None if how.bare else results.write_or_excuse(),
         )
     _conclude(results, ran, time.monotonic() - begun, how)
@@ -171,24 +172,6 @@ def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     return 0
 
 
-def serve(name: str | None, words: PlanOptions, port: int, host: str) -> int:
-    """Serve MLflow's pages until Ctrl-C."""
-    from zoo.store.run_store import Store
-    from zoo.track.client import serve as run_server
-
-    if name is None:
-        return run_server(Store(), port, host)
-    study = load_study(name, words, started=True)
-    if not driver.holder(study.store, study.name):  # else the running sweep does it
-        mirror = _mirror(study)
-        symbols = {item.symbol for item in read_status(study.trials, study.store).left}
-        verdict = True if not symbols else False if "!" in symbols else None
-        mirror.finish(verdict, study.folder / "report.html")
-        if mirror.problem:
-            click.echo(f"note: not up to date: {mirror.problem}", err=True)
-    return run_server(study.store, port, host, study.name)
-
-
 def _executor(kind: str, sweep: driver.Sweep, study: Study) -> Executor:
     if kind == "ray":
         from zoo.orchestrate.executor_ray import RayExecutor
@@ -203,17 +186,6 @@ def _executor(kind: str, sweep: driver.Sweep, study: Study) -> Executor:
         return LocalExecutor(1, in_process)
     devices = visible_gpus(sweep.profile) if sweep.profile.gpus_per_trial else []
     return LocalExecutor(sweep.profile.concurrency, devices=devices)
-
-
-def _mirror(study: Study) -> driver.Mirror:
-    from zoo.track.client import MlflowMirror
-
-    return MlflowMirror(
-        study.store,
-        study.manifest.experiment,
-        study.trials,
-        report=shown(study.folder / "report.html"),
-    )
 
 
 def _conclude(results: SweepReport, ran: driver.Ran, seconds: float, how: SweepOptions) -> None:
@@ -244,4 +216,4 @@ def _conclude(results: SweepReport, ran: driver.Ran, seconds: float, how: SweepO
 def _tell_where(study: Study) -> None:
     if (page := study.folder / "report.html").is_file():
         click.echo(f"report: {shown(page)}")
-    click.echo(f"MLflow: `zoo ui {study.called}` serves {study.store.mlflow_uri}")
+    click.echo(f"MLflow: `zoo ui {study.called}` serves {where_of(study)}")

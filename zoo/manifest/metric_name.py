@@ -12,7 +12,7 @@ from dataclasses import dataclass
 EVAL = "eval"
 """The series of what is compared; see `zoo.trials.schedule`."""
 FINAL = "final"
-"""Where a final number is not the last value of its series, MLflow has it under this name."""
+"""First part of the names under which MLflow has the final numbers as people read them."""
 TRAIN = "train"
 RESERVED = (EVAL, FINAL, TRAIN)
 """First parts that no schedule may be named."""

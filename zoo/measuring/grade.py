@@ -77,7 +77,7 @@ def run(name: str, words: PlanOptions, how: GradeOptions, tick: Tick | None = No
     ):
         if (page := SweepReport(study).write_or_excuse()) is not None:
             click.echo(f"report: {shown(page)}")
-        click.echo(f"MLflow: `zoo ui {study.called}` brings it up to date")
+        click.echo(f"MLflow: `zoo sync {study.called}` brings it up to date")
     return status
 
 

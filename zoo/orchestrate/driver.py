@@ -131,7 +131,7 @@ def run(
             processes.reap(sweep.store.train(trial.id))
         status = _read_again(status, sweep)
         _freeze(sweep)
-        mirroring = _Mirroring(mirror, display) if mirror else None
+        mirroring = _Mirroring(mirror, display, sweep.name) if mirror else None
         verdict, written = False, None
         try:
             _execute(sweep, status, executor(), display, signals)
@@ -276,8 +276,8 @@ class Signals:
 class _Mirroring:
     """The thread that feeds the mirror. Whatever the mirror does, the sweep does not notice."""
 
-    def __init__(self, make: Callable[[], Mirror], display: Display) -> None:
-        self.make, self.display = make, display
+    def __init__(self, make: Callable[[], Mirror], display: Display, name: str) -> None:
+        self.make, self.display, self.name = make, display, name
         self.ending = threading.Event()
         self.verdict: tuple[bool | None, Path | None] = (None, None)
         self.thread = threading.Thread(target=self._work, name="mirror", daemon=True)
@@ -291,7 +291,7 @@ class _Mirroring:
         while self.thread.is_alive() and time.monotonic() < end and signals.times == times:
             self.thread.join(0.1)
         if self.thread.is_alive():
-            self._tell("MLflow takes too long; `zoo ui` brings it up to date")
+            self._tell(f"MLflow takes too long; `zoo sync {self.name}` sends the rest")
 
     def _work(self) -> None:
         try:
@@ -301,7 +301,8 @@ class _Mirroring:
                 mirror.sync()
             mirror.finish(*self.verdict)
             if mirror.problem:
-                self._tell(f"MLflow lags behind ({mirror.problem}); {UNHARMED}")
+                again = f"`zoo sync {self.name}` sends what is missing"
+                self._tell(f"MLflow lags behind ({mirror.problem}); {UNHARMED}, and {again}")
         except Exception as error:
             self._tell(f"no MLflow mirror ({type(error).__name__}: {error}); {UNHARMED}")
 

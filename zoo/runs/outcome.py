@@ -9,7 +9,7 @@ which rows of the journals count.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -70,6 +70,19 @@ class MeasuredEvaluation:
 
 
 @dataclass(frozen=True)
+class Launch:
+    """The work of one launch that counts: its rounds, and how long it took."""
+
+    number: int
+    first: int
+    """The first round that it completed; 0 = it began with the base model."""
+    last: int
+    seconds: float
+    """Wall time: of the recorded launch the whole, of others from their first round to their last.
+    """
+
+
+@dataclass(frozen=True)
 class Outcome:
     """A trial and what became of it."""
 
@@ -94,6 +107,8 @@ class Outcome:
     trained_to: int | None = None
     """The last round that it was trained to beyond the required ones; results after the required
     rounds are left out, so that trials of one plan compare at the same round."""
+    launches: tuple[Launch, ...] = ()
+    """In their order; the time between them is in none."""
 
     @property
     def reached(self) -> int:
@@ -156,7 +171,22 @@ def load(trial: Trial, store: Store) -> Outcome:
         standing=regraded.standing(trial, folder, found, rows.evals),
         folder=folder,
         trained_to=newest.round if newest and newest.round > trial.rounds else None,
+        launches=_launches(rows.rounds, found),
     )
+
+
+def _launches(rounds: Mapping[int, live.Row], found: Record | None) -> tuple[Launch, ...]:
+    """The launches that the live rounds are of, and the recorded one."""
+    by_launch: dict[int, list[tuple[int, float]]] = {}
+    for round_, row in rounds.items():
+        by_launch.setdefault(row["attempt"], []).append((round_, row["time"]))
+    whole = {found.attempt: found.seconds} if found and found.seconds else {}
+    spans: list[Launch] = []
+    for number, rows in sorted(by_launch.items()):
+        times = [time for _, time in rows]
+        seconds = whole.get(number, max(times) - min(times))
+        spans.append(Launch(number, rows[0][0], rows[-1][0], seconds))
+    return tuple(spans)
 
 
 def _replaced(index: Iterable[dict[str, Any]]) -> int:

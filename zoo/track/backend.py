@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,6 +20,14 @@ from urllib.parse import unquote
 
 from zoo.store.run_store import Store, claim
 
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+"""How MLflow's client behaves unless the environment says otherwise. Its own retries take minutes.
+"""
 PARTS = ("", "-wal", "-shm")
 DAMAGE = {
     sqlite3.SQLITE_ERROR,  # "table runs already exists": half of a schema
@@ -40,14 +49,30 @@ def artifact_root(store: Store) -> Path:
     return store.root / "mlartifacts"
 
 
+def without_account(text: str) -> str:
+    """A URI, or a text with URIs in it, without user names and passwords."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
+
+
+def describe(error: Exception) -> str:
+    """An error of MLflow on one line, with what to do where the server wants an account."""
+    said = without_account(" ".join(str(error).split()))
+    if cause := re.search(r"Max retries exceeded.*\(Caused by (\w+)", said):
+        return f"the server does not answer ({cause[1]})"
+    said = said[:300]
+    status = getattr(error, "get_http_status_code", lambda: 0)()
+    if status in (401, 403):
+        said += "; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD name the account"
+    return f"{type(error).__name__}: {said}"
+
+
 def connect(store: Store, uri: str) -> Any:
     """A client of an MLflow store; a sqlite file is made and migrated once, by whoever comes first.
 
     A damaged file is set aside and made anew where it is the run store's own.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
@@ -100,7 +125,7 @@ def _make_anew(uri: str, file: Path, why: str) -> Any:
         raise
     logging.getLogger("zoo").warning(
         "%s was damaged (%s) and is kept as %s; MLflow's pages are rebuilt from the run folders "
-        "(`zoo ui NAME` brings back those of another sweep)",
+        "(`zoo sync NAME` brings back those of another sweep)",
         *(file, why, kept.name),
     )
     return client

@@ -2,10 +2,11 @@
 `zoo.track.backend`.
 
 The run folders are the truth; this copies them, may be lost, and can be rebuilt from them at any
-time. One thread of one process calls it. The mirror's methods do not raise: MLflow being down or
-slow delays the copy and harms nothing else (`MlflowMirror.problem` says what is wrong). Run ids are
-explicit, statuses are set by us, and points carry the journals' timestamps, so that whatever is
-sent twice is stored once.
+time. One thread of one process calls it, and of several processes only the first one copies a
+sweep. The mirror's methods do not raise: MLflow being down or slow, or refusing something, delays
+the copy and harms nothing else (`MlflowMirror.problem` says what is wrong). Run ids are explicit,
+statuses are set by us, and points carry the journals' timestamps, so that whatever is sent twice is
+stored once.
 
 A trial that begins again (lineage 2), that trains rounds again which a dead launch had reached
 beyond the last checkpoint, or whose completions were graded again, gets a new child run: MLflow
@@ -20,7 +21,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,16 @@ from zoo.errors import StateError
 from zoo.manifest.schema import Experiment
 from zoo.runs import outcome
 from zoo.runs.outcome import Outcome
-from zoo.store.run_store import Store
-from zoo.track import payload, server
-from zoo.track.backend import artifact_root, connect, path_of
-from zoo.track.payload import Point
+from zoo.store.run_store import Store, claim
+from zoo.track import payload, shared_view
+from zoo.track.backend import artifact_root, connect, describe, path_of, without_account
+from zoo.track.checkpoint_pages import checkpoint_pages, data_uses
+from zoo.track.child_run import ENDED, ChildRun
+from zoo.track.models import ModelPages
+from zoo.track.parent import NOTE, SweepRun, keep_report
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial
 
-BATCH = 1000
 RETRY_S = 30.0
 STATUS = {
     "done": "FINISHED",
@@ -47,19 +50,11 @@ STATUS = {
     "missing": "SCHEDULED",
 }
 """What a trial's state is in MLflow once nothing works on it."""
-ENDED = ("FINISHED", "FAILED", "KILLED")
 WATCHED = ("metrics.jsonl", "evals.jsonl", "record.json", "phase")
 
 
-@dataclass
-class _Child:
-    """A child run as it is in MLflow, and what was sent to it."""
-
-    run_id: str
-    status: str
-    tags: dict[str, str]
-    sent: set[tuple[str, int, int]] = field(default_factory=set)
-    seen: tuple[float, ...] = ()
+class ServerRefusal(Exception):
+    """What MLflow did not take of one run although it answers, such as an artifact."""
 
 
 class MlflowMirror:
@@ -76,14 +71,20 @@ class MlflowMirror:
         """`uri`: the MLflow store (default: the run store's); `report`: where it will lie."""
         self.store, self.experiment, self.trials = store, experiment, tuple(trials)
         self._names = short_names(self.trials)
+        self._labels = payload.cell_labels(self.trials)
         self.uri = uri or store.mlflow_uri
         self.report = report or f"sweeps/{experiment.name}/report.html"
         self.problem: str | None = None
         """What went wrong last, or None while all is well."""
         self._client: Any = None
         self._experiment_id = self._parent = ""
-        self._children: dict[str, _Child] = {}
+        self._parent_tags: dict[str, str] = {}
+        self._started = 0
+        self._models = ModelPages(None, "")
+        self._children: dict[str, ChildRun] = {}
         self._begun, self._retry_at = False, 0.0
+        self._claim = ExitStack()
+        self._claimed = False
 
     def begin(self) -> bool:
         """Find or make experiment, parent and children; put stale statuses right."""
@@ -102,7 +103,15 @@ class MlflowMirror:
             sweep_ok: True = all trials are done, False = some failed, None = interrupted.
             report: the HTML file, kept with the parent run.
         """
-        return self._try(lambda: self._finish(sweep_ok, report))
+        try:
+            return self._try(lambda: self._finish(sweep_ok, report))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let another process copy this sweep."""
+        self._claim.close()
+        self._claimed = self._begun = False
 
     def _try(self, action: Callable[[], None]) -> bool:
         try:
@@ -110,24 +119,23 @@ class MlflowMirror:
                 self._begin()
             action()
         except Exception as error:
-            said = " ".join(str(error).split())[:300]
+            said = describe(error)
             if self.problem is None:
-                logging.getLogger("zoo").warning("MLflow at %s lags behind: %s", self.uri, said)
-            self.problem, self._retry_at = (
-                f"{type(error).__name__}: {said}",
-                time.monotonic() + RETRY_S,
-            )
+                where = without_account(self.uri)
+                logging.getLogger("zoo").warning("MLflow at %s lags behind: %s", where, said)
+            self.problem, self._retry_at = said, time.monotonic() + RETRY_S
             return False
         self.problem, self._retry_at = None, 0.0
         return True
 
     def _each(self, action: Callable[[Trial], None]) -> None:
-        """Do something for every trial; a folder that cannot be read stops no other trial."""
+        """Do something for every trial. A folder that cannot be read, or an artifact that is not
+        taken, stops no other trial; a server that does not answer is not asked for each of them."""
         wrong = None
         for trial in self.trials:
             try:
                 action(trial)
-            except StateError as error:
+            except (StateError, ServerRefusal) as error:
                 wrong = error
         if wrong is not None:
             raise wrong
@@ -135,11 +143,24 @@ class MlflowMirror:
     # -- begin ------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
+        self._claim_sweep()
         self._client = connect(self.store, self.uri)
         self._experiment_id = self._find_experiment()
         self._find_runs()
+        self._models = ModelPages(self._client, self._experiment_id)
         self._begun = True
         self._each(self._settle)
+
+    def _claim_sweep(self) -> None:
+        """Two processes at once would each make the runs that neither finds."""
+        folder = self.store.sweep(self.experiment.name) / "mlflow"
+        if not self._claimed:
+            self._claimed = self._claim.enter_context(claim(folder, wait=False))
+        if not self._claimed:
+            raise StateError(
+                f"another process copies '{self.experiment.name}' to MLflow (a running sweep, `zoo "
+                "ui` or `zoo sync`); try again when it has ended"
+            )
 
     def _settle(self, trial: Trial) -> None:
         """Bring a trial's run to what its folder says while nothing works on it. A folder whose
@@ -150,6 +171,7 @@ class MlflowMirror:
             return
         found = outcome.load(trial, self.store)
         child = self._child(found)
+        child.worked_until = round(1000 * max(found.times.values(), default=0))
         self._update(child, found, STATUS[found.state])
         child.seen = look
 
@@ -165,33 +187,58 @@ class MlflowMirror:
             if found.lifecycle_stage != "active":
                 client.restore_experiment(id_)
         tags = {
-            "mlflow.note.content": payload.note(self.experiment, self.report),
             "mlflow.experimentKind": "custom_model_development",
-            f"mlflow.sharedViewState.{payload.VIEW_NAME}": payload.view(self.trials),
+            f"mlflow.sharedViewState.{shared_view.VIEW_NAME}": shared_view.view(self.trials),
         }
+        before = found.tags if found else {}
+        if NOTE not in before:
+            tags[NOTE] = shared_view.note(self.experiment, self.report)
         for key, value in tags.items():
-            client.set_experiment_tag(id_, key, value)
+            if before.get(key) != value:
+                client.set_experiment_tag(id_, key, value)
         return id_
 
     def _find_runs(self) -> None:
         """Parent and children that are there already, in one query; makes the parent if needed."""
-        self._children, self._parent = {}, ""
+        self._children, self._parent, self._parent_tags = {}, "", {}
         name, known = self.experiment.name, {_hash(trial.id) for trial in self.trials}
         for run in self._search(f"tags.`zoo.sweep` = '{name}'"):
             run_tags, id_ = run.data.tags, run.info.run_id
             if run_tags.get("zoo.kind") == "sweep":
-                self._parent = self._parent or id_
+                if not self._parent:
+                    self._parent, self._parent_tags = id_, run_tags
+                    self._started = run.info.start_time
             elif (hash_ := _hash(run_tags.get("zoo.trial", ""))) in known:
-                self._children.setdefault(hash_, _Child(id_, run.info.status, run_tags))
+                self._children.setdefault(
+                    hash_,
+                    ChildRun(
+                        self._client,
+                        id_,
+                        run.info.status,
+                        run.info.start_time,
+                        run_tags,
+                        run.data.params,
+                    ),
+                )
             elif run.info.status == "RUNNING":
                 self._client.update_run(id_, status="KILLED")
         if self._parent:
             self._client.update_run(self._parent, status="RUNNING")
             return
         tags = {"zoo.kind": "sweep", "zoo.sweep": name, "mlflow.source.name": "zoo"}
-        tags["mlflow.note.content"] = payload.note(self.experiment, self.report)
-        made = self._client.create_run(self._experiment_id, run_name=f"sweep {name}", tags=tags)
-        self._parent = made.info.run_id
+        tags[NOTE] = shared_view.note(self.experiment, self.report)
+        made = self._client.create_run(
+            self._experiment_id, self._first_start(), tags, run_name=f"sweep {name}"
+        )
+        self._parent, self._started = made.info.run_id, made.info.start_time
+
+    def _first_start(self) -> int | None:
+        """When the first of the trials began, where one did."""
+        began: list[int] = []
+        for trial in self.trials:
+            with suppress(StateError):
+                began.append(payload.started_ms(outcome.load(trial, self.store)))
+        return min(filter(None, began), default=None)
 
     def _search(self, query: str) -> Iterator[Any]:
         token = None
@@ -204,7 +251,7 @@ class MlflowMirror:
             if not token:
                 return
 
-    def _child(self, found: Outcome) -> _Child:
+    def _child(self, found: Outcome) -> ChildRun:
         """The trial's child run; made where there is none, or where it is of another lineage, of
         scores that were replaced since, or of other evaluations under the same names."""
         child = self._children.get(_hash(found.trial.id))
@@ -222,28 +269,23 @@ class MlflowMirror:
         self._children[_hash(found.trial.id)] = made
         return made
 
-    def _create(self, found: Outcome) -> _Child:
-        from mlflow.entities import Param
-
-        tags = payload.tags(self.experiment, found) | {"mlflow.parentRunId": self._parent}
+    def _create(self, found: Outcome) -> ChildRun:
+        tags = self._tags(found) | {"mlflow.parentRunId": self._parent}
         run = self._client.create_run(
             self._experiment_id,
             start_time=payload.started_ms(found) or None,
             run_name=self._names[found.trial.id],
             tags=tags,
         )
-        id_ = run.info.run_id
-        params = [Param(key, value) for key, value in payload.params(found.trial).items()]
-        self._client.log_batch(id_, params=params[:100])
-        self._client.log_dict(id_, found.trial.model_dump(mode="json"), "trial.json")
-        return _Child(id_, "RUNNING", dict(tags))
+        return ChildRun(self._client, run.info.run_id, "RUNNING", run.info.start_time, dict(tags))
 
-    def _supersede(self, child: _Child, by: str) -> None:
+    def _supersede(self, child: ChildRun, by: str) -> None:
         """Put away the run of an earlier lineage or grading."""
         lineage = child.tags.get("zoo.attempt", "?")
         name = f"{child.tags.get('mlflow.runName', 'trial')} (lineage {lineage}, superseded)"
         status = child.status if child.status in ("FAILED", "FINISHED") else "KILLED"
         self._client.set_tag(child.run_id, "zoo.superseded_by", by)
+        _refusal(lambda: self._models.delete_of(child.run_id))
         self._client.update_run(child.run_id, status=status, name=name)
         self._client.delete_run(child.run_id)
 
@@ -272,54 +314,35 @@ class MlflowMirror:
         self._update(child, found, "RUNNING" if busy else STATUS[found.state])
         child.seen = look
 
-    def _update(self, child: _Child, found: Outcome, status: str) -> None:
+    def _update(self, child: ChildRun, found: Outcome, status: str) -> None:
         """Send points and tags that MLflow does not have yet, then the status."""
-        ended = status in ENDED
-        mark = payload.mark(found)
-        if child.tags.get("zoo.mark") != mark:
-            self._send(child, payload.points(found))
-            if ended:
-                self._keep_artifacts(child, found)
-            self._tag(child, payload.tags(self.experiment, found))
-        if child.status != status:
-            self._set_status(child, found, status)
-        if ended and child.tags.get("zoo.mark") != mark:
-            self._tag(child, {"zoo.mark": mark})
-
-    def _send(self, child: _Child, points: Iterable[Point]) -> None:
-        from mlflow.entities import Metric
-
-        new = [p for p in points if (p.name, p.step, p.time_ms) not in child.sent]
-        for start in range(0, len(new), BATCH):
-            part = new[start : start + BATCH]
-            metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in part]
-            self._client.log_batch(child.run_id, metrics=metrics)
-            child.sent |= {(p.name, p.step, p.time_ms) for p in part}
-
-    def _tag(self, child: _Child, tags: dict[str, str]) -> None:
-        from mlflow.entities import RunTag
-
-        new = {name: value for name, value in tags.items() if child.tags.get(name) != value}
+        ended, refused = status in ENDED, None
+        whole = {"zoo.mark": payload.mark(found), "zoo.pages": payload.PAGES}
+        new = not whole.items() <= child.tags.items()
         if new:
-            self._client.log_batch(child.run_id, tags=[RunTag(k, v) for k, v in new.items()])
-            child.tags |= new
+            child.send_params(payload.params(found.trial))
+            child.send(payload.points(found))
+            if ended:
+                refused = _refusal(lambda: child.keep_artifacts(found, self.store))
+            if ended and found.lineage:
+                refused = _refusal(lambda: self._send_models(child, found)) or refused
+            child.tag(self._tags(found))
+        if child.status != status or (ended and new):
+            child.set_status(status, payload.worked_seconds(found))
+        if refused:
+            raise refused  # without its mark it is sent again
+        if ended and new:
+            child.tag(whole)
 
-    def _set_status(self, child: _Child, found: Outcome, status: str) -> None:
-        record = found.record
-        if status in ENDED:
-            end = record.started + record.seconds if record and record.started else time.time()
-            self._client.set_terminated(child.run_id, status, end_time=round(1000 * end))
-        else:
-            self._client.update_run(child.run_id, status=status)
-        child.status = status
+    def _send_models(self, child: ChildRun, found: Outcome) -> None:
+        self._models.send_data(child.run_id, data_uses(found.trial))
+        name = f"{self._labels[found.trial.id]} s{found.trial.seed}"
+        pages = checkpoint_pages(found, name, self.store)
+        self._models.send_models(child.run_id, pages)
 
-    def _keep_artifacts(self, child: _Child, found: Outcome) -> None:
-        table = payload.table(found, self.store)
-        if table is not None:
-            self._client.log_dict(child.run_id, table, payload.TABLE_NAME)
-            self._tag(child, {"mlflow.loggedArtifacts": payload.table_tag()})
-        if found.state != "done" and (log := found.log_tail(100)):
-            self._client.log_text(child.run_id, log, "log_tail.txt")
+    def _tags(self, found: Outcome) -> dict[str, str]:
+        label = {shared_view.GROUP_TAG: self._labels[found.trial.id]}
+        return payload.tags(self.experiment, found) | label
 
     # -- finish -----------------------------------------------------------------------------------
 
@@ -330,55 +353,28 @@ class MlflowMirror:
             states = Counter(c.tags.get("zoo.state", "missing") for c in self._children.values())
             told = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
             self._client.set_tag(self._parent, "zoo.trials", told)
+            refused = None
             if report is not None and report.is_file():
-                self._client.log_artifact(self._parent, str(report))
+                at = SweepRun(self._experiment_id, self._parent, self._parent_tags)
+                refused = _refusal(
+                    lambda: keep_report(self._client, at, self.experiment, report, self.report)
+                )
             status = {True: "FINISHED", False: "FAILED", None: "KILLED"}[sweep_ok]
-            self._client.set_terminated(self._parent, status)
+            end = max((child.worked_until for child in self._children.values()), default=0)
+            self._client.set_terminated(self._parent, status, end_time=max(end, self._started))
+        if refused:
+            raise refused
+
+
+def _refusal(action: Callable[[], None]) -> ServerRefusal | None:
+    """Do what a server may refuse while it takes all else; returns what it said."""
+    try:
+        action()
+    except Exception as error:
+        return ServerRefusal(f"refused: {describe(error)}")
+    return None
 
 
 def _hash(trial_id: str) -> str:
     """What a trial is known by whatever its name."""
     return trial_id.rpartition("-")[2]
-
-
-def serve(store: Store, port: int, host: str = "127.0.0.1", name: str | None = None) -> int:
-    """Run the MLflow server on the run store until it is stopped; prints its address.
-
-    Args:
-        name: a sweep, whose page is printed.
-
-    Returns:
-        The server's exit status; 0 after Ctrl-C.
-
-    Raises:
-        InputError: nothing was recorded yet, or the port is taken.
-        StateError: MLflow cannot open the store.
-    """
-    uri = store.mlflow_uri
-    file = path_of(uri)
-    if file is not None and file.is_file():
-        try:
-            connect(store, uri)
-        except OSError:
-            raise  # of the run store's place
-        except Exception as error:
-            said = " ".join(str(error).split())[:300]
-            raise StateError(
-                f"MLflow cannot open {uri} ({type(error).__name__}: {said}); the run folders are "
-                "not affected: the file can be moved away, `zoo ui NAME` makes it anew from them"
-            ) from error
-    return server.run(
-        uri,
-        artifact_root(store).as_uri(),
-        port,
-        host,
-        lambda: experiment_path(store, uri, name) if name else "",
-    )
-
-
-def experiment_path(store: Store, uri: str, name: str) -> str:
-    """The part of a page's address that opens a sweep's runs; empty where MLflow has none of it."""
-    found = connect(store, uri).get_experiment_by_name(name)
-    if found is None:
-        return ""
-    return f"/#/experiments/{found.experiment_id}/runs?viewStateShareKey={payload.VIEW_NAME}"

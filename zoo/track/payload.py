@@ -7,22 +7,36 @@ stores them once. Knows no MLflow; `zoo.track.client` carries the values there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from zoo.manifest.metric_name import EVAL, FINAL, MetricName, measure_of
+from zoo.errors import plain
+from zoo.manifest.metric_name import EVAL, FINAL, MetricName
 from zoo.manifest.schema import Experiment
-from zoo.runs.finals import all_numbers, finals
+from zoo.runs.finals import FinalNumber, Key, all_numbers, finals
 from zoo.runs.outcome import Outcome, completions
 from zoo.store.run_store import Store
 from zoo.trials.identity import digest
-from zoo.trials.metrics import metrics_of
+from zoo.trials.metrics import PHASES, unit
 from zoo.trials.trial import Trial
 
 TABLE_NAME = "completions.json"
 TABLE_ROWS = 20
-VIEW_NAME = "zoo"
+SYSTEM = {
+    "train/peak_memory": "system/peak_memory_gib",
+    "train/tokens_per_second": "system/tokens_per_second",
+    **{f"train/{phase}_time": f"system/{phase}_seconds" for phase in PHASES},
+}
+"""What a round logs of the machine, under names that MLflow shows as system metrics."""
+DIGITS = 3
+"""Decimals of the final numbers that people read: MLflow shows all that it has."""
+LAUNCH_SECONDS = "time/launch_seconds"
+SECONDS = "time/seconds"
+UNSHOWN = ("audit_disagreement", "mean_terminated_length")
+"""Measures of the evaluations that are not among the final numbers that people read."""
+PAGES = "2"
+"""What of a trial is sent, as a number; a run that an earlier zoo sent gets once what it lacks."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +58,26 @@ def params(trial: Trial) -> dict[str, str]:
     return {name: str(value)[:6000] for name, value in chosen.items()}
 
 
+def cell_labels(trials: Iterable[Trial]) -> dict[str, str]:
+    """Trial id -> its cell in the values of the axes that vary, as pages show and group it."""
+    trials = tuple(trials)
+    values: dict[str, set[str]] = {}
+    for trial in trials:
+        for axis, value in trial.cell.items():
+            values.setdefault(axis, set()).add(plain(value))
+    shown = [axis for axis, found in values.items() if len(found) > 1] or list(values)
+    return {
+        trial.id: " \N{MIDDLE DOT} ".join(plain(trial.cell.get(axis)) for axis in shown)
+        for trial in trials
+    }
+
+
 def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
     """The tags of a child run. `zoo.attempt` carries the lineage, 0 until a line was written, and
     the launch that replaced rounds of it."""
     trial, record = found.trial, found.record
     stack = record.stack if record else {}
+    versions = record.about.get("provenance", {}) if record else {}
     cell = {axis: str(value) for axis, value in trial.cell.items()}
     given = {
         "zoo.kind": "trial",
@@ -62,6 +91,7 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
         "zoo.regraded": str(found.regraded),
         "zoo.series": naming(trial),
         "zoo.started": str(started_ms(found)),
+        "zoo.launches": _launch_words(found),
         "zoo.state": found.state,
         "zoo.failure_class": (record.failure_class if record else None) or "",
         "zoo.model_digest": trial.model_digest,
@@ -69,6 +99,7 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
         "zoo.simulated": str(found.made_up).lower(),
         "zoo.rehearsal": str(trial.rehearsal).lower(),
         "zoo.stack": " ".join(f"{name}={version}" for name, version in stack.items()),
+        "zoo.versions": " ".join(f"{name}={version}" for name, version in versions.items()),
         "mlflow.source.name": "zoo",
     }
     return {name: value[:5000] for name, value in given.items()}
@@ -105,30 +136,83 @@ def mark(found: Outcome) -> str:
 
 def points(found: Outcome) -> Iterator[Point]:
     """All points of the lineage that counts: step = round, time = when the round ended; an
-    evaluation is not sent before its round has ended and thereby has a time. A final number that is
-    a mean over rounds has a point of its own, at the horizon (`final/...`).
+    evaluation is not sent before its round has ended and thereby has a time. What people read of
+    the final numbers has points of its own, at the horizon (`final_points`).
     """
     for round_, metrics in found.rounds.items():
         time_ms = round(1000 * found.times[round_])
         for name, value in metrics.items():
             yield Point(name, value, round_, time_ms)
-    timed = [measured for measured in found.measured if measured.round in found.times]
-    known = all_numbers(found.trial, timed)
+            if (shown := SYSTEM.get(name)) is not None:
+                yield Point(shown, value, round_, time_ms)
+    yield from launch_points(found)
+    known = timed_numbers(found)
     for (round_, name), number in known.items():
         yield Point(name, number.value, round_, round(1000 * found.times[round_]))
+    yield from final_points(found, known)
+
+
+def launch_points(found: Outcome) -> Iterator[Point]:
+    """Seconds of each launch of a trial that came to an outcome (step = its number), and of all of
+    them together; before, a launch may still grow."""
+    if found.state not in ("done", "stopped"):
+        return
+    for launch in found.launches:
+        time_ms = round(1000 * found.times[launch.last])
+        yield Point(LAUNCH_SECONDS, launch.seconds, launch.number, time_ms)
+    if found.launches:
+        last = found.launches[-1].last
+        yield Point(SECONDS, worked_seconds(found), last, round(1000 * found.times[last]))
+
+
+def worked_seconds(found: Outcome) -> float:
+    """Wall time of all launches, without the waiting between them."""
+    if found.launches:
+        return sum(launch.seconds for launch in found.launches)
+    return found.record.seconds if found.record else 0.0
+
+
+def _launch_words(found: Outcome) -> str:
+    """`1: rounds 0 to 12, 340 s; 2: rounds 13 to 20, 210 s`."""
+    return "; ".join(
+        f"{one.number}: rounds {one.first} to {one.last}, {one.seconds:.0f} s"
+        for one in found.launches
+    )
+
+
+def timed_numbers(found: Outcome) -> dict[Key, FinalNumber]:
+    """What was measured of a trial at rounds that have ended."""
+    timed = [measured for measured in found.measured if measured.round in found.times]
+    return all_numbers(found.trial, timed)
+
+
+def final_points(found: Outcome, known: Mapping[Key, FinalNumber]) -> Iterator[Point]:
+    """The final numbers of what is compared as people read them: shares in per cent, gains over the
+    base in points, lengths in tokens, each under a short name."""
     ended = found.ended
     for name, final in finals(ended, known).items():
-        if (sent := _final_name(found.trial, name)) != name:
-            time_ms = round(1000 * found.times[ended.rounds])
-            yield Point(sent, final.value, ended.rounds, time_ms)
+        parts = MetricName.parse(name)
+        if parts is None or parts.series != EVAL or parts.measure in UNSHOWN:
+            continue
+        scale = 100.0 if unit(name) == "points" else 1.0
+        at = (ended.rounds, round(1000 * found.times[ended.rounds]))
+        yield Point(final_name(parts), round(scale * final.value, DIGITS), *at)
+        base = known.get((0, name))
+        if parts.measure == "acc" and base is not None:
+            gain = round(scale * (final.value - base.value), DIGITS)
+            yield Point(gain_name(parts), gain, *at)
 
 
-def _final_name(trial: Trial, name: str) -> str:
-    """Under which name MLflow has a final number, as it shows the last value of a series."""
-    parts = MetricName.parse(name)
-    if trial.final == "last" or parts is None or parts.series != EVAL:
-        return name
-    return str(replace(parts, series=FINAL))
+def final_name(parts: MetricName) -> str:
+    """Under which name MLflow has a final number: `final/math500 t1.0` for an accuracy, else with
+    the measure at the end. MLflow cuts names at the width of a column."""
+    measure = "" if parts.measure == "acc" else f" {parts.measure}"
+    return f"{FINAL}/{parts.benchmark} {parts.decoding}{measure}"
+
+
+def gain_name(parts: MetricName) -> str:
+    """Under which name MLflow has the gain of an accuracy over the base."""
+    return f"{final_name(parts)} gain"
 
 
 def table(found: Outcome, store: Store) -> dict[str, Any] | None:
@@ -158,35 +242,3 @@ def table(found: Outcome, store: Store) -> dict[str, Any] | None:
 def table_tag() -> str:
     """Value of the tag by which MLflow's pages know that an artifact is a table."""
     return json.dumps([{"path": TABLE_NAME, "type": "table"}])
-
-
-def view(trials: tuple[Trial, ...]) -> str:
-    """What MLflow's run list shows when it is opened for a sweep: all trials in one flat list, the
-    axes and the final accuracies as columns, up to 20 runs in the charts.
-    """
-    axes = dict.fromkeys(axis for trial in trials for axis in trial.cell)
-    compared = [m for m in metrics_of(trials).values() if m.final and m.compared]
-    accuracies = [m for m in compared if measure_of(m.name) == "acc"]
-    accuracies.sort(key=lambda metric: -len(metric.parts))  # averages first
-    columns = [f"params.`{axis}`" for axis in [*axes, "seed"]] + ["tags.`zoo.state`"]
-    columns += [f"metrics.`{_final_name(trials[0], m.name)}`" for m in accuracies[:8]]
-    columns.append("metrics.`train/reward`")
-    state = {
-        "searchFilter": "tags.`zoo.kind` = 'trial'",
-        "orderByKey": "tags.`mlflow.runName`",
-        "orderByAsc": True,
-        "selectedColumns": columns,
-        "runsHiddenMode": "FIRST_20_RUNS",
-    }
-    return json.dumps(state)
-
-
-def note(experiment: Experiment, report: str) -> str:
-    """Description of the experiment and of the sweep's run, in markdown."""
-    told = [f"**{experiment.question}**"]
-    if experiment.prediction:
-        told.append(f"Predicted before the run: {experiment.prediction}")
-    told.append(
-        f"Report: `{report}`. One run a sweep, one child a trial; step = round, 0 = base model."
-    )
-    return "\n\n".join(told)

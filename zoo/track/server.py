@@ -16,18 +16,18 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from zoo.errors import InputError
-from zoo.track.backend import path_of
+from zoo.track.backend import path_of, without_account
 
 
 def run(uri: str, artifacts: str, port: int, host: str, page: Callable[[], str]) -> int:
-    """Serve until stopped; `page()` is the part of the address to print. See `mlflow.serve`."""
+    """Serve until stopped; `page()` is the part of the address to print. See `zoo.track.ui`."""
     if (file := path_of(uri)) is None:
-        print(f"The runs are kept by the MLflow server at {uri}")
+        print(f"MLflow: {without_account(uri).rstrip('/')}{page()}")
         return 0
     if not file.is_file():
         raise InputError(
             f"{uri} does not exist: no sweep has been recorded yet; `zoo sweep` does it without "
-            "--bare, and `zoo ui NAME` for one that ran"
+            "--bare, and `zoo sync NAME` for one that ran"
         )
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

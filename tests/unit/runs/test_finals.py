@@ -25,6 +25,7 @@ from zoo.runs.finals import all_numbers, averages, finals, numbers
 from zoo.runs.outcome import Outcome, completions, values_of
 from zoo.store import journal
 from zoo.track import payload
+from zoo.track.shared_view import view_state
 from zoo.train.entry import run
 from zoo.trials.metrics import Series, metrics_of
 
@@ -123,7 +124,9 @@ def test_mlflow_gets_the_same_numbers(found: Outcome) -> None:
     points = {(p.step, p.name): p.value for p in payload.points(found)}
     known = all_numbers(found.trial, found.measured)
     assert {key: points[key] for key in known} == {key: n.value for key, n in known.items()}
-    assert {name for _, name in points.keys() - known.keys()} == set(found.rounds[3])
+    more = {name for _, name in points.keys() - known.keys()}
+    assert {name for name in more if name.startswith("train/")} == set(found.rounds[3])
+    assert {name.partition("/")[0] for name in more} == {"train", "final", "system", "time"}
 
 
 def test_an_average_is_not_sent_before_all_of_its_parts_are_measured(found: Outcome) -> None:
@@ -184,5 +187,6 @@ def test_completions_are_the_first_of_each_problem(sweep: simulated.Sweep, found
 
 
 def test_the_view_shows_averages_first(sweep: simulated.Sweep) -> None:
-    view = payload.view(tuple(sweep.trials))
-    assert view.index("eval/avg2/acc/t1.0") < view.index("eval/pocket-easy/acc/t1.0")
+    columns = view_state(sweep.trials)["selectedColumns"]
+    average, easy = "metrics.`final/avg2 t1.0`", "metrics.`final/pocket-easy t1.0`"
+    assert columns.index(average) < columns.index(easy)

@@ -1,7 +1,10 @@
-import json
+from dataclasses import replace
+
+import pytest
 
 from tests.support.made_up_sweep import make_sweep, write_trial
 from zoo.runs.outcome import load
+from zoo.store import journal, record
 from zoo.track import payload
 
 
@@ -33,17 +36,58 @@ def test_watch_and_full_of_other_problems_are_two_series(tmp_path):
         assert sorted(sent) == [0, 5]
 
 
-def test_a_final_number_that_is_a_mean_is_sent_under_a_name_of_its_own(tmp_path):
-    sweep, found = one(tmp_path, problems=100, extra="final: mean-last-2\n", rounds=10)
+def test_final_numbers_are_sent_in_per_cent_under_short_names(tmp_path):
+    _, found = one(tmp_path)
+    (base, last) = (
+        next(m for m in found.measured if (m.round, m.n, m.decoding) == (r, 200, "t1.0"))
+        for r in (0, 5)
+    )
+    sent = {p.name: (p.step, p.value) for p in payload.points(found) if p.name.startswith("final/")}
+    assert sent["final/pocket-easy t1.0"] == (5, round(100 * last.values["acc"], 3))
+    gain = 100 * (last.values["acc"] - base.values["acc"])
+    assert sent["final/pocket-easy t1.0 gain"] == (5, pytest.approx(gain, abs=1e-3))
+    assert sent["final/pocket-easy t1.0 mean_length"] == (5, round(last.values["mean_length"], 3))
+    assert not any("audit" in name or name.count("/") > 1 for name in sent)
+
+
+def test_final_number_that_is_a_mean_is_sent_as_the_mean(tmp_path):
+    _, found = one(tmp_path, problems=100, extra="final: mean-last-2\n", rounds=10)
     acc = {m.round: m.values["acc"] for m in found.measured if m.decoding == "t1.0"}
     sent = {(p.name, p.step): p.value for p in payload.points(found)}
-    assert sent["final/pocket-easy/acc/t1.0", 10] == (acc[5] + acc[10]) / 2
+    assert sent["final/pocket-easy t1.0", 10] == pytest.approx(
+        100 * (acc[5] + acc[10]) / 2, abs=1e-3
+    )
     assert not any(name.startswith("final/") and step != 10 for name, step in sent)
-    view = payload.view(tuple(sweep.trials))
-    assert "metrics.`final/pocket-easy/acc/t1.0`" in view
-    assert "metrics.`eval/pocket-easy/acc/t1.0`" not in view
-    sweep, found = one(tmp_path / "last")
-    assert not any(p.name.startswith("final/") for p in payload.points(found))
+
+
+def test_time_is_sent_by_launch_without_the_waiting_between(tmp_path):
+    sweep = make_sweep(tmp_path, models=("pocket-llama",), rewards=("correctness",), rounds=4)
+    trial = sweep.trials[0]
+    write_trial(sweep, trial, stop_after=1, state="preempted", failure_class="interrupted")
+    assert not any(p.name.startswith("time/") for p in payload.points(load(trial, sweep.store)))
+    folder = sweep.store.train(trial.id)
+    waited = 5000.0  # seconds until the second launch, which went on with round 2
+    said = {"attempt": 2, "lineage": 1, "metrics": {}}
+    for round_ in (2, 3, 4):
+        at = sweep.clock(trial, 1, 1) + waited + 10 * round_
+        journal.append(folder / "metrics.jsonl", said | {"round": round_, "time": at})
+    found = record.read(folder)
+    ended = {"state": "done", "round": 4, "attempt": 2, "lineage": 1, "seconds": 33.0}
+    record.write(folder, found.model_copy(update=ended | {"failure_class": None}))
+    found = replace(load(trial, sweep.store), state="done")
+    sent = {(p.name, p.step): p.value for p in payload.points(found)}
+    assert sent[payload.LAUNCH_SECONDS, 1] == pytest.approx(4.25)
+    assert sent[payload.LAUNCH_SECONDS, 2] == 33.0
+    assert sent[payload.SECONDS, 4] == pytest.approx(37.25)
+    tags = payload.tags(sweep.experiment, found)
+    assert tags["zoo.launches"] == "1: rounds 0 to 1, 4 s; 2: rounds 2 to 4, 33 s"
+
+
+def test_what_a_round_logs_of_the_machine_is_among_system_metrics(tmp_path):
+    _, found = one(tmp_path)
+    rounds = {r: m | {"train/peak_memory": 1.5 + r} for r, m in found.rounds.items()}
+    sent = {(p.name, p.step): p.value for p in payload.points(replace(found, rounds=rounds))}
+    assert sent["system/peak_memory_gib", 5] == sent["train/peak_memory", 5] == 6.5
 
 
 def test_points_carry_the_time_at_which_their_round_ended(tmp_path):
@@ -91,13 +135,6 @@ def test_the_table_pairs_the_same_problems_before_and_after(tmp_path):
 def test_a_trial_without_evaluations_has_no_table(tmp_path):
     sweep = make_sweep(tmp_path)
     assert payload.table(load(sweep.trials[0], sweep.store), sweep.store) is None
-
-
-def test_the_view_names_axes_and_the_accuracies_at_the_horizon(tmp_path):
-    sweep = make_sweep(tmp_path)
-    columns = json.loads(payload.view(tuple(sweep.trials)))["selectedColumns"]
-    assert columns[:3] == ["params.`model`", "params.`reward`", "params.`data`"]
-    assert "metrics.`eval/pocket-easy/acc/t0`" in columns
 
 
 def test_params_fit_into_one_batch(tmp_path):
