@@ -18,6 +18,8 @@ from zoo.report.published import published_table
 from zoo.report.table_files import Row, Table
 from zoo.trials.metrics import Metric
 
+BY_CELL = ("base", "mean", "low", "high", "gain", "gain low", "gain high")
+OVER_PROBLEMS = ("problems low", "problems high", "gain problems low", "gain problems high")
 INTERVALS = "95 % intervals over training seeds, not corrected for their number"
 
 
@@ -45,30 +47,30 @@ def shown_cells(results: Results) -> list[Metric]:
 def _cells(results: Results) -> Iterable[Table]:
     numbers = results.answer.numbers
     for metric in shown_cells(results):
-        means = [m for m in cell_means(numbers, metric.name, numbers.cells) if m.mean is not None]
+        means = cell_means(numbers, metric.name, numbers.cells, problems=True)
+        means = [mean for mean in means if mean.mean is not None]
+        wider = any(mean.problems_interval for mean in means)
+        heads = [*BY_CELL, *(OVER_PROBLEMS if wider else ())]
         name = metric.name.replace("/", "-")
         yield Table(
             f"cells-{name}",
             f"{metric.name} by cell",
             f"Final numbers in {metric.unit}: mean over the trials of a cell that ended and did "
             f"not collapse (n), {INTERVALS}; base: the base model under the same decoding, on the "
-            "same problems; gain: mean less base.",
-            (
-                *results.axes,
-                *("n", "collapsed", "base", "mean", "low", "high"),
-                *("gain", "gain low", "gain high"),
-            ),
-            tuple(_cell(found, results.axes) for found in means),
-            dict.fromkeys(
-                ("base", "mean", "low", "high", "gain", "gain low", "gain high"), digits(metric)
-            ),
+            "same problems; gain: mean less base."
+            + (" Heads with `problems`: the ends over problems as well as over seeds." * wider),
+            (*results.axes, "n", "collapsed", *heads),
+            tuple(_cell(found, results.axes, wider=wider) for found in means),
+            dict.fromkeys(heads, digits(metric)),
         )
 
 
-def _cell(found: CellMean, axes: Sequence[str]) -> Row:
-    ends, gain = found.interval or (None, None), found.gain_interval or (None, None)
+def _cell(found: CellMean, axes: Sequence[str], *, wider: bool) -> Row:
+    ends = [i or (None, None) for i in (found.interval, found.gain_interval)]
+    more = [i or (None, None) for i in (found.problems_interval, found.gain_problems_interval)]
     cell = (plain(found.cell.get(axis)) for axis in axes)
-    return (*cell, found.n, found.collapsed, found.base, found.mean, *ends, found.gain, *gain)
+    row = (*cell, found.n, found.collapsed, found.base, found.mean, *ends[0], found.gain, *ends[1])
+    return (*row, *more[0], *more[1]) if wider else row
 
 
 def digits(metric: Metric) -> Callable[[float], str]:
