@@ -5,6 +5,7 @@ numbers beside ours. Numbers are in the unit of claims (points for shares) unles
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from zoo.charts.pass_at_k import pass_curves
 from zoo.claims.planned_power import amount
@@ -13,6 +14,7 @@ from zoo.findings.collect import Results
 from zoo.findings.format import MINUS
 from zoo.findings.interactions import Interaction
 from zoo.judging.effects import CellMean, cell_means
+from zoo.report.behaviours import behaviours_table
 from zoo.report.health import health_table
 from zoo.report.published import published_table
 from zoo.report.table_files import Row, Table
@@ -23,13 +25,17 @@ OVER_PROBLEMS = ("problems low", "problems high", "gain problems low", "gain pro
 INTERVALS = "95 % intervals over training seeds, not corrected for their number"
 
 
-def study_tables(results: Results, found: Sequence[Interaction]) -> list[Table]:
-    """All tables, in the order of the report; those without rows are empty."""
+def study_tables(
+    results: Results, found: Sequence[Interaction], folder: Path | None = None
+) -> list[Table]:
+    """All tables, in the order of the report; those without rows are empty. `folder`: of the sweep,
+    where labels of behaviours are."""
     return [
         *_cells(results),
         _effects(results),
         _interactions(results, found),
         _pass(results),
+        behaviours_table(results, folder),
         health_table(results),
         published_table(results),
     ]
