@@ -127,3 +127,21 @@ def test_adaptive_coefficient_moves_from_what_it_was(
         coefficients[micro] = trainer.entropy_coef
         assert trainer._metrics["train"]["entropy_coef"] == [pytest.approx(expected)]
     assert coefficients == {8: pytest.approx(expected), 1: pytest.approx(expected)}
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, "bnpo"])
+def test_trimmed_padding_changes_no_gradient(tmp_path: Path, loss: str) -> None:
+    trainer = trainer_of(tmp_path, loss, 2, beta=0.0)
+    widths: list[int] = []
+    whole = trainer._get_per_token_logps_and_entropies
+
+    def seen(model: Any, ids: torch.Tensor, *args: Any, **more: Any) -> Any:
+        widths.append(ids.shape[1] - 4)
+        return whole(model, ids, *args, **more)
+
+    trainer._get_per_token_logps_and_entropies = seen
+    found = gradient(trainer)
+    assert widths == [6, 3, 6, 2]  # the longest of each two of the second update
+    trainer.trim_padding = False
+    assert off(gradient(trainer), found) < 1e-5
+    assert widths[4:] == [12, 12, 12, 12]

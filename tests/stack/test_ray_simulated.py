@@ -20,15 +20,16 @@ def test_a_sweep_through_ray_survives_a_failure_and_a_stop_and_then_finishes(
     sweeps.wait_for(lambda: out.read_text().count("  (") == 3)
     sweeps.wait_for(lambda: min(sweeps.rounds(tmp_path)) > 1)  # its second round runs
     os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does: Ray's processes get it, too
-    assert sweep.wait(timeout=60) == 130
-    assert sweeps.left_running(tmp_path) == []
+    status = sweep.wait(timeout=60)
     told = out.read_text()
-    assert "= 2 done  > 1 unfinished  ! 1 failed" in told
+    assert status == 130, told
+    assert sweeps.left_running(tmp_path) == []
+    assert "= 2 done  > 1 unfinished  ! 1 failed" in told, told
     assert "Traceback" not in told
     assert not (tmp_path / "runs/sweeps/tiny/ray").exists()
 
     told = sweeps.finish(tmp_path, "--executor", "ray", "--bare")
-    assert told.count("started, continues after round ") == 2
+    assert told.count("started, continues after round ") == 2, told
     assert "= 4 done" in told
     assert sweeps.left_running(tmp_path) == []
 

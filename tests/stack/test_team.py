@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import threading
+import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def task_of(trial: Trial, runs: Path, width: int, **settings: Any) -> Task:
     seed and place alone."""
     update = {"processes_per_trial": width, "engine": "transformers", "micro_batch": 2}
     profile = Catalog().get(ComputeProfile, "laptop").model_copy(update=update | settings)
-    return Task(trial, profile, str(runs), f"token-{width}-{runs.name}", across_stacks=True)
+    return Task(trial, profile, str(runs), f"token-{uuid.uuid4().hex}", across_stacks=True)
 
 
 def finished(task: Task) -> Path:

@@ -52,6 +52,8 @@ class ComputeProfile(Card):
     """Processes of a trial that share its work on a CPU; on GPUs a trial has one a GPU."""
     micro_batch: Count = 16
     gradient_checkpointing: bool = False
+    trim_padding: bool = True
+    """Whether a forward pass is as wide as its own longest completion, not the round's."""
     engine: Engine = "vllm"
     """What generates responses, in training and evaluation: vLLM, or `transformers` with the
     trainer's own weights, slower, where vLLM does not run."""

@@ -240,6 +240,24 @@ def export(name: str, trial: str, folder: str, round_: int | None, words: PlanOp
 
 
 @cli.command()
+@click.argument("name")
+@click.argument("trial")
+@click.argument("folder", metavar="DIR")
+@profile_option
+@which_plan
+def eject(name: str, trial: str, folder: str, profile: str | None, words: PlanOptions) -> int:
+    """Write a TRIAL as one script of plain TRL into DIR, a new folder.
+
+    train.py has all settings, the reward and the order of training, and needs of zoo the grader
+    alone; requirements.txt pins what it imports, problems.jsonl has the prompts. Its first rounds
+    have the rewards of the trial.
+    """
+    from zoo.cli.eject_command import run
+
+    return run(name, trial, folder, words, profile)
+
+
+@cli.command()
 @click.argument("name", required=False)
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)

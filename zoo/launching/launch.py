@@ -23,8 +23,10 @@ from typing import Any
 from zoo.errors import FailureClass
 from zoo.launching import processes
 from zoo.launching.link import MEETING_S, Host
+from zoo.launching.out_of_memory import kernel_kills, less_text, with_less
 from zoo.launching.ranks import Rank, free_port, start_ranks
 from zoo.launching.task import Task, environment, write_task
+from zoo.resources.memory_advice import advice
 from zoo.runs import live
 from zoo.runs.sweep_status import trial_status
 from zoo.runs.training_record import training_record
@@ -66,6 +68,10 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> La
     if not trial_status(task.trial, task.store, retrain=task.retrain, extend=task.extend).runs:
         return _outcome(record.read(task.folder))  # by another sweep, while we waited
     ended = _launch(task, grace, tick)
+    while grace() is None and (less := with_less(task, ended.failure_class, ended.message)):
+        task = less
+        _note(task, f"zoo: out of memory; {less_text(task)}")
+        ended = _launch(task, grace, tick)
     if not (ended.state == "stopped" or (task.extend and ended.state == "done")):
         return ended
     if grace() is None and trial_status(task.trial, task.store).runs:  # from weights that it kept
@@ -117,6 +123,7 @@ class TrialProcess:
         self.folder = task.folder
         path = write_task(task)
         self.started, self._clock = time.time(), time.monotonic()
+        self._kernel_kills = kernel_kills()
         env, port = environment(task), free_port(task.where.address)
         self.ranks = start_ranks(path, self.folder, env, task.processes, task.where, port)
         if host is not None:
@@ -160,9 +167,13 @@ class TrialProcess:
             return _outcome(found, seconds)
         if found is not None and found.finished():
             return self._after_training(found, interrupted, seconds)
-        if found is not None and found.about.get("token") == self.task.token:
+        if found is not None and self._is_of_this_launch(found):
             return LaunchResult(found.state, found.failure_class, found.message, seconds)
         return self._speak_for(cause, interrupted, seconds)
+
+    def _is_of_this_launch(self, found: Record) -> bool:
+        tried = tuple(found.about.get("out_of_memory", ()))
+        return found.about.get("token") == self.task.token and tried == self.task.out_of_memory
 
     def _cause(self) -> Rank | None:
         """The process that ended the launch: one that was killed before the leader, which may have
@@ -194,16 +205,12 @@ class TrialProcess:
         for rank in self.ranks:
             rank.end()
         for pid in processes.kill_launch(self.task.token):
-            self._say(f"zoo: process {pid} outlived its trial and was killed")
+            _note(self.task, f"zoo: process {pid} outlived its trial and was killed")
         shutil.rmtree(self.task.launch, ignore_errors=True)
 
     def _kill(self) -> None:
         for rank in self.ranks:
             rank.kill()
-
-    def _say(self, text: str) -> None:
-        with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
-            log.write(text + "\n")
 
     def _speak_for(self, cause: Rank | None, interrupted: bool, seconds: float) -> LaunchResult:
         """The record of a launch whose leader left none."""
@@ -213,14 +220,24 @@ class TrialProcess:
             why = self.host.failed if self.host else "ended without a record"
             ended = LaunchResult("failed", FailureClass.KILLED, why, seconds)
         else:
-            which = "" if len(self.ranks) == 1 else f"process {cause.number} "
-            kind = classify(cause.process.returncode, log=cause.log_tail())
-            ended = LaunchResult("failed", kind, f"{which}{cause.last_words()}", seconds)
+            ended = LaunchResult("failed", *self._failure(cause), seconds)
         with claim(self.folder, wait=False) as ours:
             latest = live.latest_launch(self.folder)
             if ours and latest.get("token") in (self.task.token, None):
                 self._write_record(ended, latest)  # else others hold or held it, and record it
         return ended
+
+    def _failure(self, cause: Rank) -> tuple[FailureClass, str]:
+        """Class and message of the failure of one process."""
+        task = self.task
+        kernel = kernel_kills() > self._kernel_kills
+        kind = classify(cause.process.returncode, log=cause.log_tail(), kernel=kernel)
+        message = "" if len(self.ranks) == 1 else f"process {cause.number} "
+        message += cause.last_words()
+        if kind is FailureClass.OOM:
+            asked = task.trial, task.profile, task.out_of_memory, task.longest_prompt
+            message += "\n" + advice(*asked, message=message)
+        return kind, message
 
     def _write_record(self, ended: LaunchResult, latest: dict[str, Any]) -> None:
         task, trial, folder = self.task, self.task.trial, self.folder
@@ -235,6 +252,7 @@ class TrialProcess:
             token=task.token,
             profile=task.profile.name,
             message=ended.message,
+            out_of_memory=task.out_of_memory,
             about={"written_by": "launcher"},
             id=folder.name,
             state=ended.state,
@@ -254,6 +272,12 @@ def failed_launch(task: Task, error: Exception) -> LaunchResult:
     """The end of a launch that raised instead of running the trial."""
     text = full_text(error, task.folder) if is_full(error) else f"{type(error).__name__}: {error}"
     return LaunchResult("failed", classify(error=error), text)
+
+
+def _note(task: Task, text: str) -> None:
+    """A line of the launcher's in the trial's log."""
+    with (task.folder / "log.txt").open("a", encoding="utf-8") as log:
+        log.write(text + "\n")
 
 
 def _outcome(found: Record | None, seconds: float = 0.0) -> LaunchResult:

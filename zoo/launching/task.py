@@ -33,6 +33,8 @@ class Task:
     """Tokens of the longest prompt that the trial sends; None = not measured."""
     across_stacks: bool = False
     """Continue also what another stack or geometry began."""
+    out_of_memory: tuple[int, ...] = ()
+    """Micro-batches at which memory ran out in this run, larger than the profile's by now."""
     devices: str | None = None
     """`CUDA_VISIBLE_DEVICES` of its processes; None = as it is here, or as the profile says."""
     where: Rendezvous = ONE_NODE
@@ -79,6 +81,7 @@ def write_task(task: Task, launch: Path | None = None) -> Path:
         "extend": task.extend,
         "longest_prompt": task.longest_prompt,
         "across_stacks": task.across_stacks,
+        "out_of_memory": task.out_of_memory,
     }
     path = (launch or task.launch) / "trial.json"
     data = {"trial": task.trial.model_dump(mode="json", by_alias=True), "run": run_}

@@ -1,1 +1,1 @@
-"""A trial's trained weights for others: a clean Hugging Face folder and its model card."""
+"""A trial for others: its weights as a Hugging Face folder, its training as a script."""

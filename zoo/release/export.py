@@ -2,13 +2,12 @@
 model card. Nothing pickled and no path of this machine goes into it, and nothing is fetched.
 
 Only files that loading needs are copied, by name; settings files lose what says where they came
-from. The folder is written beside its place and renamed in.
+from.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from zoo.data import loadable
 from zoo.data.resolve import model_folder
 from zoo.errors import Fault, InputError
 from zoo.release.export_card import model_card
+from zoo.release.folders import must_be_free, new_folder
 from zoo.runs import checkpoints, outcome
 from zoo.runs.outcome import Outcome
 from zoo.store.run_store import Store, read_json
@@ -42,7 +42,7 @@ def export(trial: Trial, store: Store, target: Path, round_: int | None = None) 
         InputError: nothing of that trial and round can be exported, or the folder is taken.
         StateError: a record or journal that cannot be read.
     """
-    _must_be_free(target)
+    must_be_free(target)
     found = outcome.load(trial, store)
     round_ = _round(found, round_)
     folder = _weights(found, store, round_)
@@ -50,23 +50,10 @@ def export(trial: Trial, store: Store, target: Path, round_: int | None = None) 
     model_folder(trial.model.model_copy(update=as_card))
     if faults := loadable.faults(folder):
         raise InputError(faults)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    beside.mkdir()
-    try:
-        _copy(folder, beside, trial)
-        (beside / "README.md").write_text(model_card(found, store, round_), encoding="utf-8")
-        beside.replace(target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with new_folder(target) as made:
+        _copy(folder, made, trial)
+        (made / "README.md").write_text(model_card(found, store, round_), encoding="utf-8")
     return round_
-
-
-def _must_be_free(target: Path) -> None:
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise InputError(Fault(str(target), "there is a file of that name", "a new folder"))
-    if target.is_dir() and any(target.iterdir()):
-        raise InputError(Fault(str(target), "the folder is not empty", "a new or empty folder"))
 
 
 def _round(found: Outcome, round_: int | None) -> int:

@@ -19,6 +19,8 @@ from zoo.rewards.base import Completion, Reward, Values, unscored_as_none
 from zoo.rewards.parameters import filled
 from zoo.rewards.shaping import cosine, overlong, repetition
 
+PART_SEED = 7_919
+"""What the seed of each part of a sum is more than that of the part before."""
 _THOUGHT_ENDS = re.compile(r"</think>\s*<answer>")
 
 
@@ -195,7 +197,7 @@ def weighted_sum(
     totals: Values = [0.0] * len(completions)
     for index, part in enumerate(params["parts"]):
         weight, inner = part.get("weight", 1.0), part.get("params", {})
-        values = compute(part["kind"], verdicts, completions, inner, seed + 7_919 * index)
+        values = compute(part["kind"], verdicts, completions, inner, seed + PART_SEED * index)
         totals = [
             None if total is None or value is None else total + weight * value
             for total, value in zip(totals, values, strict=True)

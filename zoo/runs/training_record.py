@@ -19,6 +19,7 @@ def training_record(
     token: str,
     profile: str,
     message: str,
+    out_of_memory: tuple[int, ...],
     about: dict[str, Any],
     **fields: Any,
 ) -> Record:
@@ -26,6 +27,7 @@ def training_record(
 
     Args:
         token: of the launch. profile: name of the compute profile.
+        out_of_memory: micro-batches at which memory ran out before, in the same run.
         about: what this launch says beside what every one says.
         fields: of the record, that do not follow from the trial.
     """
@@ -37,6 +39,7 @@ def training_record(
         "rounds": trial.rounds,
         "profile": profile,
     }
+    every |= {"out_of_memory": list(out_of_memory)} if out_of_memory else {}
     return Record(
         form=record.FORM,
         stage="train",

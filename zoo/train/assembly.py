@@ -123,6 +123,7 @@ def assemble(
         callbacks=[Reseed()],
     )
     trainer.team, trainer.phases = team, session.phases if session else None
+    trainer.trim_padding = profile.trim_padding
     trainer.entropy_over_update = trial.entropy_mean == "update"
     engines = _engines(job, trainer, tokenizer, team)
     team.handlers |= {

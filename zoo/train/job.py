@@ -29,6 +29,8 @@ class Job:
     """Tokens of the longest prompt, for the engine's size; None = not measured."""
     across_stacks: bool = False
     """Continue also what another stack or geometry began."""
+    out_of_memory: tuple[int, ...] = ()
+    """Micro-batches at which memory ran out before, in this run."""
 
     @classmethod
     def read(cls, path: Path) -> Job:
@@ -47,4 +49,5 @@ class Job:
             extend=run.get("extend", False),
             longest_prompt=run.get("longest_prompt"),
             across_stacks=run.get("across_stacks", False),
+            out_of_memory=tuple(run.get("out_of_memory", ())),
         )

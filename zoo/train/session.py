@@ -351,6 +351,7 @@ class Session:
             token=self.job.token,
             profile=self.job.profile.name,
             message=message,
+            out_of_memory=self.job.out_of_memory,
             about=about,
             id=self.folder.name,
             state=state,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from zoo.errors import FailureClass, ZooError
+from zoo.resources.memory_advice import advice
 from zoo.store.failures import classify
 from zoo.store.run_store import claim, full_text, is_full
 from zoo.train.endings import Interrupted, Stopped
@@ -41,7 +42,11 @@ def open_session(job: Job) -> Iterator[Session]:
             if not known and place_in_team()[1] > 1:
                 time.sleep(FIRST_WORD_S)
             text = str(error) if known else f"{type(error).__name__}: {error}"
-            session.write_record("failed", classify(error=error), text)
+            kind = classify(error=error)
+            if kind is FailureClass.OOM:
+                asked = job.trial, job.profile, job.out_of_memory, job.longest_prompt
+                text += "\n" + advice(*asked, message=text)
+            session.write_record("failed", kind, text)
             raise
         finally:
             session.bench.close()

@@ -7,8 +7,9 @@ id and every record says `simulated`, so nothing of it can pass for a measuremen
 `ZOO_SIMULATE` makes trials misbehave, for tests: a comma-separated list of `sleep:SECONDS` (each
 round takes that long), `fail:ROUND` (raises), `diverge:ROUND` (its loss is no number), `hang:ROUND`
 (waits for ever), `deaf:ROUND` (waits for ever and ignores SIGTERM), `kill:ROUND` (SIGKILLs itself),
-`lose:RANK` (another process than the first SIGKILLs itself, of a trial that has several), each with
-an optional `@TEXT`: only trials whose id contains TEXT. `fail:3@pocket-llama,sleep:0.01`.
+`lose:RANK` (another process than the first SIGKILLs itself, of a trial that has several),
+`oom:MICRO` (no memory in round 2 for forward passes of more than MICRO completions), each with an
+optional `@TEXT`: only trials whose id contains TEXT. `fail:3@pocket-llama,sleep:0.01`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from zoo.errors import FailureClass, InputError, TrialError
 from zoo.evals.stages import Generation, Sampler
 from zoo.grading import Result, Verdict
 from zoo.manifest.schema import Decoding
+from zoo.resources import place
 from zoo.rewards.base import Completion, group_seed
 from zoo.rewards.guard import Guard
 from zoo.rewards.lookup import reward_of
@@ -51,6 +53,7 @@ def train(session: Session) -> None:
     session.phase("loading")
     resumed = session.begin()
     misbehave = Misbehaviour(os.environ.get(VARIABLE, ""), session.trial.id)
+    micro = place(session.trial, session.job.profile).micro_batch
     problems = load(session.trial.data, session.job.store.cache)
     order = random.Random(session.trial.seed)
     reward = reward_of(session.trial.reward, session.trial.batch.completions)
@@ -64,7 +67,7 @@ def train(session: Session) -> None:
     first = resumed.round + 1 if resumed else 1
     session.train_rounds()
     for round_ in range(first, session.trial.rounds + 1):
-        misbehave.at(round_)
+        misbehave.at(round_, micro)
         chosen = order.choices(problems, k=session.trial.batch.prompts)
         metrics = _round(session, reward, round_, chosen)
         tokens = metrics["train/num_tokens"] = tokens + metrics["train/num_tokens"]
@@ -299,17 +302,19 @@ class Misbehaviour:
         for entry in filter(None, text.split(",")):
             what, _, only = entry.partition("@")
             word, _, value = what.partition(":")
-            if word not in ("sleep", "fail", "diverge", "hang", "deaf", "kill", "lose"):
+            if word not in ("sleep", "fail", "diverge", "hang", "deaf", "kill", "lose", "oom"):
                 raise InputError(f"{VARIABLE}: unknown word '{word}' in '{text}'")
             if only in trial_id:
                 self.wanted.append((word, float(value)))
 
-    def at(self, round_: int) -> None:
-        """Do what is wanted at the start of a round."""
+    def at(self, round_: int, micro: int) -> None:
+        """Do what is wanted at the start of a round of forward passes of `micro` completions."""
         for word, value in self.wanted:
             if word == "sleep":
                 time.sleep(value)
-            elif value != round_ or word == "lose":
+            elif word == "oom" and round_ == 2 and micro > value:
+                raise MemoryError(f"round 2: no memory for {micro} completions")
+            elif value != round_ or word in ("lose", "oom"):
                 continue
             elif word == "fail":
                 raise TrialError(FailureClass.ERROR, f"round {round_}: failed as {VARIABLE} asks")

@@ -26,12 +26,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from trl import GRPOTrainer
+
+from zoo.trainer.trimmed import TrimmedTrainer
 
 DIVIDED_BY_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
 
 
-class ScoredOnlyTrainer(GRPOTrainer):
+class ScoredOnlyTrainer(TrimmedTrainer):
     """GRPOTrainer whose loss, KL and entropy do not see completions without a reward."""
 
     _scored: torch.Tensor  # (B,) bool: rows of all processes that have a reward

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.study_models import H100, ROWS, model, profile, trial
@@ -202,7 +204,7 @@ def test_the_longest_sequence_holds_a_prompt_that_was_measured() -> None:
     assert longest_sequence(made, None, 300) == longest_sequence(made, None)  # never less than else
 
 
-def own_engine(gpus: int | None = 1, **said: object) -> ComputeProfile:
+def own_engine(gpus: int | None = 1, **said: Any) -> ComputeProfile:
     """One H100 a trial, where transformers generates."""
     off = {"engine_dtype": "float32", "vllm_gpu_memory_utilization": 0.3}
     return profile(gpus, engine="transformers", vllm_enable_sleep_mode=False, **off, **said)
