@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from zoo.figures.scene import FONT, INK, Area, Item, Line, Mark, Scene, Text, colour_of, shape_of
 
 LEFT, RIGHT, TOP, BOTTOM = 36.0, 6.0, 6.0, 27.0
-ROW = 25.0
+ROW, UNDER_TEXT = 25.0, 11.5
 MINUS = "\N{MINUS SIGN}"
 Ticks = tuple[tuple[float, str], ...]
 INTERVAL_COLOUR = colour_of(0)
@@ -131,22 +131,22 @@ def _frame(x: Axis, y: Axis, box: tuple[float, float, float, float]) -> Iterable
 
 
 def forest(rows: Sequence[ForestRow], x: Axis, *, width: float, made_up: bool = False) -> Scene:
-    """A panel of estimates, a row each, with a line at 0."""
+    """A panel of estimates, a row each, with a line at 0. Upright lines run beside the marks alone,
+    so that none crosses a text."""
     left, right, top = 6.0, width - 6.0, 4.0
     bottom = top + ROW * len(rows)
     items: list[Item] = []
     for value, text in x.ticks:
-        at = x.at(value, left, right)
-        items.append(Line(((at, top), (at, bottom)), opacity=0.12))
-        items.append(Text(at, bottom + 9, text, anchor="middle"))
-    zero = x.at(0.0, left, right)
-    items += [
-        Line(((left, bottom), (right, bottom))),
-        Line(((zero, top), (zero, bottom)), INK, 0.8),
-    ]
+        items.append(Text(x.at(value, left, right), bottom + 9, text, anchor="middle"))
+    items.append(Line(((left, bottom), (right, bottom))))
     items.append(Text((left + right) / 2, bottom + 20, x.label, anchor="middle"))
     for i, row in enumerate(rows):
         y = top + ROW * i
+        for value, _ in x.ticks:
+            at = x.at(value, left, right)
+            items.append(Line(((at, y + UNDER_TEXT), (at, y + ROW)), opacity=0.12))
+        zero = x.at(0.0, left, right)
+        items.append(Line(((zero, y + UNDER_TEXT), (zero, y + ROW)), INK, 0.8))
         items.append(Text(left, y + 9, row.name))
         items.append(Text(right, y + 9, row.told, anchor="end"))
         if row.value is None:

@@ -14,7 +14,10 @@ from zoo.judging.answer import claim_row, interval_row
 from zoo.judging.effects import cell_means
 
 COUNTS = ("trials", "ended", "collapsed", "n")
-NUMBERS = ("mean", "low", "high", "base", "gain", "gain_low", "gain_high", "mean_of_all")
+NUMBERS = (
+    *("mean", "low", "high", "base", "gain", "gain_low", "gain_high", "mean_of_all"),
+    *("problems_low", "problems_high", "gain_problems_low", "gain_problems_high"),
+)
 HEAD = ("id", "label", "says", "kind", "expect", "standing", "verdict", "unit")
 EFFECTS = (
     *("effect", "low", "high", "low_95", "high_95", "detects"),
@@ -24,14 +27,19 @@ BASIS = ("level", "p", "df", "spread_ratio", "n", "missing")
 
 
 def cell_rows(results: Results) -> Iterator[list[Any]]:
-    """`cells.csv`: a header, then a row for each cell and metric with a final number."""
+    """`cells.csv`: a header, then a row for each cell and metric with a final number. Intervals
+    over problems as well are of accuracies and of the metrics of claims alone: they read all
+    scores."""
     numbers, axes = results.answer.numbers, results.axes
+    headline = {e.metric("acc") for e in results.headline}
+    wider = headline.union(*(claim.metrics for claim in results.experiment.claims))
     yield [*axes, "metric", *COUNTS, *NUMBERS]
     for metric in numbers.metrics.values():
         if metric.final is None:
             continue
         divisor = _divisor(metric.unit)
-        for found in cell_means(numbers, metric.name, numbers.cells):
+        problems = metric.name in wider
+        for found in cell_means(numbers, metric.name, numbers.cells, problems=problems):
             row = interval_row(found)
             cell = [found.cell.get(axis) for axis in axes]
             counts = [row[name] for name in COUNTS]

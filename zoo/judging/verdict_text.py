@@ -10,7 +10,7 @@ from zoo.judging.judge import SEALED, Arm, ClaimVerdict
 from zoo.stats.looks import in_words
 from zoo.stats.proportions import Difference
 
-STANDING = {"extended": "extended: seeds or rounds were added after its results were known"}
+STANDING = {"extended": "extended: seeds, cells or rounds were added after its results were known"}
 NOTABLE_SPREAD = 3.0
 """From this many times the typical spread on, unequal spreads are pointed out."""
 

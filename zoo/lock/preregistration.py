@@ -1,12 +1,15 @@
 """Claims in a lock: *sealed* where nothing that they judge had run when they were first recorded,
-else *exploratory*; one that was sealed and edited since is *changed*. The seeds are
-sealed with a claim: one that got more of them after the first results is *extended*, unless the
-manifest had declared these looks. So is one of trials that ran, where the number of rounds changed.
+else *exploratory*; one that was sealed and was edited since is *changed*. Seeds and cells
+are sealed with a claim: one that got more of them after the first results is *extended*, unless
+the manifest had declared these looks, and one that lost some is *changed*. One of trials that ran
+is *extended*, too, where the number of rounds changed.
 
-A row of the lock is the claim as written, whether it is sealed, its `seeds` (a list, or the
-declared looks), `was` (what was sealed under its id, where that is something else), `seeds_now`
-where the manifest has other seeds than were sealed, `rounds` (those that it was sealed for) where
-the plan has others, and `withdrawn` where it no longer has the claim.
+A row of the lock is the claim as written, whether it is sealed, its `seeds` (a list, or the declared
+looks) and `cells` (short digests of those that it judges), `was` (what was sealed under its id,
+where that is something else), `seeds_now` and `cells_now` where the manifest has others than were
+sealed, `rounds` (those that it was sealed for) where the plan has others, and `withdrawn` where it
+no longer has the claim. Locks of before cells were sealed lack `cells`; those of the lock's own
+trials stand for them.
 """
 
 from __future__ import annotations
@@ -18,11 +21,12 @@ from zoo.claims.comparisons import units
 from zoo.manifest.claim_schema import Claim
 from zoo.manifest.seed_looks import SeedLooks
 from zoo.trials import identity
+from zoo.trials.grid import Cell
 from zoo.trials.trial import Trial
 
 Row = dict[str, Any]
 Word = Literal["new", "sealed", "extended", "changed", "exploratory", "withdrawn"]
-Seeds = list[int] | dict[str, Any]
+Sealed = list[int] | list[str] | dict[str, Any]
 
 
 def rows(
@@ -50,27 +54,76 @@ def rows(
     before_seeds = sorted({row["seed"] for row in locked})
     horizon = max((row.get("rounds") or 0 for row in locked), default=0)
     rounds = max((trial.rounds for trial in trials), default=0)
-    told = [(row["cell"], row["id"]) for row in locked] + [(t.cell, t.id) for t in trials]
-    cells = {identity.canonical(cell): cell for cell, _ in told}
-    seen = {identity.canonical(cell) for cell, id_ in told if ran(id_)}
+    then = CellsById((row["cell"], row["id"]) for row in locked)
+    now = CellsById((trial.cell, trial.id) for trial in trials)
+    cells = then.by_name | now.by_name
+    seen = then.of(ran) | now.of(ran)
+    renamed = then.renamed(now)
     found: list[Row] = []
     for claim in claims:
         said = claim.model_dump(mode="json", exclude_defaults=True, by_alias=True)
         old = known.pop(claim.id, None)
-        open_ = seen.isdisjoint(_judged(claim, list(cells.values()))) if seen else True
+        open_ = seen.isdisjoint(_judged(claim, cells)) if seen else True
+        if old is not None and "cells_now" in old:
+            open_ = False  # it had others when one of them had run
         row: Row = {"claim": said, "sealed": open_}
         if old is not None and old["claim"] == said:
             row = {key: old[key] for key in ("claim", "sealed", "was") if key in old}
         elif old is not None and not open_ and (was := _sealed(old)) is not None:
             row |= {"sealed": True} if was == said else {"was": was}
         row["seeds"] = seeds if open_ or old is None else old.get("seeds", before_seeds)
+        if row["seeds"] != seeds:
+            row["seeds_now"] = seeds
+        row |= _cells(claim, None if open_ else old, then, now, renamed)
         if old is not None and not open_ and _sealed(row) is not None:
             row |= _sealed_for(old, horizon, rounds)
-        found.append(row if row["seeds"] == seeds else row | {"seeds_now": seeds})
+        found.append(row)
     if seen:  # a sealed claim that was taken out is told, not forgotten
         gone = [row for row in known.values() if _sealed(row)]
         found += [row | {"withdrawn": True} | _sealed_for(row, horizon, rounds) for row in gone]
     return found
+
+
+class CellsById:
+    """The cells of a lock or a plan, by a short name that follows from their content."""
+
+    def __init__(self, told: Iterable[tuple[Cell, str]]) -> None:
+        self.by_name: dict[str, Cell] = {}
+        self._names: dict[str, str] = {}  # trial id -> name of its cell
+        for cell, id_ in told:
+            name = _name(cell)
+            self.by_name.setdefault(name, cell)
+            self._names[id_] = name
+
+    def of(self, chosen: Callable[[str], bool]) -> set[str]:
+        """The cells that have a trial among those chosen by id."""
+        return {name for id_, name in self._names.items() if chosen(id_)}
+
+    def renamed(self, now: CellsById) -> dict[str, str]:
+        """Cell -> its present name, where the same trials are in a cell of other content: as with
+        an axis that says what held before."""
+        both = self._names.keys() & now._names.keys()
+        return {self._names[id_]: now._names[id_] for id_ in both}
+
+
+def _name(cell: Cell) -> str:
+    return identity.digest(cell, 8)
+
+
+def _cells(
+    claim: Claim, old: Row | None, then: CellsById, now: CellsById, renamed: dict[str, str]
+) -> Row:
+    """The cells that a claim was sealed with, and those that it has where these are others.
+
+    Args:
+        old: its row of the previous lock, where one of its trials ran since then.
+    """
+    present = sorted(_judged(claim, now.by_name))
+    if old is None:
+        return {"cells": present}
+    sealed = old["cells"] if "cells" in old else _judged(claim, then.by_name)
+    sealed = sorted(renamed.get(name, name) for name in sealed)
+    return {"cells": sealed} | ({} if sealed == present else {"cells_now": present})
 
 
 def _sealed_for(old: Row, horizon: int, rounds: int) -> Row:
@@ -85,9 +138,10 @@ def _sealed(row: Row) -> Row | None:
     return row["claim"] if row["sealed"] else row.get("was")
 
 
-def _judged(claim: Claim, cells: list[dict[str, Any]]) -> set[str]:
-    """The cells that a claim's verdicts rest on."""
-    return {identity.canonical(cell) for unit in units(claim, cells) for cell in unit.cells}
+def _judged(claim: Claim, cells: dict[str, Cell]) -> set[str]:
+    """Names of the cells that a claim's verdicts rest on."""
+    names = {id(cell): name for name, cell in cells.items()}
+    return {names[id(cell)] for unit in units(claim, list(cells.values())) for cell in unit.cells}
 
 
 def words(now: Iterable[Row], before: Iterable[Row]) -> dict[str, Word]:
@@ -101,18 +155,19 @@ def _word(row: Row, sealed: list[Row]) -> Word:
     if row.get("withdrawn"):
         return "withdrawn"
     if row["sealed"]:
-        if "seeds_now" in row:
-            return "extended" if _adds(row["seeds"], row["seeds_now"]) else "changed"
-        if "rounds" in row:
+        moved = [name for name in ("seeds", "cells") if f"{name}_now" in row]
+        if not all(_adds(row[name], row[f"{name}_now"]) for name in moved):
+            return "changed"
+        if moved or "rounds" in row:
             return "extended"
         return "sealed" if row["claim"] in sealed else "new"
     return "changed" if "was" in row else "exploratory"
 
 
-def _adds(sealed: Seeds, now: Seeds) -> bool:
-    """Whether seeds, or looks, were added to those that were sealed and none was taken away."""
+def _adds(sealed: Sealed, now: Sealed) -> bool:
+    """Whether seeds, looks or cells were added to those that were sealed and none taken away."""
     return set(_listed(sealed)) <= set(_listed(now))
 
 
-def _listed(seeds: Seeds) -> list[int]:
-    return seeds if isinstance(seeds, list) else list(range(seeds["most"]))
+def _listed(sealed: Sealed) -> Sequence[int | str]:
+    return list(range(sealed["most"])) if isinstance(sealed, dict) else sealed

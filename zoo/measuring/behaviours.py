@@ -17,6 +17,7 @@ from zoo.behaviours.endpoint import Endpoint
 from zoo.behaviours.growth import Growth, Labelled, agreement, growth
 from zoo.behaviours.keywords import BEHAVIOURS
 from zoo.behaviours.labels import Judge, Labels, label, price, questions
+from zoo.behaviours.table import BY_JUDGE, BY_WORDS, HEAD
 from zoo.errors import Fault, InputError, StateError, did_you_mean, listed
 from zoo.grading import Verdict
 from zoo.measuring.grade import ticking
@@ -33,13 +34,6 @@ from zoo.trials.trial import Asked
 
 JUDGED = 200
 """Default number of responses of each set that a judge gets."""
-FILE = "behaviours.csv"
-HEAD = (
-    *("trial", "model", "seed", "detector", "benchmark", "decoding", "behaviour"),
-    *("round_before", "round_after", "responses", "before", "after", "growth", "growth_low"),
-    *("growth_high", "right", "right_low", "right_high", "like_length", "like_length_low"),
-    *("like_length_high", "matched", "length_before", "length_after", "aha"),
-)
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,7 @@ def _print(
 ) -> None:
     detector = judge.endpoint.model if judge else "keywords"
     table = [HEAD, *(_csv_row(row, detector) for row in rows)]
-    path = study.folder / ("behaviours-judge.csv" if judge else FILE)
+    path = study.folder / (BY_JUDGE if judge else BY_WORDS)
     with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(table)
     agreed = {name: _agreement(labels, by_words, name) for name in BEHAVIOURS} if judge else {}

@@ -15,7 +15,7 @@ TOLD: dict[Word, str] = {
     "sealed": "sealed",
     "new": "`zoo sweep` seals",
     "changed": "changed after their trials ran, so exploratory",
-    "extended": "extended by seeds or rounds after their trials ran, so without verdict",
+    "extended": "extended by seeds, cells or rounds after their trials ran, so without verdict",
     "exploratory": "exploratory, as their trials ran before",
     "withdrawn": "sealed and withdrawn",
 }

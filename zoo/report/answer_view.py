@@ -17,7 +17,7 @@ STANDING_WORDS = {
     "sealed": "sealed before its trials ran",
     "exploratory": "exploratory: stated after its trials had begun",
     "changed": "changed after it was sealed",
-    "extended": "extended: seeds or rounds were added after its results were known",
+    "extended": "extended: seeds, cells or rounds were added after its results were known",
     "new": "not sealed yet",
 }
 

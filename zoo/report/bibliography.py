@@ -12,7 +12,7 @@ from zoo.trials.trial import Trial
 SOFTWARE = {
     "trl": (
         "misc",
-        "{TRL}: Transformer Reinforcement Learning",
+        "{TRL}: Transformers Reinforcement Learning",
         "von Werra, Leandro and Belkada, Younes and Tunstall, Lewis and Beeching, Edward and "
         "Thrush, Tristan and Lambert, Nathan and Huang, Shengyi and Rasul, Kashif and "
         "Gallou{\\'e}dec, Quentin",
@@ -43,7 +43,7 @@ SOFTWARE = {
         "and Konwinski, Andy and Murching, Siddharth and Nykodym, Tomas and Ogilvie, Paul and "
         "Parkhe, Mani and Xie, Fen and Zumar, Corey",
         "2018",
-        "journal = {IEEE Data Engineering Bulletin}, volume = {41}, number = {4}, pages = {39--45}",
+        "journal = {IEEE Data Engineering Bulletin}",
     ),
 }
 """Key -> kind, title, authors, year, further fields."""

@@ -33,9 +33,10 @@ class CellNumber:
 
     mean: str
     spread: str
-    """`± 2.9`, half the 95 % interval; empty for one trial."""
+    """`± 2.9`, half the 95 % interval over seeds, then in brackets half that over problems as well,
+    where scores by problem are stored; empty for one trial."""
     gain: str
-    """With its interval; empty where the base was not evaluated."""
+    """With its intervals; empty where the base was not evaluated."""
     base: str
     note: str
     """Why there is no mean, or that it is of fewer trials than ended; else empty."""
@@ -69,13 +70,15 @@ class CellTable:
     """Benchmark -> (what, size) of each of its columns."""
     rows: tuple[CellRow, ...]
     one_seed: bool
+    over_problems: bool
+    """Whether intervals over problems as well are among its numbers."""
 
 
 def cell_table(results: Results) -> CellTable:
     """The table of a study."""
     numbers = results.answer.numbers
     shown = _metrics(results)
-    by_metric = [(m, cell_means(numbers, m.name, numbers.cells)) for m in shown]
+    by_metric = [(m, cell_means(numbers, m.name, numbers.cells, problems=True)) for m in shown]
     first: dict[object, int] = {}
     for i, found in enumerate(numbers.results):
         first.setdefault(found.key, i)
@@ -94,7 +97,8 @@ def cell_table(results: Results) -> CellTable:
         above = axes
     means = [mean for _, found in by_metric for mean in found if mean.mean is not None]
     one_seed = bool(means) and all(mean.interval is None for mean in means)
-    return CellTable(_columns(shown), tuple(rows), one_seed)
+    over_problems = any(mean.problems_interval for mean in means)
+    return CellTable(_columns(shown), tuple(rows), one_seed, over_problems)
 
 
 def _metrics(results: Results) -> list[Metric]:
@@ -141,11 +145,12 @@ def _number(found: CellMean, metric: Metric) -> CellNumber:
     gain = ""
     if found.gain is not None:
         figure = _value(found.gain, metric).replace("-", MINUS)
-        gain = f"gain {'+' * (found.gain >= 0)}{figure}{_half(found.gain_interval, metric)}"
+        halves = _halves(found.gain_interval, found.gain_problems_interval, metric)
+        gain = f"gain {'+' * (found.gain >= 0)}{figure}{halves}"
     counted = found.ended - found.collapsed
     note = "" if found.n == counted else f"n = {found.n}"
-    mean, spread = _value(found.mean, metric), _half(found.interval, metric)
-    shown = CellNumber(mean, spread, gain, base, note)
+    spread = _halves(found.interval, found.problems_interval, metric)
+    shown = CellNumber(_value(found.mean, metric), spread, gain, base, note)
     if metric.unit != "points" or found.base is None or found.gain is None:
         return shown
     width = abs(found.gain)
@@ -163,11 +168,15 @@ def _value(value: float, metric: Metric) -> str:
     return amount(value, metric.unit).split(" ")[0]
 
 
-def _half(interval: tuple[float, float] | None, metric: Metric) -> str:
-    """Intervals of means are symmetrical: half their width."""
+def _halves(
+    interval: tuple[float, float] | None, wider: tuple[float, float] | None, metric: Metric
+) -> str:
+    """Intervals of means are symmetrical: half the width of that over seeds, and of that over
+    problems as well."""
     if interval is None:
         return ""
-    return f" {PLUS_MINUS} {_value((interval[1] - interval[0]) / 2, metric)}"
+    half, *more = [_value((i[1] - i[0]) / 2, metric) for i in (interval, wider) if i]
+    return f" {PLUS_MINUS} {half}" + (f" ({PLUS_MINUS} {more[0]})" if more else "")
 
 
 def _collapsed(found: CellMean) -> str:

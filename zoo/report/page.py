@@ -56,18 +56,18 @@ class Report:
     tables: Sequence[NumberedTable]
 
     @classmethod
-    def of(cls, results: Results) -> Report:
-        """All figures and tables of results."""
+    def of(cls, results: Results, folder: Path | None = None) -> Report:
+        """All figures and tables of results, with labels of behaviours from the sweep's folder."""
         found = interactions_of(results)
         drawn = figures(results, found)
-        return cls(results, drawn, numbered(study_tables(results, found)))
+        return cls(results, drawn, numbered(study_tables(results, found, folder)))
 
 
 def write(results: Results, folder: Path, form: Form = "html") -> Path:
     """Write `report.html`, the CSV files beside it, and `report/` with figures, tables, methods and
     sources into `folder`; as Markdown `report.md` instead of the page. Returns the report's path.
     """
-    made = Report.of(results)
+    made = Report.of(results, folder)
     for name, table in TABLES.items():
         write_text(folder / name, csv_text(results, table), durable=False)
     write_figures(made.figures, folder)

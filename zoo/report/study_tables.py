@@ -5,6 +5,7 @@ numbers beside ours. Numbers are in the unit of claims (points for shares) unles
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from zoo.charts.pass_at_k import pass_curves
 from zoo.claims.planned_power import amount
@@ -13,21 +14,28 @@ from zoo.findings.collect import Results
 from zoo.findings.format import MINUS
 from zoo.findings.interactions import Interaction
 from zoo.judging.effects import CellMean, cell_means
+from zoo.report.behaviours import behaviours_table
 from zoo.report.health import health_table
 from zoo.report.published import published_table
 from zoo.report.table_files import Row, Table
 from zoo.trials.metrics import Metric
 
+BY_CELL = ("base", "mean", "low", "high", "gain", "gain low", "gain high")
+OVER_PROBLEMS = ("problems low", "problems high", "gain problems low", "gain problems high")
 INTERVALS = "95 % intervals over training seeds, not corrected for their number"
 
 
-def study_tables(results: Results, found: Sequence[Interaction]) -> list[Table]:
-    """All tables, in the order of the report; those without rows are empty."""
+def study_tables(
+    results: Results, found: Sequence[Interaction], folder: Path | None = None
+) -> list[Table]:
+    """All tables, in the order of the report; those without rows are empty. `folder`: of the sweep,
+    where labels of behaviours are."""
     return [
         *_cells(results),
         _effects(results),
         _interactions(results, found),
         _pass(results),
+        behaviours_table(results, folder),
         health_table(results),
         published_table(results),
     ]
@@ -45,30 +53,30 @@ def shown_cells(results: Results) -> list[Metric]:
 def _cells(results: Results) -> Iterable[Table]:
     numbers = results.answer.numbers
     for metric in shown_cells(results):
-        means = [m for m in cell_means(numbers, metric.name, numbers.cells) if m.mean is not None]
+        means = cell_means(numbers, metric.name, numbers.cells, problems=True)
+        means = [mean for mean in means if mean.mean is not None]
+        wider = any(mean.problems_interval for mean in means)
+        heads = [*BY_CELL, *(OVER_PROBLEMS if wider else ())]
         name = metric.name.replace("/", "-")
         yield Table(
             f"cells-{name}",
             f"{metric.name} by cell",
             f"Final numbers in {metric.unit}: mean over the trials of a cell that ended and did "
             f"not collapse (n), {INTERVALS}; base: the base model under the same decoding, on the "
-            "same problems; gain: mean less base.",
-            (
-                *results.axes,
-                *("n", "collapsed", "base", "mean", "low", "high"),
-                *("gain", "gain low", "gain high"),
-            ),
-            tuple(_cell(found, results.axes) for found in means),
-            dict.fromkeys(
-                ("base", "mean", "low", "high", "gain", "gain low", "gain high"), digits(metric)
-            ),
+            "same problems; gain: mean less base."
+            + (" Heads with `problems`: the ends over problems as well as over seeds." * wider),
+            (*results.axes, "n", "collapsed", *heads),
+            tuple(_cell(found, results.axes, wider=wider) for found in means),
+            dict.fromkeys(heads, digits(metric)),
         )
 
 
-def _cell(found: CellMean, axes: Sequence[str]) -> Row:
-    ends, gain = found.interval or (None, None), found.gain_interval or (None, None)
+def _cell(found: CellMean, axes: Sequence[str], *, wider: bool) -> Row:
+    ends = [i or (None, None) for i in (found.interval, found.gain_interval)]
+    more = [i or (None, None) for i in (found.problems_interval, found.gain_problems_interval)]
     cell = (plain(found.cell.get(axis)) for axis in axes)
-    return (*cell, found.n, found.collapsed, found.base, found.mean, *ends, found.gain, *gain)
+    row = (*cell, found.n, found.collapsed, found.base, found.mean, *ends[0], found.gain, *ends[1])
+    return (*row, *more[0], *more[1]) if wider else row
 
 
 def digits(metric: Metric) -> Callable[[float], str]:

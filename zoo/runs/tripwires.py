@@ -20,6 +20,8 @@ from zoo.trials.trial import Trial
 
 REASON = "tripwire:"
 """First part of the stop reason of a trial that a line stopped; its metric follows."""
+TRAINING = "train/"
+"""First part of every metric that training logs, and of no other."""
 Series = Mapping[str, Mapping[int, float]]
 """Metric -> round -> value; round 0 = the base model."""
 
@@ -46,8 +48,17 @@ def series_of(
     rounds: Mapping[int, Mapping[str, float]],
     measured: Iterable[MeasuredEvaluation],
 ) -> dict[str, dict[int, float]]:
-    """All numbers of a trial by metric, rounds ascending. `rounds`: its training metrics."""
-    return by_metric(training_numbers(rounds) | all_numbers(trial, tuple(measured)))
+    """The numbers that a trial's tripwires watch, by metric, rounds ascending; what was measured is
+    put together only where one of them watches it. `rounds`: its training metrics."""
+    watched = {wire.metric for wire in trial.tripwires}
+    logged = {
+        round_: {name: value for name, value in row.items() if name in watched}
+        for round_, row in rounds.items()
+    }
+    known = training_numbers(logged)
+    if not all(name.startswith(TRAINING) for name in watched):
+        known |= all_numbers(trial, tuple(measured))
+    return by_metric(known)
 
 
 def first_crossing(line: Threshold, series: Mapping[int, float]) -> int | None:

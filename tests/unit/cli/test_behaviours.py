@@ -57,6 +57,29 @@ def test_keywords_show_what_grew_by_trial(reasoned: Path) -> None:
     assert stamps == {p: p.stat().st_mtime_ns for p in stamps}
 
 
+def test_report_shows_behaviours_by_model_beside_lengths(reasoned: Path) -> None:
+    (reasoned / "sweeps/tiny").mkdir(parents=True, exist_ok=True)
+    assert zoo("report", "tiny").status == 0
+    page = reasoned / "sweeps/tiny/report.html"
+    assert "No response is labelled yet" in page.read_text()
+    assert zoo("behaviours", "tiny").status == 0
+    assert zoo("report", "tiny").status == 0
+    text = page.read_text()
+    assert text.index('id="pass"') < text.index('id="behaviours"') < text.index('id="health"')
+    assert "Reasoning behaviours before and after training" in text
+    (path,) = (reasoned / "sweeps/tiny/report/tables").glob("*-behaviours.csv")
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    models = {row["model"] for row in rows}
+    assert len(rows) == 4 * len(models)
+    grown = [row for row in rows if float(row["growth"]) > 0]
+    assert {row["behaviour"] for row in grown} == {"verification"}
+    assert all(float(row["tokens after"]) > 0 for row in rows)
+    (reasoned / "sweeps/tiny/behaviours.csv").write_text("trial,\n1,2,3\n")
+    done = zoo("report", "tiny")
+    assert done.status != 0
+    assert "behaviours.csv: cannot be read" in done.error
+
+
 def answer(asked: str) -> str:
     return says("verification") if "Let me check" in asked else says()
 

@@ -194,8 +194,8 @@ def test_sealed_claim_is_extended_and_stays_sealed_for_the_rounds_it_was_sealed_
         return row["standing"]
 
     assert standing() == "sealed"
-    assert "extended by seeds or rounds" in zoo("plan", "tiny", "--set", "rounds=6").prose
-    assert "extended by seeds or rounds" in extend(6)
+    assert "extended by seeds, cells or rounds" in zoo("plan", "tiny", "--set", "rounds=6").prose
+    assert "extended by seeds, cells or rounds" in extend(6)
     assert standing() == "extended"
     assert standing("--set", "rounds=3") == "sealed"
     extend(7)  # and the lock remembers what it was sealed for

@@ -153,14 +153,14 @@ def test_seeds_added_after_results_make_a_claim_extended(folder: Path) -> None:
     assert zoo("sweep", "grow", "--bare").status == 0
     assert rows()["gains"]["verdict"] == "supported"
     write(folder, "seeds: [0, 1, 2, 3]")
-    assert "extended by seeds or rounds after" in zoo("plan", "grow").prose
+    assert "extended by seeds, cells or rounds after" in zoo("plan", "grow").prose
     assert zoo("sweep", "grow", "--bare").status == 0
     found = rows()
     assert {row["standing"] for row in found.values()} == {"extended"}
     assert {row["verdict"] for row in found.values()} == {None}
     assert found["gains"]["low"] > 5
     assert (
-        "extended: seeds or rounds were added after its results were known"
+        "extended: seeds, cells or rounds were added after its results were known"
         in zoo("compare", "grow").prose
     )
     write(folder, "seeds: [0, 1, 2]")  # the seeds that were sealed

@@ -50,8 +50,8 @@ def locked(
     """Write the lock of a manifest into `folder`; returns it as read. `ran`: a part of the ids of
     trials that ran."""
     made, before = trials(path, resolver, *sets), lock.read(folder)
-    ids = {trial.id for trial in made if ran and ran in trial.id}
-    text = lock.text(made, load(path).experiment.claims, before, ids.__contains__)
+    claims = load(path).experiment.claims
+    text = lock.text(made, claims, before, lambda id_: bool(ran) and ran in id_)
     (folder / lock.NAME).write_text(text)
     found = lock.read(folder)
     assert found is not None
@@ -295,3 +295,76 @@ def test_lock_of_before_seeds_were_sealed_takes_those_of_its_trials(
     file.write_text("".join(json.dumps(line) + "\n" for line in (*lines, last)))
     found = locked(tmp_path, write(claims=claims, seeds="[0, 1, 2]"), ran=".s0-")
     assert [(row["seeds"], row["seeds_now"]) for row in found.claims] == [([0, 1], [0, 1, 2])]
+
+
+GRID = "{model: pocket-llama, reward: [REWARDS], data: pocket-easy}"
+
+
+def with_rewards(write: Write, *rewards: str, claim: str = CLAIM, more: str = "") -> Path:
+    """A manifest of some rewards with one claim."""
+    grid = GRID.replace("REWARDS", ", ".join(rewards)).replace("}", f"{more}}}")
+    return write(grid=grid, claims=f"[{claim}]")
+
+
+def test_claim_whose_cells_were_added_to_after_a_trial_ran_is_extended(
+    write: Write, tmp_path: Path
+) -> None:
+    one = with_rewards(write, "correctness")
+    first = locked(tmp_path, one)
+    assert [len(row["cells"]) for row in first.claims] == [1]
+    found = locked(tmp_path, with_rewards(write, *REWARDS))
+    assert [len(row["cells"]) for row in found.claims] == [2]  # nothing ran
+    one = with_rewards(write, "correctness")
+    locked(tmp_path, one)
+    more = with_rewards(write, *REWARDS)
+    found = locked(tmp_path, more, ran="correctness")
+    assert [(len(row["cells"]), len(row["cells_now"])) for row in found.claims] == [(1, 2)]
+    assert preregistration.words(found.claims, first.claims) == {"gains": "extended"}
+    assert locked(tmp_path, more, ran="correctness").claims == found.claims
+    back = locked(tmp_path, with_rewards(write, "correctness"), ran="correctness")
+    assert back.claims == first.claims
+
+
+def test_claim_that_lost_cells_after_a_trial_ran_is_changed_for_good(
+    write: Write, tmp_path: Path
+) -> None:
+    first = locked(tmp_path, with_rewards(write, *REWARDS))
+    for rewards in (["box-strict"], ["box-strict"], ["box-strict", "box-graded"]):
+        path = with_rewards(write, *rewards)
+        found = locked(tmp_path, path, ran="correctness")
+        assert preregistration.words(found.claims, first.claims) == {"gains": "changed"}
+
+
+def test_cells_that_a_claim_does_not_read_leave_it_sealed(write: Write, tmp_path: Path) -> None:
+    claim = CLAIM[:-1] + ", where: {reward: correctness}}"
+    first = locked(tmp_path, with_rewards(write, "correctness", claim=claim))
+    found = locked(tmp_path, with_rewards(write, *REWARDS, claim=claim), ran="correctness")
+    assert found.claims == first.claims
+    assert preregistration.words(found.claims, first.claims) == {"gains": "sealed"}
+
+
+def test_axis_that_says_what_held_before_leaves_a_claim_sealed(
+    write: Write, tmp_path: Path
+) -> None:
+    first = locked(tmp_path, with_rewards(write, "correctness"))
+    axis = with_rewards(write, "correctness", more=", grpo.beta: [0]")
+    found = locked(tmp_path, axis, ran="correctness")
+    assert preregistration.words(found.claims, first.claims) == {"gains": "sealed"}
+    more = with_rewards(write, "correctness", more=", grpo.beta: [0, 0.1]")
+    found = locked(tmp_path, more, ran="correctness")
+    assert preregistration.words(found.claims, first.claims) == {"gains": "extended"}
+
+
+def test_lock_of_before_cells_were_sealed_takes_those_of_its_trials(
+    write: Write, tmp_path: Path
+) -> None:
+    first = locked(tmp_path, with_rewards(write, "correctness"))
+    file = tmp_path / lock.NAME
+    *lines, last = map(json.loads, file.read_text().splitlines())
+    del last["cells"]
+    file.write_text("".join(json.dumps(line) + "\n" for line in (*lines, last)))
+    old = lock.read(tmp_path)
+    assert old is not None
+    assert preregistration.words(old.claims, old.claims) == {"gains": "sealed"}
+    found = locked(tmp_path, with_rewards(write, *REWARDS), ran="correctness")
+    assert preregistration.words(found.claims, first.claims) == {"gains": "extended"}

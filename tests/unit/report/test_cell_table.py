@@ -13,8 +13,10 @@ from tests.support.made_up_sweep import Sweep, four_cells, write_trial
 from tests.support.page import Page
 from zoo.findings.answer_csv import cell_rows, claim_rows
 from zoo.findings.collect import Results, collect
+from zoo.judging.effects import cell_means
 from zoo.report.cell_table import cell_table
 from zoo.report.page import Rows, csv_text, html
+from zoo.report.study_tables import study_tables
 from zoo.stats.contrasts import StudyCells
 
 ACC = "eval/pocket-easy/acc/t1.0"
@@ -73,7 +75,7 @@ def test_cell_table_has_means_with_intervals_over_seeds_and_gains(tmp_path: Path
         assert estimate is not None
         low, high = estimate.interval()
         assert number.mean == f"{fmean(values[pair]):.1f}"
-        assert number.spread == f" ± {(high - low) / 2:.1f}"
+        assert number.spread.startswith(f" ± {(high - low) / 2:.1f}")
         assert number.gain.startswith("gain +")
     read = Page(html(found))
     first = next(iter(cells.values()))
@@ -82,6 +84,33 @@ def test_cell_table_has_means_with_intervals_over_seeds_and_gains(tmp_path: Path
     links = {str(attrs["href"])[1:] for tag, attrs in read.tags if tag == "a"}
     assert {"trial-0", "trial-3", "trial-6", "trial-9"} <= links <= ids
     assert "One trial a cell" not in read.text
+
+
+def test_second_interval_of_a_cell_is_over_problems_as_well(tmp_path: Path) -> None:
+    made = sweep(tmp_path).run()
+    found = results(made)
+    numbers = found.answer.numbers
+    (mean, *_) = cell_means(numbers, ACC, numbers.cells, problems=True)
+    first, row = cell_table(found).rows[0].numbers[1], table(found, cell_rows)
+    for text, interval in (
+        (first.spread, mean.problems_interval),
+        (first.gain, mean.gain_problems_interval),
+    ):
+        assert interval is not None
+        assert text.endswith(f" (± {(interval[1] - interval[0]) / 2:.1f})")
+    acc = next(one for one in row if one["metric"] == ACC)
+    assert mean.problems_interval is not None
+    assert 100 * float(acc["problems_low"]) == pytest.approx(mean.problems_interval[0])
+    words = "over problems as well, of which those of the benchmark are taken as a sample"
+    assert words in Page(html(found)).text
+    paper = next(t for t in study_tables(found, ()) if t.name.endswith("acc-t1.0"))
+    assert paper.rows[0][paper.head.index("problems low")] == mean.problems_interval[0]
+    assert cell_table(found).rows[0].numbers[0].spread.count("±") == 1  # of lengths there is none
+    for path in made.store.root.glob("scores/**/scores.parquet"):
+        path.unlink()
+    found = results(made)
+    assert "(±" not in cell_table(found).rows[0].numbers[1].spread
+    assert words not in Page(html(found)).text
 
 
 def test_gain_of_a_cell_is_what_a_gain_claim_about_it_says(tmp_path: Path) -> None:
