@@ -4,8 +4,8 @@ are sealed with a claim: one that got more of them after the first results is *e
 the manifest had declared these looks, and one that lost some is *changed*. One of trials that ran
 is *extended*, too, where the number of rounds changed.
 
-A row of the lock is the claim as written, whether it is sealed, its `seeds` (a list, or the declared
-looks) and `cells` (short digests of those that it judges), `was` (what was sealed under its id,
+A row of the lock is the claim as written, whether it is sealed, its `seeds` (a list, or the
+declared looks) and `cells` (short digests of those that it judges), `was` (what was sealed under its id,
 where that is something else), `seeds_now` and `cells_now` where the manifest has others than were
 sealed, `rounds` (those that it was sealed for) where the plan has others, and `withdrawn` where it
 no longer has the claim. Locks of before cells were sealed lack `cells`; those of the lock's own
