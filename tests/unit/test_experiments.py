@@ -42,6 +42,8 @@ COUNTS = {  # cells, trials
     "paper": (10, 30),
     "pocket": (12, 12),
     "pocket_collapse": (2, 6),
+    "pocket_study": (27, 81),
+    "pocket_study_short": (12, 36),
     "released": (10, 10),
     "smoke_0.5b": (1, 1),
 }
@@ -78,9 +80,15 @@ CLAIM_WARNINGS = {  # manifest -> (warning, claims) that it has to live with; th
         ("seeds-cannot-decide", "hard-is-beyond"),
         ("seeds-cannot-decide", "strict-costs-the-weakest"),
     },
+    "pocket_study_short": {("margin-out-of-reach", "strict-is-free-on-easy")},
 }
-BOX_NOT_ASKED = {"ablation_format", "full_grid", "node_week", "pocket"}
-ON_CPU = {"pocket", "pocket_collapse", "smoke_0.5b"}  # in minutes
+POCKET_STUDY = {"pocket_study", "pocket_study_short"}
+BOX_NOT_ASKED = {"ablation_format", "full_grid", "node_week", "pocket"} | POCKET_STUDY
+ON_CPU = {
+    "pocket",
+    "pocket_collapse",
+    "smoke_0.5b",
+} | POCKET_STUDY  # in minutes, the study in an hour
 each = pytest.mark.parametrize("name", sorted(COUNTS))
 
 

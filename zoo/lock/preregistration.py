@@ -5,11 +5,11 @@ the manifest had declared these looks, and one that lost some is *changed*. One 
 is *extended*, too, where the number of rounds changed.
 
 A row of the lock is the claim as written, whether it is sealed, its `seeds` (a list, or the
-declared looks) and `cells` (short digests of those that it judges), `was` (what was sealed under its id,
-where that is something else), `seeds_now` and `cells_now` where the manifest has others than were
-sealed, `rounds` (those that it was sealed for) where the plan has others, and `withdrawn` where it
-no longer has the claim. Locks of before cells were sealed lack `cells`; those of the lock's own
-trials stand for them.
+declared looks) and `cells` (short digests of those that it judges), `was` (what was sealed under
+its id, where that is something else), `seeds_now` and `cells_now` where the manifest has others
+than were sealed, `rounds` (those that it was sealed for) where the plan has others, and `withdrawn`
+where it no longer has the claim. Locks of before cells were sealed lack `cells`; those of the
+lock's own trials stand for them.
 """
 
 from __future__ import annotations
