@@ -14,7 +14,7 @@ from zoo.findings.collect import Results
 from zoo.findings.format import MINUS
 from zoo.findings.interactions import Interaction
 from zoo.judging.effects import CellMean, cell_means
-from zoo.report.behaviours import behaviours_table
+from zoo.report.behaviour_table import behaviours_table
 from zoo.report.health import health_table
 from zoo.report.published import published_table
 from zoo.report.table_files import Row, Table
