@@ -235,6 +235,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "processes_per_trial": COMPUTE,
         "micro_batch": COMPUTE,
         "gradient_checkpointing": COMPUTE,
+        "trim_padding": COMPUTE,
         "engine": COMPUTE,
         "generation_batch": COMPUTE,
         "engine_dtype": COMPUTE,
