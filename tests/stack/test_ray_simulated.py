@@ -29,7 +29,8 @@ def test_a_sweep_through_ray_survives_a_failure_and_a_stop_and_then_finishes(
     assert not (tmp_path / "runs/sweeps/tiny/ray").exists()
 
     told = sweeps.finish(tmp_path, "--executor", "ray", "--bare")
-    assert told.count("started, continues after round ") == 2, told
+    # the failed one; the stopped one, too, unless Ray's worker ended before its round did
+    assert told.count("started, continues after round ") in (1, 2), told
     assert "= 4 done" in told
     assert sweeps.left_running(tmp_path) == []
 
