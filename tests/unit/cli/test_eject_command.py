@@ -75,9 +75,7 @@ def test_reward_of_the_script_is_the_trials(
         assert found == pytest.approx([mean if v is None else v for v in expected])
 
 
-def test_script_of_an_own_reward_imports_the_copied_file(
-    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_script_of_an_own_reward_imports_the_copied_file(trial: Trial, tmp_path: Path) -> None:
     source = tmp_path / "bonus.py"
     source.write_text(
         "PARAMS = {'bonus': 0.5}\n\n\ndef reward(verdicts, completions, params, seed):\n"
