@@ -140,8 +140,7 @@ def _sealed(row: Row) -> Row | None:
 
 def _judged(claim: Claim, cells: dict[str, Cell]) -> set[str]:
     """Names of the cells that a claim's verdicts rest on."""
-    names = {id(cell): name for name, cell in cells.items()}
-    return {names[id(cell)] for unit in units(claim, list(cells.values())) for cell in unit.cells}
+    return {_name(cell) for unit in units(claim, list(cells.values())) for cell in unit.cells}
 
 
 def words(now: Iterable[Row], before: Iterable[Row]) -> dict[str, Word]:
