@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
@@ -68,6 +68,21 @@ class Answered:
     def scored(self) -> list[Response]:
         """The responses that have a score."""
         return [response for response in self.responses if response.verdict.scored]
+
+
+def responses_of(
+    columns: Mapping[str, Sequence[Any]],
+    verdicts: Iterable[Verdict],
+    predictions: Iterable[str | None],
+) -> list[Response]:
+    """Stored responses (columns `text`, `token_ids`, `finish`) with the grader's results."""
+    stored = (columns["text"], columns["token_ids"], columns["finish"])
+    return [
+        Response(verdict, prediction, text, None if ids is None else len(ids), finish, ids or ())
+        for verdict, prediction, text, ids, finish in zip(
+            verdicts, predictions, *stored, strict=True
+        )
+    ]
 
 
 # -- right answers --------------------------------------------------------------------------------
@@ -205,11 +220,11 @@ def runs_on(text: str) -> bool:
 def repetition(response: Response) -> float | None:
     """Share of 4-grams of tokens that came before in the response: seq-rep-4 of Welleck et al.
     2020 (arXiv:1908.04319); words stand in where token ids are not known. None below 4 tokens."""
-    tokens = list(response.tokens) or response.text[:_MAX_CHARS].split()
+    tokens = response.tokens or response.text[:_MAX_CHARS].split()
     n = len(tokens) - NGRAM + 1
     if n < 1:
         return None
-    return 1 - len({tuple(tokens[at : at + NGRAM]) for at in range(n)}) / n
+    return 1 - len(set(zip(*(tokens[at:] for at in range(NGRAM)), strict=False))) / n
 
 
 def other_script(text: str) -> bool:
@@ -241,6 +256,21 @@ def texts(problems: Sequence[Answered]) -> dict[str, float | None]:
         **{f"ends/{name}": _mean(end == name for end in ends) for name in ENDINGS},
         "repetition": _mean(repeats),
         "other_script": _mean(other_script(response.text) for response in all_),
+    }
+
+
+def response_measures(responses: Sequence[Response]) -> dict[str, float | None]:
+    """What is stored of every evaluation about its responses (`zoo.trials.metrics.MEASURES`): mean
+    tokens of right and of wrong ones; shares without an answer, with another question after the
+    answer, with a letter of another script; mean share of repeated 4-grams. None without a case."""
+    known = [r for r in responses if r.length is not None and r.verdict.scored]
+    return {
+        "mean_right_length": _mean(r.length for r in known if r.correct),
+        "mean_wrong_length": _mean(r.length for r in known if not r.correct),
+        "no_answer_ratio": _mean(r.prediction is None for r in responses),
+        "runs_on_ratio": _mean(runs_on(r.text) for r in responses),
+        "repetition_ratio": _mean(repetition(r) for r in responses),
+        "other_script_ratio": _mean(other_script(r.text) for r in responses),
     }
 
 

@@ -21,10 +21,11 @@ from zoo.catalog import BenchmarkCard
 from zoo.data import Problem, load, render
 from zoo.evals.aggregate import measures, repeated
 from zoo.evals.cross_check import Auditor, audit_rows, audit_values, box_verdicts
+from zoo.evals.depth import response_measures, responses_of
 from zoo.grading import GRADER_VERSION, Grader, Item, Result
 from zoo.manifest.schema import Decoding
 from zoo.store import record as records
-from zoo.store.parquet import Columns, read_parquet, read_responses, write_parquet
+from zoo.store.parquet import Columns, read_parquet, write_parquet
 from zoo.store.record import Record
 from zoo.store.run_store import Store, claim, write_json
 from zoo.trials import identity
@@ -226,7 +227,7 @@ class Evaluator:
             id_, "sample", round_, payload, {"n": float(len(problems))}, about, started, clock
         )
         records.write(folder, record, durable=self.durable)
-        return record, stored | {"length": [len(g.token_ids) for g in found]}
+        return record, stored
 
     def _grade(
         self,
@@ -241,7 +242,7 @@ class Evaluator:
         started, clock = time.time(), time.monotonic()
         if rows is None:
             path = self.store.completions(sample_id)
-            rows = read_responses(path, ["id", "gold", "text", "finish"])
+            rows = read_parquet(path, ["id", "gold", "text", "token_ids", "finish"])
         items = _items(rows)
         results = self.grader(payload["extract"]).grade(items).results
         in_box = box_verdicts(items, results, lambda: self.grader("boxed"))
@@ -254,8 +255,11 @@ class Evaluator:
             "by": [r.by for r in results],
         }
         verdicts = [r.verdict for r in results]
-        values = measures(verdicts, table["boxed"], rows["length"], rows["finish"], in_box)
+        responses = responses_of(rows, verdicts, table["prediction"])
+        lengths = [response.length for response in responses]
+        values = measures(verdicts, table["boxed"], lengths, rows["finish"], in_box)
         values |= repeated(verdicts, table["prediction"], each)
+        values |= response_measures(responses)
         audited = None if self.trial.simulated else self.grader.audit(results, _seed(payload))
         values |= audit_values(audited)
         about = {"samples": sample_id, "extract": payload["extract"], "grader": GRADER_VERSION}

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from zoo.data import Problem
 from zoo.errors import StateError
-from zoo.evals.depth import Answered, Response, avg
+from zoo.evals.depth import Answered, Response, avg, responses_of
 from zoo.evals.probing import ids_of
 from zoo.grading import Grader, Item, Verdict
 from zoo.stats.jackknife import JackknifeEstimate
@@ -34,24 +34,8 @@ def answered(
     if graded["id"] != rows["id"]:
         raise StateError(f"{store.verdicts(score_id)} is of other completions; grade again")
     levels = {problem.id: problem.level for problem in problems}
-    responses = [
-        Response(
-            Verdict(verdict),
-            prediction,
-            text,
-            None if ids is None else len(ids),
-            finish,
-            tuple(ids or ()),
-        )
-        for verdict, prediction, text, ids, finish in zip(
-            graded["verdict"],
-            graded["prediction"],
-            rows["text"],
-            rows["token_ids"],
-            rows["finish"],
-            strict=True,
-        )
-    ]
+    verdicts = map(Verdict, graded["verdict"])
+    responses = responses_of(rows, verdicts, graded["prediction"])
     pairs = zip(map(str, rows["id"]), responses, strict=True)
     return [
         Answered(id_, levels.get(id_, ""), source(id_, benchmark), tuple(r for _, r in same))

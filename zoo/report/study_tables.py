@@ -17,6 +17,7 @@ from zoo.judging.effects import CellMean, cell_means
 from zoo.report.behaviour_table import behaviours_table
 from zoo.report.health import health_table
 from zoo.report.published import published_table
+from zoo.report.response_tables import groups_table, responses_table
 from zoo.report.table_files import Row, Table
 from zoo.trials.metrics import Metric
 
@@ -35,6 +36,8 @@ def study_tables(
         _effects(results),
         _interactions(results, found),
         _pass(results),
+        responses_table(results),
+        groups_table(results),
         behaviours_table(results, folder),
         health_table(results),
         published_table(results),
