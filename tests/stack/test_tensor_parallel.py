@@ -1,0 +1,163 @@
+"""An engine over two processes (vLLM's tensor parallelism) answers as one of a single process: in a
+trial, whose processes start as torchrun's do, and over stored weights, with workers of its own.
+
+The plan gives tensor parallelism to GPUs only, so each process of the trial here is told otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.trials import manifest, trials_of, write_job
+from zoo.catalog import Catalog, ComputeProfile
+from zoo.data.resolve import EMBEDDED
+from zoo.launching.ranks import free_port
+from zoo.store import journal, record
+from zoo.store.parquet import read_parquet
+from zoo.store.run_store import Store
+from zoo.trials.trial import Trial
+
+ROUNDS, LIMIT_S = 2, 240
+EVALUATE = "{full: {benchmarks: [pocket-easy], problems: 6, at: [0, last]}}"
+WIDE = """
+import dataclasses
+import zoo.resources.placement as placement
+from vllm.distributed.device_communicators.cpu_communicator import CpuCommunicator
+
+told = placement._as_told
+placement._as_told = lambda *a, **k: dataclasses.replace(told(*a, **k), tensor_parallel=2)
+# its shared memory has one name for all engines of a machine
+CpuCommunicator._all_group_ranks_share_shm_group_name = lambda self: False
+"""
+TRIAL = WIDE + "from zoo.train.entry import main\nmain()\n"
+"""A process of a trial."""
+STORED = """
+import json, sys
+from zoo.manifest.schema import Decoding
+from zoo.trainer.engine import EngineSampler, start_engine
+from transformers import AutoTokenizer
+
+if __name__ == "__main__":
+    folder, width = sys.argv[1], int(sys.argv[2])
+    arguments = {
+        "tensor_parallel_size": width, "max_model_len": 256, "max_num_seqs": 8, "dtype": "float32",
+        "seed": 0, "distributed_executor_backend": "external_launcher" if width == 1 else "mp",
+    }
+    llm = start_engine(folder, arguments)
+    sampler = EngineSampler(llm, AutoTokenizer.from_pretrained(folder), (), workers=width > 1)
+    prompts = json.loads(sys.argv[3])
+    drawn = [(0.0, 0), (1.0, 1), (1.0, 1), (1.0, 2)]
+    found = [
+        [g.token_ids for g in sampler(prompts, [], Decoding(temperature=t), 24, seed)]
+        for t, seed in drawn
+    ]
+    sampler.end()
+    print("\\n" + json.dumps(found), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    folder = tmp_path_factory.mktemp("manifest")
+    (found,) = trials_of(manifest(folder, rounds=ROUNDS, evaluate=EVALUATE))
+    return found
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a trial of `ROUNDS` rounds left."""
+
+    rounds: dict[int, dict[str, Any]]
+    greedy: dict[int, list[str]]
+    """Round -> responses at temperature 0."""
+
+    @classmethod
+    def of(cls, trial: Trial, store: Store) -> Trace:
+        folder = store.train(trial.id)
+        rows = journal.read(folder / "metrics.jsonl")
+        evaluations = journal.read(folder / "evals.jsonl")
+        return cls(
+            {row["round"]: row["metrics"] for row in rows},
+            {
+                row["round"]: read_parquet(store.completions(row["samples"]), ["text"])["text"]
+                for row in evaluations
+                if row["decoding"] == "t0"
+            },
+        )
+
+
+def ranks(command: list[str], env: dict[str, str], log: Path, world: int) -> list[int]:
+    """Run processes as torchrun would; returns their exit statuses."""
+    port, own = str(free_port()), log.with_suffix
+    started = []
+    for rank in map(str, range(world)):
+        here = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": str(world)}
+        here |= {"LOCAL_WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        with own(f".{rank}").open("wb") as stream:
+            process = subprocess.Popen(command, env=env | here, stdout=stream, stderr=stream)
+        started.append(process)
+    try:
+        return [process.wait(LIMIT_S) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def trained(trial: Trial, store: Store, world: int) -> Trace:
+    profile = Catalog().get(ComputeProfile, "laptop")
+    profile = profile.model_copy(update={"processes_per_trial": world, "micro_batch": 4})
+    path = write_job(trial, store, profile)
+    code = TRIAL if world > 1 else "from zoo.train.entry import main; main()"
+    env = os.environ | profile.env | {"ACCELERATE_USE_CPU": "true"}
+    log = path.with_name("log")
+    statuses = ranks([sys.executable, "-c", code, str(path)], env, log, world)
+    assert statuses == [0] * world, log.with_suffix(".0").read_text(errors="replace")[-3000:]
+    found = record.read(store.train(trial.id))
+    assert found is not None
+    assert found.done(ROUNDS)
+    return Trace.of(trial, store)
+
+
+def test_trial_with_one_engine_over_two_processes_samples_as_one_process(
+    trial: Trial, tmp_path: Path
+) -> None:
+    alone = trained(trial, Store(tmp_path / "alone"), 1)
+    wide = trained(trial, Store(tmp_path / "wide"), 2)
+    assert wide.greedy[0] == alone.greedy[0]
+    assert len(set(alone.greedy[0])) > 1
+    assert sorted(wide.greedy) == [0, ROUNDS]
+    gap = "train/sampling/sampling_logp_difference/mean"
+    for round_ in range(1, ROUNDS + 1):  # the engine has the trainer's weights, also after updates
+        assert wide.rounds[round_][gap] < 1e-4
+
+
+def stored(folder: Path, width: int, prompts: list[str]) -> list[list[list[int]]]:
+    """Responses of an engine over stored weights: greedy, drawn with seed 1 twice, with seed 2."""
+    profile = Catalog().get(ComputeProfile, "laptop")
+    env = os.environ | profile.env | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    env["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"  # one memory node for two workers
+    script = folder / "stored.py"
+    script.write_text(STORED, encoding="utf-8")
+    command = [sys.executable, str(script), str(EMBEDDED / "pocket-mistral"), str(width)]
+    done = subprocess.run(
+        [*command, json.dumps(prompts)], env=env, capture_output=True, text=True, timeout=LIMIT_S
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_engine_with_workers_of_its_own_answers_as_one_in_this_process(tmp_path: Path) -> None:
+    prompts = ["What is 3+4?", "What is 12+5?", "What is 9-2?"]
+    one, two = stored(tmp_path, 1, prompts), stored(tmp_path, 2, prompts)
+    assert two[0] == one[0]
+    assert two[1] == two[2] != two[3]
+    assert two[1] == one[1]
