@@ -6,7 +6,6 @@ The plan gives tensor parallelism to GPUs only, so each process of the trial her
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.stored_engine import responses
 from tests.support.trials import manifest, trials_of, write_job
 from zoo.catalog import Catalog, ComputeProfile
-from zoo.data.resolve import EMBEDDED
 from zoo.launching.ranks import free_port
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet
@@ -39,29 +38,6 @@ CpuCommunicator._all_group_ranks_share_shm_group_name = lambda self: False
 """
 TRIAL = WIDE + "from zoo.train.entry import main\nmain()\n"
 """A process of a trial."""
-STORED = """
-import json, sys
-from zoo.manifest.schema import Decoding
-from zoo.trainer.engine import EngineSampler, start_engine
-from transformers import AutoTokenizer
-
-if __name__ == "__main__":
-    folder, width = sys.argv[1], int(sys.argv[2])
-    arguments = {
-        "tensor_parallel_size": width, "max_model_len": 256, "max_num_seqs": 8, "dtype": "float32",
-        "seed": 0, "distributed_executor_backend": "external_launcher" if width == 1 else "mp",
-    }
-    llm = start_engine(folder, arguments)
-    sampler = EngineSampler(llm, AutoTokenizer.from_pretrained(folder), (), workers=width > 1)
-    prompts = json.loads(sys.argv[3])
-    drawn = [(0.0, 0), (1.0, 1), (1.0, 1), (1.0, 2)]
-    found = [
-        [g.token_ids for g in sampler(prompts, [], Decoding(temperature=t), 24, seed)]
-        for t, seed in drawn
-    ]
-    sampler.end()
-    print("\\n" + json.dumps(found), flush=True)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -140,24 +116,10 @@ def test_trial_with_one_engine_over_two_processes_samples_as_one_process(
         assert wide.rounds[round_][gap] < 1e-4
 
 
-def stored(folder: Path, width: int, prompts: list[str]) -> list[list[list[int]]]:
-    """Responses of an engine over stored weights: greedy, drawn with seed 1 twice, with seed 2."""
-    profile = Catalog().get(ComputeProfile, "laptop")
-    env = os.environ | profile.env | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    env["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"  # one memory node for two workers
-    script = folder / "stored.py"
-    script.write_text(STORED, encoding="utf-8")
-    command = [sys.executable, str(script), str(EMBEDDED / "pocket-mistral"), str(width)]
-    done = subprocess.run(
-        [*command, json.dumps(prompts)], env=env, capture_output=True, text=True, timeout=LIMIT_S
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def test_engine_with_workers_of_its_own_answers_as_one_in_this_process(tmp_path: Path) -> None:
-    prompts = ["What is 3+4?", "What is 12+5?", "What is 9-2?"]
-    one, two = stored(tmp_path, 1, prompts), stored(tmp_path, 2, prompts)
+    env = os.environ | Catalog().get(ComputeProfile, "laptop").env
+    env["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"  # one memory node for two workers
+    one, two = (responses(tmp_path, width, env) for width in (1, 2))
     assert two[0] == one[0]
     assert two[1] == two[2] != two[3]
     assert two[1] == one[1]
