@@ -166,7 +166,7 @@ class TrialProcess:
         if status == 0:
             return _outcome(found, seconds)
         if found is not None and found.finished():
-            return self._after_training(found, interrupted, seconds)
+            return self._after_training(found, cause, interrupted, seconds)
         if found is not None and self._is_of_this_launch(found):
             return LaunchResult(found.state, found.failure_class, found.message, seconds)
         return self._speak_for(cause, interrupted, seconds)
@@ -185,7 +185,9 @@ class TrialProcess:
         others = [rank for rank in self.ranks[1:] if rank.failed()]
         return self.leader if self.leader.exited() or not others else others[0]
 
-    def _after_training(self, found: Record, interrupted: bool, seconds: float) -> LaunchResult:
+    def _after_training(
+        self, found: Record, cause: Rank | None, interrupted: bool, seconds: float
+    ) -> LaunchResult:
         """Training is over and stays so, whatever became of what came after it."""
         again = self.task.retrain or self.task.extend
         again = again and found.about.get("token") != self.task.token
@@ -197,8 +199,9 @@ class TrialProcess:
             return LaunchResult("preempted", FailureClass.INTERRUPTED, what, seconds)
         what = EXTENDING_FAILED if self.task.extend else RETRAINING_FAILED
         what = what if again else MEASURING_FAILED
-        message = f"{what}\n{self.leader.log_tail()}".rstrip()
-        return LaunchResult("failed", FailureClass.ERROR, message, seconds)
+        cause = cause or self.leader
+        message = f"{what}\n{cause.log_tail()}".rstrip()
+        return LaunchResult("failed", *self._classified(cause, message), seconds)
 
     def end(self) -> None:
         """Make sure that nothing of the launch is left; does nothing after a settled end."""
@@ -229,11 +232,14 @@ class TrialProcess:
 
     def _failure(self, cause: Rank) -> tuple[FailureClass, str]:
         """Class and message of the failure of one process."""
+        message = "" if len(self.ranks) == 1 else f"process {cause.number} "
+        return self._classified(cause, message + cause.last_words())
+
+    def _classified(self, cause: Rank, message: str) -> tuple[FailureClass, str]:
+        """The class of a process's failure, and its message with advice where memory ran out."""
         task = self.task
         kernel = kernel_kills() > self._kernel_kills
         kind = classify(cause.process.returncode, log=cause.log_tail(), kernel=kernel)
-        message = "" if len(self.ranks) == 1 else f"process {cause.number} "
-        message += cause.last_words()
         if kind is FailureClass.OOM:
             asked = task.trial, task.profile, task.out_of_memory, task.longest_prompt
             message += "\n" + advice(*asked, message=message)

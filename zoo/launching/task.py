@@ -44,7 +44,7 @@ class Task:
     def processes(self) -> int:
         """Processes of the trial on all nodes; one where training is over and only evaluations are
         missing."""
-        if self._trained:
+        if self.trained:
             return 1
         return width(self.trial, self.profile, self.longest_prompt)
 
@@ -52,11 +52,11 @@ class Task:
     def gpus(self) -> float:
         """GPUs that it is given, as long as its record stays as it is; a part of one where the
         profile shares them."""
-        count = engine_gpus if self._trained else gpus_of
+        count = engine_gpus if self.trained else gpus_of
         return count(self.trial, self.profile, self.longest_prompt)
 
     @property
-    def _trained(self) -> bool:
+    def trained(self) -> bool:
         """Whether training is over, so that only evaluations may be missing."""
         found = record.read(self.folder)
         again = self.retrain or self.extend
