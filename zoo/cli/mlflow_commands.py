@@ -72,7 +72,6 @@ def _bring_up_to_date(study: Study) -> str | None:
     mirror = mirror_of(study)
     if driver.holder(study.store, study.name):
         mirror.sync()
-        mirror.close()
         return mirror.problem
     symbols = {item.symbol for item in read_status(study.trials, study.store).left}
     verdict = True if not symbols else False if "!" in symbols else None
