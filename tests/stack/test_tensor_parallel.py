@@ -6,6 +6,7 @@ The plan gives tensor parallelism to GPUs only, so each process of the trial her
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from zoo.launching.ranks import free_port
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet
 from zoo.store.run_store import Store
+from zoo.train.evaluate import EvaluationJob
 from zoo.trials.trial import Trial
 
 ROUNDS, LIMIT_S = 2, 240
@@ -38,6 +40,8 @@ CpuCommunicator._all_group_ranks_share_shm_group_name = lambda self: False
 """
 TRIAL = WIDE + "from zoo.train.entry import main\nmain()\n"
 """A process of a trial."""
+EVALUATION = WIDE + "from zoo.train.evaluate import main\nmain()\n"
+"""The process that evaluates stored weights, as `zoo eval` starts it."""
 
 
 @pytest.fixture(scope="module")
@@ -103,17 +107,58 @@ def trained(trial: Trial, store: Store, world: int) -> Trace:
     return Trace.of(trial, store)
 
 
+@pytest.fixture(scope="module")
+def wide_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("wide"))
+
+
+@pytest.fixture(scope="module")
+def wide(trial: Trial, wide_store: Store) -> Trace:
+    return trained(trial, wide_store, 2)
+
+
 def test_trial_with_one_engine_over_two_processes_samples_as_one_process(
-    trial: Trial, tmp_path: Path
+    trial: Trial, wide: Trace, tmp_path: Path
 ) -> None:
-    alone = trained(trial, Store(tmp_path / "alone"), 1)
-    wide = trained(trial, Store(tmp_path / "wide"), 2)
+    alone = trained(trial, Store(tmp_path), 1)
     assert wide.greedy[0] == alone.greedy[0]
     assert len(set(alone.greedy[0])) > 1
     assert sorted(wide.greedy) == [0, ROUNDS]
     gap = "train/sampling/sampling_logp_difference/mean"
     for round_ in range(1, ROUNDS + 1):  # the engine has the trainer's weights, also after updates
         assert wide.rounds[round_][gap] < 1e-4
+
+
+def test_stored_weights_are_evaluated_by_two_workers_as_by_the_engine_of_the_trial(
+    trial: Trial, wide: Trace, wide_store: Store, tmp_path: Path
+) -> None:
+    weights = wide_store.checkpoint(trial.id, ROUNDS, record.branch(1))
+    store, profile = Store(tmp_path / "runs"), Catalog().get(ComputeProfile, "laptop")
+    job = EvaluationJob(store, profile, (trial,), ROUNDS, weights)
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(job.as_json()), encoding="utf-8")
+    env = os.environ | profile.env | {"VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    reads, writes = os.pipe()  # it ends its group when its launcher's end closes
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", EVALUATION, str(path)],
+            env=env,
+            stdin=reads,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            start_new_session=True,
+        )
+    finally:
+        os.close(reads)
+        os.close(writes)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert "world_size=2" in done.stderr  # vLLM names its workers
+    found = [json.loads(line)["done"] for line in done.stdout.splitlines() if '"done"' in line]
+    greedy = next(i for i, e in enumerate(trial.evaluations) if e.decoding_name == "t0")
+    (samples,) = [one["samples"] for one in found if one["evaluation"] == greedy]
+    texts = read_parquet(store.completions(samples), ["text"])["text"]
+    assert texts == wide.greedy[ROUNDS]
 
 
 def test_engine_with_workers_of_its_own_answers_as_one_in_this_process(tmp_path: Path) -> None:

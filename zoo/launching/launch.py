@@ -220,8 +220,7 @@ class TrialProcess:
         if interrupted:
             ended = LaunchResult("preempted", FailureClass.INTERRUPTED, "", seconds)
         elif cause is None:
-            why = self.host.failed if self.host else "ended without a record"
-            ended = LaunchResult("failed", FailureClass.KILLED, why, seconds)
+            ended = LaunchResult("failed", *self._elsewhere(), seconds)
         else:
             ended = LaunchResult("failed", *self._failure(cause), seconds)
         with claim(self.folder, wait=False) as ours:
@@ -235,15 +234,25 @@ class TrialProcess:
         message = "" if len(self.ranks) == 1 else f"process {cause.number} "
         return self._classified(cause, message + cause.last_words())
 
+    def _elsewhere(self) -> tuple[FailureClass, str]:
+        """The same of a process of another node."""
+        if self.host is None:
+            return FailureClass.KILLED, "ended without a record"
+        kind, message = self.host.failure_class, self.host.failed
+        return kind, self._with_advice(kind, message)
+
     def _classified(self, cause: Rank, message: str) -> tuple[FailureClass, str]:
         """The class of a process's failure, and its message with advice where memory ran out."""
-        task = self.task
         kernel = kernel_kills() > self._kernel_kills
         kind = classify(cause.process.returncode, log=cause.log_tail(), kernel=kernel)
-        if kind is FailureClass.OOM:
-            asked = task.trial, task.profile, task.out_of_memory, task.longest_prompt
-            message += "\n" + advice(*asked, message=message)
-        return kind, message
+        return kind, self._with_advice(kind, message)
+
+    def _with_advice(self, kind: FailureClass, message: str) -> str:
+        if kind is not FailureClass.OOM:
+            return message
+        task = self.task
+        asked = task.trial, task.profile, task.out_of_memory, task.longest_prompt
+        return f"{message}\n{advice(*asked, message=message)}"
 
     def _write_record(self, ended: LaunchResult, latest: dict[str, Any]) -> None:
         task, trial, folder = self.task, self.task.trial, self.folder
