@@ -126,7 +126,7 @@ def test_finished_trial_that_is_out_of_memory_again_goes_on_with_half_the_micro_
     found, _ = ended(replace(task, profile=profile, trial=first))
     assert found.done(1)
     monkeypatch.setenv("ZOO_SIMULATE", "oom:4")
-    again = replace(task, profile=profile, token="again", **{how: True})
+    again = replace(task, profile=profile, token=f"{task.token}-again", **{how: True})
     assert launch.run(again, never).state == "done"
     found = record.read(task.folder)
     assert found is not None
@@ -140,7 +140,7 @@ def test_finished_trial_that_is_out_of_memory_to_the_end_keeps_its_results_and_g
 ) -> None:
     before, _ = ended(replace(task, trial=task.trial.model_copy(update={"rounds": 1})))
     monkeypatch.setenv("ZOO_SIMULATE", "oom:2")
-    told = launch.run(replace(task, token="again", retrain=True), never)
+    told = launch.run(replace(task, token=f"{task.token}-again", retrain=True), never)
     assert (told.state, told.failure_class) == ("failed", "oom")
     assert told.message.startswith("training again failed; previous results are kept\n")
     assert "out of memory with a micro-batch of 4 (before that: 16, 8); use" in told.message
