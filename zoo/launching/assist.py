@@ -1,4 +1,4 @@
-"""The launcher of a trial's processes on a node beside its first."""
+"""The launcher of a trial's processes on a node other than its first."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _attend(ranks: list[Rank], link: Link, grace: Grace) -> LaunchResult:
             return LaunchResult("preempted", FailureClass.INTERRUPTED)
         if (failed := next((rank for rank in ranks if rank.failed()), None)) is not None:
             link.receive(1.0)
-            if link.gone:  # the trial has ended; what this process did after that matters to nobody
+            if link.gone:  # the trial has ended; the exit status of this process no longer matters
                 break
             failed.process.wait()
             why = f"process {failed.number} {failed.last_words()}"
