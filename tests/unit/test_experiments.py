@@ -38,6 +38,7 @@ COUNTS = {  # cells, trials
     "controls": (20, 60),
     "critics": (18, 90),
     "full_grid": (90, 270),
+    "lora": (6, 18),
     "node_week": (60, 180),
     "paper": (10, 30),
     "pocket": (12, 12),
@@ -74,6 +75,7 @@ CLAIM_WARNINGS = {  # manifest -> (warning, claims) that it has to live with; th
         ("compute-not-matched", "more-is-better, few-are-worse, fewest-is-worst"),
     },
     "critics": {("spread-unknown", "length-bias")},
+    "lora": {("confounded", "lora-matches")},
     "paper": {("spread-unknown", "length-grows, length-stays")},
     "pocket": {
         ("seeds-cannot-decide", "gains"),
@@ -85,6 +87,7 @@ CLAIM_WARNINGS = {  # manifest -> (warning, claims) that it has to live with; th
 POCKET_STUDY = {"pocket_study", "pocket_study_short"}
 BOX_NOT_ASKED = {"ablation_format", "full_grid", "node_week", "pocket"} | POCKET_STUDY
 ON_CPU = {
+    "lora",
     "pocket",
     "pocket_collapse",
     "smoke_0.5b",

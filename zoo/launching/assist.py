@@ -1,4 +1,4 @@
-"""The launcher of a trial's processes on a node beside its first."""
+"""The launcher of a trial's processes on a node other than its first."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _attend(ranks: list[Rank], link: Link, grace: Grace, kills: int) -> LaunchRe
             return LaunchResult("preempted", FailureClass.INTERRUPTED)
         if (failed := next((rank for rank in ranks if rank.failed()), None)) is not None:
             link.receive(1.0)
-            if link.gone:  # the trial has ended; what this process did after that matters to nobody
+            if link.gone:  # the trial has ended; the exit status of this process no longer matters
                 break
             failed.process.wait()
             why, kernel = f"process {failed.number} {failed.last_words()}", kernel_kills() > kills

@@ -1,11 +1,10 @@
-"""One trial as a process group of its own: start it, look after it, say how it ended.
+"""One trial as its own process group: start it, monitor it, report how it ended.
 
-The process is told everything by the `trial.json` of its launch folder (`launches/TOKEN/`, gone
-when the launch is over), holds the trial's lock while it works, and leaves `record.json`. Several
-launchers may be after one trial: nothing but the log is written beside the lock. Where the process
-left no record (killed from outside, out of memory, died before its first line), it is written here
-on its behalf, unless somebody else has held the trial since. Knows no Ray, no scheduling and
-nothing of what a trial does.
+The process reads its input from the `trial.json` of its launch folder (`launches/TOKEN/`, removed
+when the launch ends), holds the trial's lock while it works, and writes `record.json`. Several
+launchers may try one trial: without the lock only the log is written. If the process leaves no
+record (killed, out of memory, died at its start), it is written here, unless another process has
+held the trial since. Independent of Ray, of scheduling and of what a trial does.
 """
 
 from __future__ import annotations
@@ -48,19 +47,18 @@ class LaunchResult:
 
     state: record.State
     failure_class: str | None = None
-    """A `FailureClass`, or the word of a record."""
+    """A `FailureClass`, or the status of a record."""
     message: str = ""
     seconds: float = 0.0
 
 
 Grace = Callable[[], float | None]
-"""Asked again and again: None = go on; a number = stop, with so many seconds of grace; infinite =
-end the round, however long that takes."""
+"""Polled: None = continue; a number = stop, with that many seconds of grace; infinite = end the
+round, however long that takes."""
 
 
 def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> LaunchResult:
-    """Run a trial to its end, or until `grace` says to stop; no process of it is left after
-    that."""
+    """Run a trial to its end, or until `grace` requests a stop; then no process of it is left."""
     while grace() is None and _somebody_has(task):
         time.sleep(POLL_S)
     if grace() is not None:
@@ -88,7 +86,7 @@ def _launch(task: Task, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
 
 
 def _meet(host: Host, grace: Grace) -> LaunchResult | None:
-    """Wait for the launchers of the other nodes; says why where they do not come."""
+    """Wait for the launchers of the other nodes; returns the error if they do not connect."""
     end = time.monotonic() + MEETING_S
     while not host.accept():
         if grace() is not None:
@@ -115,7 +113,7 @@ def _work(child: TrialProcess, grace: Grace, tick: Callable[[], None]) -> Launch
 
 
 class TrialProcess:
-    """A running trial: its processes on this node. Made = started."""
+    """A running trial: its processes on this node, started by the constructor."""
 
     def __init__(self, task: Task, host: Host | None = None) -> None:
         """`host`: the links to the launchers of other nodes."""
@@ -138,9 +136,9 @@ class TrialProcess:
         return self.leader.exited() or others or (self.host is not None and self.host.over())
 
     def stop(self, grace: Grace) -> None:
-        """Ask the trial to end: SIGINT where it may end its round, SIGTERM once the grace is
-        limited, and SIGKILL to its group after that. The grace may shrink while we wait. Only the
-        leader is asked: what it started is still needed to end a round."""
+        """Stop the trial: SIGINT where it may end its round, SIGTERM once the grace is limited, and
+        SIGKILL to its group after that. The grace may shrink while we wait. Only the leader gets
+        the signals: its children are still needed to end a round."""
         self.stopped = True
         begun, asked = time.monotonic(), None
         while not self.exited() and time.monotonic() - begun < (left := grace() or 0.0):

@@ -1,4 +1,5 @@
-"""Launches that ran out of memory: found also where the kernel ended them, and tried with less."""
+"""Launches that ran out of memory: detected also where the kernel ended them, and retried with
+less."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ def with_less(task: Task, failure_class: str | None, message: str) -> Task | Non
 
 
 def less_text(task: Task) -> str:
-    """With what the trial is tried again."""
+    """The smaller settings of the retry."""
     placed = place(task.trial, task.profile, prompt=task.longest_prompt)
     each = f", {placed.generation_batch} generated at a time" if placed.generation_batch else ""
     return f"tried again with a micro-batch of {placed.micro_batch}{each}"

@@ -117,7 +117,7 @@ class Elsewhere:
 
 
 def _completions(targets: Targets, asked: Asked, how: EvalOptions) -> Iterator[Elsewhere]:
-    """What `--completions` names, read whole: one benchmark for all."""
+    """The completions of `--completions`, all read: one benchmark for all."""
     if not how.completions:
         return
     names = [name for word in asked.on for name in word.split(",") if name]
@@ -180,7 +180,7 @@ class Work:
             self.sample(jobs, tick)
 
     def grade(self, target: Target, tick: Tick) -> list[Measurement]:
-        """The measurements of a policy whose samples are there."""
+        """The evaluations of a policy whose samples are stored."""
         trial, found = target.trial, list[Measurement]()
         with closing(self._evaluator(trial, target.lineage)) as bench:
             for evaluation in trial.evaluations:
@@ -263,7 +263,7 @@ class Work:
         return EvalRow(made.name, made.card.name, ELSEWHERE, found, depth.summary(kept), True)
 
     def budgets(self, row: EvalRow, budgets: Sequence[int]) -> EvalRow:
-        """A row with its accuracy under token budgets; without token ids there is none."""
+        """A row with its accuracy under token budgets, where token ids are stored."""
         if row.target is None or row.evaluation is None or row.target.trial.simulated:
             return row
         target, evaluation = row.target, row.evaluation

@@ -158,7 +158,7 @@ def _verdict(status: SweepStatus, signals: Signals) -> bool | None:
 def _execute(
     sweep: Sweep, status: SweepStatus, executor: Executor, display: Display, signals: Signals
 ) -> None:
-    """Start what is left as slots come free; take events, redraw and obey signals."""
+    """Start the remaining trials as slots become free; handle events, redraw and obey signals."""
     profile, root = sweep.profile, str(sweep.store.root)
     prompts = sweep.longest_prompts
     tasks = [
@@ -239,7 +239,8 @@ class Signals:
         return self
 
     def rearm(self) -> None:
-        """Take the signals again: Ray's native library installs a handler of its own that dies."""
+        """Install the signal handlers again: Ray's native library installs a handler of its own
+        that dies."""
         for number in self._before:
             signal.signal(number, self._take)
 
@@ -252,7 +253,7 @@ class Signals:
         self.times += 1
 
     def pass_on(self, stop: Stop, display: Display, watch: Watch, profile: ComputeProfile) -> None:
-        """Hand what came to the executor and tell the user, with how long it takes."""
+        """Pass the stop request to the executor and print it, with how long it takes."""
         if self.times == self._told:
             return
         self._told = self.times

@@ -34,7 +34,7 @@ InProcess = Callable[[Path], int]
 
 
 class LocalExecutor:
-    """`concurrency` trials at a time; each sees GPUs of its own, or a part of one, where there are
+    """`concurrency` trials at a time; each gets its own GPUs, or a part of one, where there are
     `devices` (numbers or UUIDs, as `CUDA_VISIBLE_DEVICES` names them)."""
 
     name = "local"
@@ -67,7 +67,7 @@ class LocalExecutor:
         return free[:wanted] if wanted <= len(free) else None
 
     def start(self, task: Task) -> Handle:
-        """Run a task in a thread of its own, on devices that are free."""
+        """Run a task in a new thread, on free devices."""
         handle, devices = Handle(task.trial.id), self._devices(task) or []
         taken = dict.fromkeys(devices, min(1.0, task.gpus))  # it may need fewer once it is trained
         for name, part in taken.items():

@@ -51,7 +51,7 @@ def measure(session: Session, missing: list[Due]) -> None:
 
 
 def _check_inputs(session: Session) -> None:
-    """What lies on disk must be what the trial was planned with."""
+    """Model and data on disk must match the plan of the trial."""
     resolver, trial = LocalResolver(session.job.store.cache), session.trial
     looked = [(f"model '{trial.model.name}'", resolver.model(trial.model), trial.model_digest)]
     if trial.base is not None:
@@ -123,7 +123,7 @@ def _measure_external(session: Session) -> None:
 
 
 def _engine(session: Session, folder: Path | None) -> AbstractContextManager[Callable[[], Sampler]]:
-    """An engine of its own over stored weights."""
+    """A new engine over stored weights."""
     trial, job = session.trial, session.job
     return lazy_engine(
         lambda: stored_sampler(trial, job.profile, folder, session.folder, job.longest_prompt)
@@ -155,9 +155,8 @@ def stored_sampler(
     output: Path,
     longest_prompt: int | None,
 ) -> Any:
-    """A sampler with an engine of its own over the weights in `folder`, sized as the live one of
-    the trial is (`zoo.resources.given`); its `end` gives the memory back. Nothing is written to
-    `output`."""
+    """A sampler with a new engine over the weights in `folder`, sized like the live one of the
+    trial (`zoo.resources.given`); its `end` releases the memory. Nothing is written to `output`."""
     if profile.engine == "transformers":
         from zoo.train.assembly import generator_of
         from zoo.trainer.policy import load_policy

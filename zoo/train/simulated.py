@@ -5,7 +5,7 @@ For tests of orchestration and reports, and to rehearse a manifest. The trainer 
 id and every record says `simulated`, so its numbers cannot be mistaken for real ones.
 
 `ZOO_SIMULATE` makes trials misbehave, for tests: a comma-separated list of `sleep:SECONDS` (each
-round takes that long), `fail:ROUND` (raises), `diverge:ROUND` (its loss is no number), `hang:ROUND`
+round takes that long), `fail:ROUND` (raises), `diverge:ROUND` (its loss is NaN), `hang:ROUND`
 (waits for ever), `deaf:ROUND` (waits for ever and ignores SIGTERM), `kill:ROUND` (SIGKILLs itself),
 `lose:RANK` (another process than the first SIGKILLs itself, of a trial that has several),
 `oom:MICRO` (no memory in round 2 for forward passes of more than MICRO completions), each with an
@@ -102,7 +102,7 @@ def _keep(folder: Path) -> None:
 
 
 def _save(folder: Path, *, order: random.Random, tokens: float) -> None:
-    """What a simulated trial continues from: its generator and a number that it adds up."""
+    """The training state of a simulated trial: its generator and a running sum."""
     _keep(folder)
     state = {"order": order.getstate(), "tokens": tokens}
     (folder / STATE).write_text(json.dumps(state), encoding="utf-8")
@@ -308,7 +308,8 @@ class Misbehaviour:
                 self.wanted.append((word, float(value)))
 
     def at(self, round_: int, micro: int) -> None:
-        """Do what is wanted at the start of a round of forward passes of `micro` completions."""
+        """Inject the requested faults at the start of a round with forward passes of `micro`
+        completions."""
         for word, value in self.wanted:
             if word == "sleep":
                 time.sleep(value)

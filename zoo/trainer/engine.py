@@ -1,8 +1,8 @@
-"""vLLM inside the trial: the CPU patch, and sampling for evaluation that leaves training as it was.
+"""vLLM inside the trial: the CPU patch, and sampling for evaluation that does not change training.
 
 On a CPU, vLLM repacks linear weights and drops the originals, so TRL's weight sync fails; replacing
 one function before the engine exists keeps the plain weights (and tied embeddings right). The
-built-in guard on `sampling/sampling_logp_difference` is what would notice if this ever went wrong.
+built-in tripwire on `sampling/sampling_logp_difference` detects a failure of this patch.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from zoo.trainer.policy import completion_text
 
 
 def keep_plain_weights_on_cpu() -> None:
-    """Make vLLM's CPU linear layers use their weights as they are. Call before the engine is
+    """Make vLLM's CPU linear layers use their weights without repacking. Call before the engine is
     created.
 
     Raises:
-        TrialError: this vLLM has no such function; look at the patch first.
+        TrialError: this vLLM has no such function, so the patch must be revised.
     """
     from vllm.model_executor.layers import utils
 
@@ -106,7 +106,7 @@ def seed_everything(seed: int) -> None:
 class EngineSampler:
     """Samples through a vLLM engine (live or of its own) with plain text prompts.
 
-    The engine draws from torch's global generator, so one seed a call makes the responses
+    The engine draws from torch's global generator, so a seed per call makes the responses
     reproducible; per-request seeds are not used (they crashed the CPU engine on long batches).
     """
 

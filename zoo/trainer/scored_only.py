@@ -1,13 +1,13 @@
-"""GRPOTrainer that trains on scored completions alone: one without a reward is as if it were not in
-the batch.
+"""GRPOTrainer that trains on scored completions only: one without a reward has no effect on the
+update.
 
 TRL leaves a completion whose reward is None out of its group's mean and gives it no advantage, but
 counts its tokens in the normaliser of the loss, in KL and in entropy
 (grpo_trainer.py:_generate_and_score_completions, 1.16). Here such rows are masked as TRL masks the
 output of tools (`tool_mask`: read by attention, never trained on), in the order that the batch has
-before TRL shuffles and splits it. What that does, by `loss_type`:
+before TRL shuffles and splits it. The effect, by `loss_type`:
 
-- dapo, cispo, vespo divide by `num_items_in_batch`, which is counted anew;
+- dapo, cispo, vespo divide by `num_items_in_batch`, which is counted again;
 - bnpo divides by the unmasked tokens of a forward pass, so the mask is enough;
 - grpo, sapo, dr_grpo, luspo divide by rows, masked or not, so their loss is multiplied by rows over
   scored rows of the whole batch (with it, a bonus for balance, where one is on).
@@ -124,8 +124,8 @@ class ScoredOnlyTrainer(TrimmedTrainer):
 
     @contextmanager
     def _entropy_weighted(self, weight: torch.Tensor) -> Iterator[None]:
-        """TRL's entropy bonus times a number. Where TRL moves its coefficient meanwhile, to hold
-        the entropy at a target, it moves from what it was."""
+        """TRL's entropy bonus times a number. If TRL adapts its coefficient to an entropy target
+        meanwhile, the change applies to the original coefficient."""
         before, logged = self.entropy_coef, self._metrics["train"]["entropy_coef"]
         lines = len(logged)
         self.entropy_coef = before * weight
