@@ -40,7 +40,19 @@ CpuCommunicator._all_group_ranks_share_shm_group_name = lambda self: False
 """
 TRIAL = WIDE + "from zoo.train.entry import main\nmain()\n"
 """A process of a trial."""
-EVALUATION = WIDE + "from zoo.train.evaluate import main\nmain()\n"
+TELL = """
+import sys
+import zoo.trainer.engine as engine
+
+start = engine.start_engine
+
+def announced(folder, arguments):
+    print("workers:", arguments["tensor_parallel_size"], file=sys.stderr, flush=True)
+    return start(folder, arguments)
+
+engine.start_engine = announced
+"""
+EVALUATION = WIDE + TELL + "from zoo.train.evaluate import main\nmain()\n"
 """The process that evaluates stored weights, as `zoo eval` starts it."""
 
 
@@ -153,7 +165,7 @@ def test_stored_weights_are_evaluated_by_two_workers_as_by_the_engine_of_the_tri
         os.close(reads)
         os.close(writes)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-    assert "world_size=2" in done.stderr  # vLLM names its workers
+    assert "workers: 2" in done.stderr
     found = [json.loads(line)["done"] for line in done.stdout.splitlines() if '"done"' in line]
     greedy = next(i for i, e in enumerate(trial.evaluations) if e.decoding_name == "t0")
     (samples,) = [one["samples"] for one in found if one["evaluation"] == greedy]
