@@ -17,6 +17,7 @@ import click
 
 from zoo import __version__
 from zoo.cli.card_groups import card_groups
+from zoo.cli.follow_commands import COMMANDS as FOLLOWING
 from zoo.cli.measuring_commands import COMMANDS
 from zoo.cli.option_groups import (
     cards_option,
@@ -199,29 +200,6 @@ def compare(name: str, other: str | None, words: PlanOptions, **how: Any) -> int
 
 @cli.command()
 @click.argument("name")
-@click.option("--json", "json_", is_flag=True, help="Print JSON.")
-@which_plan
-def status(name: str, words: PlanOptions, json_: bool) -> int:
-    """Show the state of each trial of a sweep, and its process."""
-    from zoo.cli.status import show
-
-    return show(name, words, json_=json_)
-
-
-@cli.command()
-@click.argument("name")
-@click.argument("trial")
-@click.option("-n", "lines", type=click.IntRange(min=1), help="Only the last N lines.")
-@which_plan
-def logs(name: str, trial: str, words: PlanOptions, lines: int | None) -> int:
-    """Print the log of a TRIAL (its name or id, or a part that matches only one)."""
-    from zoo.cli.status import logs as show
-
-    return show(name, trial, words, lines)
-
-
-@cli.command()
-@click.argument("name")
 @click.argument("trial")
 @click.argument("folder", metavar="DIR")
 @click.option(
@@ -306,7 +284,7 @@ def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> in
     return run(json_)
 
 
-for command in (*COMMANDS, *card_groups()):
+for command in (*COMMANDS, *FOLLOWING, *card_groups()):
     cli.add_command(command)
 
 

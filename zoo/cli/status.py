@@ -1,20 +1,17 @@
-"""`zoo status` and `zoo logs`: where the trials of a sweep are, from their files alone."""
+"""`zoo status`: where the trials of a sweep are, from their files alone."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
 import click
 
-from zoo.errors import Fault, InputError
 from zoo.launching import processes
 from zoo.orchestrate import driver
 from zoo.orchestrate.watch import Watch
 from zoo.planning.options import PlanOptions
-from zoo.planning.select import one_trial
-from zoo.planning.study import Study, as_json, load_study, shown
+from zoo.planning.study import Study, as_json, load_study
 from zoo.render.plan_data import counts, grading, trial_rows
 from zoo.render.plan_text import standing_lines, summary
 from zoo.runs.sweep_status import SweepStatus, read_status
@@ -61,16 +58,3 @@ def _lines(status: SweepStatus, study: Study, running: set[str]) -> Iterator[str
                 symbol, why = "*", f"running, round {max(0, view.round)}/{trial.rounds}"
         told = "" if reward is None else f"  reward {reward:.2f}"
         yield f"{symbol} {names[trial.id]:<{width}}  {why}{told}"
-
-
-def logs(name: str, trial: str, words: PlanOptions, lines: int | None) -> int:
-    """Print a trial's log."""
-    study = load_study(name, words, started=True)
-    found = one_trial(study.chosen, study.names, trial, "trial", study.name)
-    path = study.store.train(found.id) / "log.txt"
-    if not path.is_file():
-        raise InputError(Fault("trial", f"'{found.id}' has no log yet ({shown(path)})"))
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        for line in deque(stream, maxlen=lines) if lines else stream:
-            click.echo(line.rstrip("\n"))
-    return 0
