@@ -17,11 +17,21 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@click.option("--watch", is_flag=True, help="Again every 2 s, until the sweep ends.")
 @which_plan
-def status(name: str, words: PlanOptions, json_: bool) -> int:
-    """Show the state of each trial of a sweep, and its process."""
-    from zoo.cli.status import show
+def status(name: str, words: PlanOptions, json_: bool, watch: bool) -> int:
+    """Show the state of each trial of a sweep, and its process.
 
+    With --watch: redrawn in place on a terminal, else a line for what changed, until no process
+    runs the sweep; Ctrl-C ends it before (exit code 130) and does not touch the sweep.
+    """
+    from zoo.cli.status import show
+    from zoo.cli.status import watch as show_again
+
+    if watch:
+        if json_:
+            raise click.UsageError("--watch is for people; call --json again and again instead")
+        return show_again(name, words)
     return show(name, words, json_=json_)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import click
 
+from zoo.cli.screen import Screen
 from zoo.launching import processes
 from zoo.orchestrate import driver
 from zoo.orchestrate.watch import Watch
@@ -16,14 +20,14 @@ from zoo.render.plan_data import counts, grading, trial_rows
 from zoo.render.plan_text import standing_lines, summary
 from zoo.runs.sweep_status import SweepStatus, read_status
 
+WATCH_S = 2.0
+
 
 def show(name: str, words: PlanOptions, *, json_: bool) -> int:
     """Print each trial's state; running ones with their round."""
     study = load_study(name, words, started=True)
-    status = read_status(study.chosen, study.store, study.changes.changed)
+    status, running = _read(study)
     holder = driver.holder(study.store, study.name)
-    unfinished = [item.trial.id for item in status.trials if item.runs or item.retrainable]
-    running = {id_ for id_ in unfinished if processes.running(study.store.train(id_))}
     if json_:
         data = {
             "name": study.name,
@@ -33,14 +37,39 @@ def show(name: str, words: PlanOptions, *, json_: bool) -> int:
         data |= {"grading": grading(status)}
         click.echo(as_json(data | {"running": sorted(running), "driver": holder}))
         return 0
-    click.echo("\n".join(_lines(status, study, running)))
-    said = replace(study.words, rehearse=False)  # the name says that
-    click.echo(f"\n{study.name}{said}: {summary(status)}")
-    for line in standing_lines(status, study):
-        click.echo(line)
-    if holder:
-        click.echo(f"run by process {holder['pid']} on {holder['host']} since {holder['since']}")
+    click.echo("\n".join(_text(status, running, study, holder)))
     return 0
+
+
+def watch(name: str, words: PlanOptions) -> int:
+    """Print the same every two seconds, until no driver runs the sweep."""
+    study = load_study(name, words, started=True)
+    screen = Screen(sys.stdout)
+    while True:
+        holder = driver.holder(study.store, study.name)  # first: what ends after it is read below
+        screen.show(list(_text(*_read(study), study, holder)), last=holder is None)
+        if holder is None:
+            return 0
+        time.sleep(WATCH_S)
+
+
+def _read(study: Study) -> tuple[SweepStatus, set[str]]:
+    """The state of all trials, and the ids of those with a process."""
+    status = read_status(study.chosen, study.store, study.changes.changed)
+    unfinished = [item.trial.id for item in status.trials if item.runs or item.retrainable]
+    return status, {id_ for id_ in unfinished if processes.running(study.store.train(id_))}
+
+
+def _text(
+    status: SweepStatus, running: set[str], study: Study, holder: dict[str, Any] | None
+) -> Iterator[str]:
+    yield from _lines(status, study, running)
+    said = replace(study.words, rehearse=False)  # the name says that
+    yield ""
+    yield f"{study.name}{said}: {summary(status)}"
+    yield from standing_lines(status, study)
+    if holder:
+        yield f"run by process {holder['pid']} on {holder['host']} since {holder['since']}"
 
 
 def _lines(status: SweepStatus, study: Study, running: set[str]) -> Iterator[str]:
