@@ -221,6 +221,25 @@ def test_the_full_grid_is_ten_models_by_three_rewards_by_three_buckets_by_three_
     assert cost("full_grid").hours.mid < 250_000
 
 
+def test_full_grid_on_eight_nodes_of_eight_gpus_fits_with_every_trial() -> None:
+    node64 = catalog().get(ComputeProfile, "slurm")
+    assert (node64.gpus, node64.gpus_per_node) == (64, 8)
+    found = {t.model.name: place(t, node64) for t in trials("full_grid")}
+    assert all(place(t, node64).fits for t in trials("full_grid"))
+    assert {name: (placed.gpus, placed.tensor_parallel) for name, placed in found.items()} == {
+        **dict.fromkeys(("qwen2.5-0.5b", "qwen2.5-1.5b"), (1, 1)),
+        **dict.fromkeys(("qwen2.5-7b", "qwen2.5-math-7b"), (4, 1)),
+        **dict.fromkeys(("llama-3.1-8b", "mistral-7b"), (4, 2)),
+        "deepseek-math-7b": (4, 4),
+        "qwen2.5-14b": (8, 2),
+        **dict.fromkeys(("mistral-small-24b", "qwen2.5-32b"), (16, 4)),
+    }
+    for placed in found.values():
+        assert placed.memory
+        assert placed.memory.peak <= placed.usable_gib
+        assert placed.micro_batch * placed.accumulation * placed.gpus == 2048
+
+
 def test_the_paper_trains_each_model_on_its_own_bucket_by_the_study_s_recipe() -> None:
     assert {t.model.name: t.data.name for t in trials("paper")} == OWN_BUCKET
     assert {(t.reward.name, t.recipe, t.rounds) for t in trials("paper")} == {

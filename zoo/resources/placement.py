@@ -110,21 +110,6 @@ def place(
     return search.best((gpus,) if gpus else (least, *wider))
 
 
-def processes(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> int:
-    """Number of processes that train a trial; one if it is only evaluated."""
-    if trial.trainer == "external":
-        return 1
-    return place(trial, profile, prompt=prompt).processes
-
-
-def gpus_of(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> float:
-    """GPUs that a trial is given: a part of one where the profile shares them and one is enough."""
-    if profile.device == "cpu" or not profile.gpus_per_trial:
-        return 0.0
-    wide = place(trial, profile, prompt=prompt).gpus
-    return profile.gpus_per_trial if wide == 1 else float(wide)
-
-
 def fits_each(
     trial: Trial, profiles: Iterable[ComputeProfile], prompt: int | None = None
 ) -> dict[str, Placement]:
