@@ -21,7 +21,9 @@ from zoo.cli.next_look import must_be_open
 from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
+from zoo.orchestrate.driver_lock import freeze
 from zoo.orchestrate.executor import Executor
+from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.disk_errors import must_be_writable, started
 from zoo.planning.machine import profile_of, visible_gpus
@@ -127,8 +129,8 @@ def _command(study: Study, how: SweepOptions) -> str:
     return f"{study.to('extend') if how.extend else study.to('sweep')}{how}"
 
 
-def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> driver.Sweep:
-    return driver.Sweep(
+def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> Sweep:
+    return Sweep(
         study.manifest,
         study.chosen,
         study.store,
@@ -138,19 +140,18 @@ def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> driver.S
         study.words.sets,
         study.words.cards,
         study.words.rewards,
+        command=_command(study, how),
         retrain=how.retrain,
         extend=how.extend,
         across_stacks=how.across_stacks,
     )
 
 
-def _nothing_to_do(
-    study: Study, sweep: driver.Sweep, status: SweepStatus, how: SweepOptions
-) -> int:
+def _nothing_to_do(study: Study, sweep: Sweep, status: SweepStatus, how: SweepOptions) -> int:
     """The lock is written anyway: it guards these trials, and records which claims came late."""
     must_not_have_drifted(study, relock=how.relock)
     study.resolver.save()
-    driver.freeze(sweep)
+    freeze(sweep)
     some = any(one.stands for one in status.trials)
     told = f": {summary(status)}" if some else f", all {len(status.trials)} trials are done"
     click.echo(f"{study.name}: nothing to do{told}")
@@ -172,7 +173,7 @@ def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     return 0
 
 
-def _executor(kind: str, sweep: driver.Sweep, study: Study) -> Executor:
+def _executor(kind: str, sweep: Sweep, study: Study) -> Executor:
     if kind == "ray":
         from zoo.orchestrate.executor_ray import RayExecutor
 
@@ -188,7 +189,7 @@ def _executor(kind: str, sweep: driver.Sweep, study: Study) -> Executor:
     return LocalExecutor(sweep.profile.concurrency, devices=devices)
 
 
-def _conclude(results: SweepReport, ran: driver.Ran, seconds: float, how: SweepOptions) -> None:
+def _conclude(results: SweepReport, ran: Ran, seconds: float, how: SweepOptions) -> None:
     """Print the outcome, and where the results are."""
     study, status = results.study, ran.status
     click.echo(f"\n{study.name}: {summary(status)}  ({clock(seconds)})")

@@ -26,6 +26,7 @@ from zoo.launching.link import MEETING_S, Host
 from zoo.launching.out_of_memory import kernel_kills, less_text, with_less
 from zoo.launching.ranks import Rank, free_port, start_ranks
 from zoo.launching.task import Task, environment, write_task
+from zoo.launching.watchdog import Watchdog
 from zoo.resources.memory_advice import advice
 from zoo.runs import live
 from zoo.runs.sweep_status import trial_status
@@ -96,15 +97,19 @@ def _meet(host: Host, grace: Grace) -> LaunchResult | None:
         if time.monotonic() > end:
             there = f"{len(host.links) + 1} of {host.where.nodes} nodes"
             why = f"{there} met within {MEETING_S:.0f} s"
-            return LaunchResult("failed", FailureClass.KILLED, why)
+            return LaunchResult("failed", FailureClass.INFRA, why)
     return None
 
 
 def _work(child: TrialProcess, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
+    watchdog = Watchdog(child.task)
     try:
         while not child.exited():
             if grace() is not None:
                 child.stop(grace)
+                break
+            if (why := watchdog.hung()) is not None:
+                child.end_hung(why)
                 break
             tick()
             time.sleep(POLL_S)
@@ -120,6 +125,8 @@ class TrialProcess:
     def __init__(self, task: Task, host: Host | None = None) -> None:
         """`host`: the links to the launchers of other nodes."""
         self.task, self.host, self.stopped = task, host, False
+        self.hung: str | None = None
+        """Why it was ended as hung."""
         self.folder = task.folder
         path = write_task(task)
         self.started, self._clock = time.time(), time.monotonic()
@@ -149,6 +156,13 @@ class TrialProcess:
                 self.leader.process.send_signal(wanted)
                 begun, asked = time.monotonic(), wanted
             time.sleep(0.05)
+        self._kill()
+        os.waitid(os.P_PID, self.leader.pid, os.WEXITED | os.WNOWAIT)
+
+    def end_hung(self, why: str) -> None:
+        """End a trial that does nothing; it would not listen to a signal that asks."""
+        self.hung = why
+        _note(self.task, f"zoo: {why}; it is ended")
         self._kill()
         os.waitid(os.P_PID, self.leader.pid, os.WEXITED | os.WNOWAIT)
 
@@ -197,8 +211,11 @@ class TrialProcess:
             return LaunchResult("preempted", FailureClass.INTERRUPTED, what, seconds)
         what = EXTENDING_FAILED if self.task.extend else RETRAINING_FAILED
         what = what if again else MEASURING_FAILED
-        message = f"{what}\n{self.leader.log_tail()}".rstrip()
-        return LaunchResult("failed", FailureClass.ERROR, message, seconds)
+        message = f"{what}\n{self.hung or self.leader.log_tail()}".rstrip()
+        kind = FailureClass.HANG if self.hung else FailureClass.ERROR
+        if kind is FailureClass.ERROR and self.leader.process.returncode < 0:
+            kind = FailureClass.KILLED
+        return LaunchResult("failed", kind, message, seconds)
 
     def end(self) -> None:
         """Make sure that nothing of the launch is left; does nothing after a settled end."""
@@ -216,9 +233,11 @@ class TrialProcess:
         """The record of a launch whose leader left none."""
         if interrupted:
             ended = LaunchResult("preempted", FailureClass.INTERRUPTED, "", seconds)
+        elif self.hung is not None:
+            ended = LaunchResult("failed", FailureClass.HANG, self.hung, seconds)
         elif cause is None:
             why = self.host.failed if self.host else "ended without a record"
-            ended = LaunchResult("failed", FailureClass.KILLED, why, seconds)
+            ended = LaunchResult("failed", FailureClass.INFRA, why, seconds)
         else:
             ended = LaunchResult("failed", *self._failure(cause), seconds)
         with claim(self.folder, wait=False) as ours:

@@ -5,44 +5,78 @@ Pure bookkeeping between a queue of tasks and an executor; used by the driver's 
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from zoo.errors import FailureClass
 from zoo.launching.task import Task
 from zoo.orchestrate.executor import Event, Executor, Handle, Stop
+from zoo.trials.trial import Trial
 
 
 class TaskQueue:
-    """Tasks in their order, those that run, and whether further ones start."""
+    """Tasks in their order, those that run, those that wait to be tried again, and whether further
+    ones start."""
 
-    def __init__(self, tasks: Iterable[Task], executor: Executor, stop: Stop) -> None:
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        executor: Executor,
+        stop: Stop,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.waiting = deque(tasks)
-        self.running: dict[str, Handle] = {}
-        self._executor, self._stop, self._halted = executor, stop, False
+        self.running: dict[str, tuple[Task, Handle]] = {}
+        self._later: list[tuple[float, Task]] = []
+        """When a task may start again, and the task."""
+        self._executor, self._stop, self._clock = executor, stop, clock
+        self._halted = False
 
     @property
     def over(self) -> bool:
         """Whether nothing runs and nothing more will start."""
-        return not self.running and not (self.waiting and self._starts)
+        return not self.running and not ((self.waiting or self._later) and self.starts)
 
     @property
-    def _starts(self) -> bool:
+    def starts(self) -> bool:
+        """Whether further tasks start."""
         return self._stop.grace() is None and not self._halted
 
-    def fill(self) -> None:
-        """Start tasks while there is a free slot. None overtakes one that needs more than is free,
-        which would wait for ever."""
-        executor = self._executor
-        while self.waiting and self._starts and len(self.running) < executor.slots:
+    def fill(self) -> list[Task]:
+        """Start tasks while there is a free slot; returns them. None overtakes one that needs more
+        than is free, which would wait for ever."""
+        executor, started = self._executor, list[Task]()
+        self._take_back()
+        while self.waiting and self.starts and len(self.running) < executor.slots:
             if not executor.has_room(self.waiting[0]):
-                return
+                break
             task = self.waiting.popleft()
-            self.running[task.trial.id] = executor.start(task)
+            self.running[task.trial.id] = task, executor.start(task)
+            started.append(task)
+        return started
 
-    def take(self, event: Event) -> None:
-        """Note that a task ended. After a full disk no further task starts: none could save
-        anything."""
-        if event.ended is not None:
-            self.running.pop(event.id)
-            self._halted = self._halted or event.ended.failure_class == FailureClass.DISK
+    def take(self, event: Event) -> Task | None:
+        """Note that a task ended; returns it. After a full disk no further task starts: none could
+        save anything."""
+        if event.ended is None:
+            return None
+        self._halted = self._halted or event.ended.failure_class == FailureClass.DISK
+        return self.running.pop(event.id)[0]
+
+    def again(self, task: Task, wait_s: float) -> None:
+        """Start a task once more, after a wait and before those that have not run yet."""
+        self._later.append((self._clock() + wait_s, task))
+
+    def withdraw(self, which: Callable[[Trial], bool]) -> list[Task]:
+        """Start these tasks no more; returns them."""
+        out = [task for task in self.waiting if which(task.trial)]
+        gone = {task.trial.id for task in out}
+        self.waiting = deque(task for task in self.waiting if task.trial.id not in gone)
+        return out
+
+    def _take_back(self) -> None:
+        now = self._clock()
+        due = [pair for pair in self._later if pair[0] <= now]
+        self._later = [pair for pair in self._later if pair[0] > now]
+        self.waiting.extendleft(task for _, task in sorted(due, key=lambda p: p[0], reverse=True))
