@@ -24,10 +24,12 @@ from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
 from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.invocation import Ran, Sweep
+from zoo.orchestrate.order import Extent, Order
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.disk_errors import must_be_writable, started
 from zoo.planning.machine import profile_of, visible_gpus
 from zoo.planning.options import PlanOptions
+from zoo.planning.plan_report import Plan, to_pay
 from zoo.planning.preflight import (
     must_be_ready,
     must_continue_alike,
@@ -41,6 +43,7 @@ from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
 from zoo.render.sweep_report import SweepReport
+from zoo.resources import sweep_cost
 from zoo.runs.sweep_status import SweepStatus, read_status
 
 
@@ -53,6 +56,7 @@ class SweepOptions:
 
     profile: str | None = None
     executor: str | None = None
+    order: Order = "seeds-first"
     concurrency: int | None = None
     bare: bool = False
     relock: bool = False
@@ -66,6 +70,7 @@ class SweepOptions:
         said = {
             "--on": self.profile,
             "--executor": self.executor,
+            "--order": None if self.order == "seeds-first" else self.order,
             "--concurrency": self.concurrency,
             "--save-every": self.save_every,
         }
@@ -98,6 +103,8 @@ def run_study(study: Study, how: SweepOptions) -> int:
     must_be_ready(study, status, chosen, relock=how.relock, executor=kind)
     left = [item.trial for item in status.left]
     sweep = replace(sweep, longest_prompts=measured(left, study))
+    if how.order == "longest-first":
+        sweep = replace(sweep, extents=_extents(study, status, sweep))
     if not how.across_stacks:
         must_continue_alike(status, chosen, sweep.longest_prompts)
     must_have_room(left, chosen, sweep.longest_prompts)
@@ -141,10 +148,20 @@ def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> Sweep:
         study.words.cards,
         study.words.rewards,
         command=_command(study, how),
+        order=how.order,
         retrain=how.retrain,
         extend=how.extend,
         across_stacks=how.across_stacks,
     )
+
+
+def _extents(study: Study, status: SweepStatus, sweep: Sweep) -> dict[str, Extent]:
+    """How long each trial that is left holds how many GPUs, by the cost model."""
+    rates = Plan(study, sweep.profile).rates
+    left = map(to_pay, status.left)
+    costs = sweep_cost(left, sweep.profile, rates, (), sweep.longest_prompts).trials
+    pairs = zip(status.left, costs, strict=True)
+    return {one.trial.id: Extent(cost.wall_hours, max(1, cost.gpus)) for one, cost in pairs}
 
 
 def _nothing_to_do(study: Study, sweep: Sweep, status: SweepStatus, how: SweepOptions) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zoo.catalog import ComputeProfile
 from zoo.manifest.load import Manifest
+from zoo.orchestrate.order import Extent, Order
 from zoo.runs.sweep_status import SweepStatus
 from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
@@ -34,6 +35,10 @@ class Sweep:
     """Files of rewards that it named."""
     command: str = ""
     """The command that goes on with what this one does."""
+    order: Order = "seeds-first"
+    """In which order trials start."""
+    extents: Mapping[str, Extent] = field(default_factory=dict)
+    """Trial id -> how long it holds how many GPUs, where the order depends on it."""
     retrain: bool = False
     """Also train again what only training again would change."""
     extend: bool = False

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from zoo.errors import FailureClass
 from zoo.launching.launch import LaunchResult
+from zoo.orchestrate.order import shape
 from zoo.store import record
 from zoo.trials.trial import Trial
 
@@ -29,13 +30,6 @@ class FailurePolicy:
     """How often it is tried again; None = always, at no charge."""
     cause: Cause | None = None
     """What trials have in common that fail in the same way; None = nothing."""
-
-
-def shape(trial: Trial) -> Hashable:
-    """What decides how a trial lies on the hardware: model, recipe and batch."""
-    batch = trial.batch
-    size = batch.completions, batch.per_update, batch.micro_batch
-    return (trial.model.name, trial.recipe, *size)
 
 
 def _inputs(trial: Trial) -> Hashable:

@@ -15,6 +15,7 @@ from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task
 from zoo.orchestrate.executor import Event, Executor, Stop
 from zoo.orchestrate.invocation import Sweep
+from zoo.orchestrate.order import UNKNOWN, in_order
 from zoo.orchestrate.progress import Display, clock, ending
 from zoo.orchestrate.retries import POLICIES, SharedCauses, retry_wait
 from zoo.orchestrate.sweep_journal import SweepJournal
@@ -40,7 +41,10 @@ class SweepWork:
         self.sweep, self.journal, self.display, self.watch = sweep, journal, display, watch
         self.tokens: list[str] = []
         """Of everything that was started."""
-        tasks = [task_of(sweep, one) for one in status.left]
+        extents = dict.fromkeys((one.trial.id for one in status.left), UNKNOWN) | {**sweep.extents}
+        left = {one.trial.id: one for one in status.left}
+        trials = in_order([one.trial for one in status.left], sweep.order, extents, sweep.profile)
+        tasks = [task_of(sweep, left[trial.id]) for trial in trials]
         self._queue = TaskQueue(tasks, executor, stop)
         self._causes = SharedCauses(one.trial for one in status.trials if not one.trains)
         self._lost = False

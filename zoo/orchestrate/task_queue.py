@@ -6,13 +6,15 @@ Pure bookkeeping between a queue of tasks and an executor; used by the driver's 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 
 from zoo.errors import FailureClass
 from zoo.launching.task import Task
 from zoo.orchestrate.executor import Event, Executor, Handle, Stop
 from zoo.trials.trial import Trial
+
+OVERTAKES = 16
+"""How many tasks in a row may start before one that needs more than is free."""
 
 
 class TaskQueue:
@@ -26,12 +28,13 @@ class TaskQueue:
         stop: Stop,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.waiting = deque(tasks)
+        self.waiting = list(tasks)
         self.running: dict[str, tuple[Task, Handle]] = {}
         self._later: list[tuple[float, Task]] = []
         """When a task may start again, and the task."""
         self._executor, self._stop, self._clock = executor, stop, clock
-        self._halted = False
+        self._halted = self._stuck = False
+        self._overtaken = 0
 
     @property
     def over(self) -> bool:
@@ -44,23 +47,38 @@ class TaskQueue:
         return self._stop.grace() is None and not self._halted
 
     def fill(self) -> list[Task]:
-        """Start tasks while there is a free slot; returns them. None overtakes one that needs more
-        than is free, which would wait for ever."""
-        executor, started = self._executor, list[Task]()
+        """Start tasks while there is a free slot; returns them."""
+        started: list[Task] = []
         self._take_back()
-        while self.waiting and self.starts and len(self.running) < executor.slots:
-            if not executor.has_room(self.waiting[0]):
+        while self.starts and len(self.running) < self._executor.slots:
+            at = self._next()
+            if at is None:
                 break
-            task = self.waiting.popleft()
-            self.running[task.trial.id] = task, executor.start(task)
+            self._overtaken = self._overtaken + 1 if at else 0
+            task = self.waiting.pop(at)
+            self.running[task.trial.id] = task, self._executor.start(task)
             started.append(task)
         return started
+
+    def _next(self) -> int | None:
+        """The place of the next task to start: the first one, or where it needs more than is free,
+        the first that has room; None = none starts before something ends. The first one is
+        overtaken `OVERTAKES` times in a row at most, or it would wait for ever."""
+        if self._stuck:
+            return None
+        most = len(self.waiting) if self._overtaken < OVERTAKES else 1
+        for at, task in enumerate(self.waiting[:most]):
+            if self._executor.has_room(task):
+                return at
+        self._stuck = True
+        return None
 
     def take(self, event: Event) -> Task | None:
         """Note that a task ended; returns it. After a full disk no further task starts: none could
         save anything."""
         if event.ended is None:
             return None
+        self._stuck = False
         self._halted = self._halted or event.ended.failure_class == FailureClass.DISK
         return self.running.pop(event.id)[0]
 
@@ -72,11 +90,14 @@ class TaskQueue:
         """Start these tasks no more; returns them."""
         out = [task for task in self.waiting if which(task.trial)]
         gone = {task.trial.id for task in out}
-        self.waiting = deque(task for task in self.waiting if task.trial.id not in gone)
+        self.waiting = [task for task in self.waiting if task.trial.id not in gone]
+        self._stuck = self._stuck and not out
         return out
 
     def _take_back(self) -> None:
         now = self._clock()
-        due = [pair for pair in self._later if pair[0] <= now]
-        self._later = [pair for pair in self._later if pair[0] > now]
-        self.waiting.extendleft(task for _, task in sorted(due, key=lambda p: p[0], reverse=True))
+        due = sorted((pair for pair in self._later if pair[0] <= now), key=lambda pair: pair[0])
+        if due:
+            self._later = [pair for pair in self._later if pair[0] > now]
+            self.waiting[:0] = [task for _, task in due]
+            self._stuck = False
