@@ -16,7 +16,7 @@ import socket
 import time
 from typing import Any
 
-from zoo.errors import StateError
+from zoo.errors import FailureClass, StateError
 from zoo.launching.ranks import Rendezvous
 
 POLL_S = 0.1
@@ -86,6 +86,8 @@ class Host:
         self.links: dict[int, Link] = {}
         self.failed = ""
         """What ended the launch on another node."""
+        self.failure_class = FailureClass.KILLED
+        """Of that failure."""
         try:
             self._listener = socket.create_server((where.address, where.port))
         except OSError as error:
@@ -124,6 +126,8 @@ class Host:
         for node, link in self.links.items():
             if (message := link.receive()) is not None:
                 self.failed = str(message.get("failed", ""))
+                with contextlib.suppress(ValueError):
+                    self.failure_class = FailureClass(message.get("class"))
             elif link.gone:
                 self.failed = self.failed or f"the launcher of node {node} is gone"
         return bool(self.failed)

@@ -9,7 +9,7 @@ from pathlib import Path
 from zoo.catalog import ComputeProfile
 from zoo.launching import processes
 from zoo.launching.ranks import LOCALHOST, MEETING, ONE_NODE, Rendezvous, free_port
-from zoo.resources import gpus_of
+from zoo.resources import engine_gpus, gpus_of
 from zoo.resources import processes as width
 from zoo.store import record
 from zoo.store.run_store import Store, write_json
@@ -42,17 +42,25 @@ class Task:
 
     @property
     def processes(self) -> int:
-        """Processes of the trial on all nodes. Where training is over and only evaluations are
-        missing, one measures them."""
-        found = record.read(self.folder)
-        if found is not None and found.finished() and not (self.retrain or self.extend):
+        """Processes of the trial on all nodes; one where training is over and only evaluations are
+        missing."""
+        if self.trained:
             return 1
         return width(self.trial, self.profile, self.longest_prompt)
 
     @property
     def gpus(self) -> float:
-        """GPUs that it is given; a part of one where the profile shares them."""
-        return gpus_of(self.trial, self.profile, self.longest_prompt)
+        """GPUs that it is given, as long as its record stays as it is; a part of one where the
+        profile shares them."""
+        count = engine_gpus if self.trained else gpus_of
+        return count(self.trial, self.profile, self.longest_prompt)
+
+    @property
+    def trained(self) -> bool:
+        """Whether training is over, so that only evaluations may be missing."""
+        found = record.read(self.folder)
+        again = self.retrain or self.extend
+        return found is not None and found.finished() and not again
 
     @property
     def store(self) -> Store:

@@ -80,6 +80,7 @@ def run(word: str, how: AuditionOptions) -> int:
     known = [targets.benchmark(one) for one in how.benchmarks]
     halves = Halves(targets, [*buckets, *known], how.problems)
     work = Work(store, profile_of(catalog, how.profile, 1), Graders())
+    work.check_gpus(probes)
     try:
         with started(), ticking() as tick:
             targets.resolver.save()

@@ -24,11 +24,12 @@ from zoo.evals import depth, external, stored
 from zoo.evals.stages import Evaluator, Graders, Measurement, Sampler, sample_identity
 from zoo.measuring.grade import Tick, ticking
 from zoo.planning.disk_errors import started
-from zoo.planning.machine import profile_of
+from zoo.planning.machine import profile_of, visible_gpus
 from zoo.planning.study import as_json, catalog_of
 from zoo.planning.targets import Asked, Target, Targets
 from zoo.render import eval_text
 from zoo.render.eval_text import EvalRow
+from zoo.resources import engine_gpus
 from zoo.store import record
 from zoo.store.run_store import Store, replacing
 from zoo.store.stack import SIMULATED, stack
@@ -66,6 +67,7 @@ def run(words: Sequence[str], asked: Asked, how: EvalOptions) -> int:
     profile = profile_of(catalog, how.profile, 1)
     made = list(_completions(targets, asked, how))
     work = Work(store, profile, Graders(how.workers))
+    work.check_gpus(found)
     rows: list[EvalRow] = []
     try:
         with started(), ticking() as tick:
@@ -148,6 +150,24 @@ class Work:
         self.sample_all([target], tick)
         graded = zip(target.trial.evaluations, self.grade(target, tick), strict=True)
         return [self._row(target.name, evaluation, one, target) for evaluation, one in graded]
+
+    def check_gpus(self, targets: Sequence[Target]) -> None:
+        """Check that this machine has the GPUs for the engines of missing samples.
+
+        Raises:
+            InputError: it has fewer.
+        """
+        for target in targets:
+            trial, profile = target.trial, self.profile
+            needs = engine_gpus(trial, profile, target.longest_prompt)
+            if trial.simulated or needs <= 1 or not self.missing(target):
+                continue
+            if needs > (there := len(visible_gpus(profile))):
+                model = trial.start.name if target.round == 0 else trial.model.name
+                found = f"an engine of {model} needs {needs:g} GPUs, this machine has {there}"
+                raise InputError(
+                    Fault(f"--on {profile.name}", found, hint="choose another profile")
+                )
 
     def sample_all(self, targets: Sequence[Target], tick: Tick) -> None:
         """Take what samples are missing of policies with the same weights."""

@@ -290,7 +290,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
 
         def on_trial_error(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
             why = "the Ray worker of the trial died"
-            self.run.told(trial.config["trial"], LaunchResult("failed", FailureClass.KILLED, why))
+            self.run.told(trial.config["trial"], LaunchResult("failed", FailureClass.INFRA, why))
 
     class Halt(Local, Stopper):
         """Ends everything once the driver requests it."""
@@ -357,7 +357,7 @@ def _ended(result: dict[str, Any]) -> LaunchResult:
     """The last message of the trainable."""
     if "state" not in result:
         return LaunchResult(
-            "failed", FailureClass.ERROR, "the trial's supervisor ended without a word"
+            "failed", FailureClass.INFRA, "the trial's supervisor ended without a word"
         )
     return LaunchResult(result["state"], result["failure_class"], result["message"], result["wall"])
 

@@ -1,17 +1,17 @@
 """Memory of one GPU of a trial, by part: training, generation, and the peak of the two.
 
-As zoo trains today: full fine-tuning with float32 weights, gradients and Adam under mixed
-precision, the reference model in float32 where there is a KL term, vLLM in the same process, or
-transformers, which generates with the trainer's weights and needs no memory while the trainer
-works. Over several GPUs trainer and reference are sharded (ZeRO-3, FSDP). Independent of GPU cards,
-batches and manifests; called by `place`.
+As zoo trains today: float32 weights, gradients and Adam under mixed precision (of all weights, or
+with LoRA of the adapters), the reference model in float32 where there is a KL term, vLLM in the
+same process, or transformers, which generates with the trainer's weights and needs no memory while
+the trainer works. Over several GPUs trainer and reference are sharded (ZeRO-3, FSDP). Independent
+of GPU cards, batches and manifests; called by `place`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from zoo.catalog import Geometry
+from zoo.catalog import Geometry, Peft
 
 GIB = 2**30
 
@@ -87,10 +87,10 @@ class Memory:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "asleep"}
 
 
-def trainer_bytes(parameters: int, adam: float = ADAM_BYTES) -> float:
-    """Bytes of weights, gradients and optimiser of a full fine-tuning: 16 a parameter, 10 with
-    8-bit Adam."""
-    return parameters * (WEIGHT_BYTES + GRADIENT_BYTES + adam)
+def trainer_bytes(trained: float, adam: float = ADAM_BYTES, frozen: float = 0.0) -> float:
+    """Bytes of weights, gradients and optimiser of so many trained parameters, 16 each (10 with
+    8-bit Adam), and of the weights of frozen ones."""
+    return trained * (WEIGHT_BYTES + GRADIENT_BYTES + adam) + WEIGHT_BYTES * frozen
 
 
 def adam_bytes(optim: str) -> float:
@@ -127,6 +127,24 @@ def layer_parameters(geometry: Geometry) -> int:
     """Parameters of one dense layer (attention, gated feed-forward, two norms); biases left out."""
     attention = 2 * geometry.hidden * geometry.head_dim * (geometry.heads + geometry.kv_heads)
     return attention + 3 * geometry.hidden * geometry.ffn + 2 * geometry.hidden
+
+
+def adapter_parameters(geometry: Geometry, peft: Peft) -> int:
+    """Parameters of LoRA adapters: r (inputs + outputs) for each linear layer that has one. Names
+    that are none of a decoder's usual ones are left out."""
+    hidden, ffn = geometry.hidden, geometry.ffn
+    queries, keys = geometry.heads * geometry.head_dim, geometry.kv_heads * geometry.head_dim
+    sizes = {
+        "q_proj": hidden + queries,
+        "k_proj": hidden + keys,
+        "v_proj": hidden + keys,
+        "o_proj": queries + hidden,
+        "gate_proj": hidden + ffn,
+        "up_proj": hidden + ffn,
+        "down_proj": ffn + hidden,
+    }
+    chosen = peft.modules or tuple(sizes)
+    return geometry.layers * peft.r * sum(sizes.get(name, 0) for name in chosen)
 
 
 def dense_parameters(geometry: Geometry) -> int:

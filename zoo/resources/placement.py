@@ -110,21 +110,6 @@ def place(
     return search.best((gpus,) if gpus else (least, *wider))
 
 
-def processes(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> int:
-    """Number of processes that train a trial; one if it is only evaluated."""
-    if trial.trainer == "external":
-        return 1
-    return place(trial, profile, prompt=prompt).processes
-
-
-def gpus_of(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> float:
-    """GPUs that a trial is given: a part of one where the profile shares them and one is enough."""
-    if profile.device == "cpu" or not profile.gpus_per_trial:
-        return 0.0
-    wide = place(trial, profile, prompt=prompt).gpus
-    return profile.gpus_per_trial if wide == 1 else float(wide)
-
-
 def fits_each(
     trial: Trial, profiles: Iterable[ComputeProfile], prompt: int | None = None
 ) -> dict[str, Placement]:
@@ -169,13 +154,17 @@ def geometry(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -
     return found | ({"micro_batch": str(placed.micro_batch)} if by_pass else {})
 
 
+ONE_PROCESS = "with LoRA (`peft.r`) a trial trains in one process, on one GPU"
+
+
 def _as_told(
     trial: Trial, profile: ComputeProfile, gpus: int, fits: bool | None, why: str
 ) -> Placement:
     """A placement by the profile's own numbers."""
     processes = gpus or profile.processes_per_trial
-    if uneven := uneven_split(trial.batch, processes, "GPU" if gpus else "process"):
-        fits, why = False, uneven
+    uneven = uneven_split(trial.batch, processes, "GPU" if gpus else "process")
+    if wide := ONE_PROCESS if trial.peft and processes > 1 else uneven:
+        fits, why = False, wide
     share = trial.batch.per_update // processes
     micro = micro_batch(trial.batch, profile.micro_batch, processes)
     return Placement(
@@ -223,10 +212,16 @@ class _Search:
         self.total, self.usable = total_gib, USABLE * total_gib
         size = trial.model.parameters or parts.dense_parameters(geometry)
         self.trains = trial.trainer != "external"
+        self.lora, frozen = trial.peft is not None and self.trains, 0
         self.parameters = size if self.trains else 0
+        if self.lora and trial.peft is not None:
+            frozen, self.parameters = size, parts.adapter_parameters(geometry, trial.peft)
+        self.frozen = parts.WEIGHT_BYTES * frozen / GIB
         self.adam = parts.adam_bytes(str(trial.grpo.get("optim", "")))
-        self.reference = parts.WEIGHT_BYTES if float(trial.grpo.get("beta", 0.0)) > 0 else 0
-        held = parts.trainer_bytes(self.parameters, self.adam) + self.reference * self.parameters
+        beta = float(trial.grpo.get("beta", 0.0))
+        self.reference = parts.WEIGHT_BYTES if beta > 0 and not self.lora else 0
+        held = parts.trainer_bytes(self.parameters, self.adam, frozen)
+        held += self.reference * self.parameters
         self.persistent = held / GIB
         self.gathered = parts.gathered_bytes(geometry) / GIB if self.trains else 0.0
         self.own = profile.engine == "transformers"  # generates with its own weights
@@ -235,6 +230,9 @@ class _Search:
         if self.own:
             engine_bytes = 2 * mixed + 4 * (not self.trains)
         self.engine_weights = engine_bytes * size / GIB
+        if self.own and self.lora:  # merged weights, beside the frozen ones
+            merged = geometry.layers * parts.layer_parameters(geometry)
+            self.engine_weights += parts.WEIGHT_BYTES * merged / GIB
         context, lengths = trial.model.context or NO_LIMIT, expected(trial)
         trained = trial.cap + (PROMPT_TOKENS if prompt is None else prompt)
         padded = min(context, trained)
@@ -251,6 +249,9 @@ class _Search:
         """The first number of GPUs that is enough, or the last one over which an update splits."""
         short, last = "", numbers[0]
         for gpus in numbers:
+            if self.lora and gpus > 1:
+                short = "; ".join(filter(None, (short, ONE_PROCESS)))
+                break
             if uneven := uneven_split(self.batch, gpus):
                 short = short or uneven
                 continue
@@ -337,7 +338,7 @@ class _Search:
         if self.own:
             cache, other = (at_once * part for part in self.generated)
         return Memory(
-            weights=parts.WEIGHT_BYTES * each,
+            weights=parts.WEIGHT_BYTES * each + self.frozen,
             gradients=parts.GRADIENT_BYTES * each,
             optimiser=self.adam * each,
             reference=self.reference * each,

@@ -8,7 +8,7 @@ import signal
 from zoo.errors import FailureClass, TrialError, ZooError
 from zoo.store.run_store import is_full
 
-OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|Cannot allocate memory", re.IGNORECASE)
+OUT_OF_MEMORY = re.compile(r"out of memory|MemoryError|Cannot allocate memory", re.IGNORECASE)
 ENGINE_MEMORY = re.compile(
     r"memory for the cache blocks|desired [CG]PU memory utilization|available KV cache memory"
 )

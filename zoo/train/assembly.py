@@ -101,6 +101,7 @@ def assemble(
     context = model.config.max_position_embeddings
     arguments = grpo_arguments(trial, profile, folder / "checkpoints", context, job.longest_prompt)
     config = GRPOConfig(**arguments)  # the processes of a trial meet here
+    adapters = _adapters(trial, model)
     width = place(trial, profile, prompt=job.longest_prompt).tensor_parallel
     team = Team(*place_in_team(), width)
     trainer: Any = make(
@@ -121,13 +122,14 @@ def assemble(
         train_dataset=_dataset(trial, job.store),
         processing_class=tokenizer,
         callbacks=[Reseed()],
+        **adapters,
     )
     trainer.team, trainer.phases = team, session.phases if session else None
     trainer.trim_padding = profile.trim_padding
     trainer.entropy_over_update = trial.entropy_mean == "update"
     engines = _engines(job, trainer, tokenizer, team)
     team.handlers |= {
-        KEEP: partial(_keep, trainer, tokenizer, profile.engine_dtype),
+        KEEP: partial(_keep, trainer, tokenizer, trial, profile.engine_dtype),
         SAVE: trainer.save_state,
         LOGPS: partial(log_probabilities, trainer),
         ALIVE: lambda: is_alive(trainer.model),
@@ -136,9 +138,29 @@ def assemble(
     return Assembly(trial, profile, trainer, team, engines, updates)
 
 
-def _keep(trainer: Any, tokenizer: Any, dtype: str, folder: Path) -> None:
+def _adapters(trial: Trial, model: Any) -> dict[str, Any]:
+    """What makes a trainer train adapters, whose first values follow from the trial's seed alone;
+    nothing where all weights are trained."""
+    if trial.peft is None:
+        return {}
+    from transformers import set_seed
+
+    from zoo.trainer.adapter import lora_config
+
+    set_seed(trial.seed)
+    return {"peft_config": lora_config(trial.peft, model)}
+
+
+def _keep(trainer: Any, tokenizer: Any, trial: Trial, dtype: str, folder: Path) -> None:
     from zoo.trainer.policy import save_weights
 
+    if trial.peft is not None:
+        from zoo.trainer.adapter import keep
+
+        if trainer.team.leads:
+            model = trainer.accelerator.unwrap_model(trainer.model)
+            keep(model, tokenizer, dtype, folder, trial.model.repo or trial.model.name)
+        return
     state = trainer.whole_state()
     if trainer.team.leads:
         save_weights(trainer.model, dtype, folder, state)
@@ -170,14 +192,24 @@ def _engines(job: Job, trainer: Any, tokenizer: Any, team: Team) -> TeamSampler:
         from zoo.trainer.transformers_engine import TransformersSampler
 
         model = trainer.accelerator.unwrap_model(trainer.model)
+        base = model if job.trial.peft is None else model.get_base_model()
         trainer.generator = generator_of(
-            job.trial, job.profile, job.longest_prompt, model, tokenizer
+            job.trial, job.profile, job.longest_prompt, base, tokenizer
         )
+        if job.trial.peft is not None:
+            from zoo.trainer.adapter import merged
+
+            trainer.generator.around = partial(merged, model)
         own = TransformersSampler(trainer.generator)
         return TeamSampler(team, partial(_by_place, own), lambda: None)
     from zoo.trainer.engine import EngineSampler
 
     generation = trainer.vllm_generation
+    if job.trial.peft is not None:
+        from zoo.trainer.adapter import merged_weights
+
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        generation._iter_named_params = partial(merged_weights, model)
     sampler = EngineSampler(generation.llm, tokenizer, job.trial.model.stop_ids)
     sync = (lambda: None) if generation.enable_sleep_mode else generation.sync_weights
     return TeamSampler(team, partial(_by_engine, sampler, generation), sync)

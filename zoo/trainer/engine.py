@@ -55,13 +55,28 @@ def fix_engine_dtype(dtype: str) -> None:
 
 
 def start_engine(folder: str, arguments: dict[str, Any]) -> Any:
-    """A vLLM engine in this process over the weights of a folder, as TRL starts its own: it draws
-    from this process's generator, so that one seed gives the same responses in both."""
+    """A vLLM engine over the weights of a folder, as TRL starts its own: in this process, so that
+    it draws from this process's generator and one seed gives the same responses in both. With
+    tensor parallelism each GPU has a worker process; scheduling stays here, so that batches, and
+    with them the responses, follow from prompts and seed alone."""
     from vllm import LLM
 
+    if arguments["tensor_parallel_size"] > 1:
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+        os.environ["VLLM_WORKER_MULTIPROCESSING_METHOD"] = "spawn"  # this process has threads
+        worker = f"{SeededWorker.__module__}.{SeededWorker.__qualname__}"
+        return LLM(model=folder, worker_extension_cls=worker, **arguments)
     for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}.items():
         os.environ.setdefault(name, value)
     return LLM(model=folder, **arguments)
+
+
+class SeededWorker:
+    """What vLLM's worker processes can do beside their own work."""
+
+    def seed_generators(self, seed: int) -> None:
+        """Seed the generators that this worker draws from."""
+        seed_everything(seed)
 
 
 @contextmanager
@@ -95,9 +110,12 @@ class EngineSampler:
     reproducible; per-request seeds are not used (they crashed the CPU engine on long batches).
     """
 
-    def __init__(self, llm: Any, tokenizer: Any, stop_ids: tuple[int, ...]) -> None:
+    def __init__(
+        self, llm: Any, tokenizer: Any, stop_ids: tuple[int, ...], *, workers: bool = False
+    ) -> None:
+        """`workers`: whether the engine draws in processes of its own (`start_engine`)."""
         self.llm: Any = llm
-        self.tokenizer, self.stop_ids = tokenizer, stop_ids
+        self.tokenizer, self.stop_ids, self.workers = tokenizer, stop_ids, workers
 
     def __call__(
         self,
@@ -120,6 +138,8 @@ class EngineSampler:
         tokens = [{"prompt_token_ids": ids} for ids in self.tokenizer(prompts)["input_ids"]]
         with same_randomness_after():
             seed_everything(seed)
+            if self.workers:
+                self.llm.collective_rpc("seed_generators", args=(seed,))
             outputs = self.llm.generate(tokens, sampling_params=settings, use_tqdm=False)
             self.llm.reset_prefix_cache()
         found = [output.outputs[0] for output in outputs]

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import gc
 import importlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +127,8 @@ class Generator:
         self.context, self.batch, self.dtype = context, batch, dtype
         pad = tokenizer.pad_token_id
         self.pad = self.ends[0] if pad is None else pad
+        self.around: Callable[[], AbstractContextManager[None]] = nullcontext
+        """What surrounds each call, as where the model computes with other weights meanwhile."""
 
     def __call__(
         self,
@@ -161,6 +163,7 @@ class Generator:
         self.model.eval()  # also sets gradient checkpointing aside, which has no cache
         try:
             with (
+                self.around(),
                 torch.no_grad(),
                 torch.autocast(device, self.dtype, enabled=self.dtype is not None),
             ):
