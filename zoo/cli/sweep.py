@@ -107,7 +107,7 @@ def run_study(study: Study, how: SweepOptions) -> int:
         sweep = replace(sweep, extents=_extents(study, status, sweep))
     if not how.across_stacks:
         must_continue_alike(status, chosen, sweep.longest_prompts)
-    must_have_room(left, chosen, sweep.longest_prompts)
+    must_have_room(status.left, chosen, sweep.longest_prompts)
     must_be_usable(left, study)
     click.echo(f"{study.name}: {summary(status)}")
     for line in [*change_lines(study.changes), *seal_notes(study)]:

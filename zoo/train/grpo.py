@@ -155,9 +155,8 @@ def stored_sampler(
     output: Path,
     longest_prompt: int | None,
 ) -> Any:
-    """A sampler with an engine of its own over the weights in `folder`, sized as the live one of
-    the trial is (`zoo.resources.given`); its `end` gives the memory back. Nothing is written to
-    `output`."""
+    """A sampler with a new engine over the weights in `folder`, sized like the live one of the
+    trial (`zoo.resources.given`); its `end` releases the memory. Nothing is written to `output`."""
     if profile.engine == "transformers":
         from zoo.train.assembly import generator_of
         from zoo.trainer.policy import load_policy

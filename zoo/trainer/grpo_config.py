@@ -87,9 +87,9 @@ def sharding(profile: ComputeProfile) -> dict[str, Any]:
 
 
 def engine_arguments(arguments: dict[str, Any], dtype: str) -> dict[str, Any]:
-    """Keyword arguments of a vLLM engine that measures stored weights as the live one would: how
-    many responses it works on at a time decides which random numbers each of them gets. It is as
-    wide as one engine of the trial, however many of them the trial has.
+    """Keyword arguments of a vLLM engine that evaluates stored weights exactly as the live one: the
+    number of concurrent responses decides which random numbers each of them gets. It is as wide as
+    one engine of the trial, however many of them the trial has.
 
     Args:
         arguments: as `grpo_arguments` gives them. The others that TRL passes are in its

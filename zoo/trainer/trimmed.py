@@ -2,15 +2,15 @@
 than its own longest completion.
 
 TRL pads all completions of a round to the longest of them, once, and splits them at random into
-updates and forward passes (grpo_trainer.py:_prepare_inputs, 1.16), so that one response at the cap
-makes every pass of the round as wide as the cap. Here the completions of each update are ordered by
-length before they are split into passes, and columns that are padding for every row of a pass are
-cut off. The same for log-probabilities before the update, over the whole round.
+updates and forward passes (grpo_trainer.py:_prepare_inputs, 1.16), so that one response of the
+maximum length makes every pass of the round as wide as that. Here the completions of each update
+are ordered by length before they are split into passes, and columns that are padding for every row
+of a pass are cut off. The same for log-probabilities before the update, over the whole round.
 
-Which completions an update has stays, and sums under the mask do not depend on the order of rows or
-on padding: loss and gradient of the update stay but for the rounding of sums. Where a loss depends
-on which completions share a pass, the order stays as well. Prompts, padded on the left, keep their
-width: without it, positions would move.
+The completions of an update stay the same, and sums under the mask depend neither on the order of
+rows nor on padding: loss and gradient of the update change only by the rounding of sums. Where a
+loss depends on which completions share a pass, the order stays as well. Prompts, padded on the
+left, keep their width: without it, positions would move.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def _ordered(batches: list[Batch]) -> list[Batch]:
 
 
 def trimmed(batch: Batch) -> Batch:
-    """A batch of B rows and T completion tokens without the last columns that no row has; one
-    column stays at least. What is not (B, T) of completions is as it was."""
+    """A batch of B rows and T completion tokens without its trailing columns of padding; at least
+    one column is kept. Tensors that are not (B, T) of completions are not changed."""
     mask: torch.Tensor = batch["completion_mask"]
     width = used_columns(mask)
     return {
