@@ -193,7 +193,8 @@ class _Run:
             fit.join(POLL_S)
             self._pass_stops_on()
             if not _alive(ray):
-                end_all(os.environ.get(VARIABLE, ""))  # Ray itself takes its time without a server
+                if token := os.environ.get(VARIABLE):  # Ray takes its time without a server
+                    end_all(token)
                 raise StateError("Ray died; its trials were ended. Run the sweep again: it goes on")
         early = not self.closed.is_set()
         self.halt.set()
