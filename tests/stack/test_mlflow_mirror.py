@@ -14,7 +14,7 @@ from zoo.findings.collect import collect
 from zoo.findings.view import table_rows
 from zoo.runs.outcome import values_of
 from zoo.store import journal
-from zoo.store.run_store import Store, write_json
+from zoo.store.run_store import Store, claim, write_json
 from zoo.track.backend import connect
 from zoo.track.client import MlflowMirror
 from zoo.track.ui import experiment_path, serve
@@ -162,6 +162,23 @@ def test_runs_that_a_killed_driver_left_running_are_put_right_at_the_next_start(
         first.id: "KILLED",
         second.id: "KILLED",
     }
+
+
+def test_sync_beside_a_bare_sweep_leaves_its_trials_running(sweep):
+    first, second = sweep.trials
+    write_trial(sweep, first, stop_after=1, state=None)
+    write_trial(sweep, second, stop_after=1, state=None)
+    with claim(sweep.store.train(first.id)):
+        made = mirror(sweep)
+        assert made.sync(), made.problem
+        made.close()
+        assert {t: r.info.status for t, r in runs(sweep).items()} == {
+            "sweep": "RUNNING",
+            first.id: "RUNNING",
+            second.id: "KILLED",
+        }
+    assert mirror(sweep).finish(None)
+    assert {run.info.status for run in runs(sweep).values()} == {"KILLED"}
 
 
 def test_a_live_trial_is_pushed_as_it_grows(sweep):

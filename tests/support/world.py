@@ -172,7 +172,7 @@ def documents() -> Documents:
     grpo = {"beta": "from-card", "max_completion_length": "from-card", "learning_rate": 1e-6}
     batch = {"prompts": 8, "num_generations": 4, "updates": 1}
     slow = grpo | {"lr_scheduler_type": "linear", "entropy_coef": 0.01}
-    card("recipes", "recipe", "slow", batch=batch | {"micro_batch": 2}, grpo=slow)
+    card("recipes", "recipe", "slow", batch=batch | {"micro_batch": 2}, grpo=slow, peft={"r": 2})
     fast = grpo | {"lr_scheduler_type": "constant"}
     card("recipes", "recipe", "fast", batch=batch, grpo=fast)
     found |= {STUDY: _study(said), OUTSIDE: _outside()}

@@ -4,7 +4,7 @@ A card is one YAML file with the card's name; the file itself registers the card
 objects; this package loads no weights, reads no problems and is independent of sweeps.
 """
 
-from zoo.catalog.cards import Batch, Card, PromptCard, RecipeCard, RewardCard, RewardCode
+from zoo.catalog.cards import Batch, Card, Peft, PromptCard, RecipeCard, RewardCard, RewardCode
 from zoo.catalog.index import Catalog
 from zoo.catalog.model_card import Geometry, ModelCard
 from zoo.catalog.problem_card import (
@@ -36,6 +36,7 @@ __all__ = [
     "HubSource",
     "LocalSource",
     "ModelCard",
+    "Peft",
     "PocketSource",
     "ProblemCard",
     "PromptCard",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from zoo.yamlio.patterns import NAME
 
@@ -149,6 +149,49 @@ class Batch(Part):
         return self.completions // self.updates
 
 
+ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$", max_length=200)]
+ALL_LINEAR = "all-linear"
+
+
+class Peft(Part):
+    """LoRA: the model is frozen, and a product of two small matrices beside each linear layer is
+    trained (Hu et al. 2022, arXiv:2106.09685). Names are those of the library peft, without
+    `lora_`."""
+
+    r: Annotated[int, Field(ge=0, le=4096)] = 0
+    """Rank of the adapters; 0 = none, all weights are trained."""
+    alpha: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 32.0
+    """What an adapter adds is scaled by alpha / r. TRL's default."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Dropout before the adapters in training; above 0, log-probabilities of the policy are noisy,
+    and those of the engine are not."""
+    target_modules: Literal["all-linear"] | ModuleName | list[ModuleName] = ALL_LINEAR
+    """Names of the linear layers that get an adapter (the last part: `q_proj`), or `all-linear`:
+    all but the output layer."""
+
+    @field_validator("target_modules")
+    @classmethod
+    def _named_once(cls, names: str | list[str]) -> str | list[str]:
+        if isinstance(names, list) and (not names or len(set(names)) != len(names)):
+            raise ValueError("names of linear layers, each once")
+        if OUTPUT_LAYER in ([names] if isinstance(names, str) else names):
+            raise ValueError(
+                f"other layers than {OUTPUT_LAYER}: TRL reads its weights past adapters"
+            )
+        return names
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The names of target modules, sorted; () = all linear layers."""
+        if self.target_modules == ALL_LINEAR:
+            return ()
+        names = self.target_modules
+        return tuple(sorted([names] if isinstance(names, str) else names))
+
+
+OUTPUT_LAYER = "lm_head"
+
+
 class RecipeCard(Card):
     """GRPO settings under TRL's own names; `from-card` where the model's card decides (`beta`,
     `max_completion_length`)."""
@@ -156,6 +199,8 @@ class RecipeCard(Card):
     form: Literal["recipe/1"] = Field(alias="schema")
     grpo: dict[str, Any]
     batch: Batch
+    peft: Peft = Peft()
+    """LoRA; by default all weights are trained. In the id where `r` is not 0."""
     entropy_mean: EntropyMean = "update"
     """What an entropy bonus is a mean over: all tokens of an `update`, or those of each forward
     pass, as TRL has it (`micro_batch`; needs `batch.micro_batch`). In the id where there is one."""

@@ -53,7 +53,8 @@ class ComputeProfile(Card):
     micro_batch: Count = 16
     gradient_checkpointing: bool = False
     trim_padding: bool = True
-    """Whether a forward pass is as wide as its own longest completion, not the round's."""
+    """Whether completions of like length share a forward pass, as wide as the longest of them and
+    not of the round; loss and gradient differ by rounding only."""
     engine: Engine = "vllm"
     """What generates responses, in training and evaluation: vLLM, or `transformers` with the
     trainer's own weights, slower, where vLLM does not run."""

@@ -40,6 +40,8 @@ def sync(name: str, words: PlanOptions) -> int:
             f"{study.called}` sends what is missing"
         )
     click.echo(f"{study.name}: {counted(len(study.trials), 'trial')} up to date in MLflow, {where}")
+    if holder(study.store, study.name):
+        click.echo(f"the sweep is running; `zoo sync {study.called}` again when it has ended")
     return 0
 
 
@@ -66,8 +68,12 @@ def where_of(study: Study) -> str:
 
 
 def _bring_up_to_date(study: Study) -> str | None:
-    """Copy all that a sweep has left, with its report; returns what is wrong, None for nothing."""
+    """Copy all that a sweep has left, with its report; returns what is wrong, None for nothing. Of
+    a sweep that runs without MLflow, copy the present state and leave it running."""
     mirror = mirror_of(study)
+    if holder(study.store, study.name):
+        mirror.sync()
+        return mirror.problem
     symbols = {item.symbol for item in read_status(study.trials, study.store).left}
     verdict = True if not symbols else False if "!" in symbols else None
     mirror.finish(verdict, SweepReport(study).write_or_excuse())

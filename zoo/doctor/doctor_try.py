@@ -69,7 +69,7 @@ Found = tuple[Trial | None, Record | None]
 
 @dataclass
 class Tried:
-    """What a try came to."""
+    """The result of a try."""
 
     profile: ComputeProfile
     trials: int
@@ -243,7 +243,7 @@ def _read(store: Store) -> dict[str, Found]:
 
 
 def judge(tried: Tried) -> Iterator[DoctorFinding]:
-    """What the try shows, in the order in which it happened."""
+    """The results of the try, in order of time."""
     done = {
         name: record
         for name, (_, record) in tried.found.items()
@@ -261,7 +261,7 @@ def judge(tried: Tried) -> Iterator[DoctorFinding]:
 
 
 def _training(tried: Tried, done: int) -> Iterator[DoctorFinding]:
-    """Whether all trials came to their end, and what is wrong with each that did not."""
+    """Whether all trials finished, and the reason of each that did not."""
     if done == tried.trials:
         yield DoctorFinding("ok", "training", f"{done} of {tried.trials} done")
         return

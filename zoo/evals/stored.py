@@ -9,7 +9,7 @@ from itertools import groupby
 
 from zoo.data import Problem
 from zoo.errors import StateError
-from zoo.evals.depth import Answered, Response, avg
+from zoo.evals.depth import Answered, Response, avg, responses_of
 from zoo.evals.probing import ids_of
 from zoo.grading import Grader, Item, Verdict
 from zoo.stats.jackknife import JackknifeEstimate
@@ -34,24 +34,8 @@ def answered(
     if graded["id"] != rows["id"]:
         raise StateError(f"{store.verdicts(score_id)} is of other completions; grade again")
     levels = {problem.id: problem.level for problem in problems}
-    responses = [
-        Response(
-            Verdict(verdict),
-            prediction,
-            text,
-            None if ids is None else len(ids),
-            finish,
-            tuple(ids or ()),
-        )
-        for verdict, prediction, text, ids, finish in zip(
-            graded["verdict"],
-            graded["prediction"],
-            rows["text"],
-            rows["token_ids"],
-            rows["finish"],
-            strict=True,
-        )
-    ]
+    verdicts = map(Verdict, graded["verdict"])
+    responses = responses_of(rows, verdicts, graded["prediction"])
     pairs = zip(map(str, rows["id"]), responses, strict=True)
     return [
         Answered(id_, levels.get(id_, ""), source(id_, benchmark), tuple(r for _, r in same))
@@ -60,7 +44,7 @@ def answered(
 
 
 def source(problem_id: str, benchmark: str) -> str:
-    """The file that a problem came from, as its id says it; the benchmark where it does not."""
+    """The source file of a problem, from its id; the benchmark if the id has none."""
     found = _ROW_ID.match(problem_id)
     return found[1] if found else benchmark
 
@@ -72,11 +56,11 @@ def by_budget(
     decode: Decode,
     grader: Grader,
 ) -> dict[int, JackknifeEstimate]:
-    """Accuracy where every response is cut after so many tokens and graded again. Responses within
-    a budget keep their verdict. `golds`: one a problem.
+    """Accuracy after every response is cut to a number of tokens and graded again. Responses within
+    a budget keep their verdict. `golds`: one per problem.
 
-    What a model that knew of the budget would do, this does not say: it is what the stored
-    responses had come to by then.
+    This is not the accuracy of a model that was prompted with the budget: it is what the stored
+    responses had reached by then.
     """
     found: dict[int, JackknifeEstimate] = {}
     for budget in budgets:

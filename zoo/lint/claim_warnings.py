@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.catalog import ModelCard
+from zoo.catalog import ModelCard, Peft
 from zoo.claims.comparisons import ClaimComparison, TrialOf, matched
 from zoo.claims.planned_power import Power, amount, needed, seeds_do, seeds_of
 from zoo.errors import listed
@@ -258,6 +258,9 @@ def _differing(one: Trial, two: Trial) -> list[tuple[str, Any, Any]]:
         parts.append(("", {"entropy_mean": one.entropy_mean}, {"entropy_mean": two.entropy_mean}))
     if one.batch != two.batch:
         parts.append(("batch.", one.batch.model_dump(), two.batch.model_dump()))
+    if one.peft != two.peft:
+        left, right = ((t.peft or Peft()).model_dump() for t in (one, two))
+        parts.append(("peft.", left, right))
     return found + [
         (prefix + name, left.get(name), right.get(name))
         for prefix, left, right in parts
@@ -268,7 +271,7 @@ def _differing(one: Trial, two: Trial) -> list[tuple[str, Any, Any]]:
 
 def _belongs(name: str, axis: str) -> bool:
     """Whether a field is what the axis is about. A recipe is its settings."""
-    of_recipe = name.startswith(("grpo.", "batch.", "entropy_mean"))
+    of_recipe = name.startswith(("grpo.", "batch.", "peft.", "entropy_mean"))
     return name == axis or (axis == "recipe" and of_recipe)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zoo.catalog import Batch, RecipeCard
+from zoo.catalog import Batch, Peft, RecipeCard
 from zoo.catalog.cards import FROM_CARD
 from zoo.errors import plain
 from zoo.lint.plan_warning import PlanWarning
@@ -70,6 +70,8 @@ def _idle(
         return canonical(without) == canonical(trial.grpo[field])
     if part == "batch":
         return without == getattr(trial.batch, field)
+    if part == "peft":
+        return without == getattr(trial.peft or Peft(), field)
     return without == (trial.prompt.name if name == "prompt" else trial.trainer)
 
 

@@ -10,7 +10,7 @@ from zoo.trials import identity
 
 # What a manifest says of a cell (`Trial.said`) -> the fields of its id that follow from it.
 FOLLOWS: dict[str, tuple[str, ...]] = {
-    "recipe": ("grpo", "batch", "entropy_mean", "rounds"),
+    "recipe": ("grpo", "batch", "peft", "entropy_mean", "rounds"),
     "grpo.entropy_coef": ("grpo.entropy_coef", "entropy_mean"),
     "grpo.use_adaptive_entropy": ("grpo.use_adaptive_entropy", "entropy_mean"),
     "grpo.lr_scheduler_type": ("grpo.lr_scheduler_type", "rounds"),

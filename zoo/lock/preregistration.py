@@ -2,14 +2,16 @@
 else *exploratory*; one that was sealed and was edited since is *changed*. Seeds and cells
 are sealed with a claim: one that got more of them after the first results is *extended*, unless
 the manifest had declared these looks, and one that lost some is *changed*. One of trials that ran
-is *extended*, too, where the number of rounds changed.
+is *extended*, too, where the number of rounds changed, and *changed* where a cell has other
+settings (recipe, model, data, reward) than it ran with.
 
 A row of the lock is the claim as written, whether it is sealed, its `seeds` (a list, or the
-declared looks) and `cells` (short digests of those that it judges), `was` (what was sealed under
-its id, where that is something else), `seeds_now` and `cells_now` where the manifest has others
-than were sealed, `rounds` (those that it was sealed for) where the plan has others, and `withdrawn`
-where it no longer has the claim. Locks of before cells were sealed lack `cells`; those of the
-lock's own trials stand for them.
+declared looks), `cells` (short digests of those that it judges) and `settings` (cell -> digest of
+what its trials are), `was` (what was sealed under its id, where that is something else),
+`seeds_now`, `cells_now` and `settings_now` where the manifest has others than were sealed, `rounds`
+(those that it was sealed for) where the plan has others, and `withdrawn` where it no longer has the
+claim. Locks of before cells or settings were sealed lack them; those of the lock's own trials stand
+for them.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
+from zoo import json_text
 from zoo.claims.comparisons import units
 from zoo.manifest.claim_schema import Claim
 from zoo.manifest.seed_looks import SeedLooks
@@ -56,6 +59,8 @@ def rows(
     rounds = max((trial.rounds for trial in trials), default=0)
     then = CellsById((row["cell"], row["id"]) for row in locked)
     now = CellsById((trial.cell, trial.id) for trial in trials)
+    sealed_settings = _Settings((row["cell"], row["line"]) for row in locked)
+    settings = _Settings((trial.cell, trial.identity) for trial in trials)
     cells = then.by_name | now.by_name
     seen = then.of(ran) | now.of(ran)
     renamed = then.renamed(now)
@@ -75,6 +80,7 @@ def rows(
         if row["seeds"] != seeds:
             row["seeds_now"] = seeds
         row |= _cells(claim, None if open_ else old, then, now, renamed)
+        row |= _settings(row["cells"], None if open_ else old, sealed_settings, settings, renamed)
         if old is not None and not open_ and _sealed(row) is not None:
             row |= _sealed_for(old, horizon, rounds)
         found.append(row)
@@ -126,6 +132,53 @@ def _cells(
     return {"cells": sealed} | ({} if sealed == present else {"cells_now": present})
 
 
+class _Settings:
+    """What the trials of each cell are but for their seeds, as a short digest; computed when asked
+    for."""
+
+    def __init__(self, told: Iterable[tuple[Cell, Row | bytes]]) -> None:
+        self._told: dict[str, list[Row | bytes]] = {}
+        for cell, identity_or_line in told:
+            self._told.setdefault(_name(cell), []).append(identity_or_line)
+        self._known: dict[str, str] = {}
+
+    def of(self, name: str) -> str | None:
+        """The digest of a cell, None where it is not there."""
+        if name in self._told and name not in self._known:
+            found = [
+                json_text.parse(one)["identity"] if isinstance(one, bytes) else one
+                for one in self._told[name]
+            ]
+            parts = ({key: one[key] for key in one if key != "seed"} for one in found)
+            same = {identity.canonical(part) for part in parts}
+            self._known[name] = identity.digest(sorted(same), 8)
+        return self._known.get(name)
+
+
+def _settings(
+    cells: Sequence[str],
+    old: Row | None,
+    sealed: _Settings,
+    now: _Settings,
+    renamed: dict[str, str],
+) -> Row:
+    """The settings that a claim's cells were sealed with, and those that differ from them now.
+
+    Args:
+        old: its row of the previous lock, where one of its trials ran since then.
+    """
+    present = {name: found for name in cells if (found := now.of(name)) is not None}
+    if old is None:
+        return {"settings": present}
+    named = {new: name for name, new in renamed.items()}
+    before: Row = old.get("settings") or {
+        name: found for name in cells if (found := sealed.of(named.get(name, name))) is not None
+    }
+    before = {renamed.get(name, name): found for name, found in before.items()}
+    moved = {n: found for n, found in present.items() if before.get(n, found) != found}
+    return {"settings": before} | ({"settings_now": moved} if moved else {})
+
+
 def _sealed_for(old: Row, horizon: int, rounds: int) -> Row:
     """The number of rounds that a claim was sealed for, where it is not `rounds`. `horizon`: of
     the previous lock; 0 = unknown."""
@@ -155,7 +208,7 @@ def _word(row: Row, sealed: list[Row]) -> Word:
         return "withdrawn"
     if row["sealed"]:
         moved = [name for name in ("seeds", "cells") if f"{name}_now" in row]
-        if not all(_adds(row[name], row[f"{name}_now"]) for name in moved):
+        if "settings_now" in row or not all(_adds(row[n], row[f"{n}_now"]) for n in moved):
             return "changed"
         if moved or "rounds" in row:
             return "extended"

@@ -25,12 +25,14 @@ from zoo.catalog import (
     Catalog,
     DataCard,
     ModelCard,
+    Peft,
     PromptCard,
     RecipeCard,
     RewardCard,
 )
 from zoo.catalog.cards import FROM_CARD
 from zoo.json_text import as_list, as_mapping
+from zoo.manifest.overrides import SETTING_PARTS
 from zoo.manifest.schema import Experiment
 from zoo.trlspec import fields as trl_table
 from zoo.trlspec import validation
@@ -72,7 +74,7 @@ def schema(catalog: Catalog) -> Schema:
     _axes(parts)
     _cells(parts, top)
     top["recipe"] |= {"$ref": "#/$defs/card.recipe"}
-    for part in ("grpo", "batch"):
+    for part in SETTING_PARTS:
         top[part] = _only(_ref_each(part, parts, strip=True), top[part])
     top["zip"] = {"anyOf": [top["zip"], _ref("Axes")], "description": top["zip"]["description"]}
     top["seeds"]["uniqueItems"] = True
@@ -149,8 +151,10 @@ def _tidy(node: Any) -> Any:
 def _settings() -> dict[str, Schema]:
     """Dotted name -> schema of one value."""
     found = {f"grpo.{name}": _setting(name) for name in sorted(trl_table.RESULT_BEARING)}
-    fields = described(Batch)["properties"]
-    return found | {f"batch.{name}": field for name, field in fields.items()}
+    for part, model in (("batch", Batch), ("peft", Peft)):
+        fields = described(model)["properties"]
+        found |= {f"{part}.{name}": field for name, field in fields.items()}
+    return found
 
 
 def _setting(name: str) -> Schema:
@@ -173,9 +177,14 @@ def _ref(name: str) -> Schema:
 
 
 def _ref_each(part: str, parts: Schema, *, strip: bool = False) -> Schema:
-    """References to the settings of `grpo` or `batch`, by dotted or by plain name."""
+    """References to the settings of a part, by dotted or by plain name."""
     names = [name for name in parts if name.startswith(f"{part}.")]
     return {name.removeprefix(f"{part}.") if strip else name: _ref(name) for name in names}
+
+
+def _all_settings(parts: Schema) -> Schema:
+    """References to all settings, by dotted name."""
+    return {name: ref for part in SETTING_PARTS for name, ref in _ref_each(part, parts).items()}
 
 
 def _only(properties: Schema, rest: Schema) -> Schema:
@@ -201,7 +210,7 @@ def _axes(parts: Schema) -> None:
         if axis in inline:
             value = {"anyOf": [value, _ref(inline[axis])]}
         axes[axis] = {"description": known[axis]["description"]} | _one_or_more(value)
-    for name, value in (_ref_each("grpo", parts) | _ref_each("batch", parts)).items():
+    for name, value in _all_settings(parts).items():
         axes[name] = _one_or_more(value)
     parts["Axes"] = _only(axes, parts["Axes"])
     parts["Evaluate"]["propertyNames"] = {"pattern": NAME}
@@ -235,7 +244,7 @@ def _cells(parts: Schema, top: Schema) -> None:
     parts["Exclude"]["minProperties"] = 2  # `why`, and an axis
     override, claim = parts["Override"]["properties"], parts["Claim"]["properties"]
     trainers = top["trainer"]["enum"]
-    changes = _ref_each("grpo", parts) | _ref_each("batch", parts)
+    changes = _all_settings(parts)
     changes |= {"prompt": _ref("card.prompt"), "trainer": {"enum": trainers}}
     override["set"] = _only(changes, override["set"])
     for properties, key in (

@@ -1,9 +1,9 @@
 """`--set a.b=c`: changes on the command line, read by the same YAML rules and checked by the same
 validator as the manifest itself.
 
-A recipe field (`grpo.beta`, `batch.prompts`), `prompt` and `trainer` override everything in a
-manifest, so they are stored separately and applied last. Any other name is a path in the manifest
-and is changed there (`rounds`, `evaluate.full.problems`, `grid.model`, `seeds`).
+A recipe field (`grpo.beta`, `batch.prompts`, `peft.r`), `prompt` and `trainer` override everything
+in a manifest, so they are stored separately and applied last. Any other name is a path in the
+manifest and is changed there (`rounds`, `evaluate.full.problems`, `grid.model`, `seeds`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from zoo.manifest.schema import Evaluate
 from zoo.yamlio import strict_yaml
 from zoo.yamlio.strict_yaml import Document, KeyPath
 
-LAST = ("grpo.", "batch.")
+SETTING_PARTS = ("grpo", "batch", "peft")
+"""Parts of a recipe whose settings a manifest changes by dotted name."""
+LAST = tuple(f"{part}." for part in SETTING_PARTS)
 Node = dict[str, Any] | list[Any]
 OPEN = ("grid", "zip", "when", "set")  # below these, a name may have dots of its own
 

@@ -170,7 +170,7 @@ class Evaluate(Open):
 
 class Axes(Open):
     """Axis -> values: `model`, `reward`, `data`, `prompt`, `recipe`, or the dotted name of a recipe
-    field (`grpo.beta`, `batch.num_generations`). One value needs no list."""
+    field (`grpo.beta`, `batch.num_generations`, `peft.r`). One value needs no list."""
 
     model: Annotated[list[ModelRef], Field(min_length=1)] | None = None
     """Model cards, `hf:org/name@commit`, or local folders given inline."""
@@ -228,7 +228,8 @@ class Override(Part):
     when: Annotated[dict[str, Any], Field(min_length=1)]
     """Axis values that all must match; a value, a pattern such as `qwen*`, or a list."""
     set: Annotated[dict[str, Any], Field(min_length=1)]
-    """Recipe fields by dotted name (`grpo.beta`, `batch.prompts`), `prompt`, or `trainer`."""
+    """Recipe fields by dotted name (`grpo.beta`, `batch.prompts`, `peft.r`), `prompt`, or
+    `trainer`."""
     why: str = ""
     """The reason; shown in the plan."""
 
@@ -275,6 +276,9 @@ class Experiment(Part):
     batch: dict[str, Count] = {}
     """Changes to the recipe's batch geometry: `prompts`, `num_generations`, `updates`,
     `micro_batch`."""
+    peft: dict[str, Any] = {}
+    """Changes to the recipe's LoRA settings: `r`, `alpha`, `dropout`, `target_modules`; `r: 0`
+    trains all weights."""
     overrides: list[Override] = []
     """Values that must move together, by cell."""
     exclude: list[Exclude] = []

@@ -53,7 +53,7 @@ FAREWELL_S = 15.0  # how long Tune may take to end after its last trial did
 
 
 class RayExecutor:
-    """Runs `profile.concurrency` trials at a time on a Ray of its own, on this machine.
+    """Runs `profile.concurrency` trials at a time on its own Ray instance, on this machine.
 
     One Tuner for the whole sweep: a searcher hands it each task as the driver starts it.
     """
@@ -247,7 +247,7 @@ class _Run:
                 search_alg=searcher,
                 num_samples=-1,  # as many as the searcher gives
                 max_concurrent_trials=profile.concurrency,
-                reuse_actors=True,  # the worker only looks after a process; each trial has its own
+                reuse_actors=True,  # the worker only monitors a process; each trial has its own
                 trial_name_creator=_trial_name,
                 trial_dirname_creator=_trial_name,
             ),
@@ -306,7 +306,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
             return self.run.halt.is_set()
 
     class FromQueue(Local, Searcher):
-        """Gives Tune what the driver started; None = nothing now."""
+        """Gives Tune the tasks that the driver started; None = nothing now."""
 
         def suggest(self, trial_id: str) -> Any:
             if self.run.halt.is_set():
@@ -339,7 +339,7 @@ def supervise(config: dict[str, Any], scratch: str) -> None:
     from ray import tune
 
     with (Path(scratch) / "tasks" / config["trial"]).open("rb") as stream:
-        task: Task = pickle.load(stream)  # written by the driver, in a folder of its own
+        task: Task = pickle.load(stream)  # written by the driver, in its own folder
     view = View(task.trial, task.trial.id, task.store)
     stop_file = _stop_file(Path(scratch), task.trial.id)
     final: dict[str, Any] = {}

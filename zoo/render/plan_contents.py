@@ -1,9 +1,9 @@
-"""What a plan asks, varies and measures, as text: axes, recipe, changes, overrides, evaluations."""
+"""The contents of a plan as text: question, axes, recipe, changes, overrides, evaluations."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from zoo.catalog import RecipeCard
 from zoo.claims import planned_power
@@ -14,6 +14,7 @@ from zoo.planning import prompt_lengths
 from zoo.planning.plan_report import Plan
 from zoo.planning.reference_check import known
 from zoo.render.plan_costs import counted
+from zoo.resources.cost import parameters_of, trained_parameters
 from zoo.stats.looks import shares as shares_of
 from zoo.stats.verdicts import ALPHA
 from zoo.trials import identity
@@ -24,7 +25,7 @@ from zoo.trlspec import validation
 
 
 def asked(outlook: Plan) -> Iterator[str]:
-    """What the study asks and predicts."""
+    """Question and predictions of the study."""
     experiment = outlook.experiment
     yield f"{experiment.name}: {experiment.question}"
     if experiment.prediction:
@@ -51,6 +52,7 @@ def what(outlook: Plan) -> Iterator[str]:
     for batch, recipes in _batches(trials).items():
         yield f"recipe     {', '.join(recipes)}: {batch}"
     yield from (f"changed    {line}" for line in _changed(outlook))
+    yield from (f"LoRA       {line}" for line in _adapters(trials))
     yield from _overrides(outlook)
     yield from (f"evaluate   {line}" for line in evaluations(trials))
     yield f"final      {_final(outlook)}"
@@ -63,19 +65,35 @@ def what(outlook: Plan) -> Iterator[str]:
 
 
 def _changed(outlook: Plan) -> Iterator[str]:
-    """What the manifest and the command line change about the recipe for all cells."""
+    """Changes to the recipe for all cells, by the manifest and the command line."""
     experiment, last = outlook.experiment, outlook.study.manifest.last
     said = {f"grpo.{name}": value for name, value in experiment.grpo.items()}
-    said |= {f"batch.{name}": value for name, value in experiment.batch.items()} | last
+    said |= {f"batch.{name}": value for name, value in experiment.batch.items()}
+    said |= {f"peft.{name}": value for name, value in experiment.peft.items()} | last
     card = outlook.study.catalog.get(RecipeCard, experiment.recipe)
     usual = {f"grpo.{name}": value for name, value in (validation.defaults() | card.grpo).items()}
     usual |= {f"batch.{name}": value for name, value in card.batch.model_dump().items()}
+    usual |= {f"peft.{name}": value for name, value in card.peft.model_dump().items()}
     if outlook.study.manifest.rehearse:  # which has a batch of its own
         said = {name: value for name, value in said.items() if not name.startswith("batch.")}
     for name, value in said.items():
         before = f"{plain(usual[name])} -> " if name in usual else ""
         if not before or identity.canonical(usual[name]) != identity.canonical(value):
             yield f"{name} {before}{plain(value)}{' (--set)' if name in last else ''}"
+
+
+def _adapters(trials: Sequence[Trial]) -> Iterator[str]:
+    """Each setting of LoRA, and how much of which model it trains."""
+    found: dict[str, dict[str, str]] = {}
+    for trial in trials:
+        if (peft := trial.peft) is not None and trial.trainer != "external":
+            layers = ", ".join(peft.modules) or "all linear layers"
+            dropout = f", dropout {peft.dropout:g}" if peft.dropout else ""
+            share = 100 * trained_parameters(trial) / parameters_of(trial.model)
+            shares = found.setdefault(f"r {peft.r}, alpha {peft.alpha:g}{dropout}, {layers}", {})
+            shares[trial.model.name] = f"{share:.2g} % of {trial.model.name}"
+    for words, shares in found.items():
+        yield f"{words}: trains {listed(list(shares.values()))}"
 
 
 def _final(outlook: Plan) -> str:
@@ -156,7 +174,7 @@ def _said(match: dict[str, object]) -> str:
 
 
 def _overrides(outlook: Plan) -> Iterator[str]:
-    """Each override, how many cells it meets, and what it does to the effective batch."""
+    """Each override, the number of cells it applies to, and its effective batch."""
     last = outlook.study.manifest.last
     for i, override in enumerate(outlook.experiment.overrides, start=1):
         met = [t for t in outlook.study.trials if matches(t.cell, override.when)]
@@ -210,7 +228,7 @@ def evaluations(trials: list[Trial]) -> list[str]:
 
 
 def _sampled(measured: tuple[str, dict[str, int]]) -> str:
-    """`aime24 (32 responses a problem under t1.0)`, or the name alone."""
+    """`aime24 (32 responses a problem under t1.0)`, or only the name."""
     name, samples = measured
     more = [f"{n} responses a problem under {decoding}" for decoding, n in samples.items() if n > 1]
     return f"{name} ({', '.join(more)})" if more else name

@@ -17,11 +17,13 @@ from zoo.judging.effects import CellMean, cell_means
 from zoo.report.behaviour_table import behaviours_table
 from zoo.report.health import health_table
 from zoo.report.published import published_table
+from zoo.report.response_tables import groups_table, responses_table
 from zoo.report.table_files import Row, Table
 from zoo.trials.metrics import Metric
 
 BY_CELL = ("base", "mean", "low", "high", "gain", "gain low", "gain high")
 OVER_PROBLEMS = ("problems low", "problems high", "gain problems low", "gain problems high")
+DESCRIPTIVE = ("IQM", "IQM of first", "P(higher) %")
 INTERVALS = "95 % intervals over training seeds, not corrected for their number"
 
 
@@ -35,6 +37,8 @@ def study_tables(
         _effects(results),
         _interactions(results, found),
         _pass(results),
+        responses_table(results),
+        groups_table(results),
         behaviours_table(results, folder),
         health_table(results),
         published_table(results),
@@ -94,15 +98,21 @@ def _effects(results: Results) -> Table:
     for e in results.answer.effects:
         if e.effect is not None:
             head = (e.axis, plain(e.value), plain(e.against), e.pairs, e.n)
-            rows.append((*head, e.effect, *(e.interval or (None, None))))
+            told = (*(e.iqm or (None, None)), e.improvement and 100 * e.improvement)
+            rows.append((*head, e.effect, *(e.interval or (None, None)), *told))
     return Table(
         "effects",
         "Effects of each axis",
         f"On {metric.name if metric else 'nothing'}: a value of an axis less the first, mean over "
-        f"pairs of cells that differ in nothing else; {INTERVALS}.",
-        ("axis", "value", "less", "pairs", "trials", "effect", "low", "high"),
+        f"pairs of cells that differ in nothing else; {INTERVALS}. IQM: interquartile mean of all "
+        "trials with the value, and with the first one; P(higher): share of pairs of trials in "
+        "which the value is higher. Both describe, and no verdict rests on them.",
+        ("axis", "value", "less", "pairs", "trials", "effect", "low", "high", *DESCRIPTIVE),
         tuple(rows),
-        dict.fromkeys(("effect", "low", "high"), digits(metric)) if metric else {},
+        dict.fromkeys(("effect", "low", "high", *DESCRIPTIVE[:2]), digits(metric))
+        | {DESCRIPTIVE[2]: lambda value: f"{value:.0f}"}
+        if metric
+        else {},
     )
 
 

@@ -1,9 +1,9 @@
-"""What one trial costs: hours of training, evaluation and start, and bytes on disk.
+"""The cost of one trial: hours of training, evaluation and start, and bytes on disk.
 
 Hours are GPU-hours, or hours of one process where the profile has no GPU. Training counts response
-tokens (rounds x completions x expected length); evaluation samples only and is priced apart; the
+tokens (rounds x completions x expected length); evaluation only samples and has its own rate; the
 base model's own evaluations (round 0) are shared by every trial that starts from it, so they are
-told separately.
+reported separately.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from zoo.resources.rates import (
     total,
     training_share,
 )
-from zoo.resources.save_plan import STATE_BYTES, SavePlan, saves
+from zoo.resources.save_plan import STATE_BYTES, WEIGHT_BYTES, SavePlan, saves
 from zoo.trials.trial import Evaluation, Trial
 
 START_H = (1 / 60, 2.5 / 60, 5 / 60)  # cold start on GPUs: weights, compilation, CUDA graphs
@@ -40,6 +40,7 @@ UNKNOWN_PARAMETERS = 1e9  # of a model that states neither size nor geometry
 # responses keeps 4 GB at 800 tokens and 30 GB at 6,000.
 TOKEN_BYTES = 6.1
 SCORE_BYTES = 64  # a graded row: id, verdict, prediction
+ADAPTER_SHARE = 0.02  # of the parameters are LoRA's, where the geometry is not stated
 CHECKPOINT_BYTES = 4  # a parameter: the final weights in float32
 
 
@@ -48,7 +49,7 @@ class Disk:
     """Bytes that a finished trial leaves, before compression."""
 
     checkpoint: float = 0.0
-    """Weights, the last ones and those that the profile keeps."""
+    """Weights: the last ones and those that the profile keeps."""
     rollouts: float = 0.0
     samples: float = 0.0
     scores: float = 0.0
@@ -61,8 +62,8 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class TrialCost:
-    """What one trial costs on one profile. `base` and `base_disk` are the base model's evaluations,
-    paid by the first trial that asks for them."""
+    """The cost of one trial on one profile. `base` and `base_disk` are the base model's
+    evaluations, counted for the first trial that needs them."""
 
     placement: Placement
     train: Hours
@@ -122,9 +123,10 @@ def trial_cost(
     base_tokens, base_rows = _base_sampled(trial)
     start = Hours(*(START_H if placement.gpus else CPU_START_H), "cold start")
     train = total([(speeds.training(trained), 1), (_company(trial, placement, rate), trains)])
-    evaluation, size = speeds.sampling(tokens), parameters_of(trial.model)
+    evaluation = speeds.sampling(tokens)
     round_s = 3600 * (train.mid + evaluation.mid) / max(1, placement.gpus) / max(1, trial.rounds)
-    saved = saves(trial, profile, size, round_s) if trains else SavePlan()
+    own = trained_parameters(trial)
+    saved = saves(trial, profile, own, round_s) if trains else SavePlan()
     return TrialCost(
         placement=placement,
         train=train,
@@ -132,7 +134,7 @@ def trial_cost(
         start=start.times(max(1, placement.gpus)),
         base=speeds.sampling(base_tokens),
         disk=Disk(
-            checkpoint=CHECKPOINT_BYTES * size * trains + saved.left,
+            checkpoint=kept_bytes(trial) * trains + saved.left,
             rollouts=TOKEN_BYTES * trained,
             samples=TOKEN_BYTES * tokens,
             scores=SCORE_BYTES * rows,
@@ -145,7 +147,13 @@ def trial_cost(
 def state_bytes(trial: Trial) -> float:
     """Bytes of one checkpoint that training continues from."""
     trains = trial.trainer == "trl"
-    return STATE_BYTES * parameters_of(trial.model) * trains
+    return STATE_BYTES * trained_parameters(trial) * trains
+
+
+def kept_bytes(trial: Trial) -> float:
+    """Bytes of weights that are kept: with LoRA merged ones, and the adapter."""
+    adapter = WEIGHT_BYTES * trained_parameters(trial) if trial.peft else 0.0
+    return CHECKPOINT_BYTES * parameters_of(trial.model) + adapter
 
 
 def _company(trial: Trial, placed: Placement, rate: Rate | None) -> Hours:
@@ -172,14 +180,23 @@ def parameters_of(model: ModelCard) -> float:
     return parts.dense_parameters(model.geometry)
 
 
+def trained_parameters(trial: Trial) -> float:
+    """Parameters that a trial trains: all, or those of its adapters."""
+    if trial.peft is None:
+        return parameters_of(trial.model)
+    if trial.model.geometry is None:
+        return ADAPTER_SHARE * parameters_of(trial.model)
+    return parts.adapter_parameters(trial.model.geometry, trial.peft)
+
+
 def work(trial: Trial) -> float:
-    """Time of a round beside the table's, for what the table leaves out: a reference model (2 FLOP
-    more a parameter and token) and several passes over the same completions (8 each; 2 are the
-    old policy's)."""
+    """Time of a round relative to the table's, for the work that the table leaves out: a reference
+    model (2 FLOP more a parameter and token) and several passes over the same completions (8 each;
+    2 are the old policy's; with LoRA 6, as there are no gradients of frozen weights)."""
     passes = int(trial.grpo.get("num_iterations", 1))
     reference = 2 if float(trial.grpo.get("beta", 0.0)) > 0 else 0
     share = training_share(parameters_of(trial.model))
-    return 1 - share + share * (8 * passes + 2 + reference) / 10
+    return 1 - share + share * ((8 - 2 * bool(trial.peft)) * passes + 2 + reference) / 10
 
 
 def responses(evaluation: Evaluation) -> int:

@@ -29,7 +29,7 @@ from zoo.errors import StateError
 from zoo.manifest.schema import Experiment
 from zoo.runs import outcome
 from zoo.runs.outcome import Outcome
-from zoo.store.run_store import Store, claim
+from zoo.store.run_store import Store, claim, claimed
 from zoo.track import payload, shared_view
 from zoo.track.backend import artifact_root, connect, describe, path_of, without_account
 from zoo.track.checkpoint_pages import checkpoint_pages, data_uses
@@ -163,8 +163,8 @@ class MlflowMirror:
             )
 
     def _settle(self, trial: Trial) -> None:
-        """Bring a trial's run to what its folder says while nothing works on it. A folder whose
-        last state was sent is not read again."""
+        """Bring a trial's run to what its folder says; one that a process works on now is running.
+        A folder whose last state was sent is not read again."""
         look = self._look(trial)
         child = self._children.get(_hash(trial.id))
         if child is not None and child.seen == look and child.status in ENDED:
@@ -172,7 +172,8 @@ class MlflowMirror:
         found = outcome.load(trial, self.store)
         child = self._child(found)
         child.worked_until = round(1000 * max(found.times.values(), default=0))
-        self._update(child, found, STATUS[found.state])
+        live = found.state == "unfinished" and claimed(self.store.train(trial.id))
+        self._update(child, found, "RUNNING" if live else STATUS[found.state])
         child.seen = look
 
     def _find_experiment(self) -> str:

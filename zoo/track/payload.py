@@ -33,7 +33,10 @@ DIGITS = 3
 """Decimals of the final numbers that people read: MLflow shows all that it has."""
 LAUNCH_SECONDS = "time/launch_seconds"
 SECONDS = "time/seconds"
-UNSHOWN = ("audit_disagreement", "mean_terminated_length")
+UNSHOWN = (
+    *("audit_disagreement", "mean_terminated_length", "mean_right_length", "mean_wrong_length"),
+    *("no_answer_ratio", "runs_on_ratio", "repetition_ratio", "other_script_ratio"),
+)
 """Measures of the evaluations that are not among the final numbers that people read."""
 PAGES = "2"
 """What of a trial is sent, as a number; a run that an earlier zoo sent gets once what it lacks."""

@@ -15,7 +15,7 @@ from typing import Any
 from zoo.errors import plain
 from zoo.manifest.metric_name import MetricName, measure_of
 from zoo.manifest.schema import Experiment
-from zoo.track.payload import final_name, gain_name
+from zoo.track.payload import cell_labels, final_name, gain_name
 from zoo.trials.metrics import Metric, metrics_of
 from zoo.trials.trial import Trial
 
@@ -24,33 +24,48 @@ GROUP_TAG = "zoo.cell_label"
 ACCURACIES = 6
 """Accuracies with a column of their own."""
 CHARTS_OF_TRAINING = ("train/reward", "train/completions/mean_length")
+LONGEST_TAG = 5000
+"""Characters of an experiment's tag in MLflow's database."""
 RUN_NAME, DATE = "attributes.`Run Name`", "runDateAndNestInfo"
 """What MLflow's run list calls its first columns."""
 
 
 def view(trials: Sequence[Trial]) -> str:
-    """The shared view, as MLflow stores one: compressed, since a tag is short."""
-    packed = zlib.compress(json.dumps(view_state(trials)).encode())
+    """The shared view, as MLflow stores one: compressed, since a tag is short. Of so many cells
+    that their names do not fit, the groups are open."""
+    state = view_state(trials)
+    packed = _packed(state)
+    if len(packed) > LONGEST_TAG:
+        packed = _packed({key: state[key] for key in state if key != "groupsExpanded"})
+    return packed
+
+
+def _packed(state: dict[str, Any]) -> str:
+    packed = zlib.compress(json.dumps(state).encode(), 9)
     return f"deflate;{base64.b64encode(packed).decode()}"
 
 
 def view_state(trials: Sequence[Trial]) -> dict[str, Any]:
     """What the run list shows when it is opened for a sweep: the axes as its first columns, then
-    the final numbers; by cell where there are several seeds; and its charts."""
+    the final numbers; where there are several seeds a row a cell, named by its axes, with the means
+    of the final numbers; and its charts."""
     seeds = len({trial.seed for trial in trials}) > 1
     accuracies = _accuracies(metrics_of(trials).values())
     params = _param_columns(trials, seeds=seeds)
     metrics = [f"metrics.`{name}`" for name in _final_columns(accuracies)]
-    columns = [*params, *metrics, "tags.`zoo.state`"]
+    # A row of a group is named by its cell and has no axes of its own.
+    columns = [*metrics, *params] if seeds else [*params, *metrics]
+    columns += ["tags.`zoo.state`"]
     widths = {column: _width(column) for column in metrics} | params
-    labels = max((len(name) for name in params), default=0)
+    labels = dict.fromkeys(cell_labels(trials).values())
+    longest = max(map(len, labels), default=0)
     state: dict[str, Any] = {
         "searchFilter": "tags.`zoo.kind` = 'trial'",
         "orderByKey": "tags.`mlflow.runName`",
         "orderByAsc": True,
         "selectedColumns": columns,
-        "columnOrder": [RUN_NAME, DATE, *columns],
-        "columnWidths": {RUN_NAME: max(300, 8 * labels)} | widths,
+        "columnOrder": [RUN_NAME, *columns, DATE],
+        "columnWidths": {RUN_NAME: min(560, max(300, 7 * longest + 170))} | widths,
         "runsHiddenMode": "FIRST_20_RUNS",
         "hideEmptyCharts": True,
         "isAccordionReordered": True,
@@ -61,6 +76,7 @@ def view_state(trials: Sequence[Trial]) -> dict[str, Any]:
         keys = [{"mode": "tag", "groupByData": GROUP_TAG}]
         state["groupBy"] = {"aggregateFunction": "average", "groupByKeys": keys}
         state["useGroupedValuesInCharts"] = True
+        state["groupsExpanded"] = {f"tag.{GROUP_TAG}.{label}": False for label in labels}
     return state
 
 
@@ -132,7 +148,7 @@ def _chart(kind: str, metric: str) -> dict[str, Any]:
         "metricSectionId": "zoo-first",
         "metricKey": metric,
         "selectedMetricKeys": [metric],
-        "displayName": metric,
+        "displayName": metric.replace("/completions/", "/"),  # what MLflow would cut
         "runsCountToCompare": 20,
         "deleted": False,
         "isGenerated": False,

@@ -80,7 +80,7 @@ class Assembly:
 
     @property
     def sharded(self) -> bool:
-        """Whether the weights lie over all processes, so that the model is whole in none."""
+        """Whether the weights are sharded, so that no process has the full model."""
         return self.trainer.is_fsdp_enabled
 
 
@@ -101,6 +101,7 @@ def assemble(
     context = model.config.max_position_embeddings
     arguments = grpo_arguments(trial, profile, folder / "checkpoints", context, job.longest_prompt)
     config = GRPOConfig(**arguments)  # the processes of a trial meet here
+    adapters = _adapters(trial, model)
     width = place(trial, profile, prompt=job.longest_prompt).tensor_parallel
     team = Team(*place_in_team(), width)
     trainer: Any = make(
@@ -121,13 +122,14 @@ def assemble(
         train_dataset=_dataset(trial, job.store),
         processing_class=tokenizer,
         callbacks=[Reseed()],
+        **adapters,
     )
     trainer.team, trainer.phases = team, session.phases if session else None
     trainer.trim_padding = profile.trim_padding
     trainer.entropy_over_update = trial.entropy_mean == "update"
     engines = _engines(job, trainer, tokenizer, team)
     team.handlers |= {
-        KEEP: partial(_keep, trainer, tokenizer, profile.engine_dtype),
+        KEEP: partial(_keep, trainer, tokenizer, trial, profile.engine_dtype),
         SAVE: trainer.save_state,
         LOGPS: partial(log_probabilities, trainer),
         ALIVE: lambda: is_alive(trainer.model),
@@ -136,9 +138,29 @@ def assemble(
     return Assembly(trial, profile, trainer, team, engines, updates)
 
 
-def _keep(trainer: Any, tokenizer: Any, dtype: str, folder: Path) -> None:
+def _adapters(trial: Trial, model: Any) -> dict[str, Any]:
+    """What makes a trainer train adapters, whose first values follow from the trial's seed alone;
+    nothing where all weights are trained."""
+    if trial.peft is None:
+        return {}
+    from transformers import set_seed
+
+    from zoo.trainer.adapter import lora_config
+
+    set_seed(trial.seed)
+    return {"peft_config": lora_config(trial.peft, model)}
+
+
+def _keep(trainer: Any, tokenizer: Any, trial: Trial, dtype: str, folder: Path) -> None:
     from zoo.trainer.policy import save_weights
 
+    if trial.peft is not None:
+        from zoo.trainer.adapter import keep
+
+        if trainer.team.leads:
+            model = trainer.accelerator.unwrap_model(trainer.model)
+            keep(model, tokenizer, dtype, folder, trial.model.repo or trial.model.name)
+        return
     state = trainer.whole_state()
     if trainer.team.leads:
         save_weights(trainer.model, dtype, folder, state)
@@ -170,14 +192,24 @@ def _engines(job: Job, trainer: Any, tokenizer: Any, team: Team) -> TeamSampler:
         from zoo.trainer.transformers_engine import TransformersSampler
 
         model = trainer.accelerator.unwrap_model(trainer.model)
+        base = model if job.trial.peft is None else model.get_base_model()
         trainer.generator = generator_of(
-            job.trial, job.profile, job.longest_prompt, model, tokenizer
+            job.trial, job.profile, job.longest_prompt, base, tokenizer
         )
+        if job.trial.peft is not None:
+            from zoo.trainer.adapter import merged
+
+            trainer.generator.around = partial(merged, model)
         own = TransformersSampler(trainer.generator)
         return TeamSampler(team, partial(_by_place, own), lambda: None)
     from zoo.trainer.engine import EngineSampler
 
     generation = trainer.vllm_generation
+    if job.trial.peft is not None:
+        from zoo.trainer.adapter import merged_weights
+
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        generation._iter_named_params = partial(merged_weights, model)
     sampler = EngineSampler(generation.llm, tokenizer, job.trial.model.stop_ids)
     sync = (lambda: None) if generation.enable_sleep_mode else generation.sync_weights
     return TeamSampler(team, partial(_by_engine, sampler, generation), sync)
@@ -199,8 +231,8 @@ def _by_engine(
     seed: int,
     part: PromptShare,
 ) -> list[Generation]:
-    """Responses of one engine among several. Each draws from a seed of its own, so sampled ones
-    depend on how many engines there are; greedy ones do not."""
+    """Responses of one engine among several. Each has its own seed, so sampled responses depend on
+    the number of engines; greedy ones do not."""
     with awake(generation):
         return own(prompts, [], decoding, max_tokens, part.seed(seed)) if prompts else []
 
@@ -208,7 +240,7 @@ def _by_engine(
 def generator_of(
     trial: Trial, profile: ComputeProfile, longest_prompt: int | None, model: Any, tokenizer: Any
 ) -> Any:
-    """Generates with a model of `load_policy`, as the trial's profile says."""
+    """Generates with a model of `load_policy` under the trial's profile."""
     from zoo.trainer.policy import end_ids
     from zoo.trainer.transformers_engine import Generator, mixed_precision
 

@@ -18,6 +18,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from zoo.data import model_folder
 from zoo.errors import FailureClass, TrialError
 from zoo.evals.stages import Evaluator, Sampler
 from zoo.grading import GRADER_VERSION
@@ -65,7 +66,7 @@ class Session:
         self.bench = Evaluator(job.store, self.trial, self.stack, durable=self.durable)
         self._recorded, self._phase = False, ""
         self._final_round: int | None = None
-        """Of a stopped trial: the round whose weights are what it came to."""
+        """Of a stopped trial: the round whose weights are its result."""
         self.saves = Saves(job, self.stack, durable=self.durable)
         self.phases = Phases()
         self.requested: Ending | None = None
@@ -181,7 +182,7 @@ class Session:
 
         Args:
             keep: saves the weights into a folder.
-            save: saves all that training continues from; None = nothing can.
+            save: saves the full training state; None = not possible.
         """
         self.log_round(round_, metrics)
         due, sampler = self.due(round_), cache(sampler)
@@ -290,15 +291,26 @@ class Session:
     # -- at the end of training -------------------------------------------------------------------
 
     def stop(self, why: Stopped) -> None:
-        """Record training that broke off for a reason that is an outcome. Its newest checkpoint is
-        what it came to; the weights now may be no numbers."""
+        """Record training that ended early for a reason that is an outcome. Its newest checkpoint
+        is the result; the current weights may be NaN."""
         if not self._recorded and (found := self.saves.find_newest(self.lineage)) is not None:
             extended = self.extended()
             if extended is None or found.round > extended.round:  # else they are kept already
-                self.keep_weights(found.round, partial(copy_weights, found))
+                self.keep_weights(found.round, self._policy_in(found))
             self._final_round = found.round
         self.write_record("stopped", message=str(why), stop_reason=why.reason)
         self.saves.retire(self.lineage)
+
+    def _policy_in(self, found: Checkpoint) -> Save:
+        """Writes the policy of a checkpoint as weights are kept."""
+        trial = self.trial
+        if trial.peft is None or trial.simulated:
+            return partial(copy_weights, found)
+        from zoo.trainer.adapter import keep_from
+
+        base, name = model_folder(trial.model), trial.model.repo or trial.model.name
+        stop_ids, dtype = trial.model.stop_ids, self.job.profile.engine_dtype
+        return lambda folder: keep_from(base, found.folder, stop_ids, dtype, folder, name)
 
     def write_record(
         self,

@@ -111,7 +111,7 @@ def _keep(folder: Path) -> None:
 
 
 def _save(folder: Path, *, order: random.Random, tokens: float) -> None:
-    """What a simulated trial continues from: its generator and a number that it adds up."""
+    """The training state of a simulated trial: its generator and a running sum."""
     _keep(folder)
     state = {"order": order.getstate(), "tokens": tokens}
     (folder / STATE).write_text(json.dumps(state), encoding="utf-8")
@@ -317,7 +317,8 @@ class Misbehaviour:
                 self.wanted.append((word, float(value)))
 
     def at(self, round_: int, micro: int) -> None:
-        """Do what is wanted at the start of a round of forward passes of `micro` completions."""
+        """Inject the requested faults at the start of a round with forward passes of `micro`
+        completions."""
         for word, value in self.wanted:
             if word == "sleep":
                 time.sleep(value)

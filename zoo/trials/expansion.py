@@ -94,6 +94,7 @@ class Expansion:
             "rounds": experiment.rounds,
             "grpo": resolved.grpo,
             "batch": resolved.batch,
+            "peft": resolved.peft,
             "entropy_mean": resolved.entropy_mean,
             "model": model,
             "model_digest": names.digest(model),

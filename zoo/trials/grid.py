@@ -14,16 +14,29 @@ from itertools import product
 from math import prod
 from typing import Any, cast
 
-from zoo.catalog import Batch, Card, DataCard, ModelCard, PromptCard, RecipeCard, RewardCard
+from pydantic import ValidationError
+
+from zoo.catalog import (
+    Batch,
+    Card,
+    DataCard,
+    ModelCard,
+    Peft,
+    PromptCard,
+    RecipeCard,
+    RewardCard,
+)
 from zoo.catalog.cards import MAX_COUNT
 from zoo.errors import did_you_mean, plain, told
 from zoo.json_text import as_mapping, one_or_more
 from zoo.manifest.load import Manifest
+from zoo.manifest.overrides import SETTING_PARTS
 from zoo.manifest.schema import Axes, InlineData, InlineModel
 from zoo.trials.card_lookup import Names
 from zoo.trlspec import foreign
 from zoo.trlspec import validation as trl
 from zoo.yamlio.strict_yaml import KeyPath
+from zoo.yamlio.validate import expected_of
 
 CARD_AXES: dict[str, type[Card]] = {
     "model": ModelCard,
@@ -279,19 +292,38 @@ def setting(
         elif type(value) is not int or not 1 <= value <= MAX_COUNT:
             expected = f"a whole number from 1 to {MAX_COUNT:,}"
             names.fault(path, f"{name} is {told(value)}", expected)
-    elif name in ("grpo", "batch"):
+    elif part == "peft" and field:
+        return _peft(names, name, value, path, axis_path)
+    elif name in SETTING_PARTS:
         key, inner = next(iter((as_mapping(value) or {}).items()), ("", ""))
         example = f"{name}.{key}: {told(inner)}" if key else f"{name}.SETTING: VALUE"
         found, hint = f"'{name}' alone is no setting", f"write `{example}`"
         names.fault(axis_path or path, found, hint=hint, key=True)
     else:
         known = [*CARD_AXES, *(f"batch.{n}" for n in batch)]
+        known += [f"peft.{n}" for n in Peft.model_fields]
         near = [*known, *(f"grpo.{n}" for n in trl.defaults())]
         found = f"unknown axis '{name}'"
         hint = foreign.answer(name) or did_you_mean(name, near if "." in name else known)
         hint = hint or f"available: {', '.join(known)}, and grpo.NAME for a setting of TRL's"
         names.fault(axis_path or path, found, hint=hint, key=True)
     return value
+
+
+def _peft(names: Names, name: str, value: Any, path: KeyPath, axis_path: KeyPath | None) -> Any:
+    """Check a setting of LoRA; returns it as it is stored."""
+    field = name.removeprefix("peft.")
+    fields = list(Peft.model_fields)
+    if field not in fields:
+        hint = foreign.answer(name) or did_you_mean(field, fields)
+        hint = hint or f"available: {', '.join(fields)}"
+        names.fault(axis_path or path, f"unknown key '{name}'", hint=hint, key=True)
+        return value
+    try:
+        return getattr(Peft.model_validate({field: value}), field)
+    except ValidationError as error:
+        names.fault(path, f"{name} is {told(value)}", expected_of(error.errors()[0]))
+        return value
 
 
 def matches(cell: Cell, match: dict[str, Any]) -> bool:

@@ -13,7 +13,8 @@ import hashlib
 import json
 from typing import Any, cast
 
-from zoo.catalog import Batch, ModelCard, PromptCard, RewardCard
+from zoo.catalog import Batch, ModelCard, Peft, PromptCard, RewardCard
+from zoo.catalog.cards import ALL_LINEAR
 from zoo.json_text import as_mapping
 from zoo.manifest.schema import Decoding
 from zoo.trlspec.validation import depends_on_horizon, has_entropy_bonus
@@ -75,12 +76,18 @@ def batch_payload(batch: Batch) -> dict[str, int]:
     return batch.model_dump(exclude_none=True)
 
 
+def peft_payload(peft: Peft) -> dict[str, Any]:
+    """What of LoRA bears on results: everything; the order of its modules is none of it."""
+    return peft.model_dump() | {"target_modules": list(peft.modules) or ALL_LINEAR}
+
+
 def train_payload(
     *,
     trainer: str,
     rounds: int,
     grpo: dict[str, Any],
     batch: Batch,
+    peft: Peft | None = None,
     entropy_mean: str,
     model: ModelCard,
     model_digest: str,
@@ -114,6 +121,8 @@ def train_payload(
         "data": data_digest,
         "reward": reward_payload(reward),
     }
+    if peft is not None:
+        payload["peft"] = peft_payload(peft)
     if has_entropy_bonus(grpo):
         payload["entropy_mean"] = entropy_mean
     if depends_on_horizon(grpo):

@@ -33,6 +33,7 @@ PROBLEMS = Place("problems", "by a digest of the normalised problems that are le
 SAMPLE = Place("sample", "by value")
 SCORE = Place("score", "by value")
 BONUS = Place("train", "by value where there is an entropy bonus; else out")
+ADAPTER = Place("train", "by value where `r` is not 0; else out")
 PARTS = Place("parts", "by its own fields")
 
 FORM = Place("none", "has one value")
@@ -67,6 +68,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "trainer": VALUE,
         "grpo": SETTING,
         "batch": SETTING,
+        "peft": SETTING,
         "overrides": PARTS,
         "exclude": CELLS,
         "include": CELLS,
@@ -213,7 +215,14 @@ FIELDS: dict[str, dict[str, Place]] = {
     },
     "RewardCode": {"digest": VALUE, "file": FETCHING, "entry": FETCHING},
     "PromptCard": {"form": FORM, "template": VALUE, "asks_for_box": WARNED},
-    "RecipeCard": {"form": FORM, "grpo": SETTING, "batch": PARTS, "entropy_mean": BONUS},
+    "RecipeCard": {
+        "form": FORM,
+        "grpo": SETTING,
+        "batch": PARTS,
+        "peft": PARTS,
+        "entropy_mean": BONUS,
+    },
+    "Peft": dict.fromkeys(("r", "alpha", "dropout", "target_modules"), ADAPTER),
     "Batch": {
         "prompts": VALUE,
         "num_generations": VALUE,
@@ -267,6 +276,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "prompt": PARTS,
         "grpo": VALUE,
         "batch": PARTS,
+        "peft": PARTS,
         "entropy_mean": BONUS,
         "evaluations": PARTS,
         "final": JUDGING,

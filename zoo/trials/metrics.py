@@ -23,10 +23,21 @@ MEASURES = (
     "box_ratio",
     "mean_length",
     "mean_terminated_length",
+    "mean_right_length",
+    "mean_wrong_length",
     "clipped_ratio",
+    "no_answer_ratio",
+    "runs_on_ratio",
+    "repetition_ratio",
+    "other_script_ratio",
     "audit_disagreement",
 )
-"""Metrics of any set of graded responses; see `zoo.evals.aggregate`."""
+"""Metrics of any set of graded responses; see `zoo.evals.aggregate` and `zoo.evals.depth`."""
+LOWER = (
+    *("clipped_ratio", "no_answer_ratio", "runs_on_ratio", "repetition_ratio"),
+    *("other_script_ratio", "audit_disagreement"),
+)
+"""Metrics of which less is better."""
 KL_BASE_POLICY = "train/kl_base_policy"
 """KL(base || policy), at the rounds of `watch`; see `zoo.train.base_divergence`."""
 TRAIN_METRICS = (
@@ -128,7 +139,7 @@ class Metric:
     def better(self) -> Better | None:
         """Which way is better; None for what is neither (a length, an entropy)."""
         measure = measure_of(self.name)
-        if measure in ("clipped_ratio", "audit_disagreement"):
+        if measure in LOWER:
             return "lower"
         good = ("accuracy", "acc", "acc_boxed", "box_ratio", "reward")
         return "higher" if measure in good or _sampled(measure) else None

@@ -86,7 +86,7 @@ def _stand_in(names: Names, kind: type[C], card: C) -> C:
 def settings(full: Resolved, model: ModelCard) -> Resolved:
     """The settings of a cell with the stand-in's cap, float32 and a small round."""
     replaced: dict[str, Any] = {"max_completion_length": model.cap, "bf16": False, "fp16": False}
-    return Resolved(full.grpo | replaced, batch(full.batch), {}, full.entropy_mean)
+    return replace(full, grpo=full.grpo | replaced, batch=batch(full.batch), texts={})
 
 
 def batch(full: Batch) -> Batch:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from zoo.catalog import Batch, ModelCard, PromptCard, RecipeCard
+from zoo.catalog import Batch, ModelCard, Peft, PromptCard, RecipeCard
 from zoo.catalog.cards import FROM_CARD, EntropyMean
 from zoo.errors import told
 from zoo.trials import identity
@@ -51,6 +51,8 @@ class Resolved:
     batch: Batch
     texts: dict[str, str]
     entropy_mean: EntropyMean = "update"
+    peft: Peft | None = None
+    """LoRA; None = all weights are trained."""
 
 
 class Settings:
@@ -69,8 +71,9 @@ class Settings:
             self._base(recipe)
         for name, value in experiment.grpo.items():
             setting(names, f"grpo.{name}", value, ("grpo", name))
-        for name, value in experiment.batch.items():
-            setting(names, f"batch.{name}", value, ("batch", name))
+        for part, said in (("batch", experiment.batch), ("peft", experiment.peft)):
+            for name, value in said.items():
+                setting(names, f"{part}.{name}", value, (part, name))
         axes = self._axes
         for i, override in enumerate(experiment.overrides):
             for name, value in override.set.items():
@@ -119,6 +122,8 @@ class Settings:
         recipe, at = self.recipe(cell), RECIPE
         stated = {f"grpo.{k}": v for k, v in recipe.grpo.items()}
         stated |= {f"batch.{k}": v for k, v in recipe.batch.model_dump(exclude_none=True).items()}
+        if recipe.peft.r:
+            stated |= {f"peft.{k}": v for k, v in recipe.peft.model_dump().items()}
         defaults = {f"grpo.{k}": v for k, v in trl.defaults().items()}
         model = self.names.known(ModelCard, cell["model"])
         return [
@@ -132,6 +137,7 @@ class Settings:
         experiment, last = self.experiment, self.names.manifest.last
         said: dict[str, Any] = {f"grpo.{k}": v for k, v in experiment.grpo.items()}
         said |= {f"batch.{k}": v for k, v in experiment.batch.items()}
+        said |= {f"peft.{k}": v for k, v in experiment.peft.items()}
         if said:
             yield Layer("manifest", {k: tuple(k.split(".", 1)) for k in said}, said)
         axes = {k: v for k, v in cell.items() if k not in CARD_AXES or k == "prompt"}
@@ -188,7 +194,21 @@ class Settings:
                 name, expected = f"batch.{item['loc'][0]}", expected_of(item)
                 self._fault(cell, [name], f"{name} is {told(item['input'])}", expected)
             return None
+        peft = recipe.peft.model_copy(
+            update={
+                field: value
+                for name, value in changes.items()
+                if (field := name[5:]) and name[:5] == "peft."
+            }
+        )
         wrong = trl.check_together(grpo, batch, recipe.entropy_mean)
+        if not peft.r and "peft.r" not in changes:
+            idle = [name for name in changes if name[:5] == "peft."]
+            wrong += [trl.Clash(n, f"{n} without a rank", "`peft.r` beside it", "") for n in idle]
+        if peft.r and grpo["sync_ref_model"]:
+            expected = "false with LoRA (`peft.r`), where the reference is the frozen model"
+            found = "sync_ref_model is true"
+            wrong.append(trl.Clash("grpo.sync_ref_model", found, expected, ""))
         for name, found, expected, hint in wrong:
             words = re.findall(r"\w+", f"{found} {expected}")
             self._fault(cell, [name, *(f"grpo.{word}" for word in words)], found, expected, hint)
@@ -198,7 +218,7 @@ class Settings:
             "grpo": identity.canonical(grpo),
             "batch": identity.canonical(identity.batch_payload(batch)),
         }
-        return Resolved(grpo, batch, texts, recipe.entropy_mean)
+        return Resolved(grpo, batch, texts, recipe.entropy_mean, peft if peft.r else None)
 
     def _base(self, recipe: RecipeCard) -> dict[str, Any]:
         """TRL's defaults under the recipe's settings, checked once a recipe."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard, PromptCard, RewardCard
+from zoo.catalog import Batch, BenchmarkCard, DataCard, ModelCard, Peft, PromptCard, RewardCard
 from zoo.catalog.cards import EntropyMean
 from zoo.manifest.metric_name import EVAL, MetricName
 from zoo.manifest.schema import Decoding
@@ -106,6 +106,8 @@ class Trial(BaseModel):
     prompt: PromptCard
     grpo: dict[str, Any]
     batch: Batch
+    peft: Peft | None = None
+    """LoRA; None = all weights are trained."""
     entropy_mean: EntropyMean = "update"
     evaluations: tuple[Evaluation, ...]
     final: str

@@ -19,10 +19,12 @@ def _by_name(groups: dict[str, str]) -> dict[str, str]:
 ANSWERS: dict[str, str] = _by_name(
     {
         # not there
-        "LoRA is not supported yet: zoo trains all weights; a plan shows on which profile (`--on`) "
-        "a model fits": """
-            lora lora_r lora_rank lora_alpha lora_dropout lora_target_modules lora_path peft
-            peft_config use_peft qlora use_qlora load_in_4bit load_in_8bit""",
+        "LoRA is `peft: {r, alpha, dropout, target_modules}` in a manifest or recipe, and each of "
+        "them an axis, such as `peft.r`": """
+            lora lora_r lora_rank lora_alpha lora_dropout lora_target_modules lora_path lora_config
+            peft_config use_peft r alpha target_modules""",
+        "quantised weights are not supported; LoRA without quantisation is `peft: {r: 16}`": """
+            qlora use_qlora load_in_4bit load_in_8bit""",
         "TRL has no dynamic sampling, so groups that are all right or all wrong stay and teach "
         "nothing; near are a larger `batch.num_generations` and an easier or harder bucket, and "
         "train/frac_reward_zero_std counts them; the recipe `dapo` has the rest of DAPO": """

@@ -12,6 +12,8 @@ from zoo.catalog import Batch, Catalog, RewardCard
 from zoo.manifest.schema import Experiment
 from zoo.trlspec import foreign, validation
 
+LORA = "LoRA is `peft: {r, alpha, dropout, target_modules}`"
+
 
 def test_no_answer_hides_a_setting_of_trl_or_a_key_of_a_manifest() -> None:
     assert not set(foreign.ANSWERS) & set(validation.fields())
@@ -33,8 +35,8 @@ def test_answers_name_what_there_is() -> None:
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
-        ("grpo.lora.r", "LoRA is not supported yet"),
-        ("lora_alpha", "LoRA is not supported yet"),
+        ("grpo.lora.r", LORA),
+        ("lora_alpha", LORA),
         ("algorithm.filter_groups.enable", "TRL has no dynamic sampling"),
         ("actor_rollout_ref.actor.kl_loss_coef", "set grpo.beta"),
         ("grpo.kl_loss_coef", "set beta"),
@@ -53,11 +55,11 @@ def test_a_word_is_known_by_the_last_parts_of_its_name(name: str, answer: str) -
 
 PLACES = {
     "grpo.dynamic_sampling=true": "TRL has no dynamic sampling",
-    "grpo.lora.r=8": "LoRA is not supported yet",
-    "lora.r=8": "LoRA is not supported yet",
-    "grid.lora.r=[8, 16]": "LoRA is not supported yet",
-    "overrides=[{when: {model: pocket-llama}, set: {lora.r: 8}}]": "LoRA is not supported yet",
-    "grpo={peft_config: {r: 8}}": "LoRA is not supported yet",
+    "grpo.lora.r=8": LORA,
+    "lora.r=8": LORA,
+    "grid.lora.r=[8, 16]": LORA,
+    "overrides=[{when: {model: pocket-llama}, set: {lora.r: 8}}]": LORA,
+    "grpo={peft_config: {r: 8}}": LORA,
     "batch.train_batch_size=64": "set `batch.prompts`",
     "epochs=3": "set `rounds`",
     "grid.beta=[0, 0.1]": "set grpo.beta",

@@ -136,6 +136,25 @@ def test_repetition_is_the_share_of_four_grams_that_came_before() -> None:
     assert depth.repetition(response(W, tokens=[1, 2, 3])) is None
 
 
+def test_response_measures_are_shares_of_all_responses_and_lengths_of_scored_ones() -> None:
+    asks = "The answer is 7.\nQuestion: What is 2+2?"
+    responses = [
+        response(C, length=4, tokens=[7] * 13),
+        response(W, length=8, text=asks, tokens=[1, 2, 3, 4, 5]),
+        response(N, length=16, text="\u043d\u0435\u0442", tokens=[1, 2]),
+        response(X, length=99, tokens=[1, 2]),
+    ]
+    assert depth.response_measures(responses) == {
+        "mean_right_length": 4.0,
+        "mean_wrong_length": 12.0,
+        "no_answer_ratio": 0.25,
+        "runs_on_ratio": 0.25,
+        "repetition_ratio": pytest.approx(0.45),
+        "other_script_ratio": 0.25,
+    }
+    assert set(depth.response_measures([]).values()) == {None}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -368,3 +368,44 @@ def test_lock_of_before_cells_were_sealed_takes_those_of_its_trials(
     assert preregistration.words(old.claims, old.claims) == {"gains": "sealed"}
     found = locked(tmp_path, with_rewards(write, *REWARDS), ran="correctness")
     assert preregistration.words(found.claims, first.claims) == {"gains": "extended"}
+
+
+@pytest.mark.parametrize("old_lock", [False, True])
+def test_claim_whose_trials_have_other_settings_after_they_ran_is_changed_until_reverted(
+    write: Write, tmp_path: Path, old_lock: bool
+) -> None:
+    path = with_rewards(write, *REWARDS)
+    first = locked(tmp_path, path)
+    if old_lock:  # of before settings were sealed
+        file = tmp_path / lock.NAME
+        *lines, last = map(json.loads, file.read_text().splitlines())
+        del last["settings"]
+        file.write_text("".join(json.dumps(line) + "\n" for line in (*lines, last)))
+    for _ in range(2):
+        found = locked(tmp_path, path, None, "grpo.learning_rate=1e-5", ran="box-strict")
+        assert preregistration.words(found.claims, first.claims) == {"gains": "changed"}
+    assert locked(tmp_path, path, ran="box-strict").claims == first.claims
+
+
+def test_claim_whose_settings_moved_before_a_trial_ran_is_sealed_with_the_new_ones(
+    write: Write, tmp_path: Path
+) -> None:
+    path = with_rewards(write, *REWARDS)
+    first = locked(tmp_path, path)
+    found = locked(tmp_path, path, None, "grpo.learning_rate=1e-5")
+    assert preregistration.words(found.claims, first.claims) == {"gains": "sealed"}
+    assert found.claims[0]["settings"] != first.claims[0]["settings"]
+
+
+def test_settings_of_cells_that_a_claim_does_not_read_leave_it_sealed(
+    write: Write, tmp_path: Path
+) -> None:
+    claim = CLAIM[:-1] + ", where: {reward: correctness}}"
+    rule = "[{when: {reward: box-strict}, set: {grpo.beta: 0.1}, why: it drifts}]"
+    path = with_rewards(write, *REWARDS, claim=claim)
+    first = locked(tmp_path, path)
+    other = write(
+        grid=GRID.replace("REWARDS", ", ".join(REWARDS)), claims=f"[{claim}]", overrides=rule
+    )
+    found = locked(tmp_path, other, ran="pocket")
+    assert preregistration.words(found.claims, first.claims) == {"gains": "sealed"}

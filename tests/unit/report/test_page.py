@@ -140,7 +140,7 @@ def test_sections_are_in_the_order_of_a_paper(tmp_path):
     sweep = one(tmp_path, seeds=(0, 1)).run()
     text = html(collect(sweep.experiment, sweep.trials, sweep.store))
     found = re.findall(r'<section id="([a-z]+)"', text)
-    middle = ["curves", "pass", "behaviours", "health", "completions"]
+    middle = ["curves", "pass", "responses", "behaviours", "health", "completions"]
     assert found == ["answer", "results", *middle, "plan", "made"]
     assert '<details id="trials">' in text  # seeds are folded away
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from hashlib import sha256
 from pathlib import Path
 
 from tests.support.made_up_sweep import four_cells, make_sweep
@@ -19,7 +20,7 @@ def test_view_opens_on_the_axes_then_final_numbers(tmp_path: Path) -> None:
     columns = state["selectedColumns"]
     assert columns[:2] == ["params.`model`", "params.`reward`"]  # data: the same in all
     assert columns[2:4] == ["metrics.`final/avg2 t1.0`", "metrics.`final/avg2 t1.0 gain`"]
-    assert state["columnOrder"][2:] == columns
+    assert state["columnOrder"][1:-1] == columns
     assert set(state["columnWidths"]) >= set(columns[:4])
     assert state["columnWidths"]["params.`model`"] > 7 * len("pocket-mistral")
     assert "groupBy" not in state  # one seed: a cell is a run
@@ -29,8 +30,13 @@ def test_view_of_several_seeds_is_grouped_by_cell(tmp_path: Path) -> None:
     sweep = four_cells(tmp_path)
     state = view_state(sweep.trials)
     assert state["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": "zoo.cell_label"}]
+    assert state["selectedColumns"][0].startswith("metrics.`final/")
     assert "params.`seed`" in state["selectedColumns"]
     labels = cell_labels(sweep.trials)
+    assert state["groupsExpanded"] == {
+        f"tag.zoo.cell_label.{label}": False for label in labels.values()
+    }
+    assert state["columnWidths"]["attributes.`Run Name`"] > 7 * max(map(len, labels.values()))
     assert set(labels.values()) == {
         f"{model} · {reward}"
         for model in ("pocket-qwen2", "pocket-llama")
@@ -90,3 +96,23 @@ def test_report_files_are_page_tables_and_figures_as_images(tmp_path: Path) -> N
         "figures/figure-1-a.svg",
         "tables/table-1-b.csv",
     }
+
+
+def test_view_of_more_cells_than_a_tag_holds_leaves_groups_open(tmp_path: Path) -> None:
+    (first, *_) = four_cells(tmp_path).trials
+    many = [
+        first.model_copy(
+            update={
+                "id": f"{first.id}{seed}{i}",
+                "seed": seed,
+                "cell": {"model": sha256(str(i).encode()).hexdigest()},
+            }
+        )
+        for i in range(400)
+        for seed in (0, 1)
+    ]
+    packed = view(many)
+    assert len(packed) <= 5000
+    state = json.loads(zlib.decompress(base64.b64decode(packed.partition(";")[2])))
+    assert "groupsExpanded" not in state
+    assert state["groupBy"]

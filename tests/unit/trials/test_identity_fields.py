@@ -33,6 +33,7 @@ from zoo.catalog import (
     HubSource,
     LocalSource,
     ModelCard,
+    Peft,
     PocketSource,
     ProblemCard,
     PromptCard,
@@ -174,6 +175,7 @@ EXPERIMENT = {
     "trainer": "simulated",
     "grpo": {"beta": 0.3},
     "batch": {"prompts": 16},
+    "peft": {"r": 4},
     "include": [],
     "tripwires": [{"metric": "train/reward", "below": 0.1, "for": 2, "then": "stop"}],
     "budget": {"gpu_hours": 9},
@@ -205,6 +207,8 @@ CARDS: list[Changes] = [
     (RecipeCard, "recipes/slow", (), {"entropy_mean": "micro_batch"}),
     (Batch, "recipes/slow", ("batch",), {"prompts": 16, "num_generations": 8}),
     (Batch, "recipes/slow", ("batch",), {"updates": 2, "micro_batch": 4}),
+    (Peft, "recipes/slow", ("peft",), {"r": 4, "alpha": 8, "dropout": 0.1}),
+    (Peft, "recipes/slow", ("peft",), {"target_modules": ["q_proj"]}),
 ]
 SOURCES: list[Changes] = [  # of a training set and of a benchmark alike
     (LocalSource, "local", ("local",), {"path": "other.jsonl", "gold": "gsm8k"}),

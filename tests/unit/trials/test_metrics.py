@@ -11,6 +11,7 @@ from zoo.catalog import Catalog
 from zoo.errors import InputError
 from zoo.evals.aggregate import measures, repeated
 from zoo.evals.cross_check import audit_values
+from zoo.evals.depth import response_measures
 from zoo.grading import Verdict
 from zoo.manifest.load import load
 from zoo.planning.expand import expand
@@ -253,5 +254,6 @@ def test_the_names_are_what_evaluation_measures() -> None:
         verdicts = [Verdict.CORRECT] * samples
         found = measures(verdicts, [True] * samples, [3] * samples, ["stop"] * samples)
         found |= repeated(verdicts, ["1"] * samples, samples) | audit_values(None)
+        found |= response_measures([])
         counts = {"n", "unscored", "audited", "audit_disagreements"}
         assert set(measure_names(samples)) == set(found) - counts
