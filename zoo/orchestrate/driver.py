@@ -112,6 +112,7 @@ def _execute(
             signals.rearm()
             signals.pass_on(stop, display, watch, sweep.profile)
             executor.check()
+            work.check()
             guard.keep()
             for event in _arrived(events):
                 work.take(event)
