@@ -17,6 +17,7 @@ from zoo.orchestrate.driver_lock import driver_lock, freeze, write_lock
 from zoo.orchestrate.executor import Event, Executor, Stop
 from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.mirroring import Mirror, Mirroring
+from zoo.orchestrate.orphan_guard import OrphanGuard
 from zoo.orchestrate.progress import Display
 from zoo.orchestrate.stop_signals import Signals
 from zoo.orchestrate.sweep_journal import SweepJournal
@@ -51,7 +52,7 @@ def run(
     if not status.left:
         freeze(sweep)
         return Ran(0, status)
-    with driver_lock(sweep), Signals() as signals:
+    with driver_lock(sweep), OrphanGuard() as guard, Signals() as signals:
         for trial in sweep.trials:
             processes.reap(sweep.store.train(trial.id))
         status = _read_again(status, sweep)
@@ -59,7 +60,7 @@ def run(
         mirroring = Mirroring(mirror, display, sweep.name) if mirror else None
         verdict, written = False, None
         try:
-            _execute(sweep, status, executor(), display, signals)
+            _execute(sweep, status, executor(), display, signals, guard)
             status = _read_again(status, sweep)
             verdict = _verdict(status, signals)
             written = report()
@@ -81,7 +82,12 @@ def _verdict(status: SweepStatus, signals: Signals) -> bool | None:
 
 
 def _execute(
-    sweep: Sweep, status: SweepStatus, executor: Executor, display: Display, signals: Signals
+    sweep: Sweep,
+    status: SweepStatus,
+    executor: Executor,
+    display: Display,
+    signals: Signals,
+    guard: OrphanGuard,
 ) -> None:
     """Start what is left as slots come free; take events, redraw and obey signals."""
     durable = not all(one.trial.simulated for one in status.left)
@@ -106,6 +112,8 @@ def _execute(
             signals.rearm()
             signals.pass_on(stop, display, watch, sweep.profile)
             executor.check()
+            work.check()
+            guard.keep()
             for event in _arrived(events):
                 work.take(event)
             display.tick()

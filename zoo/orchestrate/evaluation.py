@@ -45,27 +45,28 @@ def run(
     folder = store.root / "evals" / name
     launch = folder / token
     write_json(launch / "job.json", job, durable=False)
-    log = folder / "log.txt"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "zoo.train.evaluate", str(launch / "job.json")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            env=profile_environment(profile, token),
-            start_new_session=True,
-        )
+    log, process = folder / "log.txt", None
     try:
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "zoo.train.evaluate", str(launch / "job.json")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                env=profile_environment(profile, token),
+                start_new_session=True,
+            )
         error = yield from _events(process, tick)
         status = process.wait()
         if status or error:
             how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
             raise StateError(f"{name}: evaluating failed ({error or how})\n{log_tail(log)}")
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        processes.kill_launch(token)
+        if process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        processes.kill_launch(token)  # also where Ctrl-C came while it was being started
         shutil.rmtree(launch, ignore_errors=True)
 
 

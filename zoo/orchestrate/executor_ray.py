@@ -27,6 +27,7 @@ from zoo.errors import FailureClass, StateError
 from zoo.launching.launch import LaunchResult, failed_launch, run
 from zoo.launching.task import Task, source_folder
 from zoo.orchestrate.executor import Event, Handle, Stop, Tell
+from zoo.orchestrate.orphan_guard import VARIABLE, end_all
 from zoo.orchestrate.watch import View, number
 from zoo.store.run_store import write_text
 
@@ -35,10 +36,11 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "10",  # on one machine it does not come back
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # on one machine it does not come back
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_worker_niceness": "0",  # Ray's 15 would let any other program on the machine go first
     "RAY_TRAIN_V2_ENABLED": "0",
+    "SPT_NOENV": "1",  # Ray's titles of processes would overwrite the environment that marks them
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
@@ -191,6 +193,8 @@ class _Run:
             fit.join(POLL_S)
             self._pass_stops_on()
             if not _alive(ray):
+                if token := os.environ.get(VARIABLE):  # Ray takes its time without a server
+                    end_all(token)
                 raise StateError("Ray died; its trials were ended. Run the sweep again: it goes on")
         early = not self.closed.is_set()
         self.halt.set()

@@ -7,9 +7,10 @@ shown. Used by the driver's main thread alone.
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import replace
 
-from zoo.errors import listed
+from zoo.errors import StateError, listed
 from zoo.launching import processes
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task
@@ -47,7 +48,7 @@ class SweepWork:
         tasks = [task_of(sweep, left[trial.id]) for trial in trials]
         self._queue = TaskQueue(tasks, executor, stop)
         self._causes = SharedCauses(one.trial for one in status.trials if not one.trains)
-        self._lost = False
+        self._lost, self._idle_since = False, time.monotonic()
 
     @property
     def over(self) -> bool:
@@ -62,6 +63,20 @@ class SweepWork:
         if self.journal.problem is not None and not self._lost:
             self._lost = True
             self.display.say(f"note: the sweep's journal is not written ({self.journal.problem})")
+
+    def check(self) -> None:
+        """Raise `StateError` where the executor was handed tasks and begins none for `silence_s` of
+        the profile, while nothing runs."""
+        silence_s, waiting = self.sweep.profile.silence_s, self._queue.running
+        begun = any(self.watch.views[id_].begun is not None for id_ in waiting)
+        if begun or not waiting:
+            self._idle_since = time.monotonic()
+        elif silence_s and time.monotonic() - self._idle_since > silence_s:
+            raise StateError(
+                f"nothing began within {silence_s:g} s of {len(waiting)} trials that were started; "
+                "they were ended. Run the sweep again: it goes on; `zoo doctor` reports what is "
+                "missing, `--executor local` goes without Ray"
+            )
 
     def take(self, event: Event) -> None:
         """Take note that a task began or ended, and decide what follows."""

@@ -17,6 +17,7 @@ from zoo.launching.task import write_task
 from zoo.orchestrate import driver, retries
 from zoo.orchestrate.driver_lock import freeze
 from zoo.orchestrate.driver_lock import holder as holder_of
+from zoo.orchestrate.executor import Handle
 from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.orchestrate.invocation import Sweep
 from zoo.orchestrate.progress import Lines
@@ -171,6 +172,35 @@ def test_failure_of_a_shared_cause_holds_back_what_has_not_started(
     assert read_status(made.trials, made.store).counts["new"] == 3
     assert read_status(made.trials, made.store).counts["done"] == 4
     monkeypatch.delenv("ZOO_SIMULATE")
+    assert drive(made)[0] == 0
+
+
+def test_executor_that_begins_nothing_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
+    class Mute:
+        name, slots, closed = "mute", 2, False
+
+        def open(self, tell, stop) -> None:
+            """Nothing to prepare."""
+
+        def has_room(self, task) -> bool:
+            return True
+
+        def start(self, task) -> Handle:
+            return Handle(task.trial.id)
+
+        def check(self) -> None:
+            """It does not notice."""
+
+        def close(self) -> None:
+            self.closed = True
+
+    made, mute = simulated.make(tmp_path), Mute()
+    profile = PROFILE.model_copy(update={"silence_s": 0.3})
+    sweep = replace(sweep_of(made), profile=profile)
+    status = read_status(sweep.trials, sweep.store)
+    with pytest.raises(StateError, match=r"nothing began within 0\.3 s of 2 trials"):
+        driver.run(sweep, status, lambda: mute, Lines(io.StringIO()))
+    assert mute.closed
     assert drive(made)[0] == 0
 
 
