@@ -91,7 +91,7 @@ stack: setup ## tests on real Ray, TRL, vLLM and MLflow
 faults: setup ## tests that kill, fill and break things
 	@ZOO_KILLS=5 $(BIN)/python -m pytest tests/faults
 
-smoke: setup ## two rounds of a 0.5B model on this CPU (minutes, 12 GiB)
+smoke: setup ## two rounds of a 0.5B model on this CPU, all weights and LoRA (minutes, 12 GiB)
 	@ZOO_SMOKE=1 $(BIN)/python -m pytest -q -rN tests/smoke
 
 gpu: setup ## tests that need an NVIDIA GPU

@@ -1,4 +1,4 @@
-"""The version of the grader, apart from it: who asks where a trial stands needs no more than that.
+"""The version of the grader, in a module without imports: planning needs only this.
 
 It names the behaviour of everything in `zoo.grading`, and is bumped whenever any verdict could
 change.

@@ -1,12 +1,12 @@
-"""The one line that a smoke run ends with."""
+"""The lines that a smoke run ends with."""
 
 from __future__ import annotations
 
 import pytest
 
-LINE = pytest.StashKey[str]()
+LINE = pytest.StashKey[list[str]]()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if line := config.stash.get(LINE, ""):
+    for line in config.stash.get(LINE, []):
         print(line)

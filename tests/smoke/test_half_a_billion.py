@@ -65,11 +65,14 @@ def choose(folder: Path) -> list[str]:
     return [f"grid.model={RANDOM}"]
 
 
+@pytest.mark.parametrize("adapters", [[], ["peft.r=16"]], ids=["all-weights", "lora"])
 def test_half_a_billion_parameters_train_and_the_engine_follows(
-    tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path, request: pytest.FixtureRequest, adapters: list[str]
 ) -> None:
-    request.config.stash[LINE] = "smoke: failed"
-    changes, store = choose(tmp_path), Store(tmp_path / "runs")
+    lines = request.config.stash.setdefault(LINE, [])
+    lines.append("smoke: failed")
+    drawn, store = choose(tmp_path), Store(tmp_path / "runs")
+    changes = drawn + adapters
     catalog = Catalog(tmp_path / "cards")
     (trial,) = expand(load(MANIFEST, changes), catalog, LocalResolver(store.cache))
     env = catalog.get(ComputeProfile, "laptop").env
@@ -86,21 +89,21 @@ def test_half_a_billion_parameters_train_and_the_engine_follows(
     assert (record.state, record.round, record.lineage) == ("done", ROUNDS, 1)
     rows = {row["round"]: row["metrics"] for row in journal.read(folder / "metrics.jsonl")}
     assert all(rows[round_]["train/grad_norm"] > 0 for round_ in range(1, ROUNDS + 1))
-    assert seen["moved"]["trainer"] > 0
-    assert seen["moved"]["engine"] > 0
-    assert seen["apart"] == {"embedding": 0, "output": 0}
+    assert (seen["moved"]["trainer"] > 0) is (seen["moved"]["engine"] > 0) is (not adapters)
+    assert seen["moved"]["linear"] > 0
+    assert seen["apart"] == {"embedding": 0, "output": 0, "linear": 0}
     for round_ in range(1, ROUNDS + 1):
         assert_groups_differ(folder / f"rollouts/round-{round_:04}.parquet")
     assert seen["peak_bytes"] < LIMIT_BYTES
-    assert record.about.get("random_weights", False) is bool(changes)
-    assert (f".{RANDOM}." in f".{trial.id}") is bool(changes)
+    assert record.about.get("random_weights", False) is bool(drawn)
+    assert (f".{RANDOM}." in f".{trial.id}") is bool(drawn)
 
     told = command(tmp_path, "sweep", str(MANIFEST), *words(changes), "--on", "ci")
     assert told.returncode == 0, told.stdout + told.stderr
     assert "nothing to do" in told.stdout
     page = (tmp_path / "sweeps/smoke_0.5b/report.html").read_text(encoding="utf-8")
-    assert ("was never trained" in page) is bool(changes)
-    request.config.stash[LINE] = line(trial.model, seen)
+    assert ("was never trained" in page) is bool(drawn)
+    lines[-1] = line(trial.model, seen) + (", LoRA of rank 16" if adapters else "")
 
 
 def words(changes: list[str]) -> list[str]:

@@ -1,8 +1,9 @@
 """A trial's process that also says what became of the embeddings: `watched TRIAL.json`.
 
-Trains as `python -m zoo.train` does. After the last round's evaluation it compares the embedding
-and the output layer that the engine holds with the weights that the trainer kept and with those
-that both began from, a slice at a time, and writes `watched.json` beside `trial.json`.
+Trains as `python -m zoo.train` does. After the last round's evaluation it compares the embedding,
+the output layer and one linear layer that the engine holds with the weights that the trainer kept
+and with those that both began from, a slice at a time, and writes `watched.json` beside
+`trial.json`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from zoo.train.session import Session
 from zoo.train.session_lifecycle import open_session
 
 NAME, ROWS = "model.embed_tokens.weight", 8192
+LINEAR = "model.layers.0.self_attn.o_proj.weight"
+"""A layer that the engine keeps by itself, and that LoRA trains."""
 
 
 def watch(session: Session) -> dict[str, Any]:
@@ -70,6 +73,10 @@ def compare(session: Session, llm: Any) -> dict[str, Any]:
             moved["engine"] = max(moved["engine"], largest(embedding - start))
             apart["embedding"] = max(apart["embedding"], largest(embedding - trainer))
             apart["output"] = max(apart["output"], largest(output - trainer))
+        linear = engine.model.layers[0].self_attn.o_proj.weight
+        trainer, start = (one.get_tensor(LINEAR) for one in (after, before))
+        moved["linear"] = largest(linear - start.float())
+        apart["linear"] = largest(linear - trainer)
     return {"moved": moved, "apart": apart, "rows": size}
 
 

@@ -18,12 +18,13 @@ from zoo.store.run_store import Store
 ROUNDS = 3
 
 
-def test_ejected_script_has_the_rewards_of_the_trial(tmp_path: Path) -> None:
+@pytest.mark.parametrize("peft", ["{r: 0}", "{r: 8}"], ids=["all-weights", "lora"])
+def test_ejected_script_has_the_rewards_of_the_trial(tmp_path: Path, peft: str) -> None:
     path = manifest(
         tmp_path,
         reward="box-strict",
         batch="{prompts: 4, num_generations: 4, updates: 2}",
-        rounds=ROUNDS,
+        rounds=f"{ROUNDS}\npeft: {peft}",
         evaluate="{full: {benchmarks: [pocket-easy], problems: 4, at: [0, last]}}",
     )
     (trial,) = trials_of(path)
@@ -44,4 +45,5 @@ def test_ejected_script_has_the_rewards_of_the_trial(tmp_path: Path) -> None:
     trained = [row["metrics"]["train/reward"] for row in rows[1:]]
     assert len(trained) == ROUNDS
     assert ejected == pytest.approx(trained, abs=1e-6)
-    assert (tmp_path / "out/output/model.safetensors").is_file()
+    kept = "model.safetensors" if trial.peft is None else "adapter_model.safetensors"
+    assert (tmp_path / "out/output" / kept).is_file()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import chain
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
 import torch
 
 from tests.support.pocket_trainer import pocket_trainer
-from zoo.trainer.scored_only import ScoredOnlyTrainer
+from zoo.trainer.scored_only import EXTREMES, MEANS, ScoredOnlyTrainer
+from zoo.trainer.trimmed import by_length
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -57,8 +60,11 @@ def rollouts(unscored: tuple[int, ...] = ()) -> dict[str, torch.Tensor]:
     return batch
 
 
-def gradient(trainer: ScoredOnlyTrainer, unscored: tuple[int, ...] = ()) -> torch.Tensor:
-    """The gradient of the second update, summed over its forward passes, in one row."""
+def gradient(
+    trainer: ScoredOnlyTrainer, unscored: tuple[int, ...] = (), *, ordered: bool = False
+) -> torch.Tensor:
+    """The gradient of the second update, summed over its forward passes, in one row. `ordered`: the
+    rows of each update by their length."""
     batch = rollouts(unscored)
     micro = trainer.args.per_device_train_batch_size
     tokens = (batch["completion_mask"] * batch["tool_mask"]).sum()
@@ -71,6 +77,8 @@ def gradient(trainer: ScoredOnlyTrainer, unscored: tuple[int, ...] = ()) -> torc
     ]
     trainer.model.zero_grad()
     each = PER_UPDATE // micro
+    if ordered:
+        trainer._buffered_inputs = by_length(trainer._buffered_inputs, each)
     for trainer._step in range(each, 2 * each):
         trainer.accelerator.gradient_state._set_sync_gradients(trainer._step == 2 * each - 1)
         trainer._compute_loss(trainer.model, trainer._prepare_inputs({})).backward()
@@ -145,3 +153,120 @@ def test_trimmed_padding_changes_no_gradient(tmp_path: Path, loss: str) -> None:
     trainer.trim_padding = False
     assert off(gradient(trainer), found) < 1e-5
     assert widths[4:] == [12, 12, 12, 12]
+
+
+@pytest.mark.parametrize("unscored", [(), (1, 4)])
+@pytest.mark.parametrize("loss", [*LOSSES, "luspo", "sapo"])
+def test_order_of_rows_within_an_update_changes_no_gradient_and_no_log(
+    tmp_path: Path, loss: str, unscored: tuple[int, ...]
+) -> None:
+    found: dict[tuple[int, bool], torch.Tensor] = {}
+    logs: dict[tuple[int, bool], dict[str, float]] = {}
+    losses: dict[tuple[int, bool], float] = {}
+    for micro, ordered in ((8, False), (2, False), (2, True), (1, True)):
+        trainer = trainer_of(tmp_path, loss, micro, beta=0.1)
+        batch = rollouts(unscored)
+        drawn = torch.Generator().manual_seed(1)
+        for name in ("old_per_token_logps", "ref_per_token_logps"):
+            batch[name] = -3 * torch.rand(16, 12, generator=drawn)
+        found[micro, ordered] = gradient(trainer, unscored, ordered=ordered)
+        known = trainer._metrics["train"]
+        logs[micro, ordered] = {
+            name: mean(values) for name, values in known.items() if name in (*MEANS, *EXTREMES)
+        }
+        losses[micro, ordered] = mean(known["policy_loss"])
+    rollouts.cache_clear()
+    assert {"entropy", "kl"} <= set(logs[8, False])
+    assert losses[2, True] == pytest.approx(losses[2, False], rel=1e-5)
+    for key in logs:
+        assert off(found[key], found[8, False]) < 1e-5
+        assert logs[key] == pytest.approx(logs[8, False], rel=1e-5, abs=1e-7), key
+
+
+def test_measure_of_a_pass_is_logged_by_its_share_of_the_update(tmp_path: Path) -> None:
+    trainer = trainer_of(tmp_path, "dapo", 2)
+    trainer._metrics["train"]["entropy"] = [1.0]
+    with trainer._logged_over_update(0.5):
+        trainer._metrics["train"]["entropy"].append(3.0)
+        trainer._metrics["train"]["clip_ratio/low_min"] += [0.25, float("nan"), 0.5]
+    assert trainer._metrics["train"]["entropy"] == [1.0, 1.5]
+    assert trainer._metrics["train"]["clip_ratio/low_min"] == [0.25]
+    assert "kl" not in trainer._metrics["train"]
+
+
+def test_log_probabilities_before_the_update_are_the_same_trimmed_and_ordered(
+    tmp_path: Path,
+) -> None:
+    trainer, batch = trainer_of(tmp_path, "dapo", 4), rollouts()
+    ids, mask = (
+        torch.cat([batch[f"prompt_{name}"], batch[f"completion_{name}"]], dim=1)
+        for name in ("ids", "mask")
+    )
+    widths: list[int] = []
+    trainer.model.register_forward_pre_hook(
+        lambda _, __, given: widths.append(given["input_ids"].shape[1] - 4), with_kwargs=True
+    )
+    found = {}
+    for trainer.trim_padding in (False, True):
+        with torch.no_grad():
+            logps, *_ = trainer._get_per_token_logps_and_entropies(
+                trainer.model, ids, mask, 12, batch_size=4, num_images=None
+            )
+        found[trainer.trim_padding] = logps * batch["completion_mask"]
+    assert widths == [12, 12, 12, 12, 12, 6, 3, 1]
+    assert found[True].shape == (16, 12)
+    torch.testing.assert_close(found[True], found[False], rtol=1e-5, atol=1e-6)
+
+
+ORDERED = {
+    "dapo": {"loss_type": "dapo"},
+    "over-update": {"loss_type": "dapo", "entropy_coef": COEF},
+    "two-passes": {"loss_type": "grpo", "num_iterations": 2},
+}
+BY_PASS = {
+    "bnpo": {"loss_type": "bnpo"},
+    "over-pass": {"loss_type": "dapo", "entropy_coef": COEF},
+    "quantile": {"loss_type": "dapo", "top_entropy_quantile": 0.5},
+}
+
+
+def logs_of(folder: Path, trim: bool, name: str, **said: Any) -> tuple[list[dict], list[list[int]]]:
+    """Log lines of two rounds of two updates, and lengths in the passes of the last round."""
+    trainer: ScoredOnlyTrainer = pocket_trainer(
+        ScoredOnlyTrainer,
+        folder,
+        reward=lambda completions, **_: [float(len(text) % 3) for text in completions],
+        per_device_train_batch_size=2,
+        gradient_accumulation_steps=4,
+        steps_per_generation=8,
+        max_steps=4 * said.get("num_iterations", 1),
+        logging_steps=1,
+        **said,
+    )
+    trainer.trim_padding = trim
+    trainer.entropy_over_update = name != "over-pass"
+    trainer.train()
+    batches: Any = trainer._buffered_inputs
+    lengths = [batch["completion_mask"].sum(dim=1).tolist() for batch in batches]
+    return trainer.state.log_history[:-1], lengths
+
+
+@pytest.mark.parametrize("name", [*ORDERED, *BY_PASS])
+def test_rounds_with_ordered_rows_are_those_without(tmp_path: Path, name: str) -> None:
+    said = ORDERED | BY_PASS
+    plain, lengths = logs_of(tmp_path, False, name, **said[name])
+    fast, ordered = logs_of(tmp_path, True, name, **said[name])
+    halves = [[*chain(*half)] for half in (lengths[:4], lengths[4:])]
+    assert len(set(halves[0])) > 2
+    if name in BY_PASS:
+        assert ordered == lengths
+    else:
+        assert ordered != lengths
+        found = [[*chain(*half)] for half in (ordered[:4], ordered[4:])]
+        assert found == [sorted(half, reverse=True) for half in halves]
+    assert len(plain) == len(fast) == 4 * said[name].get("num_iterations", 1)
+    timed = ("step_time", "runtime")
+    for one, other in zip(plain, fast, strict=True):
+        for key in one:
+            if not key.endswith(timed):
+                assert other[key] == pytest.approx(one[key], rel=1e-4, abs=1e-6), key

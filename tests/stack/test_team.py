@@ -89,7 +89,7 @@ def assert_same(one: Trace, other: Trace) -> None:
     assert one.rollouts == other.rollouts
     assert [e["key"] for e in one.evaluations] == [e["key"] for e in other.evaluations]
     for round_ in range(1, ROUNDS + 1):
-        for name in ("train/loss", "train/grad_norm", "train/reward"):
+        for name in ("train/loss", "train/grad_norm", "train/reward", "train/entropy"):
             pair = one.rounds[round_][name], other.rounds[round_][name]
             assert math.isclose(*pair, rel_tol=1e-3, abs_tol=1e-6), (round_, name, pair)
         for name in one.rounds[round_]:

@@ -38,6 +38,7 @@ COUNTS = {  # cells, trials
     "controls": (20, 60),
     "critics": (18, 90),
     "full_grid": (90, 270),
+    "lora": (6, 18),
     "node_week": (60, 180),
     "paper": (10, 30),
     "pocket": (12, 12),
@@ -74,6 +75,7 @@ CLAIM_WARNINGS = {  # manifest -> (warning, claims) that it has to live with; th
         ("compute-not-matched", "more-is-better, few-are-worse, fewest-is-worst"),
     },
     "critics": {("spread-unknown", "length-bias")},
+    "lora": {("confounded", "lora-matches")},
     "paper": {("spread-unknown", "length-grows, length-stays")},
     "pocket": {
         ("seeds-cannot-decide", "gains"),
@@ -85,6 +87,7 @@ CLAIM_WARNINGS = {  # manifest -> (warning, claims) that it has to live with; th
 POCKET_STUDY = {"pocket_study", "pocket_study_short"}
 BOX_NOT_ASKED = {"ablation_format", "full_grid", "node_week", "pocket"} | POCKET_STUDY
 ON_CPU = {
+    "lora",
     "pocket",
     "pocket_collapse",
     "smoke_0.5b",
@@ -216,6 +219,25 @@ def test_the_full_grid_is_ten_models_by_three_rewards_by_three_buckets_by_three_
     )
     assert {trial.seed for trial in trials("full_grid")} == {0, 1, 2}
     assert cost("full_grid").hours.mid < 250_000
+
+
+def test_full_grid_on_eight_nodes_of_eight_gpus_fits_with_every_trial() -> None:
+    node64 = catalog().get(ComputeProfile, "slurm")
+    assert (node64.gpus, node64.gpus_per_node) == (64, 8)
+    found = {t.model.name: place(t, node64) for t in trials("full_grid")}
+    assert all(place(t, node64).fits for t in trials("full_grid"))
+    assert {name: (placed.gpus, placed.tensor_parallel) for name, placed in found.items()} == {
+        **dict.fromkeys(("qwen2.5-0.5b", "qwen2.5-1.5b"), (1, 1)),
+        **dict.fromkeys(("qwen2.5-7b", "qwen2.5-math-7b"), (4, 1)),
+        **dict.fromkeys(("llama-3.1-8b", "mistral-7b"), (4, 2)),
+        "deepseek-math-7b": (4, 4),
+        "qwen2.5-14b": (8, 2),
+        **dict.fromkeys(("mistral-small-24b", "qwen2.5-32b"), (16, 4)),
+    }
+    for placed in found.values():
+        assert placed.memory
+        assert placed.memory.peak <= placed.usable_gib
+        assert placed.micro_batch * placed.accumulation * placed.gpus == 2048
 
 
 def test_the_paper_trains_each_model_on_its_own_bucket_by_the_study_s_recipe() -> None:

@@ -60,7 +60,7 @@ class Endpoint:
     def ask(
         self, messages: list[dict[str, str]], settings: dict[str, Any], read: Callable[[str], T]
     ) -> T:
-        """What `read` makes of the answer; one that it refuses (ValueError) is asked for again.
+        """The answer, parsed by `read`; one that it refuses (ValueError) is requested again.
 
         Raises:
             StateError: no usable answer after all retries, or the endpoint refuses.
@@ -115,7 +115,7 @@ class Endpoint:
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
-    """What the endpoint says of a refusal, shortened."""
+    """The message of a refusal, shortened."""
     with error:
         raw = error.read(2000)
     try:
@@ -125,7 +125,7 @@ def _reason(error: urllib.error.HTTPError) -> str:
 
 
 def _wait_as_told(error: urllib.error.HTTPError) -> None:
-    """Wait as long as `Retry-After` says, in seconds."""
+    """Wait for the seconds in `Retry-After`."""
     with error:
         told = error.headers.get("Retry-After", "")
     if told.isdecimal():

@@ -1,8 +1,8 @@
 """Whether a behaviour grows from one set of responses to another, beyond length and accuracy. Pure.
 
-Longer responses hold more of everything, and right ones are of another kind than wrong ones. So
-growth is stated three times: over all responses, among the right ones, and within responses of
-like length. Where the first is large and the last is none, responses only got longer.
+Longer responses contain more of everything, and correct ones differ from wrong ones. So growth is
+reported three times: over all responses, among the correct ones, and within responses of similar
+length. Where the first is large and the last is zero, responses only got longer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a judge model is asked, and what of its answer is believed.
+"""The prompt of a judge model, and the validation of its answers.
 
-The responses that it judges are hostile input, and so are its answers: an answer is one JSON object
-of a fixed form, or it is asked for again.
+The responses that it judges are hostile input, and so are its answers: an answer that is not one
+JSON object of a fixed form is requested again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PROMPT_DIGEST = hashlib.sha256(f"{SYSTEM}\n{MAX_CHARS}".encode()).hexdigest()[:1
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a judge said of one response."""
+    """A judgement of one response."""
 
     behaviours: frozenset[str]
     unquoted: frozenset[str]
@@ -89,7 +89,7 @@ def parse(reply: str, response: str) -> Judgement:
     """The judgement in a reply; a code fence around it is left out.
 
     Raises:
-        ValueError: it is no JSON object of the form that was asked for.
+        ValueError: it is not a JSON object of the requested form.
     """
     text = reply.strip()[:MAX_REPLY_CHARS]
     if text.startswith("```"):

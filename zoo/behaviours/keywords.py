@@ -1,8 +1,8 @@
 """The four behaviours of the study, and a detector of their usual words.
 
 Gandhi et al. 2025 (arXiv:2503.01307) name verification, backtracking, subgoal setting and backward
-chaining; SimpleRL-Zoo (arXiv:2503.18892, section 2.2 and appendix I) puts enumeration in the place
-of the last. The words are ours. Words under-detect what a judge finds (its figure 15): read the
+chaining; SimpleRL-Zoo (arXiv:2503.18892, section 2.2 and appendix I) replaces the last by
+enumeration. The keywords are zoo's. Keywords detect less than a judge (its figure 15): read the
 direction, not the level.
 """
 
@@ -13,9 +13,9 @@ from types import MappingProxyType
 
 BEHAVIOURS = ("verification", "backtracking", "subgoal_setting", "enumeration")
 VERSION = "1"
-"""Of the words below: part of the id of what they found."""
+"""Version of the keywords below: part of the id of their labels."""
 MAX_CHARS = 65_536
-"""Of a response that are looked at."""
+"""Characters of a response that are searched."""
 
 _LET = r"\b(?:let(?:'s| us| me)|(?:we|i) (?:can|should|will|must|need to))"
 _WORDS = {
@@ -59,6 +59,6 @@ PATTERNS = MappingProxyType(
 
 
 def detect(text: str) -> frozenset[str]:
-    """The behaviours whose words a response holds."""
+    """The behaviours whose keywords occur in a response."""
     text = text[:MAX_CHARS].replace("\u2019", "'")
     return frozenset(name for name, pattern in PATTERNS.items() if pattern.search(text))

@@ -1,8 +1,8 @@
-"""Labels of a stored set of responses as a stage: an id of what it was made from, done once.
+"""Labels of a stored set of responses as a stage: an id from its inputs, done once.
 
-By keywords that is (samples, version of the words); by a judge (samples, judge model, digest of the
-prompt, settings). A judge's answers are also kept one by one in the cache, so that what broke off
-goes on where it was, and equal responses cost one call.
+The inputs are (samples, version of the keywords), or for a judge (samples, judge model, digest of
+the prompt, settings). A judge's answers are also cached one by one, so that an interrupted run is
+resumed, and equal responses cost one call.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from zoo.store.run_store import Store, claim, read_json, write_json
 from zoo.trials import identity
 
 CHARS_PER_TOKEN = 4
-"""For the estimate of what a judge costs."""
+"""For the estimate of a judge's cost."""
 REPLY_TOKENS = 120
 Labels = list[frozenset[str]]
 
@@ -52,19 +52,19 @@ class Judge:
 
     @property
     def detector(self) -> dict[str, Any]:
-        """What of it bears on its labels; neither the endpoint nor the key."""
+        """The settings that affect its labels; neither the endpoint nor the key."""
         said = {"prompt": judging.PROMPT_DIGEST, "settings": judging.SETTINGS}
         return {"judge": self.endpoint.model, **said}
 
     def cached(self, question: Question) -> Judgement | None:
-        """What it said before of an equal question; a broken file counts as none."""
+        """Its cached answer to an equal prompt; a broken file counts as none."""
         try:
             return Judgement.of_row(read_json(self._file(question)))
         except (ValueError, OSError):
             return None
 
     def ask(self, question: Question) -> Judgement:
-        """What it says of a response.
+        """Its judgement of a response.
 
         Raises:
             StateError: it gave no usable answer.
@@ -86,7 +86,7 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a judge is about to cost. Tokens are estimated at four characters each."""
+    """Expected cost of a judge. Tokens are estimated at four characters each."""
 
     calls: int
     tokens_in: int
@@ -126,11 +126,12 @@ def label(
     judge: Judge | None,
     tick: Callable[[int, int], None] = lambda done, of: None,
 ) -> Labels:
-    """The behaviours of each of the first `limit` responses of a set, made or found made.
+    """The behaviours of each of the first `limit` responses of a set, computed or read from the
+    store.
 
     Args:
         judge: None = by keywords.
-        tick: is told how many responses are judged, and of how many.
+        tick: called with the number of judged responses, and of all.
     """
     detector = {"keywords": keywords.VERSION} if judge is None else judge.detector
     payload: dict[str, Any] = {
@@ -191,9 +192,10 @@ def _read(folder: Path) -> Labels | None:
 def _judge(
     judge: Judge, asked: Sequence[Question], tick: Callable[[int, int], None]
 ) -> list[Judgement]:
-    """Judgements in order; several calls at a time. The first error ends it, what is there is kept.
+    """Judgements in order; several calls at a time. The first error ends it; finished judgements
+    are kept.
 
-    The threads are daemons: where it is interrupted, nobody waits for calls that are under way.
+    The threads are daemons: an interruption does not wait for running calls.
     """
     distinct = list(dict.fromkeys(asked))
     left, found = iter(distinct), dict[Question, Judgement]()

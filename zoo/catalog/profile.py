@@ -53,7 +53,8 @@ class ComputeProfile(Card):
     micro_batch: Count = 16
     gradient_checkpointing: bool = False
     trim_padding: bool = True
-    """Whether a forward pass is as wide as its own longest completion, not the round's."""
+    """Whether completions of like length share a forward pass, as wide as the longest of them and
+    not of the round; loss and gradient differ by rounding only."""
     engine: Engine = "vllm"
     """What generates responses, in training and evaluation: vLLM, or `transformers` with the
     trainer's own weights, slower, where vLLM does not run."""
@@ -73,6 +74,9 @@ class ComputeProfile(Card):
     """Keep optimiser and position of finished trials as well, so that they can be extended."""
     grace_s: Annotated[float, Field(gt=0, le=86_400)] = 20.0
     """Seconds from SIGTERM to the end of a trial, in which its round may end and be saved."""
+    silence_s: Annotated[float, Field(ge=0, le=1e6)] = 600.0
+    """Least seconds without a sign of life after which a trial in training counts as hung, is ended
+    and tried once more; where its own rounds are long, ten of them; 0 = never."""
     env: dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
 
     @model_validator(mode="after")

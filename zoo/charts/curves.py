@@ -35,8 +35,8 @@ Points = dict[int, float]
 
 @dataclass(frozen=True)
 class CurveMetric:
-    """What is on the vertical axis: the metric, its name in a title and on the axis, the factor of
-    its values."""
+    """The vertical axis: the metric, its name in a title and on the axis, the factor of its
+    values."""
 
     metric: str
     title: str
@@ -52,7 +52,7 @@ class FigurePlan:
     title: str
     note: str
     arm: str
-    """The axis that colours tell apart."""
+    """The axis shown by colour."""
     averaged: tuple[str, ...]
     """Axes that are neither columns nor colours."""
     across: int
@@ -75,7 +75,7 @@ class Member:
 @dataclass(frozen=True)
 class ArmCurve:
     """An arm in a panel: the mean by round, the lowest and highest seed, and the number of trials;
-    beside it each trial that broke off."""
+    and each trial that ended early."""
 
     arm: str
     mean: Points
@@ -86,8 +86,8 @@ class ArmCurve:
 
 
 def compared_axis(results: Results) -> str:
-    """The axis whose values are told apart by colour: of the first claim that compares two values,
-    else the first that varies and is not the model; without either the model."""
+    """The axis shown by colour: of the first claim that compares two values, else the first that
+    varies and is not the model; without either the model."""
     varied = varied_axes(results.answer.numbers.cells)
     claimed = [claim.axis for claim in results.experiment.claims]
     others = [name for name in varied if name != "model"]
@@ -326,7 +326,7 @@ def _rows(
 
 
 def measured_words(results: Results) -> str:
-    """What the accuracy and the lengths are of, a sentence or two."""
+    """The benchmarks behind accuracy and lengths, in a sentence or two."""
     metric = accuracy_of(results)
     if metric is None:
         return (

@@ -26,7 +26,7 @@ CSS_PIXELS = 2.0
 
 @dataclass(frozen=True)
 class NumberedFigure:
-    """A figure with its place in the report and the section that it stands in."""
+    """A figure with its position in the report and its section."""
 
     number: int
     section: str
@@ -49,7 +49,7 @@ class NumberedFigure:
 
     @property
     def rows(self) -> list[list[tuple[str, str]]]:
-        """(title, SVG) of each panel, by row. The SVG is made here and needs no escaping."""
+        """(title, SVG) of each panel, by row. The SVG is generated here and needs no escaping."""
         return [[(p.title, inline(p.scene, p.title)) for p in row] for row in self.figure.rows]
 
     @property
@@ -60,7 +60,7 @@ class NumberedFigure:
 
 
 def figures(results: Results, within: Sequence[Interaction] | None = None) -> list[NumberedFigure]:
-    """All figures that have something to show. `within`: the interactions, where they are known."""
+    """All figures that have data. `within`: the interactions, if known."""
     within = interactions_of(results) if within is None else within
     found: list[tuple[str, Figure | None]] = [
         ("effects", effects_figure(results)),

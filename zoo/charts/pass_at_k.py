@@ -23,7 +23,7 @@ from zoo.trials.trial import Evaluation
 
 BASE = "base model"
 NEEDED = 4
-"""Fewest responses a problem: of k = 1 alone there is no curve."""
+"""Fewest responses a problem: k = 1 alone gives no curve."""
 ABSENT = (
     "pass@k is absent: no evaluation that reaches the last round takes 4 responses a problem or "
     "more (`samples`), and k of at most half of them are relied on."

@@ -47,8 +47,9 @@ def logs(name: str, trial: str, words: PlanOptions, lines: int | None, follow: b
     """Print the log of a TRIAL (its name or id, or a part that matches only one).
 
     With --follow: a line for each round so far, the last 10 lines of the log (-n N: the last N),
-    then both as they come. A line divides launches. It waits for a trial that the running sweep
-    has yet to start, and ends with the trial; Ctrl-C ends it before (exit code 130).
+    then both as they come. A line divides launches. While the sweep runs it waits for a trial that
+    has yet to start or may be tried again; it ends with the trial or the sweep, or at Ctrl-C (exit
+    code 130).
     """
     from zoo.cli.logs import show
 

@@ -17,7 +17,7 @@ import click
 
 from zoo.errors import Fault, InputError, printable
 from zoo.launching import processes
-from zoo.orchestrate import driver
+from zoo.orchestrate.driver_lock import holder
 from zoo.orchestrate.progress import clock
 from zoo.orchestrate.watch import number
 from zoo.planning.options import PlanOptions
@@ -77,15 +77,10 @@ def _follow(study: Study, trial: Trial, lines: int) -> int:
 
 
 def _is_over(study: Study, trial: Trial) -> bool:
-    """Whether nothing works on a trial, and the sweep that runs will not start it (again)."""
-    folder = study.store.train(trial.id)
-    if processes.running(folder):
+    """Whether nothing works on a trial, and no sweep runs that could start it (again)."""
+    if processes.running(study.store.train(trial.id)):
         return False
-    if driver.holder(study.store, study.name) is None or not trial_status(trial, study.store).runs:
-        return True
-    begun = _changed(study.store.sweep(study.name) / "driver.json")
-    recorded = _changed(folder / "record.json")
-    return begun is not None and recorded is not None and recorded > begun
+    return holder(study.store, study.name) is None or not trial_status(trial, study.store).runs
 
 
 def _changed(path: Path) -> float | None:

@@ -22,6 +22,7 @@ from zoo.cli.measuring_commands import COMMANDS
 from zoo.cli.option_groups import (
     cards_option,
     look_option,
+    order_option,
     profile_option,
     run_options,
     which_plan,
@@ -74,13 +75,22 @@ def init(name: str, **options: Any) -> int:
 @click.option("--diff", is_flag=True, help="Only what changed since the sweep last started.")
 @click.option("--all", "all_", is_flag=True, help="A line for every trial, by name.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 if there is work left.")
+@click.option("--simulate", is_flag=True, help="The sweep in simulated time: hours, idle GPUs.")
+@click.option("--svg", metavar="FILE", help="With --simulate: draw it, in the order of --order.")
+@order_option
 @profile_option
 @look_option
 @which_plan
 def plan(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> int:
-    """Show what a MANIFEST runs, why, and what it costs. Runs and writes nothing."""
+    """Show what a MANIFEST runs, why, and what it costs. Runs and writes nothing.
+
+    --simulate runs what is left in simulated time on the GPUs of the profile, in each order that
+    `zoo sweep` has, with the cost model's hours, and prints the least hours that any order takes.
+    """
     from zoo.cli.plan import PlanFormat, show
 
+    if how["svg"] is not None and not how["simulate"]:
+        raise click.UsageError("--svg is for --simulate")
     return show(manifest, replace(words, look=look), PlanFormat(**how))
 
 

@@ -12,10 +12,11 @@ import click
 
 from zoo.cli.screen import Screen
 from zoo.launching import processes
-from zoo.orchestrate import driver
+from zoo.orchestrate.driver_lock import holder as holder_of
 from zoo.orchestrate.watch import Watch
-from zoo.planning.options import PlanOptions
+from zoo.planning.options import PlanOptions, last_start
 from zoo.planning.study import Study, as_json, load_study
+from zoo.render.failure_text import failure_lines
 from zoo.render.plan_data import counts, grading, trial_rows
 from zoo.render.plan_text import standing_lines, summary
 from zoo.runs.sweep_status import SweepStatus, read_status
@@ -27,7 +28,7 @@ def show(name: str, words: PlanOptions, *, json_: bool) -> int:
     """Print each trial's state; running ones with their round."""
     study = load_study(name, words, started=True)
     status, running = _read(study)
-    holder = driver.holder(study.store, study.name)
+    holder = holder_of(study.store, study.name)
     if json_:
         data = {
             "name": study.name,
@@ -46,7 +47,7 @@ def watch(name: str, words: PlanOptions) -> int:
     study = load_study(name, words, started=True)
     screen = Screen(sys.stdout)
     while True:
-        holder = driver.holder(study.store, study.name)  # first: what ends after it is read below
+        holder = holder_of(study.store, study.name)  # first: what ends after it is read below
         screen.show(list(_text(*_read(study), study, holder)), last=holder is None)
         if holder is None:
             return 0
@@ -64,12 +65,22 @@ def _text(
     status: SweepStatus, running: set[str], study: Study, holder: dict[str, Any] | None
 ) -> Iterator[str]:
     yield from _lines(status, study, running)
+    if failed := list(failure_lines(status, study.names, study.store)):
+        yield from ["", *failed]
     said = replace(study.words, rehearse=False)  # the name says that
     yield ""
     yield f"{study.name}{said}: {summary(status)}"
     yield from standing_lines(status, study)
     if holder:
         yield f"run by process {holder['pid']} on {holder['host']} since {holder['since']}"
+    elif any(item.state in ("failed", "unfinished") for item in status.left):
+        yield f"`{_go_on(study)}` does what is left"
+
+
+def _go_on(study: Study) -> str:
+    """The command that goes on with the sweep: that of its last start."""
+    told = last_start(study.store, study.name) or {}
+    return told.get("command") or study.to("sweep")
 
 
 def _lines(status: SweepStatus, study: Study, running: set[str]) -> Iterator[str]:

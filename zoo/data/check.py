@@ -1,7 +1,7 @@
-"""Whether a model folder is whole and is the model that its card describes.
+"""Check that a model folder is complete and is the model that its card describes.
 
 Reads configuration, tokenizer and the headers of the weights; no weight is loaded, nothing is
-imported from transformers. What the folder does not say is not held against the card.
+imported from transformers. Fields that the folder does not state are not compared with the card.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from zoo.data.resolve import read_json
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at, and whether it is right."""
+    """One check and its result."""
 
     ok: bool
     text: str
@@ -73,7 +73,7 @@ def _tokenizer(folder: Path) -> Iterator[Finding]:
 
 
 def _against(card: ModelCard, config: Config, ends: tuple[int, ...]) -> Iterator[Finding]:
-    """Where the card says something else than the files."""
+    """Differences between the card and the files."""
     if card.geometry:
         said = card.geometry.model_dump()
         for field, key in FIELDS.items():

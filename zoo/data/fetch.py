@@ -1,8 +1,7 @@
-"""Bring what cards need onto this machine: weights of the hub, files of data sets and of git
-repositories.
+"""Download what cards need: weights from the hub, files of data sets and of git repositories.
 
-What is there is not fetched again. The disk is looked at before the first byte comes. Pickled
-weights are never fetched: of a model only safetensors, configuration and tokenizer.
+Existing files are not fetched again. Free disk space is checked before a download starts. Of a
+model only safetensors, configuration and tokenizer are fetched, never pickled weights.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ Free = Callable[[Path], int]
 
 @dataclass(frozen=True)
 class Fetched:
-    """One thing that was fetched: what, at which commit, where it lies, and the bytes that came
-    down (0: it was there)."""
+    """One fetched source: its name, commit, path, and the bytes downloaded (0: it existed)."""
 
     what: str
     commit: str
@@ -106,7 +104,7 @@ def _sources(card: ProblemCard) -> Iterator[HubSource | GitSource]:
 
 
 def _data_set(source: HubSource, free: Free) -> Fetched:
-    if source.revision and places.hub_files(source):  # what is pinned does not move
+    if source.revision and places.hub_files(source):  # a pinned commit does not move
         folder = places.snapshot("datasets", source.repo, source.revision)
         return Fetched(source.repo, source.revision, folder or places.hub_cache(), 0)
     found = hub.listing("datasets", source.repo, source.revision)

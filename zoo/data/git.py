@@ -1,8 +1,8 @@
 """Single files of public GitHub repositories at a commit, kept by their content.
 
-Plain HTTPS, no git. A file appears whole and only if its SHA-256 is the card's. A download that
-broke off goes on where it broke, also in a later run. `ZOO_GIT_ENDPOINT` names a mirror with the
-same paths (`OWNER/NAME/COMMIT/PATH`).
+Plain HTTPS, no git. A file appears only when complete and with the card's SHA-256. An interrupted
+download is resumed, also in a later run. `ZOO_GIT_ENDPOINT` names a mirror with the same paths
+(`OWNER/NAME/COMMIT/PATH`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def fetch(source: GitSource, cache: Path) -> int:
 
 
 def _fill(stream: BinaryIO, url: str, source: GitSource) -> None:
-    """Append what is missing of a file, trying again where the connection breaks."""
+    """Append the missing bytes of a file; retries when the connection breaks."""
     for left in reversed(range(TRIES)):
         try:
             if _append(stream, url):
@@ -73,7 +73,7 @@ def _fill(stream: BinaryIO, url: str, source: GitSource) -> None:
                 found = f"no file {source.path} in {source.repo} at {source.commit[:12]}"
                 raise InputError(Fault("git", found, hint=url)) from error
             told = f"{error.code} {error.reason}"
-            if error.code == 416:  # what is there is longer than the file
+            if error.code == 416:  # the partial file is longer than the whole
                 stream.truncate(0)
         except OSError as error:
             told = str(getattr(error, "reason", error))
@@ -85,12 +85,12 @@ def _fill(stream: BinaryIO, url: str, source: GitSource) -> None:
 
 
 def _append(stream: BinaryIO, url: str) -> bool:
-    """Read on from the end of `stream`; whether the file is whole."""
+    """Download from the end of `stream` on; returns whether the file is complete."""
     have = stream.seek(0, os.SEEK_END)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
         if answer.status == 200:
-            stream.truncate(0)  # the whole file comes, whatever was asked
+            stream.truncate(0)  # the server ignores the range and sends the whole file
         length = answer.headers.get("Content-Length")
         got = 0
         while chunk := answer.read(CHUNK_BYTES):

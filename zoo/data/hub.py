@@ -1,9 +1,9 @@
-"""What is asked of the Hugging Face hub: which files a repository has at a commit, and the files
-themselves, into the Hugging Face cache.
+"""Requests to the Hugging Face hub: list the files of a repository at a commit, and download them
+into the Hugging Face cache.
 
-The only importer of huggingface_hub, and late. It reads tokens as always (`hf auth login`,
-`HF_TOKEN`); zoo never sees one. `HF_ENDPOINT` names a mirror. Whole files that came down stay when
-a download breaks off, and within a run a broken file goes on where it broke.
+The only importer of huggingface_hub, and late. It reads tokens as usual (`hf auth login`,
+`HF_TOKEN`); zoo never sees one. `HF_ENDPOINT` names a mirror. When a download is interrupted,
+complete files are kept; within a run a partial file is resumed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class RepoListing:
     commit: str
     sizes: dict[str, int]
     gated: bool = False
-    """Whether the hub asks for an accepted licence."""
+    """Whether the hub requires an accepted licence."""
 
     def missing(self, names: list[str]) -> list[str]:
         """Which of these files are not on this machine."""
@@ -43,8 +43,8 @@ class RepoListing:
 
 
 def parse_ref(text: str) -> tuple[str, str | None] | None:
-    """`hf:org/name@revision` as repository and revision (None where it says none); None for any
-    other text."""
+    """`hf:org/name@revision` as repository and revision (None if absent); None for any other
+    text."""
     match = REF.fullmatch(text)
     return (match[1], match[2]) if match else None
 
@@ -55,7 +55,7 @@ def endpoint() -> str:
 
 
 def listing(kind: Kind, repo: str, revision: str | None = None) -> RepoListing:
-    """Ask the hub which commit a branch, tag or commit is (None: the newest), and for its files.
+    """Resolve a branch, tag or commit (None: the newest) to a commit of the hub, with its files.
 
     Raises:
         InputError: no such repository or revision.
@@ -99,7 +99,7 @@ def download(found: RepoListing, names: list[str], revision: str | None) -> Path
 
 @contextmanager
 def _told(kind: Kind, repo: str, revision: str | None) -> Iterator[None]:
-    """Turn what huggingface_hub raises into an error that says what to do."""
+    """Convert errors of huggingface_hub into errors with a hint."""
     if (os.environ.get("HF_HUB_OFFLINE") or "0").upper() in ("1", "ON", "YES", "TRUE"):
         raise FetchError(
             f"{repo}: HF_HUB_OFFLINE is set, so nothing can be fetched; unset it, or fetch on "

@@ -1,7 +1,7 @@
-"""What makes a whole model folder fail only when a trial loads it: an architecture that the
-installed transformers does not know, or a tokenizer of another model.
+"""Faults of a complete model folder that would appear only when a trial loads it: an architecture
+unknown to the installed transformers, or a tokenizer of another model.
 
-The types that transformers knows are read from its source; nothing of it is imported. A folder is
+The model types of transformers are read from its source; nothing of it is imported. A folder is
 hostile input.
 """
 
@@ -44,7 +44,7 @@ def _type(file: Path, config: Config) -> Iterator[Fault]:
 def known_types() -> frozenset[str]:
     """The `model_type`s of the installed transformers; none where it is not installed, or does not
     list them as expected."""
-    spec = importlib.util.find_spec("transformers")  # looks for it, imports nothing
+    spec = importlib.util.find_spec("transformers")  # finds it, imports nothing
     folders = spec.submodule_search_locations or [] if spec else []
     for file in (Path(folder, "models/auto", name) for folder in folders for name in PLACES):
         try:
@@ -57,8 +57,8 @@ def known_types() -> frozenset[str]:
 
 
 def _vocabulary(folder: Path, config: Config) -> Iterator[Fault]:
-    """Ids that a prompt may hold and the model has no embedding for. Added tokens that nothing
-    names are left out: real models have some that stand for images."""
+    """Token ids that a prompt may contain and for which the model has no embedding. Added tokens
+    that no file names are left out: real models have some as image placeholders."""
     size = text_part(config).get("vocab_size")
     file = next((f for n in ("tokenizer.json", "vocab.json") if (f := folder / n).is_file()), None)
     if not isinstance(size, int) or isinstance(size, bool) or file is None:

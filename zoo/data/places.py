@@ -1,9 +1,9 @@
-"""Where fetched files lie: models and data sets of the hub in the Hugging Face cache, single files
+"""Paths of fetched files: models and data sets of the hub in the Hugging Face cache, single files
 of git repositories in the cache folder of the run store.
 
-Only looks; nothing is downloaded and huggingface_hub is not imported, so planning can ask. The
-cache's layout is huggingface_hub's: `models--ORG--NAME/snapshots/COMMIT/`, and in `refs/main` the
-commit that was the newest when somebody last asked.
+Downloads nothing and does not import huggingface_hub, so planning can use it. The cache's layout is
+huggingface_hub's: `models--ORG--NAME/snapshots/COMMIT/`, and in `refs/main` the commit that was the
+newest at the last request.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def hub_cache(env: Mapping[str, str] = os.environ) -> Path:
 
 
 def made_models(env: Mapping[str, str] = os.environ) -> Path:
-    """Where models lie that zoo made on this machine."""
+    """Folder of the models that zoo created on this machine."""
     xdg = env.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
     return Path(os.path.expandvars(os.path.expanduser(os.path.join(xdg, "zoo", "models"))))
 
@@ -65,5 +65,5 @@ def hub_files(source: HubSource) -> list[Path] | None:
 
 
 def git_file(source: GitSource, cache: Path) -> Path:
-    """Where a file of a git repository is kept, there or not: by its content, with its suffix."""
+    """Path of a cached file of a git repository, existing or not: its content hash and suffix."""
     return cache / "files" / f"{source.sha256}{Path(source.path).suffix}"

@@ -1,9 +1,9 @@
-"""Problems from a card: read from its source, filtered, counted and held against the card.
+"""Problems of a card: read from its source, filtered, counted and compared with the card.
 
-Rows keep the order of the source. What is left out is left out by a filter of the card and counted;
-a row without a problem or a reference is an error unless the card filters such rows, never a
-smaller set in silence. Nothing is downloaded: what was not fetched is an error that says how.
-`render` is the one place where a problem becomes a prompt, in training and evaluation alike.
+Rows keep the order of the source. Only filters of the card drop rows, and each drop is counted; a
+row without a problem or a reference is an error unless the card filters such rows. Nothing is
+downloaded: a missing source is an error with the command that fetches it. `render` turns a problem
+into a prompt, for training and evaluation alike.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def load(card: ProblemCard, cache: Path | None = None) -> list[Problem]:
 
 
 def load_counted(card: ProblemCard, cache: Path | None = None) -> tuple[list[Problem], Counts]:
-    """The problems of a card and what its filters did; what the card says of them is not checked.
+    """The problems of a card and the counts of its filters; not checked against the card.
 
     Raises:
         InputError: as `load`, but for counts and digest.
@@ -82,7 +82,7 @@ def load_counted(card: ProblemCard, cache: Path | None = None) -> tuple[list[Pro
 
 
 def disagreements(card: ProblemCard, problems: list[Problem], counts: Counts) -> list[Fault]:
-    """What a card says of its problems and is not so."""
+    """Statements of a card about its problems that do not match them."""
     hint = "the source changed, or the card is of another one"
     faults = [
         Fault(card.name, f"{found} {what}", f"{said}, as in the card (`{key}`)", hint)
@@ -105,14 +105,14 @@ def disagreements(card: ProblemCard, problems: list[Problem], counts: Counts) ->
 
 
 def render(prompt: PromptCard, problem: Problem) -> str:
-    """The prompt that a model sees for `problem`; braces in the problem are left alone."""
+    """The prompt that a model sees for `problem`; braces in the problem are kept."""
     return prompt.template.replace("{problem}", problem.question)
 
 
 def normalise(text: str) -> str:
-    """The text by which two problems are the same one: compatibility forms of Unicode made one
-    (NFKC), white space collapsed. Case is kept, since `$A$` and `$a$` are two things; in MATH
-    ignoring it finds no further pair.
+    """The text that identifies a problem: Unicode compatibility forms unified (NFKC), white space
+    collapsed. Case is kept, since `$A$` and `$a$` differ; ignoring it merges no further pair in
+    MATH.
     """
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
@@ -205,7 +205,7 @@ def _tables(card: ProblemCard, cache: Path | None) -> list[tuple[str, Path, Rows
 def _filters(
     card: ProblemCard, cache: Path | None
 ) -> Iterator[tuple[str, Callable[[Problem], bool]]]:
-    """The filters that are on, in order: a name, and what a problem must pass to stay."""
+    """The active filters, in order: name, and the predicate that keeps a problem."""
     filters = card.filters
     if filters.empty:
         yield "empty", lambda problem: bool(problem.question.strip() and problem.answer)

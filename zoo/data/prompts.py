@@ -1,8 +1,8 @@
-"""The longest prompt of a set of problems in tokens: measured once, remembered in the run store.
+"""The longest prompt of a set of problems in tokens: measured once, cached in the run store.
 
 A measurement belongs to a tokenizer (by content), a set of problems (by its files and filters) and
-a prompt template. Reading what is remembered is light; `tokenizers` is imported only to measure.
-Where a model has no `tokenizer.json`, the bytes of a prompt stand in: no more tokens than bytes.
+a prompt template. Reading the cache is light; `tokenizers` is imported only to measure. Where a
+model has no `tokenizer.json`, the bytes of a prompt are the bound: no more tokens than bytes.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Longest:
     id: str
     """Its problem."""
     exact: bool
-    """False: `tokens` is an upper bound, the tokenizer could not be asked."""
+    """False: `tokens` is an upper bound, as there is no tokenizer to measure with."""
 
 
 class PromptLengths:
-    """Longest prompts of one plan, whose cards are known by kind and name."""
+    """Longest prompts of one plan; cards are identified by kind and name."""
 
     def __init__(self, resolver: LocalResolver) -> None:
         self.resolver = resolver
@@ -65,7 +65,8 @@ class PromptLengths:
     def measure(
         self, model: ModelCard, card: ProblemCard, prompt: PromptCard, first: int | None = None
     ) -> Longest:
-        """The longest prompt of the first `first` problems (None = all), measured or known.
+        """The longest prompt of the first `first` problems (None = all), measured or from the
+        cache.
 
         Raises:
             InputError: model or problems are not on this machine, or cannot be read.
@@ -130,8 +131,8 @@ def _name(card: ProblemCard) -> tuple[str, str]:
 
 
 def _peaks(lengths: Iterator[tuple[Problem, int]]) -> list[Any]:
-    """[index, tokens, id] of each prompt that is longer than all before it: a dozen of 10,000, and
-    enough to know the longest of the first N."""
+    """[index, tokens, id] of each prompt that is longer than all before it: a dozen of 10,000; they
+    give the longest of the first N for any N."""
     found: list[Any] = []
     for index, (problem, tokens) in enumerate(lengths):
         if not found or tokens > found[-1][1]:

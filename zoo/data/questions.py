@@ -1,11 +1,11 @@
-"""Which problems of a benchmark a training set holds, found by content.
+"""Which problems of a benchmark a training set contains, by content.
 
 Questions are compared by a 64-bit hash of their content (`content`): what the `overlap` filter
 compares (`problems.normalise`), without letter case, spacing and the punctuation of sentences. The
 hashes of a set are kept in the run store's cache under the set's digest, so they stay valid
 wherever its files lie, and a plan compares two sets in milliseconds. Planning (`light`) reads no
-file for this: it takes the hashes of sets that it had to read for their digests, and those that
-`zoo data check`, `zoo data fetch` or `zoo sweep` left in the cache.
+file for this: it uses the hashes of sets that were read for their digests, and those that `zoo data
+check`, `zoo data fetch` or `zoo sweep` cached.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _ONE = str.maketrans(
     | dict.fromkeys("\u2018\u2019\u2032", "'")
     | dict.fromkeys('"“”„«»`$?;。、¿…', " ")
 )
-"""Characters that are another way of writing one, or only part words."""
+"""Characters that are variants of another one, or only separate words."""
 _APART = re.compile(r"\\[,: !()\[\]]|\.(?!\d)|(?<!\d)[,:]|[,:](?!\d|\s+(?!\d{3}\b)\d)")
 """LaTeX's spaces and brackets around formulas; stops, commas and colons but in numbers and lists of
 numbers: `2, 3` is `2,3`, and `1, 500` is not `1,500`."""
 _LOOSE = re.compile(r"(?<![^\W_]) | (?![^\W_])")
-"""A space that parts no words or numbers."""
+"""A space that separates no words or numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ def hashes(loaded: Iterable[Problem]) -> Hashes:
 
 
 def content(question: str) -> str:
-    """The text by which a question that is measured counts as one that is trained on.
+    """The normalised text by which an evaluated question equals a training question.
 
-    Letter case, characters that nobody sees (zero-width spaces), dollar signs and other marks of
-    mathematics, the punctuation of sentences, the kind of dash or quote, and spaces make no other
-    question, unless a space parts two words or numbers. What bears on mathematics stays: digits,
-    signs and operators, brackets, `!`, primes, points and commas of numbers (`-1`, `1.5`, `5!`).
+    Ignored: letter case, invisible characters (zero-width spaces), dollar signs and other math
+    delimiters, the punctuation of sentences, the kind of dash or quote, and spaces, unless a space
+    separates two words or numbers. Kept: digits, signs and operators, brackets, `!`, primes, points
+    and commas of numbers (`-1`, `1.5`, `5!`).
     """
     seen = unicodedata.normalize("NFKC", question)
     if not question.isascii():
@@ -105,7 +105,7 @@ class Questions:
             else:
                 try:
                     self.keep(digest, problems.load(card, self.cache))
-                except InputError:  # not fetched; whoever needs the set reports what is wrong
+                except InputError:  # not fetched; reported where the set is needed
                     return None
         return self._known[digest]
 
@@ -129,7 +129,8 @@ class Questions:
 
 
 def overlaps(trials: Iterable[Trial], questions: Questions) -> list[SharedProblems]:
-    """What the benchmarks of trials share with their training data, where both are known."""
+    """Problems that the benchmarks of trials share with their training data, where both are
+    read."""
     widest: dict[tuple[str, str], tuple[Trial, Evaluation]] = {}
     for trial in {(t.data.name, id(t.evaluations)): t for t in trials}.values():
         for e in trial.evaluations:

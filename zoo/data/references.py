@@ -44,7 +44,7 @@ class References:
     """What came of a set's references."""
 
     grader: str
-    """Version of the grader that was asked."""
+    """Version of the grader that checked them."""
     n: int
     bad: tuple[Unusable, ...]
     file: Path | None
@@ -78,7 +78,7 @@ class References:
 
 
 def known(digest: str, cache: Path | None) -> References | None:
-    """What came of the references of a set, by its digest, where somebody looked."""
+    """The stored result of checking the references of a set, by its digest; None if unchecked."""
     file = _file(digest, cache)
     said = read_json(file) if file else None
     if said is None:

@@ -1,10 +1,10 @@
 """Digests by content for planning: of problems (normalised texts) and of model folders (their
 files, not their path).
 
-Digests are remembered in the run store by size, mtime and inode of the files behind them, so a big
-folder is read once. A `light` resolver (planning) reads nothing big that nobody has read before and
-says `unpinned`; `zoo data|models check`, `zoo data fetch` and `zoo sweep` read it. A model of the
-hub is identified by its pinned commit and is never read here.
+Digests are cached in the run store by size, mtime and inode of the files behind them, so a big
+folder is read once. A `light` resolver (planning) returns `unpinned` for a big folder that is not
+in the cache; `zoo data|models check`, `zoo data fetch` and `zoo sweep` read it. A model of the hub
+is identified by its pinned commit and is never read here.
 """
 
 from __future__ import annotations
@@ -140,16 +140,16 @@ class LocalResolver:
         """Hashes of the questions of every set that was read."""
 
     def model(self, card: ModelCard) -> str:
-        """The pinned commit of a hub model; of random weights a digest of what they follow from;
-        else the digest of the folder's files by name and content. `unpinned` where none is known.
+        """The pinned commit of a hub model; for random weights a digest of their inputs; else the
+        digest of the folder's files by name and content. `unpinned` if unknown.
         """
         if card.random_weights:
             return random_digest(card.random_weights, card.eos_ids)
         return card.revision or UNPINNED if card.repo else self.folder(model_folder(card))
 
     def described(self, card: ModelCard) -> ModelCard:
-        """The card, and where it is silent on what memory and time depend on, what the model's own
-        files say; the card alone where they are not on this machine. No id rests on any of it."""
+        """The card; its missing fields for the memory and time models come from the model's files,
+        where they are on this machine. No id depends on them."""
         if card.geometry and card.parameters and card.context and card.eos_ids:
             return card
         try:
@@ -177,17 +177,17 @@ class LocalResolver:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def problems(self, card: ProblemCard) -> str:
-        """Digest of the card's normalised problems; what the card says, else `unpinned`, where
-        they are not on this machine or not read.
+        """Digest of the card's normalised problems; if they are not on this machine or not read,
+        the card's digest, else `unpinned`.
 
         Raises:
-            InputError: the rows are here and are not what the card says.
+            InputError: the rows are here and differ from the card.
         """
         return self._problems(card)[0]
 
     def size(self, card: ProblemCard) -> int | None:
-        """How many problems the filters leave; at most what the card says, where they are not on
-        this machine or not read.
+        """How many problems the filters leave; the card's count as an upper bound, where they are
+        not on this machine or not read.
 
         Raises:
             InputError: as `problems`.
@@ -196,7 +196,7 @@ class LocalResolver:
 
     def _problems(self, card: ProblemCard) -> tuple[str, int | None]:
         if self.light and card.pocket is not None and card.digest is not None:
-            # making the problems anew would cost a plan half its time
+            # creating the problems again would take half of a plan's time
             return card.digest, card.stated_size
         try:
             files = problems.files(card, self.cache)
@@ -204,7 +204,7 @@ class LocalResolver:
             return card.digest or UNPINNED, card.stated_size
         key = _rows_key(card, files)
         digest, _, size = self._known.get(key, "").partition(" ")
-        if not size.isdecimal():  # read by nobody, or before sizes were kept and rows were checked
+        if not size.isdecimal():  # never read, or read by a version without sizes and row checks
             if self.light and _bytes(files) > LIGHT_ROWS_BYTES:
                 return digest or card.digest or UNPINNED, card.stated_size
             loaded = problems.load(card, self.cache)

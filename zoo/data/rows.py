@@ -1,9 +1,9 @@
 """Rows of jsonl and parquet files: problem, reference and level by a card's column map.
 
-Every row is yielded, also one without a problem or a reference (an empty text, null or NaN);
-whether that is an error is the reader's business. A value that is no text is refused at its row,
-never turned into text by its Python form: only numbers stand for themselves, and not as problems.
-Knows no source and no filter.
+Every row is yielded, also one without a problem or a reference (an empty text, null or NaN); the
+caller decides whether that is an error. A value that is not text is refused at its row, never
+converted with `str`: only numbers are accepted, and only as references. Independent of sources and
+filters.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ LAST_BOX = "last-box"
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_BOX = re.compile(r"\s+([^\s$.]+)")  # `\boxed 2`, as two solutions of MATH have it
 _MISSING = object()
-_NO_TEXT = {"role", "type", "name", "id"}  # what a chat message says beside its text
-_DEPTH, _NODES = 4, 1000  # how far a text is looked for in a value that is none
+_NO_TEXT = {"role", "type", "name", "id"}  # keys of a chat message other than its text
+_DEPTH, _NODES = 4, 1000  # how deep a text is searched for in a value that is not text
 
 
 class Row(NamedTuple):
@@ -42,7 +42,7 @@ def read(path: Path, how: Rows) -> Iterator[Row]:
     """The rows of a file, in its order.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or holds something else than text.
+        InputError: the file cannot be read, lacks a column, or has a value that is not text.
     """
     said = how.columns.model_dump(exclude_none=True)
     for line, row in tables.rows(path, list(said.values())):
@@ -63,17 +63,17 @@ def _text(value: Any) -> str:
 
 
 def _missing(row: dict[str, Any], column: str) -> Fault:
-    """A column that is not there, without its place."""
+    """The error for a missing column, without its position."""
     names = [name for name in map(str, row) if name.isprintable()]
     top = column.split(".")[0]
-    if top != column and isinstance(row.get(top), dict | list):  # only what is inside is misspelt
+    if top != column and isinstance(row.get(top), dict | list):  # only the inner name is misspelt
         names = [name for name in islice(_texts(row[top], top), 20) if name.isprintable()]
     hint = did_you_mean(column, names) or f"columns here: {listed(names, 20)}"
     return Fault("", f"no column '{column}'", hint=hint)
 
 
 def _wrong(row: dict[str, Any], key: str, column: str, value: Any) -> Fault | None:
-    """Why a value cannot be the text of a column, without its place."""
+    """Why a value cannot be the text of a column, without its position."""
     if isinstance(value, str):
         if "\0" in value:
             hint = "the text was damaged: repair the row or leave it out"
@@ -90,7 +90,8 @@ def _wrong(row: dict[str, Any], key: str, column: str, value: Any) -> Fault | No
 
 
 def _half(column: str, text: str) -> Fault | None:
-    r"""Why a text cannot be written as UTF-8: JSON may hold one half of a pair (`\ud83d`)."""
+    r"""Why a text cannot be written as UTF-8: JSON may contain half of a surrogate pair
+    (`\ud83d`)."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -138,7 +139,7 @@ def _instead(row: dict[str, Any], key: str, column: str, value: Any) -> str:
 
 
 def _role(row: dict[str, Any], path: str) -> Any:
-    """Who speaks in the chat message that a dotted name goes into."""
+    """Role of the chat message that a dotted name selects."""
     return _value(row, path.rsplit(".", 1)[0] + ".role")
 
 
@@ -156,7 +157,7 @@ def gold(text: str, rule: str) -> str:
     """The reference in an answer column; empty where there is none.
 
     `last-box` takes the very last box of a worked solution, as the study and MATH's own script do;
-    the extraction rules would join it with boxes beside it.
+    the extraction rules would join it with adjacent boxes.
     """
     if rule == "as-is":
         return text.strip()
@@ -169,7 +170,7 @@ def gold(text: str, rule: str) -> str:
 
 
 def _box(text: str, at: int) -> str:
-    """What the box that opens at `at` holds; empty where it does not close."""
+    """The content of the box that opens at `at`; empty if it does not close."""
     if bare := _BARE_BOX.match(text, at):
         return bare[1]
     depth = 0
@@ -186,7 +187,7 @@ def plain_level(text: str = "") -> str:
 
 
 def _value(row: dict[str, Any], column: str) -> Any:
-    """The value of a column, or what a dotted name finds inside one."""
+    """The value of a column, or the value inside it that a dotted name selects."""
     if column in row:
         return row[column]
     found: Any = row

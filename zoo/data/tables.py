@@ -1,7 +1,7 @@
 """Rows of jsonl and parquet files as plain values, in the order of the file.
 
-jsonl is UTF-8, with or without a byte order mark; blank lines count as lines and hold no row. Files
-are hostile input: whatever is in one, it is read or refused at its line. Knows no column's meaning.
+jsonl is UTF-8, with or without a byte order mark; blank lines count as lines and have no row. Files
+are hostile input: any content is read or refused at its line. Independent of what columns mean.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _object(path: Path, line: int, text: str) -> dict[str, Any]:
 
 
 def _why(error: ValueError | RecursionError) -> tuple[str, str]:
-    """What is wrong with a line, and what to do."""
+    """The error of a line, and what to do."""
     if isinstance(error, UnicodeEncodeError):
         byte = ord(error.object[error.start]) - 0xDC00
         hint = "a file in Latin-1 is converted by `iconv -f LATIN1 -t UTF-8`"

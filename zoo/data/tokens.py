@@ -1,11 +1,10 @@
-"""Number of tokens that a model's tokenizer makes of prompts, by `tokenizer.json` and the package
-`tokenizers` alone.
+"""Token counts of prompts with a model's `tokenizer.json` and the package `tokenizers` alone.
 
 TRL and evaluation call a transformers tokenizer with its defaults (trl 1.16 grpo_trainer.py:1758):
 special tokens are added, nothing is truncated or padded. Where a folder has `tokenizer.json`,
 transformers 5.17 takes vocabulary, merges and special tokens from it and ignores `add_bos_token`
-(tokenization_utils_base.py:1779). The counts are what a trial gets; where transformers builds a
-class of its own around that vocabulary (Llama 2), a text that begins with a space counts one more.
+(tokenization_utils_base.py:1779). The counts are what a trial gets; where transformers wraps that
+vocabulary in another class (Llama 2), a text that begins with a space counts one more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether the weights of a model folder are all there, by the index, the headers and the lengths of
-its safetensors files.
+"""Check that the weights of a model folder are complete, by the index, the headers and the lengths
+of its safetensors files.
 
-No weight is read: a header is a few kilobytes, so planning can ask. A folder is hostile input.
+No weight is read: a header is a few kilobytes, so planning can use it. A folder is hostile input.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ POINTER = "is a git-lfs pointer, not the file itself (`git lfs pull`)"
 
 
 def shards(folder: Path) -> list[str] | None:
-    """Names of the weight files that loading reads: what the index lists, else the one file that
-    needs none. None where the index cannot be read or names anything but files beside it.
+    """Names of the weight files that loading reads: those in the index, else the single file. None
+    where the index cannot be read or names anything but files in its folder.
     """
     index = folder / INDEX
     if not index.is_file():
@@ -42,7 +42,7 @@ def missing(folder: Path) -> list[str]:
 
 
 def broken(file: Path) -> str:
-    """What is wrong with a safetensors file, by its header and its length; empty if nothing."""
+    """The fault of a safetensors file, by its header and its length; empty if valid."""
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -63,7 +63,7 @@ def broken(file: Path) -> str:
 
 
 def is_pointer(file: Path) -> bool:
-    """Whether a file is there and stands for one that git-lfs did not bring."""
+    """Whether a file is a git-lfs pointer whose content was not downloaded."""
     try:
         with file.open("rb") as stream:
             return stream.read(len(LFS_POINTER)) == LFS_POINTER

@@ -1,4 +1,4 @@
-"""`zoo doctor`: what is installed, what this machine can run, and how to fix problems.
+"""`zoo doctor`: the installation, the abilities of this machine, and how to fix problems.
 
 Checks without importing: versions come from package metadata, the GPU from nvidia-smi. Nothing is
 downloaded, no hub is contacted, nothing is written. Each finding is `ok`, `warn` (works, but) or
@@ -36,7 +36,7 @@ Level = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """One check: `what` it is, the value `found`, and what to `do` unless it is ok."""
+    """One check: `what` it checks, the value `found`, and what to `do` unless it is ok."""
 
     level: Level
     what: str

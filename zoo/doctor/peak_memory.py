@@ -1,7 +1,7 @@
-"""The most memory that trials take while a sweep runs, seen from outside: resident memory of each
-trial process, and memory in use on each GPU above what was in use before.
+"""Peak memory of trials while a sweep runs, measured from outside: resident memory of each trial
+process, and memory in use on each GPU above what was in use before.
 
-A GPU is asked through nvidia-smi, since an engine's sleeping memory is not all of torch's.
+GPU memory is read from nvidia-smi, since an engine's sleeping memory is not all of torch's.
 """
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""How good is a checkpoint? Sampling, grading and metrics as stages with ids of their own. Light
+"""Evaluation of checkpoints: sampling, grading and metrics as stages with their own ids. Light
 until it samples.
 """

@@ -1,6 +1,4 @@
-"""Measures of a graded set of responses, under the study's names. Pure numbers; knows no files and
-no engine.
-"""
+"""Metrics of a graded set of responses, under the study's names. Pure; no files, no engine."""
 
 from __future__ import annotations
 
@@ -22,14 +20,13 @@ def measures(
     finishes: Sequence[str],
     box_verdicts: Sequence[Verdict] | None = None,
 ) -> Values:
-    """Measures (`zoo.trials.metrics.MEASURES`) over N responses; one without a case is None.
+    """Metrics (`zoo.trials.metrics.MEASURES`) over N responses; None where no response counts.
 
     `acc` is the share of CORRECT among the scored (an unreadable reference or a fault of the grader
-    is counted apart, in `unscored`); `acc_boxed` the same where only what stands in the last box
-    counts as an answer (`box_verdicts`), over the same responses; `box_ratio` the share with a
-    complete box; lengths are in tokens (None = not known, of responses made elsewhere);
-    `clipped_ratio` is the share that ran into the cap, `mean_terminated_length` the mean length of
-    the others.
+    is counted in `unscored`); `acc_boxed` the same with only the content of the last box as the
+    answer (`box_verdicts`), over the same responses; `box_ratio` the share with a complete box;
+    lengths are in tokens (None = unknown, for imported responses); `clipped_ratio` is the share
+    that reached the max response length, `mean_terminated_length` the mean length of the others.
     """
     scored = [verdict for verdict in verdicts if verdict.scored]
     pairs = () if box_verdicts is None else zip(verdicts, box_verdicts, strict=True)

@@ -1,7 +1,7 @@
-"""Second opinions on a set of graded responses: what the verdicts are where only a box counts, and
-what stock math-verify says of a sample.
+"""Cross-checks of a set of graded responses: the verdicts where only a box counts, and the verdicts
+of stock math-verify on a sample.
 
-Both are reported beside the accuracy and change no verdict. Knows no stages and no files.
+Both are reported with the accuracy and change no verdict. No stages, no files.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def box_verdicts(
     """Verdicts of N responses under the extraction rule `boxed`; one without a complete box has no
     answer.
 
-    Where the box says what the benchmark's rule read as well, the verdict is the same and nothing
-    is graded twice; `boxed`, a grader of that rule, is asked about the others alone.
+    Where the box has the answer that the benchmark's rule extracted, the verdict is reused; only
+    the others are graded, by `boxed`, a grader of that rule.
     """
     answers = [extract(item.text, "boxed") for item in items]
     verdicts = [
@@ -40,7 +40,7 @@ def box_verdicts(
 
 
 class Auditor:
-    """Puts samples to stock math-verify. Its worker starts with the first question and is kept."""
+    """Runs stock math-verify on samples. Its worker starts with the first sample and is reused."""
 
     def __init__(self) -> None:
         self._pool = stock()

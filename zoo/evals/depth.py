@@ -1,9 +1,9 @@
-"""What a stored, graded set of responses says beyond its accuracy: pass@k, votes, lengths, endings,
-repetition, scripts. Pure: numbers and texts in, numbers out; knows no files and no engine.
+"""Metrics of a stored, graded set of responses beyond accuracy: pass@k, votes, lengths, endings,
+repetition, scripts. Pure: numbers and texts in, numbers out; no files, no engine.
 
 The unit is the problem. Responses without a score (an unreadable reference, a fault of the grader)
-are left out of everything that asks whether they are right. The same set gives the same numbers,
-byte for byte: nothing here draws at random.
+are left out of every metric of correctness. The same set gives the same numbers, byte for byte:
+nothing here is random.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MAX_CHARS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One graded response. `length`: tokens, None = not known (made elsewhere)."""
+    """One graded response. `length`: tokens, None = unknown (an imported response)."""
 
     verdict: Verdict
     prediction: str | None
@@ -47,7 +47,7 @@ class Response:
     length: int | None
     finish: str
     tokens: Sequence[Hashable] = ()
-    """Token ids, for repetition; () = words of the text instead."""
+    """Token ids, for repetition; () = use the words of the text."""
 
     @property
     def correct(self) -> bool:
@@ -126,8 +126,8 @@ def maj_at_k(problems: Sequence[Answered], k: int) -> JackknifeEstimate:
 
 def classes(responses: Sequence[Response]) -> tuple[int, tuple[int, ...], int]:
     """Votes by answer: for the right one, for each wrong one (largest first), and how many
-    responses have no answer. Right answers are equal through the reference; wrong ones where the
-    grader's fast path says so (`zoo.grading.agree`)."""
+    responses have no answer. Correct answers are equal through the reference; wrong ones where the
+    grader's fast path finds them equal (`zoo.grading.agree`)."""
     right = sum(response.correct for response in responses)
     said = [r.prediction for r in responses if not r.correct]
     votes: dict[str, int] = {}
@@ -186,8 +186,8 @@ def by(
 
 
 def lengths(problems: Sequence[Answered]) -> dict[str, float | None]:
-    """Mean tokens: of all responses, of those that ended by themselves, of right and of wrong ones.
-    None where there are none, or lengths are not known."""
+    """Mean tokens: of all responses, of those that ended with a stop id, of correct and of wrong
+    ones. None where there are none, or lengths are unknown."""
     kept = [r for problem in problems for r in problem.responses if r.length is not None]
     wrong = [r for r in kept if r.verdict.scored and not r.correct]
     return {
@@ -219,7 +219,7 @@ def runs_on(text: str) -> bool:
 
 def repetition(response: Response) -> float | None:
     """Share of 4-grams of tokens that came before in the response: seq-rep-4 of Welleck et al.
-    2020 (arXiv:1908.04319); words stand in where token ids are not known. None below 4 tokens."""
+    2020 (arXiv:1908.04319); words are used where token ids are unknown. None below 4 tokens."""
     tokens = response.tokens or response.text[:_MAX_CHARS].split()
     n = len(tokens) - NGRAM + 1
     if n < 1:
@@ -260,9 +260,10 @@ def texts(problems: Sequence[Answered]) -> dict[str, float | None]:
 
 
 def response_measures(responses: Sequence[Response]) -> dict[str, float | None]:
-    """What is stored of every evaluation about its responses (`zoo.trials.metrics.MEASURES`): mean
-    tokens of right and of wrong ones; shares without an answer, with another question after the
-    answer, with a letter of another script; mean share of repeated 4-grams. None without a case."""
+    """Response metrics stored with every evaluation (`zoo.trials.metrics.MEASURES`): mean tokens of
+    correct and of wrong ones; shares without an answer, with another question after the answer,
+    with a letter of another script; mean share of repeated 4-grams. None where no response
+    counts."""
     known = [r for r in responses if r.length is not None and r.verdict.scored]
     return {
         "mean_right_length": _mean(r.length for r in known if r.correct),

@@ -1,9 +1,9 @@
-"""Completions that were made elsewhere: read as hostile input, kept as samples, graded like ours.
+"""Imported completions: read as hostile input, stored as samples, graded like those of zoo.
 
-One JSON object a line: `id` or `problem` (the text) says which problem, `completion` is the
+One JSON object a line: `id` or `problem` (the text) identifies the problem, `completion` is the
 response without its prompt; `sample` numbers the responses to a problem (else they count in the
-order of the file), `finish` is `stop` or `length`. All problems need equally many. The record says
-`external`, and the id follows from the rows.
+order of the file), `finish` is `stop` or `length`. All problems need equally many. The record has
+`external`, and the id is a hash of the rows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MAX_FAULTS = 20
 
 @dataclass(frozen=True, slots=True)
 class GivenCompletion:
-    """One response to a problem, by its place in the benchmark."""
+    """One response to a problem, by its index in the benchmark."""
 
     problem: int
     sample: int
@@ -73,7 +73,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 class _CompletionReader:
-    """What was read so far, and what is wrong with it."""
+    """The rows read so far, and their errors."""
 
     def __init__(self, path: Path, problems: Sequence[Problem]) -> None:
         self.path, self.problems = path, problems
@@ -170,7 +170,7 @@ class _CompletionReader:
 
 
 class _Wrong(Exception):
-    """What is wrong with a row: found, expected, hint."""
+    """The error of a row: found, expected, hint."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -188,10 +188,10 @@ def keep(
     rows: Sequence[GivenCompletion],
     each: int,
 ) -> str:
-    """Keep completions as samples, or find them kept; returns their id.
+    """Store completions as samples, unless they are stored; returns their id.
 
     Args:
-        name: what tables call whoever made them.
+        name: of their source, for tables.
         benchmark: name and digest.
     """
     text = json.dumps([[problems[r.problem].id, r.sample, r.text, r.finish] for r in rows])

@@ -1,8 +1,8 @@
-"""What a round-0 probe of a base model says of prompt, stop ids, length and bucket. Pure: stored
-responses in, proposals with their evidence out.
+"""Proposals for prompt, stop ids, length and bucket from a round-0 probe of a base model. Pure:
+stored responses in, proposals with their evidence out.
 
-A wrong prompt, a missing stop id or a cap that is too short are what sank replications of the
-study; all three show before anything is trained.
+A wrong prompt, a missing stop id or a max response length that is too short made replications of
+the study fail; all three are visible before training.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ FOLLOWS = 0.1
 """Share of the responses that go on after their answer which a token must follow to be a stop id.
 """
 BEFORE = 0.01
-"""Share of right responses that may hold it before their answer: these would be cut."""
+"""Highest share of correct responses that contain it before their answer: these would be cut."""
 LEAST = 5
 """Responses that it must follow."""
 ROOM = 2
-"""How much longer than nearly all right responses the cap is: training lengthens them."""
+"""Ratio of the max response length to the length of nearly all correct responses: training
+lengthens them."""
 PREFIX = 0.6
 """Share of a question that a model is given to complete (as in arXiv:2507.10532)."""
 REST_CHARS, MOST_CHARS = 20, 160
-"""Of the rest of a question: the least that says something, and what is compared at most."""
+"""Of the rest of a question: the minimum for a comparison, and the most that is compared."""
 _BOX = re.compile(r"\\boxed\s*\{")
 _PHRASE = re.compile(r"(?:answer is|answer\s*:|####)\s*[^\n]*?(?=\.(?:\s|$)|\n|$)", re.IGNORECASE)
 
@@ -57,12 +58,12 @@ class Split:
     before: tuple[int, ...]
     """Token ids up to the end of the answer."""
     follower: int | None
-    """The first token behind it that holds a letter; None = the response ends there."""
+    """The first token after it that contains a letter; None = the response ends there."""
     correct: bool
 
 
 def ids_of(response: Response) -> list[int]:
-    """The token ids of a response; none of one made elsewhere."""
+    """The token ids of a response; none for an imported one."""
     return [token for token in response.tokens if isinstance(token, int)]
 
 
@@ -95,7 +96,7 @@ class Follower:
     of: int
     """Responses that go on behind their answer."""
     before: int
-    """Right responses that hold it before their answer."""
+    """Correct responses that contain it before their answer."""
     right: int
     """Right responses with an answer."""
 
@@ -131,13 +132,13 @@ def followers(
 
 def cut_at(response: Response, stop_ids: Collection[int]) -> int | None:
     """How many tokens of a response are left where it ends with the first stop id (inclusive, as
-    vLLM has it); None where there is none."""
+    vLLM has it); None without one."""
     return next((at + 1 for at, id_ in enumerate(response.tokens) if id_ in stop_ids), None)
 
 
 def cap(responses: Sequence[Response], most: int) -> int | None:
-    """A cap with room for twice the length of 99 % of the right responses, in steps of 64, at most
-    `most`; None without a right response."""
+    """A max response length of twice the length of 99 % of the correct responses, in steps of 64,
+    at most `most`; None without a correct response."""
     right = sorted(r.length for r in responses if r.correct and r.length is not None)
     if not right:
         return None
@@ -165,7 +166,7 @@ def _share(problem: Answered) -> float | None:
 
 
 def halves(question: str) -> tuple[str, str] | None:
-    """The first 60 % of a question's words, and the rest; None where the rest says too little."""
+    """The first 60 % of a question's words, and the rest; None where the rest is too short."""
     words = question.split()
     at = math.ceil(PREFIX * len(words))
     first, rest = " ".join(words[:at]), " ".join(words[at:])

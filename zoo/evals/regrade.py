@@ -1,7 +1,7 @@
-"""Grading stored completions of a finished measurement again: which verdicts moved, and what that
-does to the numbers.
+"""Grade the stored completions of a finished evaluation again: which verdicts changed, and the
+effect on the numbers.
 
-New scores get a folder of their own and a line in the trial's index; old scores stay. Samples that
+New scores get a new folder and a line in the trial's index; old scores are kept. Samples that
 several trials share are compared once. Samples nothing; the caller holds the trial's lock.
 """
 
@@ -75,14 +75,13 @@ class Regrader:
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
     def measurement(self, trial: Trial, row: Row) -> None:
-        """Grade what an index line names again; append the line of the new scores to the index.
+        """Grade the samples of an index line again; append the line of the new scores to the index.
 
-        A line whose scores are by the current grader is held against a new grading, which is
-        written nowhere.
+        Scores by the current grader are compared with a new grading, which is not stored.
 
         Raises:
-            StateError: the completions are gone or cannot be read, or nothing says how they were
-                graded.
+            StateError: the completions are gone or cannot be read, or how they were graded is
+            unknown.
         """
         (old,) = measurements([row])
         made = record.read(self.store.folder("scores", old.score_id))

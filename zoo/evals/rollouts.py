@@ -1,7 +1,7 @@
-"""Replaying the current grader over a trial's kept rollouts, a round at a time.
+"""Grade a trial's stored rollouts again with the current grader, a round at a time.
 
-Holds one round in memory. What was found is kept in the trial's folder after every round, so that
-an interrupted replay goes on where it was; the caller holds the trial's lock.
+One round is in memory at a time. Results are stored in the trial's folder after every round, so
+that an interrupted replay is resumed; the caller holds the trial's lock.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ COLUMNS = ["group", "gold", "text", "verdict", "reward", "finish"]
 def replay_trial(
     store: Store, trial: Trial, record: Record, graders: Graders, *, anew: bool = False
 ) -> Iterator[Replay]:
-    """Replays the rounds that are left and yields what was found so far after each.
+    """Replay the remaining rounds; yields the results so far after each.
 
     Args:
         record: of the trial's finished training.
-        anew: begin at round 1, whatever was found before.
+        anew: begin at round 1; ignore earlier results.
 
     Raises:
         StateError: rollouts of a round are gone or cannot be read.

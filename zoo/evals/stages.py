@@ -1,12 +1,12 @@
-"""Sample and grade as stages: each has an id made of its own inputs, is done once, and is shared by
-whoever needs it.
+"""Sample and grade as stages: each has an id from its own inputs, is done once, and is shared by
+all that need it.
 
-The base model's samples (round 0) belong to (model, prompt, stop ids, cap, benchmark and subset,
-decoding, stack), not to a trial: the first trial that needs them measures, others wait for its lock
-or find them done. Samples of a trained policy belong to (train id, lineage, round, ...); their seed
-follows from what they are of and from nothing else, so that equal weights always get equal samples.
-Scores belong to (samples, extraction rule, grader version). Where the responses come from is the
-caller's: a live engine, a checkpoint, or a simulation.
+The base model's samples (round 0) belong to (model, prompt, stop ids, max response length,
+benchmark and subset, decoding, stack), not to a trial: the first trial that needs them samples,
+others wait for its lock or reuse them. Samples of a trained policy belong to (train id, lineage,
+round, ...); their seed follows from their content and from nothing else, so that equal weights
+always get equal samples. Scores belong to (samples, extraction rule, grader version). Where the
+responses come from is the caller's: a live engine, a checkpoint, or a simulation.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from zoo.trials.trial import Evaluation, Trial
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One response. `finish` is `stop` (ended by itself) or `length` (ran into the cap)."""
+    """One response. `finish` is `stop` (a stop id) or `length` (the max response length)."""
 
     text: str
     token_ids: list[int]
@@ -68,18 +68,18 @@ class Measurement:
     audited: int = 0
     """Answers that the rate `audit_disagreement` is over."""
     seed_rule: str | None = None
-    """How the seed of the samples came about; None where the samples were not looked at."""
+    """How the seed of the samples was derived; None where the samples were not read."""
 
     def row(self) -> dict[str, Any]:
-        """What it adds to a line of a trial's index."""
+        """Its fields in a line of a trial's index."""
         ids = {"samples": self.samples, "scores": self.scores, "grader": GRADER_VERSION}
         rule = {} if self.seed_rule is None else {"seed_rule": self.seed_rule}
         return ids | rule | {"n": self.n, "audited": self.audited, "values": self.values}
 
 
 class Graders:
-    """One grader an extraction rule, made when it is first asked for, and the audit of what they
-    say. Their workers live as long as this.
+    """One grader per extraction rule, created at its first use, and the audit of their verdicts.
+    Their workers live as long as this.
     """
 
     def __init__(self, workers: int = 1) -> None:
@@ -101,8 +101,8 @@ class Graders:
 
 
 class Evaluator:
-    """Measures a trial's evaluations into a store. Holds its graders (or somebody's, who then
-    closes them) and the problems that it has read.
+    """Runs a trial's evaluations and stores them. Owns its graders, unless the caller passes some
+    (and closes them), and caches the problems that it has read.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Evaluator:
         self._problems: dict[str, list[Problem]] = {}
 
     def close(self) -> None:
-        """End the workers of graders of its own."""
+        """End the workers of the graders that it owns."""
         if self._own:
             self.grader.close()
 
@@ -140,7 +140,7 @@ class Evaluator:
         samples, responses = self.store.folder("samples", sample_id), None
         found = _done(samples, round_)
         if found is None:
-            with claim(samples):  # another process may have made them while we waited
+            with claim(samples):  # another process may have written them meanwhile
                 found = _done(samples, round_)
                 if found is None:
                     found, responses = self._sample(
@@ -178,7 +178,7 @@ class Evaluator:
         return Measurement(sample_id, score_id, n, values, audited)
 
     def grade(self, sample_id: str, rule: str) -> list[Result]:
-        """What the grader says of stored samples, in their order. Writes nothing.
+        """Verdicts of stored samples, in their order. Writes nothing.
 
         Raises:
             StateError: the samples are gone or cannot be read.
@@ -308,7 +308,7 @@ class Evaluator:
 
 
 def _done(folder: Path, round_: int) -> Record | None:
-    """The record of a stage that was done before; records appear whole, so it takes no lock."""
+    """The record of a stage that is done; records are written atomically, so it takes no lock."""
     found = records.read(folder)
     return found if found is not None and found.done(round_) else None
 
@@ -327,11 +327,11 @@ def sample_identity(
     launch: int = 0,
 ) -> tuple[str, dict[str, Any]]:
     """Id and payload of the samples of an evaluation at a round. `born`: name of the trial's folder
-    (default: its id); `launch`: the launch that continued training after a crash, 0 = none did.
+    (default: its id); `launch`: the launch that continued training after a crash, 0 = none.
 
-    Training again gives a policy of its own (bit for bit the same only on a CPU), so samples of a
-    later lineage never pass for those of the first, nor those that a dead launch took beyond the
-    last checkpoint for those of the launch that continued from it.
+    Training again gives another policy (the same bit for bit only on a CPU), so samples of a later
+    lineage have other ids than those of the first, and so have samples that a dead launch took
+    after the last checkpoint and those of the launch that continued from it.
     """
     born = born or trial.id
     policy: dict[str, Any] = {"train": born} | ({"lineage": lineage} if lineage > 1 else {})
@@ -359,13 +359,13 @@ def sample_identity(
 
 
 SEED_RULE = "content"
-"""How seeds of sampling follow from a payload: rows and samples without this word are older, and
-there lineage, stack and the trial's name bore on the seed of a trained policy as well."""
+"""How sampling seeds are derived from a payload: rows and samples without this word are older, and
+there the seed of a trained policy also depends on lineage, stack and the trial's name."""
 
 
 def sampling_seed(payload: dict[str, Any]) -> int:
-    """The seed of a set of samples: from what they are, but for the software, the lineage and the
-    name of the trial. At round 0 the whole payload, as ever."""
+    """The seed of a set of samples: a hash of their payload without the software, the lineage and
+    the name of the trial. At round 0 of the whole payload."""
     train = payload["policy"].get("train")
     if train is None:
         return _seed(payload)
@@ -374,5 +374,5 @@ def sampling_seed(payload: dict[str, Any]) -> int:
 
 
 def _seed(payload: dict[str, Any]) -> int:
-    """The seed of a stage, from what its id is made of."""
+    """The seed of a stage, from the inputs of its id."""
     return int(identity.digest(payload, 8), 16) % 2**31

@@ -44,7 +44,7 @@ def answered(
 
 
 def source(problem_id: str, benchmark: str) -> str:
-    """The file that a problem came from, as its id says it; the benchmark where it does not."""
+    """The source file of a problem, from its id; the benchmark if the id has none."""
     found = _ROW_ID.match(problem_id)
     return found[1] if found else benchmark
 
@@ -56,11 +56,11 @@ def by_budget(
     decode: Decode,
     grader: Grader,
 ) -> dict[int, JackknifeEstimate]:
-    """Accuracy where every response is cut after so many tokens and graded again. Responses within
-    a budget keep their verdict. `golds`: one a problem.
+    """Accuracy after every response is cut to a number of tokens and graded again. Responses within
+    a budget keep their verdict. `golds`: one per problem.
 
-    What a model that knew of the budget would do, this does not say: it is what the stored
-    responses had come to by then.
+    This is not the accuracy of a model that was prompted with the budget: it is what the stored
+    responses had reached by then.
     """
     found: dict[int, JackknifeEstimate] = {}
     for budget in budgets:

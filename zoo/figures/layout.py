@@ -31,8 +31,8 @@ class Key:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels that share their axes. `name` is for files; the caption stands alone; `table` has the
-    numbers that are drawn, a header first."""
+    """Panels that share their axes. `name` is for files; the caption is self-contained; `table` has
+    the drawn numbers, a header first."""
 
     name: str
     title: str
@@ -81,7 +81,7 @@ def key_items(key: Key, x: float, y: float) -> list[Item]:
 
 
 def key_scene(key: Key) -> Scene:
-    """A key's line and mark alone, for a legend in a page."""
+    """The line and mark of a key, for a legend in a page."""
     return Scene(20, 8, tuple(key_items(key, 0, 4)))
 
 

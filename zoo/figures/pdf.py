@@ -1,6 +1,6 @@
-"""Scenes as PDF, by matplotlib: fonts are embedded as TrueType, as journals ask; no dates.
+"""Scenes as PDF, by matplotlib: fonts are embedded as TrueType, as journals require; no dates.
 
-One weight of one font a file: cutting fonts to what is used is most of what a file costs.
+One weight of one font per file: subsetting fonts takes most of the time.
 """
 
 from __future__ import annotations

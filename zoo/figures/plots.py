@@ -17,7 +17,7 @@ INTERVAL_COLOUR = colour_of(0)
 
 @dataclass(frozen=True)
 class Axis:
-    """A linear axis: what is on it, from where to where, and where numbers stand."""
+    """A linear axis: label, range and ticks."""
 
     label: str
     low: float
@@ -25,13 +25,13 @@ class Axis:
     ticks: Ticks
 
     def at(self, value: float, start: float, end: float) -> float:
-        """Place of a value between the places of both ends."""
+        """Position of a value between the positions of both ends."""
         return start + (value - self.low) / (self.high - self.low) * (end - start)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line, its colour by place, and a band around it."""
+    """A line, its colour by index, and a band around it."""
 
     index: int
     points: tuple[tuple[float, float], ...]
@@ -39,13 +39,13 @@ class Curve:
     """(x, low, high)"""
     faint: bool = False
     cut: bool = False
-    """Ends with a cross: what it shows broke off."""
+    """Ends with a cross: the series ended early."""
     dashed: bool = False
 
 
 @dataclass(frozen=True)
 class ForestRow:
-    """An estimate with its interval, and what is said of it."""
+    """An estimate with its interval and its text."""
 
     name: str
     told: str
@@ -131,8 +131,8 @@ def _frame(x: Axis, y: Axis, box: tuple[float, float, float, float]) -> Iterable
 
 
 def forest(rows: Sequence[ForestRow], x: Axis, *, width: float, made_up: bool = False) -> Scene:
-    """A panel of estimates, a row each, with a line at 0. Upright lines run beside the marks alone,
-    so that none crosses a text."""
+    """A panel of estimates, a row each, with a line at 0. Vertical lines span only the marks, so
+    that none crosses a text."""
     left, right, top = 6.0, width - 6.0, 4.0
     bottom = top + ROW * len(rows)
     items: list[Item] = []

@@ -1,8 +1,8 @@
 """Shapes on a page: lines, areas, marks, texts. Lengths are in points (1/72
 inch), y grows downward.
 
-The palette is Okabe and Ito's, which people with any colour vision can tell apart, and four more;
-marks repeat what colours say.
+The palette is Okabe and Ito's, which people with any colour vision can distinguish, and four more;
+marks repeat the information of colours.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ FONT = 7.5
 
 
 def colour_of(index: int) -> str:
-    """The colour of the arm at a place."""
+    """The colour of an arm, by its index."""
     return PALETTE[index % len(PALETTE)]
 
 
 def shape_of(index: int) -> Shape:
-    """The mark of the arm at a place: 50 arms differ in colour or mark."""
+    """The mark of an arm, by its index: 50 arms differ in colour or mark."""
     return SHAPES[(index + index // len(PALETTE)) % len(SHAPES)]
 
 

@@ -1,7 +1,7 @@
 """Scenes as SVG: for inside a page, where ink is the text's colour, and as a file of its own.
 
 All texts are escaped; characters that XML does not have are replaced. No ids, no style sheets, no
-links, so that any number of drawings can stand in one page.
+links, so that one page can have any number of drawings.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ FAMILY = "DejaVu Sans, Helvetica, Arial, sans-serif"
 
 
 def inline(scene: Scene, label: str) -> str:
-    """An SVG to put into a page, which sets its font. `label`: what it shows, read aloud."""
+    """An SVG to put into a page, which sets its font. `label`: text for screen readers."""
     said = quoteattr(printable(label))
     head = f'<svg viewBox="0 0 {_n(scene.width)} {_n(scene.height)}" role="img" aria-label={said}>'
     return "\n".join([head, *(_item(item, "currentColor") for item in scene.items), "</svg>"])
 
 
 def document(scene: Scene, label: str, background: Literal["white", "none"] = "white") -> str:
-    """An SVG file, on white unless told otherwise."""
+    """An SVG file, on white by default."""
     size = f'width="{_n(scene.width)}pt" height="{_n(scene.height)}pt"'
     box = f'viewBox="0 0 {_n(scene.width)} {_n(scene.height)}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} font-family="{FAMILY}">'

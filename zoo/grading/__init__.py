@@ -1,11 +1,11 @@
-"""Grading: is this completion's answer the reference's? One grader for training reward and for
+"""Grading: does a completion's answer equal the reference? One grader for training rewards and
 evaluation.
 
-Extract (a named rule) -> normalise and compare without sympy -> where only symbols can tell, ask a
-killable worker. Importing this package imports no sympy and no math-verify: they live in the worker
-processes alone.
+Extract (a named rule) -> normalise and compare without sympy -> if undecided, compare symbolically
+in a killable worker. Importing this package imports no sympy and no math-verify: only the worker
+processes do.
 
-It knows verdicts, not rewards: what a verdict is worth is `zoo.rewards`.
+Grading gives verdicts, not rewards; `zoo.rewards` turns verdicts into numbers.
 """
 
 from zoo.grader_version import GRADER_VERSION

@@ -1,7 +1,7 @@
-"""Second opinions: references against themselves, stock math-verify on a sample.
+"""Audits of the grader: references against themselves, stock math-verify on a sample.
 
-Each function takes plain sequences, so that training, evaluation and the command line can call it
-on what they hold; none reads a run's folder.
+Each function takes plain sequences, for training, evaluation and the command line; none reads a
+run's folder.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ SHARE = 0.02
 
 
 def check_golds(golds: Mapping[str, str]) -> dict[str, str]:
-    """Grades every reference against itself, boxed; returns the ids of those that no answer can
-    meet, and why.
+    """Grade every reference against itself, boxed; returns the ids of those that no answer can
+    match, and why.
 
-    A text always equals itself, so more is asked: a reference must read as one answer and not as
-    prose, and one that holds a box or `####` must accept what stands there (a worked solution
+    A text always equals itself, so two more conditions apply: a reference must read as one answer
+    and not as prose, and one with a box or `####` must accept the answer in it (a worked solution
     does not).
     """
     prose = {name for name, gold in golds.items() if is_prose(gold)}
@@ -65,7 +65,7 @@ def _why_not(item: Item, result: Result) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One sampled answer on which stock math-verify says otherwise."""
+    """One audited answer on which stock math-verify disagrees."""
 
     index: int
     result: Result
@@ -74,8 +74,8 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What stock math-verify said of a sample. `undecided` are those on which it ran out of its
-    limits, or could not be asked.
+    """Verdicts of stock math-verify on a sample. `undecided`: it reached its limits, or could not
+    run.
     """
 
     sampled: int
@@ -94,23 +94,21 @@ class Audit:
 
 
 def stock() -> Pool:
-    """A worker of its own for `audit`. It starts with the first question and is its owner's to
-    close.
-    """
+    """A worker for `audit` alone. It starts with the first pair; the caller closes it."""
     return Pool(1, STOCK_LIMITS)
 
 
 def audit(results: Sequence[Result], seed: int, pool: Pool, share: float = SHARE) -> Audit:
-    """Asks stock math-verify about a seeded sample of scored answers.
+    """Compare a seeded sample of scored answers by stock math-verify.
 
     It gets the reference and the extracted answer, each inside a box, so it audits equivalence and
-    not extraction. Answers that exhausted the grader are not put to it.
+    not extraction. Answers that exhausted the grader are left out.
 
     Args:
         results: the grader's results of one evaluation.
         seed: decides the sample; the same results and seed give the same sample.
-        pool: the worker to ask (`stock`); it may serve many calls, one after the other.
-        share: of the results that can be audited; at least one where there is any.
+        pool: the worker (`stock`); it may serve many calls, one after the other.
+        share: of the results that can be audited; at least one if there are any.
     """
     able = [
         index

@@ -1,8 +1,8 @@
 r"""Finding `\boxed{...}` and `\fbox{...}` in a completion, without reading all of it.
 
 Only complete boxes count. Neighbouring boxes that only connectives separate ("\boxed{1} and
-\boxed{2}") are one answer of several elements: whoever boxes a second guess beside the first does
-not get to choose which of them counts.
+\boxed{2}") are one answer of several elements, so a second boxed guess next to the first does not
+replace it.
 
 Only the neighbourhood of the last box is read, so that the cost does not grow with the text, and
 unbalanced and deeply nested braces cost no more than prose.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 _MARK = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 
-# What may stand between two boxes of one answer: punctuation, math delimiters, a name with an
+# What may be between two boxes of one answer: punctuation, math delimiters, a name with an
 # equals sign, and/or.
 _CONNECTIVE = re.compile(
     r"(?:[\s,;.:!?$&()\[\]|/+*`'\"_~>#%-]|\\[\[\]();,:!\s]|\\(?:quad|qquad|text|mathrm|textbf|textit|mbox"
@@ -39,7 +39,7 @@ _ALTERNATIVE = re.compile(
     r"|possible|even|odd|max|min)\b",
     re.IGNORECASE,
 )
-_SIGNED = re.compile(  # what stands right before a box and belongs to it
+_SIGNED = re.compile(  # text right before a box that belongs to it
     r"(?:(?<![\w)}\]])-|\\sqrt\{|\\frac\{[^{}]{1,20}\}\{|\\(?:neq?|not=)\s*|\b(?:not|never)\s)[$\s]*$"
 )
 _RAISED = re.compile(r"\^(?:\{[^{}]{1,8}\}|\w)|\d+|!(?=\s|\$|$)")  # and right behind it
@@ -61,7 +61,7 @@ MAX_BOX_CHARS = (
 
 
 class Box(NamedTuple):
-    """One complete box: where it starts and ends in the text, and what is in it."""
+    """One complete box: its start and end in the text, and its content."""
 
     start: int
     end: int
@@ -72,7 +72,7 @@ class Box(NamedTuple):
 def find_boxes(text: str) -> tuple[Box, ...]:
     """The complete outermost boxes around the last opening of one, in the order of the text.
 
-    Openings further back are looked at while there is no complete box, a bounded number of times.
+    Earlier openings are tried while there is no complete box, a bounded number of times.
     """
     before = len(text)
     for window in range(_MAX_WINDOWS):
@@ -108,8 +108,9 @@ def _boxes_between(text: str, start: int, end: int) -> list[Box]:
 
 
 def last_answer(text: str) -> str | None:
-    r"""What the last box says, joined with the boxes that stand beside it; None without a complete
-    box. What is boxed twice counts once, unless each has a name: `x=\boxed{1}` and `y=\boxed{1}`.
+    r"""The content of the last box, joined with those of its neighbouring boxes; None without a
+    complete box. Equal contents count once, unless each has a name: `x=\boxed{1}` and
+    `y=\boxed{1}`.
     """
     boxes = find_boxes(text)
     if not boxes:

@@ -38,12 +38,12 @@ def begins_with_letter(answer: str) -> bool:
 
 
 def renames(answer: str) -> bool:
-    """Whether an answer says that one letter is something else: `D = C`."""
+    """Whether an answer equates two letters: `D = C`."""
     return _RENAMED.match(answer) is not None
 
 
 class Option(NamedTuple):
-    """A letter, and the text that stands behind it, which may be empty."""
+    """A letter, and the text after it, which may be empty."""
 
     letter: str
     text: str

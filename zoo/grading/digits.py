@@ -1,5 +1,5 @@
 """Numbers as they are written: decimals with separators and exponents, digits in a stated base,
-times of day. It knows the nodes of numbers and nothing of formulas.
+times of day. It uses the nodes of numbers, not those of formulas.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def number(text: str) -> Node:
 
 
 def proper(node: Node) -> bool:
-    """Whether a node is a fraction of whole numbers between nought and one."""
+    """Whether a node is a fraction of whole numbers between 0 and 1."""
     return (
         node[0] == "/"
         and node[1][0] == node[2][0] == "n"
@@ -51,8 +51,8 @@ def mixed(whole: int, part: Node) -> Node | None:
 
 
 def numeral(text: str, base: int) -> str | None:
-    """The digits of a numeral without leading zeros, or None where `base` has no such digits.
-    Above ten the digits are capital letters; beside a smaller base letters are no digits.
+    """The digits of a numeral without leading zeros, or None where `base` has no such digits. Above
+    base ten the digits are capital letters; in smaller bases letters are no digits.
     """
     text = re.sub(r"[\s,!{}\\]", "", text)
     if base < 2 or not re.fullmatch(r"[0-9A-Z]+(?:\.[0-9]+)?", text):
@@ -63,8 +63,8 @@ def numeral(text: str, base: int) -> str | None:
 
 
 class Clock(NamedTuple):
-    """A time of day: minutes and seconds, the half of the day where it is told, and whether the
-    text can be nothing else.
+    """A time of day: minutes and seconds, the half of the day if stated, and whether the text has
+    no other meaning.
     """
 
     minutes: int

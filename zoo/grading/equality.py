@@ -1,12 +1,12 @@
 """Whether two formulas have the same value: exactly where both are rational, else at fixed points.
 
 Two formulas with variables are the same where they agree at every point of a fixed set, all
-positive and of mixed sign; at points where one of them leaves the real numbers the mixed ones are
-not asked. This decides identities that textbooks accept (`ln ab = ln a + ln b`) and refuses those
-that fail for negative numbers (`sqrt(x^2) = x`). What floats cannot decide is None.
+positive and of mixed sign; a point of mixed sign at which one of them is not real is skipped. This
+decides identities that textbooks accept (`ln ab = ln a + ln b`) and refuses those that fail for
+negative numbers (`sqrt(x^2) = x`). What floats cannot decide is None.
 
-Decimals: a decimal stands for an exact value from six decimals on, as in math-verify; a reference
-that is a rounded decimal is met by an exact value that rounds to it.
+Decimals: a decimal of six or more places equals an exact value that rounds to it, as in
+math-verify; a reference that is a rounded decimal accepts an exact value that rounds to it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ROUNDED_PLACES = 6  # math-verify's float_rounding
 
 
 def same_value(gold: Quantity, prediction: Quantity) -> bool | None:
-    """Whether two quantities have the same value, whatever stands beside them."""
+    """Whether two quantities have the same value, whatever their units."""
     if gold.node == prediction.node:
         return True
     if not gold.names and not prediction.names:
@@ -37,7 +37,7 @@ def same_value(gold: Quantity, prediction: Quantity) -> bool | None:
 
 
 def _has_series(names: Iterable[str]) -> bool:
-    """Whether a sum or product over an index is among the names, which only symbols can weigh."""
+    """Whether a sum or product over an index is among the names, which needs symbolic algebra."""
     return any(name.startswith(("\\sum", "\\prod")) for name in names)
 
 
@@ -54,7 +54,7 @@ def _constants_as_in(gold: Quantity, prediction: Quantity) -> tuple[Node, frozen
 
 
 def renamed(node: Node, spelled: Mapping[str, str]) -> Node:
-    """A node with its variables named anew."""
+    """A node with its variables renamed."""
     return rewritten(node, lambda p: ("v", spelled.get(p[1], p[1])) if p[0] == "v" else p)
 
 
@@ -232,7 +232,7 @@ def _at_large(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
 
 
 def _at_integers(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
-    """Formulas that differ: None where they agree at all integers, which only symbols can weigh."""
+    """Formulas that differ: None where they agree at all integers, which needs symbolic algebra."""
     return None if _agree_from((1, 2, 3, -4), 1, left, right, names) else False
 
 
@@ -255,12 +255,12 @@ def _near(one: Value, other: Value) -> bool:
     try:
         small = max(abs(one), abs(other)) < 1e-3
         return close(one, other, 1e-8) or (small and abs(one - other) < 1e-11)
-    except OverflowError:  # a whole number beyond all floats beside a float
+    except OverflowError:  # a whole number beyond all floats against a float
         return False
 
 
 def holds(sign: str, left: Quantity, right: Quantity) -> bool | None:
-    """Whether one link of a chain of constants holds; None where it cannot be told."""
+    """Whether one link of a chain of constants is true; None if undecided."""
     if left.names or right.names:
         return None
     if left.percent != right.percent:
@@ -288,8 +288,8 @@ def holds(sign: str, left: Quantity, right: Quantity) -> bool | None:
 
 
 def link_holds(sign: str, left: Quantity, right: Quantity) -> bool | None:
-    """Whether one link of a chain holds; None where it cannot be told, or where values were put in
-    for variables: `A = pi r^2 = 25 pi`.
+    """Whether one link of a chain is true; None if undecided, or where variables were replaced by
+    values: `A = pi r^2 = 25 pi`.
     """
     if not (left.names or right.names):
         return holds(sign, left, right)

@@ -1,15 +1,15 @@
-r"""From a completion to the text of its answer, by a named extraction rule. A rule is part
-of a reward's or a benchmark's identity.
+r"""Extract the text of an answer from a completion by a named extraction rule. The rule is part of
+a reward's or a benchmark's identity.
 
-- `boxed`: the last complete box, with the boxes beside it and the signs that touch it.
+- `boxed`: the last complete box, with its neighbouring boxes and the signs next to it.
 - `simplerl`: the last box, else what follows "answer is", else the last number
   (hkust-nlp/simpleRL-reason parser.py:L499-546, with incomplete boxes treated as none).
 - `gsm8k`: what follows the last `####`.
 - `auto`: last box, `####`, an answer phrase, the whole text where it reads as one answer, the last
   formula or number.
 
-Whatever follows an end-of-text mark is not read. Extraction knows neither the reference nor the
-prompt, so neither can leak into it; an empty completion has no answer.
+Text after an end-of-text mark is ignored. Extraction gets neither the reference nor the prompt, so
+neither can leak into it; an empty completion has no answer.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _auto(text: str) -> str | None:
 
 
 def _told(text: str) -> str | None:
-    """What a text says is its answer: a box, `####`, an answer phrase."""
+    """The marked answer of a text: a box, `####`, an answer phrase."""
     return (
         _minerva(text)
         or last_answer(text)
@@ -157,7 +157,7 @@ def _told(text: str) -> str | None:
 
 
 def _tagged(text: str) -> str | None:
-    """What stands in the last answer tags."""
+    """The content of the last answer tags."""
     before = len(text)
     while before > 0:  # from the end, a window at a time
         start = max(0, before - _CHUNK_CHARS)
@@ -184,8 +184,8 @@ def _bare_box(text: str) -> str | None:
 
 
 def _minerva(text: str) -> str | None:
-    """The sentence "The final answer is $...$. I hope it is correct." where it stands after the
-    last box.
+    """The sentence "The final answer is $...$. I hope it is correct." where it follows the last
+    box.
     """
     end = text.rfind(". I hope it is correct")
     if end < 0 or text.rfind("boxed{") > end:
@@ -270,8 +270,8 @@ def _only_conditions(text: str) -> bool:
 
 
 def _words_outside(text: str, limit: int) -> bool:
-    """Whether at least `limit` words that are neither connectives nor percent stand outside
-    formulas.
+    """Whether there are at least `limit` words outside formulas, connectives and percent not
+    counted.
     """
     outside = _MATH.sub(" ", text) if "$" in text or "\\" in text else text
     outside = _COMMAND.sub(" ", outside)

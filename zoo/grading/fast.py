@@ -1,8 +1,8 @@
-"""What can be settled in microseconds, without sympy.
+"""Verdicts that can be reached in microseconds, without sympy.
 
-`settle` says CORRECT, WRONG, EXHAUSTED or BAD_GOLD with the stage that decided, or None where only
-symbols can tell. It looks at two short texts and knows neither completions nor workers. Bounds on
-form come first, then equal texts, then what a strict marker refuses whatever its value, then the
+`settle` returns CORRECT, WRONG, EXHAUSTED or BAD_GOLD with the stage that decided, or None if only
+symbolic algebra can decide. It compares two short texts, without completions or workers: bounds on
+form first, then equal texts, then forms that a strict marker refuses whatever their value, then the
 comparison of forms.
 """
 
@@ -53,8 +53,8 @@ def settle(gold: str, prediction: str) -> Settled | None:
 
 
 def agree(one: str, other: str) -> bool:
-    """Whether two answers are the same as far as the fast path can tell; for votes, where there is
-    no reference. Long ones only by their text.
+    """Whether two answers are equal by the fast path; for votes, where there is no reference. Long
+    ones are compared by their text only.
     """
     if len(one) + len(other) >= _CACHED_CHARS:
         return tidy(one) == tidy(other)
@@ -186,7 +186,8 @@ def _unevaluated(text: str) -> bool:
 
 
 def _decimal_comma(other: Form, text: str) -> bool:
-    """Whether a comma beside a number between whole ones is a decimal comma: `2,74` for 2.74."""
+    """Whether a comma is a decimal comma, as the other answer is a decimal or a fraction: `2,74`
+    for 2.74."""
     if "," not in text or not isinstance(other, Quantity):
         return False
     if other.places is None and not isinstance(other.value, Fraction):

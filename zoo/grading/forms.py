@@ -1,8 +1,8 @@
-r"""The kinds of thing an answer can be: a quantity, words, a list, an interval, a matrix, a
+r"""The forms of an answer: a quantity, words, a list, an interval, a matrix, a
 relation, a ratio, a numeral.
 
-A form says what is written. How a text becomes a form is `shapes`; whether two forms say the same
-is `compare`.
+A form describes the notation. `shapes` reads a text into a form; `formula_compare` compares two
+forms.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from zoo.grading.formula_value import TooBig, Undefined, Value, evaluate, variab
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A formula with what stands beside it. `value` is set where it has no variables and a value
-    within the bounds.
+    """A formula with its unit, percent sign and scale. `value` is set if it has no variables and a
+    value within the bounds.
 
     `places` and `digits` are the decimals and significant digits as written of a plain decimal
     number, else None.
@@ -69,8 +69,8 @@ class Relation:
     """Sides with the signs between them: `=`, `ne`, `lt`, `le`, `gt`, `ge`, `approx`, `equiv`,
     `in`, `->`.
 
-    `labels` says of each side whether it is a mere name of what is asked for (2: `x`, `f(x)`,
-    `|AB|`), a description of it without a number (1: `a + b`), or a value (0).
+    `labels` classifies each side: a name of the unknown (2: `x`, `f(x)`, `|AB|`), a description of
+    it without a number (1: `a + b`), or a value (0).
     """
 
     sides: tuple[Form, ...]
@@ -95,7 +95,7 @@ class Numeral:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A text of no known form; `text` has no spaces."""
+    """A text of unknown form; `text` has no spaces."""
 
     text: str
 
@@ -123,7 +123,7 @@ def quantity(node: Node, **beside: object) -> Quantity:
 
 
 def as_set(form: Form) -> Form:
-    """A bare list beside a union sign is a finite set whose braces were not escaped."""
+    """A bare list next to a union sign is a finite set whose braces were not escaped."""
     if isinstance(form, Listing) and not form.brackets and form.joint == ",":
         if any(isinstance(item, Relation) for item in form.items):
             return form

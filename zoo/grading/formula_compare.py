@@ -1,17 +1,18 @@
-r"""Whether two forms say the same: True, False, or None where only symbolic algebra can tell.
+r"""Compare two forms: equal (True), different (False), or None where only symbolic algebra can
+decide.
 
 The rules are those of a strict marker with the reference in hand. Order does not matter in a bare
 list or a set and does in a tuple; a set is no tuple; brackets of intervals count; a name before an
-equals sign is dropped where the other side has none; a chain of equal signs must hold and gives its
-last side; an approximation must hold. One value is no list of candidates, no range and no
+equals sign is dropped where the other side has none; a chain of equal signs must be true and gives
+its last side; an approximation must be true. One value is no list of candidates, no range and no
 condition.
 
-What could be judged otherwise: a formula with a variable that cancels is its value (`5x/x` is 5);
-a description before an equals sign is not checked (`x^2 = 5` gives 5); `7:30` and `14:60` are the
-same ratio unless one says a.m., p.m. or seconds; `c_1` is `C_1`; an element told twice counts once;
-an equation solved for another variable (`x = (y-3)/2` for `y = 2x+3`) is another answer; two
-numbers in `[]` are an interval and no list; `log` is decadic beside `\log_{10}`; `8,25` is 8.25
-beside it; a bare list answers a point or an open interval; `2x > 6` is `x > 3`.
+Debatable cases: a formula with a variable that cancels is its value (`5x/x` is 5); a description
+before an equals sign is not checked (`x^2 = 5` gives 5); `7:30` and `14:60` are the same ratio
+unless one says a.m., p.m. or seconds; `c_1` is `C_1`; a repeated element counts once; an equation
+solved for another variable (`x = (y-3)/2` for `y = 2x+3`) is another answer; two numbers in `[]`
+are an interval and no list; `log` is decadic if the other answer has `\log_{10}`; `8,25` is 8.25 if
+the other answer is; a bare list answers a point or an open interval; `2x > 6` is `x > 3`.
 """
 
 from __future__ import annotations
@@ -58,10 +59,10 @@ class Refused(Exception):
 
 
 def same(gold: Form, prediction: Form) -> Answer:
-    """Whether `prediction` says what `gold` says.
+    """Whether `prediction` equals `gold`.
 
     Raises:
-        Refused: where the prediction is a chain that does not hold, such as `5 = 7`.
+        Refused: the prediction is a false chain, such as `5 = 7`.
     """
     if isinstance(gold, Relation) or isinstance(prediction, Relation):
         return _relations(gold, prediction)
@@ -246,7 +247,7 @@ _LOOSE = ({"", "[]"}, {"<>", "[]"})
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """What an equation gives: a name, and the forms that may stand for its value."""
+    """The result of an equation: a name, and the forms that may be its value."""
 
     name: Form | None
     values: tuple[Form, ...]
@@ -331,8 +332,8 @@ def _given(form: Form, strict: bool) -> _Value | None:
 
 
 def _an_equation(left: Form, right: Form) -> bool:
-    """Whether `x^2 = 2x` is an equation to be solved and no name with its value: what stands on the
-    left is no mere name and has no other variables than the right, which is something else.
+    """Whether `x^2 = 2x` is an equation to be solved and no name with its value: the left side is
+    no mere name and has the same variables as the right side, which differs from it.
     """
     return (
         isinstance(left, Quantity)
@@ -353,10 +354,10 @@ def _all_same(sides: list[Form]) -> bool:
 
 
 def _check_chain(sides: list[Form], signs: tuple[str, ...], names: bool) -> bool:
-    """Whether all links of a chain are known to hold; with `names`, also those with variables.
+    """Whether all links of a chain are known to be true; with `names`, also those with variables.
 
     Raises:
-        Refused: one of them does not.
+        Refused: one of them is false.
     """
     proven = True
     for sign, one, other in zip(signs, sides, sides[1:], strict=False):

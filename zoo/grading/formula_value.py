@@ -2,8 +2,7 @@
 
 Values are bounded before they are computed: a power, factorial or binomial whose result would be
 larger than `MAX_BITS` raises `TooBig`, so no formula can take more than a moment. Roots of odd
-degree of negative numbers are real, as in school; all else is the principal value. The module knows
-trees and numbers, not answers.
+degree of negative numbers are real, as in school; all else is the principal value.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def evaluate(node: Node, point: Mapping[str, Value]) -> Value:
 
 
 def variables(node: Node, found: set[str]) -> set[str]:
-    """Adds the names of the variables in `node` to `found` and returns it."""
+    """Add the names of the variables in `node` to `found` and return it."""
     if node[0] == "v":
         found.add(node[1])
     elif node[0] == "call":

@@ -112,7 +112,8 @@ class Grader:
 
 
 def symbolic_pair(gold: str, prediction: str) -> tuple[str, str]:
-    """Two answers as math-verify likes them best: each alone in a box between math delimiters."""
+    """Two answers in the form that math-verify parses best: each alone in a box between math
+    delimiters."""
     boxed = [f"$\\boxed{{{text.replace('$', '')}}}$" for text in (gold, prediction)]
     return boxed[0], boxed[1]
 

@@ -136,7 +136,7 @@ def _lex_word(word: str, tokens: list[Token]) -> None:
 
 
 def _lex_text(inside: str, tokens: list[Token]) -> None:
-    r"""What `\text{...}` holds: a letter, a number, a connective, a function name, or words."""
+    r"""The content of `\text{...}`: a letter, a number, a connective, a function name, or words."""
     words = inside.strip(" ~,.;:").lower()
     if words in _CONNECTIVES or words in ALTERNATIVES:
         tokens.append((_CONNECTIVES.get(words, "or"), words))

@@ -1,10 +1,9 @@
-r"""Measures: the units that follow a number, however they are set, in one spelling.
+r"""Units after a number, however they are typeset, in one spelling.
 
 `9.6\,\mathrm{m\,s^{-2}}`, `9.6 \text{ m}/\text{s}^2`, `9.6 \frac{\text{m}}{\text{s}^2}` and `9.6
-\text{ meters per second squared}` name one measure. `gather` writes the units behind a number as
-one `\text{...}`; `dimension` spells a product of known units. A bare letter is a unit only behind a
-space, and only `gather_bare` takes it for one, where the other answer leaves no doubt. No unit is
-converted.
+\text{ meters per second squared}` are one unit. `gather` writes the units behind a number as one
+`\text{...}`; `dimension` spells a product of known units. A bare letter is a unit only after a
+space, and only in `gather_bare`, where the other answer is unambiguous. No unit is converted.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ def gather(text: str) -> str:
 
 
 def gather_bare(text: str) -> str:
-    """`gather` for units that are set as letters behind a space: `9.6 m/s^2`."""
+    """`gather` for units that are typeset as letters after a space: `9.6 m/s^2`."""
     match = _BARE.search(text, max(0, len(text) - _REACH))
     spelled = dimension(match[1], symbols=True) if match else None
     return (_written(text[: match.start()], spelled) if match else None) or text
@@ -127,7 +126,7 @@ def dimension(words: str, symbols: bool = False) -> str | None:
 
 
 def _is_plain_word(tail: str) -> bool:
-    r"""Whether the tail is one `\text{...}` of several letters, which the reader of words takes."""
+    r"""Whether the tail is one `\text{...}` of several letters, which is read as words."""
     inside = tail[tail.find("{") + 1 : -1].strip()
     return tail.count("{") == 1 and tail.endswith("}") and len(inside) > 1 and inside.isalpha()
 

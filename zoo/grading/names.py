@@ -49,7 +49,7 @@ def repeats_a_name(listing: Listing) -> bool:
 
 
 def solved(relation: Relation) -> bool:
-    """Whether variables stand alone on their sides: `x < 3` and not `2x < 6`."""
+    """Whether variables are alone on their sides: `x < 3` and not `2x < 6`."""
     sides = [side for side in relation.sides if isinstance(side, Quantity) and side.names]
     return bool(sides) and all(map(simple, sides))
 
@@ -93,7 +93,7 @@ def primes(name: Form | None) -> int:
 
 
 def in_own_value(name: Form | None, values: tuple[Form, ...]) -> bool:
-    """Whether a variable stands in what it is said to be: `x = 2x + 3`."""
+    """Whether a variable occurs in its own value: `x = 2x + 3`."""
     letter = variable(name)
     return letter is not None and any(
         isinstance(value, Quantity) and letter in value.names for value in values

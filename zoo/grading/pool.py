@@ -1,11 +1,10 @@
-"""Killable workers: each is a fresh process in a session of its own, told what to judge through a
-pipe.
+"""Killable workers: each is a fresh process in its own session and gets its pairs through a pipe.
 
-Nothing here can hang: a worker's kernel timers end it at its limits, and behind them the pool kills
-whoever answers later than the wall limit and a grace. A case costs at most its budget and one
-worker, which is replaced. Workers start with the first case that needs one, and again in a forked
-child, which must not speak into its parent's pipes. No thread is started and no signal handler is
-set in the calling process, so it works from a Ray worker, a thread, a notebook and beside CUDA.
+Nothing here can hang: a worker's kernel timers end it at its limits, and the pool kills a worker
+that answers later than the wall limit and a grace. A case costs at most its budget and one worker,
+which is replaced. Workers start with the first case that needs one, and again in a forked child,
+which must not write into its parent's pipes. No thread is started and no signal handler is set in
+the calling process, so it works from a Ray worker, a thread, a notebook and with CUDA.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from typing import Any
 _START_S = 120.0  # importing sympy from a cold network disk
 _GRACE_S = 1.0
 _MAX_STARTS_FAILED = 3
-_PATIENCE = 5.0  # a case that got no CPU for its wall limit is asked once more, with this factor
+_PATIENCE = 5.0  # a case that got no CPU for its wall limit is tried once more, with this factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class _Worker:
 
 @dataclass(slots=True)
 class Pool:
-    """Up to `size` workers that judge pairs of texts. Not shared between threads; its owner holds a
+    """Up to `size` workers that judge pairs of texts. Not shared between threads; its owner has a
     lock.
     """
 
@@ -124,7 +123,7 @@ class Pool:
             worker.process.stdin.write(line.encode("ascii"))
 
     def _wait(self) -> list[tuple[_Worker, dict[str, Any]]]:
-        """What the workers said until at least one spoke or a deadline passed."""
+        """Replies of the workers; waits until there is at least one or a deadline passes."""
         now = time.monotonic()
         waited = [worker for worker in self._workers if worker.job is not None or not worker.ready]
         if not waited:

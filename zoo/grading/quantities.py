@@ -14,7 +14,7 @@ from zoo.grading.tree import read
 
 
 def same_quantity(gold: Quantity, prediction: Quantity) -> bool | None:
-    """Whether two quantities say the same; None where only symbols can tell."""
+    """Whether two quantities are equal; None where only symbolic algebra can decide."""
     if {gold.unit, prediction.unit} == {"degree", "rad"}:
         return _degrees(gold, prediction)
     if not units.compatible(gold.unit, prediction.unit):
@@ -33,7 +33,7 @@ def same_quantity(gold: Quantity, prediction: Quantity) -> bool | None:
 
 
 def _percent(gold: Quantity, prediction: Quantity) -> bool | None:
-    """A percentage beside a plain number: the same number, or a share of at most one or with
+    """A percentage against a plain number: the same number, or a share of at most one or with
     decimals.
     """
     answer = same_value(gold, prediction)
@@ -88,7 +88,7 @@ def _decadic_log(node: Node) -> Node:
 
 
 def has_digits(digits: str, value: Quantity) -> bool:
-    """Whether a plain number has these digits; letters among them stand for a product."""
+    """Whether a plain number has these digits; letters among them mean a product."""
     if not digits.replace(".", "").lstrip("-").isdecimal():
         try:
             return value.node == read(lex(digits))

@@ -1,8 +1,8 @@
-r"""From a tidy text to its form: it is cut at its outermost separators, and each piece goes to the
-reader of formulas.
+r"""Read a tidy text into its form: cut at the outermost separators, then read each piece as a
+formula.
 
-What is no known form becomes `Raw`, which equals only its own text. Lists are cut before relations,
-relations before unions, and brackets open only where one pair holds the whole.
+Unknown forms become `Raw`, which equals only its own text. Lists are cut before relations,
+relations before unions, and brackets are opened only where one pair encloses the whole.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def read_tokens(tokens: list[Token]) -> Form:
     """The form of a token list.
 
     Raises:
-        Unread: for what has no known form.
+        Unread: the form is unknown.
     """
     while tokens and tokens[0][0] in (",", ";", "and", "or", "."):
         tokens = tokens[1:]
@@ -137,8 +137,8 @@ def _split(tokens: list[Token], at: frozenset[str]) -> tuple[list[list[Token]], 
 
 
 def _split_list(tokens: list[Token]) -> Form | None:
-    """A list, where a separator stands outside all brackets: groups by `;` or "or", then elements
-    by comma.
+    """A list, where a separator is outside all brackets: groups by `;` or "or", then elements by
+    comma.
     """
     for joint, kinds in ((";", {";"}), ("or", {"or"}), ("and", {"and"}), (",", {","})):
         pieces, signs = _split(tokens, frozenset(kinds))
@@ -188,7 +188,7 @@ def _relation(pieces: list[list[Token]], signs: list[str]) -> Form:
 
 
 def _label(piece: list[Token]) -> int:
-    """How far an equation's side names what is asked for: 2 a name, 1 a description, 0 a value."""
+    """Kind of an equation's side: 2 a name of the unknown, 1 a description of it, 0 a value."""
     if not piece:
         return 2
     if piece[0][0] == "-":
@@ -228,7 +228,7 @@ def _mark(piece: list[Token], index: int) -> bool:
 
 
 def _bracketed(tokens: list[Token]) -> Form | None:
-    """A tuple, interval, set, vector or matrix where one pair of brackets holds the whole."""
+    """A tuple, interval, set, vector or matrix where one pair of brackets encloses the whole."""
     if tokens[0] == ("cmd", "begin"):
         return _matrix(tokens)
     if tokens[0][0] in _OPEN and tokens[-1][0] == "text" and not units.says_more(tokens[-1][1]):

@@ -1,9 +1,8 @@
-r"""Text in, text out: one spelling for what is typeset in many ways, and the bounds on form.
+r"""One spelling for text that can be typeset in many ways, and the bounds on form.
 
 `tidy` removes what carries no meaning (math delimiters, spacing, sizes, colour, markdown emphasis)
-and spells unicode as LaTeX. `too_much` is the structural bound: it looks at length, depth and the
-characters alone, in one linear pass, so two machines refuse the same texts. Neither knows what the
-text means.
+and spells unicode as LaTeX. `too_much` is the structural bound: it checks only length, depth and
+characters, in one linear pass, so all machines refuse the same texts.
 """
 
 # ruff: noqa: RUF001 - look-alike characters are the subject of this module
@@ -183,7 +182,7 @@ def tidy(text: str) -> str:
 
 
 def _retypeset(text: str) -> str:
-    r"""One spelling for what is typeset in several ways: `1,\!234`, `5\text{\%}`, a formula in
+    r"""One spelling for several ways to typeset: `1,\!234`, `5\text{\%}`, a formula in
     `align*`, unit vectors.
     """
     if "\\!" in text:

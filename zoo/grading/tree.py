@@ -1,11 +1,11 @@
-r"""Formulas: tokens in, a small tree out. The reader knows school and competition notation, and
-nothing of values.
+r"""Parser of formulas: tokens in, a small tree out. Reads school and competition notation; computes
+no values.
 
 A node is a tuple: `("n", rational)`, `("v", name)`, `("c", "pi"|"e"|"i"|"inf")`, `("+", nodes)`,
 `("*", nodes)`, `("/", a, b)`, `("^", a, b)`, `("f", name, node)`, `("root", node, degree)`,
 `("log", base, node)`, `("!", node)`, `("binom", n, k)`, `("deg", node)`, `("mod", a, b)`, `("call",
-name, node)`. Names that it does not know become variables, so `\hbar` equals `\hbar` and nothing
-else. Where notation is ambiguous it raises `Unread` rather than guess.
+name, node)`. Unknown names become variables, so `\hbar` equals `\hbar` and nothing else. Where
+notation is ambiguous it raises `Unread` rather than guess.
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ class _TreeReader:
         return ("v", name)
 
     def _at_zero(self) -> bool:
-        """Whether `(0)` follows: nobody writes a product with zero so, hence it is a call."""
+        """Whether `(0)` follows: a product with zero is never written so, hence it is a call."""
         return self.tokens[self.at : self.at + 3] == [("(", "("), ("num", "0"), (")", ")")]
 
     def _prime(self) -> bool:

@@ -1,8 +1,8 @@
-r"""Words beside numbers: units that may be dropped, and words that change what a number says.
+r"""Words next to numbers: units that may be dropped, and words that change a number's meaning.
 
 An answer may carry a unit or a noun that the reference leaves out, and the other way round; two
 different units are two different answers. A word that negates, hedges, compares or counts is no
-unit: `7 \text{ or } 8` and `\text{not } 7` are not the number 7, nor is a number behind words that
+unit: `7 \text{ or } 8` and `\text{not } 7` are not the number 7, nor is a number after words that
 are no unit, caption or "is": `\text{a factor of } 7`. No unit is converted: `90 minutes` is not `1
 hour 30 minutes`, nor `18 dollars and 90 cents` `18.90`.
 """
@@ -61,7 +61,7 @@ _WHICH = re.compile(
     r"|answer|lower|upper|bound|reciprocal|inverse)\b",
     re.IGNORECASE,
 )
-_COUNTED = frozenset(("more", "times"))  # beside a number alone they count: `20 more minutes`
+_COUNTED = frozenset(("more", "times"))  # next to a number alone they count: `20 more minutes`
 _HAN_CHANGES = re.compile(
     "[或不非到至约多少大小以倍成半万亿]|[千百](?![米克瓦分])|分之"
     "|또는|아니|혹은|약|이상|이하|미만|초과|[만억천백배반]|분의"
@@ -74,7 +74,7 @@ _POWER = re.compile(r"\^\s*\{?\s*(\d)\s*\}?")
 
 
 def says_more(words: str) -> bool:
-    """Whether words beside a number change or hedge it, so that they are no unit."""
+    """Whether words next to a number change or hedge it, so that they are no unit."""
     if dimension(words):
         return False
     if any(map(str.isdigit, _POWER.sub("", words))) or _HAN_CHANGES.search(words) or "?" in words:
@@ -90,7 +90,7 @@ def says_more(words: str) -> bool:
 
 
 def denies(words: str) -> bool:
-    r"""Whether words take back what they name: `\text{not } x`."""
+    r"""Whether words negate what they name: `\text{not } x`."""
     return not _DENIALS.isdisjoint(_WORD.findall(words.lower()))
 
 
@@ -102,17 +102,17 @@ def is_unit_word(word: str, after_space: bool = False) -> bool:
 
 
 def is_currency(words: str) -> bool:
-    """Whether the words are a currency, which may stand before its number."""
+    """Whether the words are a currency, which may precede its number."""
     return canonical(words) in _CURRENCIES
 
 
 def idles(word: str) -> bool:
-    """Whether a word between units says nothing of its own: `20 per week`."""
+    """Whether a word between units has no meaning alone: `20 per week`."""
     return word.lower() in ("per", "of", "a", "an", "the", "each", "more")
 
 
 def as_caption(words: str) -> str:
-    """Words before a number without those that only say which number it is: `the maximum is`."""
+    """Words before a number without those that only name the number: `the maximum is`."""
     return _WHICH.sub(" ", words)
 
 
@@ -122,8 +122,8 @@ def known(words: str) -> bool:
 
 
 def canonical(words: str) -> str:
-    """One spelling of a unit: abbreviations, plurals, squares and "per"; empty where it says
-    nothing.
+    """One spelling of a unit: abbreviations, plurals, squares and "per"; empty if it has no
+    meaning.
     """
     if measure := dimension(words):
         return "" if measure == "unit" else measure
@@ -138,7 +138,7 @@ def canonical(words: str) -> str:
 
 
 def compatible(gold: str, prediction: str) -> bool:
-    """Whether two canonical units can stand for the same quantity."""
+    """Whether two canonical units can mean the same quantity."""
     if not gold or not prediction or gold == prediction:
         return True
     if {gold, prediction} in ({"degree", "celsius"}, {"degree", "fahrenheit"}):

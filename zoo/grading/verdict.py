@@ -1,10 +1,10 @@
-"""The words of grading: what is graded, what comes back, and which verdicts count.
+"""Types of grading: items, results, and the verdicts that count as scored.
 
 Unscored is not wrong, and hostile is not unscored. `BAD_GOLD` (the reference cannot be read) and
-`GRADER_FAULT` (our own failure) are counted apart and never as zero; `EXHAUSTED` (the answer used
-up the grader's bounds) is simply not correct.
+`GRADER_FAULT` (our own failure) are counted separately and never as zero; `EXHAUSTED` (the answer
+used up the grader's bounds) is simply not correct.
 
-This module knows no mathematics and starts nothing.
+No mathematics, no processes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What the grader says of one answer."""
+    """The grader's decision on one answer."""
 
     CORRECT = "correct"
     WRONG = "wrong"
@@ -27,9 +27,7 @@ class Verdict(StrEnum):
 
     @property
     def scored(self) -> bool:
-        """Whether the verdict says something about the answer (and not about the reference or the
-        grader).
-        """
+        """Whether the verdict is about the answer (and not about the reference or the grader)."""
         return self not in (Verdict.BAD_GOLD, Verdict.GRADER_FAULT)
 
     @property
@@ -40,7 +38,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to grade: the bare reference answer, and the completion only (never the prompt)."""
+    """One item to grade: the bare reference answer, and the completion only (never the prompt)."""
 
     gold: str
     text: str
@@ -67,7 +65,7 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class Graded:
     """The results of one call in the order of its items, with the extraction rule and the grader
-    that made them.
+    version.
     """
 
     rule: str
@@ -89,6 +87,6 @@ class Graded:
         return {verdict.value: seen[verdict] for verdict in Verdict}
 
     def share_without_sympy(self) -> float:
-        """The share that no symbolic worker had to look at; 1.0 for an empty batch."""
+        """The share decided without a symbolic worker; 1.0 for an empty batch."""
         slow = sum(result.by in ("symbolic", "time", "memory", "fault") for result in self.results)
         return 1.0 - slow / len(self.results) if self.results else 1.0

@@ -1,9 +1,9 @@
-"""`zoo verify`: what the grader says of given answers, and how it came to say it.
+"""`zoo verify`: verdicts of given answers, each with the steps that led to it.
 
-Rows have `gold` and `prediction`, perhaps `extract`; one JSON line comes out for each row, in
-order, whatever happens to it. A row that cannot be read is a `bad_gold` with its reason. It is the
-tool to reach for when a reward looks wrong, so it reads references generously: a boxed, a `####`
-and a long worked reference are reduced to their answer first.
+Rows have `gold` and `prediction`, optionally `extract`; each row gives one JSON line, in order,
+also where it fails. A row that cannot be read is a `bad_gold` with its reason. It serves to debug
+rewards, so it reads references generously: a boxed, a `####` and a long worked reference are
+reduced to their answer first.
 """
 
 from __future__ import annotations

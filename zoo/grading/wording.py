@@ -1,7 +1,7 @@
 r"""Quantities and words: a formula with its unit, percent sign and scale, and answers that are
 words.
 
-A word that changes or hedges a number makes the whole words, so that `7 \text{ or } 8` is not a
+With a word that changes or hedges a number the whole is words, so that `7 \text{ or } 8` is not a
 quantity of 7 with a unit.
 """
 
@@ -115,7 +115,7 @@ def read_quantity(tokens: list[Token]) -> Form:
 
 def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, str, bool, int]:
     """The formula, the words before it that are no caption, all the words around it, whether they
-    say percent, and the scale they give.
+    mean percent, and their scale.
     """
     body = list(tokens)
     words: list[str] = []
@@ -163,7 +163,7 @@ def _strip_words(tokens: list[Token]) -> tuple[list[Token], str, str, bool, int]
 
 
 def _beside(kind: str, word: str, behind: bool) -> bool:
-    """Whether a bare word is a unit or counted noun, or says nothing before one: `per week`."""
+    """Whether a bare word is a unit or counted noun, or has no meaning before one: `per week`."""
     if kind != "word":
         return False
     return units.is_unit_word(word) or word == "more" or (behind and units.idles(word))

@@ -1,11 +1,11 @@
-r"""The process in which sympy and math-verify live: `python -m zoo.grading.worker`. Nobody imports
-it.
+r"""The worker process, which alone imports sympy and math-verify: `python -m zoo.grading.worker`.
+No module imports it.
 
 It reads one JSON request a line on standard input and answers each with one JSON line: `{"equal":
 bool}`, `{"bad_gold": text}`, `{"memory": true}` or `{"fault": text}`. Its bounds are the kernel's,
 so no Python or C loop can sit them out: two interval timers whose default action ends the process,
 and a limit on its address space. It ends itself when its input closes or its parent is gone. It
-knows no extraction rule and no completion: only two short texts of whitelisted characters.
+gets no extraction rule and no completion, only two short texts of whitelisted characters.
 """
 
 from __future__ import annotations

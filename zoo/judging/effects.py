@@ -66,7 +66,7 @@ class AxisEffect:
     against: Any
     pairs: int
     moving: tuple[str, ...]
-    """Other axes that move along, so that the effect is not the axis' alone."""
+    """Axes that vary with this one, so that the effect is not only this axis'."""
     n: int
     effect: float | None
     interval: tuple[float, float] | None

@@ -1,6 +1,6 @@
-"""The numbers of a study by cell: means with their spread, base models, and the variance from the
-choice of problems. Pure, except for scores by problem, which `zoo.judging.problem_scores` reads on
-demand.
+"""The numbers of a study by cell: means with their standard deviation, base models, and the
+variance from the choice of problems. Pure, except for scores by problem, which
+`zoo.judging.problem_scores` reads on demand.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Numbers:
         return TrialOf(self.trials)
 
     def looks(self, sizes: Sequence[int]) -> list[Numbers]:
-        """The numbers at each look that there are trials of, the last one included; seeds come in
-        the order of their numbers."""
+        """The numbers at each look that has trials, the last one included; seeds in ascending
+        order."""
         most = 1 + max(trial.seed for trial in self.trials)
         begun = [n for k, n in enumerate(sizes) if k == 0 or sizes[k - 1] < most]
         return [self._seeds_below(n) if n < most else self for n in begun]

@@ -57,7 +57,7 @@ def key(cell: Cell) -> Key:
 
 
 def scale(metric: Metric) -> float:
-    """What a metric's own numbers are multiplied by to be in the unit of claims."""
+    """Factor from a metric's values to the unit of claims."""
     return 100.0 if metric.unit == "points" else 1.0
 
 

@@ -1,4 +1,4 @@
-"""Verdicts and what they rest on, as sentences for people."""
+"""Verdicts and their evidence, as sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.stats.proportions import Difference
 
 STANDING = {"extended": "extended: seeds, cells or rounds were added after its results were known"}
 NOTABLE_SPREAD = 3.0
-"""From this many times the typical spread on, unequal spreads are pointed out."""
+"""From this multiple of the typical standard deviation on, unequal ones are reported."""
 
 
 def word(verdict: ClaimVerdict) -> str:
@@ -56,7 +56,7 @@ def sentence(verdict: ClaimVerdict) -> str:
 
 
 def notes(verdict: ClaimVerdict) -> Iterator[str]:
-    """What the interval rests on, a line each."""
+    """The basis of the interval, a line each."""
     if verdict.effect is None:
         return
     found = verdict.estimate

@@ -1,4 +1,4 @@
-"""A trial as processes: `task` says what to run, `launch` starts it under its lock with a token,
-follows and ends it, `ranks` keeps the processes of one trial together, `link` and `assist` join
-several machines. Knows no schedule; never imports `zoo.train`.
+"""A trial as processes: `task` describes what to run, `launch` starts it under its lock with a
+token, monitors and ends it, `ranks` manages the processes of one trial, `link` and `assist` join
+several machines. Independent of schedules; never imports `zoo.train`.
 """

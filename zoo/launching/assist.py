@@ -1,4 +1,4 @@
-"""The launcher of a trial's processes on a node beside its first."""
+"""The launcher of a trial's processes on a node other than its first."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from contextlib import closing
 from zoo.errors import FailureClass
 from zoo.launching.launch import Grace, LaunchResult
 from zoo.launching.link import MEETING_S, POLL_S, Link, join
+from zoo.launching.out_of_memory import kernel_kills
 from zoo.launching.ranks import Rank, start_ranks
 from zoo.launching.task import Task, environment
+from zoo.store.failures import classify
 
 
 def assist(task: Task, grace: Grace) -> LaunchResult:
@@ -23,37 +25,39 @@ def assist(task: Task, grace: Grace) -> LaunchResult:
             return LaunchResult("preempted", FailureClass.INTERRUPTED)
         at = f"{task.where.address}:{task.where.port}"
         why = f"no launcher of node 0 at {at} within {MEETING_S:.0f} s"
-        return LaunchResult("failed", FailureClass.KILLED, why)
+        return LaunchResult("failed", FailureClass.INFRA, why)
     ranks: list[Rank] = []
     with closing(link):
         try:
             while (begin := link.receive(POLL_S)) is None:
                 if link.gone:
                     why = "node 0 let go of this node before the trial began"
-                    return LaunchResult("failed", FailureClass.KILLED, why)
+                    return LaunchResult("failed", FailureClass.INFRA, why)
                 if grace() is not None:
                     return LaunchResult("preempted", FailureClass.INTERRUPTED)
             path, env = task.launch / "trial.json", environment(task)
             port = int(begin["port"])
             ranks = start_ranks(path, task.folder, env, task.processes, task.where, port)
-            return _attend(ranks, link, grace)
+            return _attend(ranks, link, grace, kernel_kills())
         finally:
             for rank in ranks:
                 rank.end()
 
 
-def _attend(ranks: list[Rank], link: Link, grace: Grace) -> LaunchResult:
-    """Wait for the end of this node's processes, or of the trial."""
+def _attend(ranks: list[Rank], link: Link, grace: Grace, kills: int) -> LaunchResult:
+    """Wait for the end of this node's processes, or of the trial. `kills`: processes that the
+    kernel had ended for want of memory before."""
     while not link.gone and not all(rank.exited() for rank in ranks):
         link.receive(POLL_S)
         if (left := grace()) is not None and left <= 0:
             return LaunchResult("preempted", FailureClass.INTERRUPTED)
         if (failed := next((rank for rank in ranks if rank.failed()), None)) is not None:
             link.receive(1.0)
-            if link.gone:  # the trial has ended; what this process did after that matters to nobody
+            if link.gone:  # the trial has ended; the exit status of this process no longer matters
                 break
             failed.process.wait()
-            why = f"process {failed.number} {failed.last_words()}"
-            link.send({"failed": why})
-            return LaunchResult("failed", FailureClass.KILLED, why)
+            why, kernel = f"process {failed.number} {failed.last_words()}", kernel_kills() > kills
+            kind = classify(failed.process.returncode, log=failed.log_tail(), kernel=kernel)
+            link.send({"failed": why, "class": kind})
+            return LaunchResult("failed", kind, why)
     return LaunchResult("done")

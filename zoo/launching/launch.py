@@ -1,11 +1,10 @@
-"""One trial as a process group of its own: start it, look after it, say how it ended.
+"""One trial as its own process group: start it, monitor it, report how it ended.
 
-The process is told everything by the `trial.json` of its launch folder (`launches/TOKEN/`, gone
-when the launch is over), holds the trial's lock while it works, and leaves `record.json`. Several
-launchers may be after one trial: nothing but the log is written beside the lock. Where the process
-left no record (killed from outside, out of memory, died before its first line), it is written here
-on its behalf, unless somebody else has held the trial since. Knows no Ray, no scheduling and
-nothing of what a trial does.
+The process reads its input from the `trial.json` of its launch folder (`launches/TOKEN/`, removed
+when the launch ends), holds the trial's lock while it works, and writes `record.json`. Several
+launchers may try one trial: without the lock only the log is written. If the process leaves no
+record (killed, out of memory, died at its start), it is written here, unless another process has
+held the trial since. Independent of Ray, of scheduling and of what a trial does.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from zoo.launching.link import MEETING_S, Host
 from zoo.launching.out_of_memory import kernel_kills, less_text, with_less
 from zoo.launching.ranks import Rank, free_port, start_ranks
 from zoo.launching.task import Task, environment, write_task
+from zoo.launching.watchdog import Watchdog
 from zoo.resources.memory_advice import advice
 from zoo.runs import live
 from zoo.runs.sweep_status import trial_status
@@ -48,19 +48,18 @@ class LaunchResult:
 
     state: record.State
     failure_class: str | None = None
-    """A `FailureClass`, or the word of a record."""
+    """A `FailureClass`, or the status of a record."""
     message: str = ""
     seconds: float = 0.0
 
 
 Grace = Callable[[], float | None]
-"""Asked again and again: None = go on; a number = stop, with so many seconds of grace; infinite =
-end the round, however long that takes."""
+"""Polled: None = continue; a number = stop, with that many seconds of grace; infinite = end the
+round, however long that takes."""
 
 
 def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> LaunchResult:
-    """Run a trial to its end, or until `grace` says to stop; no process of it is left after
-    that."""
+    """Run a trial to its end, or until `grace` requests a stop; then no process of it is left."""
     while grace() is None and _somebody_has(task):
         time.sleep(POLL_S)
     if grace() is not None:
@@ -88,7 +87,7 @@ def _launch(task: Task, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
 
 
 def _meet(host: Host, grace: Grace) -> LaunchResult | None:
-    """Wait for the launchers of the other nodes; says why where they do not come."""
+    """Wait for the launchers of the other nodes; returns the error if they do not connect."""
     end = time.monotonic() + MEETING_S
     while not host.accept():
         if grace() is not None:
@@ -96,15 +95,19 @@ def _meet(host: Host, grace: Grace) -> LaunchResult | None:
         if time.monotonic() > end:
             there = f"{len(host.links) + 1} of {host.where.nodes} nodes"
             why = f"{there} met within {MEETING_S:.0f} s"
-            return LaunchResult("failed", FailureClass.KILLED, why)
+            return LaunchResult("failed", FailureClass.INFRA, why)
     return None
 
 
 def _work(child: TrialProcess, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
+    watchdog = Watchdog(child.task)
     try:
         while not child.exited():
             if grace() is not None:
                 child.stop(grace)
+                break
+            if (why := watchdog.hung()) is not None:
+                child.end_hung(why)
                 break
             tick()
             time.sleep(POLL_S)
@@ -115,11 +118,13 @@ def _work(child: TrialProcess, grace: Grace, tick: Callable[[], None]) -> Launch
 
 
 class TrialProcess:
-    """A running trial: its processes on this node. Made = started."""
+    """A running trial: its processes on this node, started by the constructor."""
 
     def __init__(self, task: Task, host: Host | None = None) -> None:
         """`host`: the links to the launchers of other nodes."""
         self.task, self.host, self.stopped = task, host, False
+        self.hung: str | None = None
+        """Why it was ended as hung."""
         self.folder = task.folder
         path = write_task(task)
         self.started, self._clock = time.time(), time.monotonic()
@@ -138,9 +143,9 @@ class TrialProcess:
         return self.leader.exited() or others or (self.host is not None and self.host.over())
 
     def stop(self, grace: Grace) -> None:
-        """Ask the trial to end: SIGINT where it may end its round, SIGTERM once the grace is
-        limited, and SIGKILL to its group after that. The grace may shrink while we wait. Only the
-        leader is asked: what it started is still needed to end a round."""
+        """Stop the trial: SIGINT where it may end its round, SIGTERM once the grace is limited, and
+        SIGKILL to its group after that. The grace may shrink while we wait. Only the leader gets
+        the signals: its children are still needed to end a round."""
         self.stopped = True
         begun, asked = time.monotonic(), None
         while not self.exited() and time.monotonic() - begun < (left := grace() or 0.0):
@@ -149,6 +154,13 @@ class TrialProcess:
                 self.leader.process.send_signal(wanted)
                 begun, asked = time.monotonic(), wanted
             time.sleep(0.05)
+        self._kill()
+        os.waitid(os.P_PID, self.leader.pid, os.WEXITED | os.WNOWAIT)
+
+    def end_hung(self, why: str) -> None:
+        """End a trial that does nothing; it would not listen to a signal that asks."""
+        self.hung = why
+        _note(self.task, f"zoo: {why}; it is ended")
         self._kill()
         os.waitid(os.P_PID, self.leader.pid, os.WEXITED | os.WNOWAIT)
 
@@ -166,7 +178,7 @@ class TrialProcess:
         if status == 0:
             return _outcome(found, seconds)
         if found is not None and found.finished():
-            return self._after_training(found, interrupted, seconds)
+            return self._after_training(found, cause, interrupted, seconds)
         if found is not None and self._is_of_this_launch(found):
             return LaunchResult(found.state, found.failure_class, found.message, seconds)
         return self._speak_for(cause, interrupted, seconds)
@@ -185,7 +197,9 @@ class TrialProcess:
         others = [rank for rank in self.ranks[1:] if rank.failed()]
         return self.leader if self.leader.exited() or not others else others[0]
 
-    def _after_training(self, found: Record, interrupted: bool, seconds: float) -> LaunchResult:
+    def _after_training(
+        self, found: Record, cause: Rank | None, interrupted: bool, seconds: float
+    ) -> LaunchResult:
         """Training is over and stays so, whatever became of what came after it."""
         again = self.task.retrain or self.task.extend
         again = again and found.about.get("token") != self.task.token
@@ -197,8 +211,11 @@ class TrialProcess:
             return LaunchResult("preempted", FailureClass.INTERRUPTED, what, seconds)
         what = EXTENDING_FAILED if self.task.extend else RETRAINING_FAILED
         what = what if again else MEASURING_FAILED
-        message = f"{what}\n{self.leader.log_tail()}".rstrip()
-        return LaunchResult("failed", FailureClass.ERROR, message, seconds)
+        if self.hung is not None:
+            return LaunchResult("failed", FailureClass.HANG, f"{what}\n{self.hung}", seconds)
+        cause = cause or self.leader
+        message = f"{what}\n{cause.log_tail()}".rstrip()
+        return LaunchResult("failed", *self._classified(cause, message), seconds)
 
     def end(self) -> None:
         """Make sure that nothing of the launch is left; does nothing after a settled end."""
@@ -216,9 +233,10 @@ class TrialProcess:
         """The record of a launch whose leader left none."""
         if interrupted:
             ended = LaunchResult("preempted", FailureClass.INTERRUPTED, "", seconds)
+        elif self.hung is not None:
+            ended = LaunchResult("failed", FailureClass.HANG, self.hung, seconds)
         elif cause is None:
-            why = self.host.failed if self.host else "ended without a record"
-            ended = LaunchResult("failed", FailureClass.KILLED, why, seconds)
+            ended = LaunchResult("failed", *self._elsewhere(), seconds)
         else:
             ended = LaunchResult("failed", *self._failure(cause), seconds)
         with claim(self.folder, wait=False) as ours:
@@ -229,15 +247,28 @@ class TrialProcess:
 
     def _failure(self, cause: Rank) -> tuple[FailureClass, str]:
         """Class and message of the failure of one process."""
-        task = self.task
+        message = "" if len(self.ranks) == 1 else f"process {cause.number} "
+        return self._classified(cause, message + cause.last_words())
+
+    def _elsewhere(self) -> tuple[FailureClass, str]:
+        """The same of a process of another node."""
+        if self.host is None:
+            return FailureClass.INFRA, "ended without a record"
+        kind, message = self.host.failure_class, self.host.failed
+        return kind, self._with_advice(kind, message)
+
+    def _classified(self, cause: Rank, message: str) -> tuple[FailureClass, str]:
+        """The class of a process's failure, and its message with advice where memory ran out."""
         kernel = kernel_kills() > self._kernel_kills
         kind = classify(cause.process.returncode, log=cause.log_tail(), kernel=kernel)
-        message = "" if len(self.ranks) == 1 else f"process {cause.number} "
-        message += cause.last_words()
-        if kind is FailureClass.OOM:
-            asked = task.trial, task.profile, task.out_of_memory, task.longest_prompt
-            message += "\n" + advice(*asked, message=message)
-        return kind, message
+        return kind, self._with_advice(kind, message)
+
+    def _with_advice(self, kind: FailureClass, message: str) -> str:
+        if kind is not FailureClass.OOM:
+            return message
+        task = self.task
+        asked = task.trial, task.profile, task.out_of_memory, task.longest_prompt
+        return f"{message}\n{advice(*asked, message=message)}"
 
     def _write_record(self, ended: LaunchResult, latest: dict[str, Any]) -> None:
         task, trial, folder = self.task, self.task.trial, self.folder

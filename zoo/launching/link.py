@@ -1,10 +1,10 @@
-"""Between the launchers of one trial that spans nodes: so that all begin together, and the end of
-one ends all.
+"""Connections between the launchers of one trial that spans nodes: all begin together, and the end
+of one ends all.
 
-The launcher of node 0 listens; the others connect and show the launch's token. Once all are there
-it tells them the port at which their processes meet. After that a connection says one thing, that
-the other side is there: when it closes, or brings the word of a process that failed, the launch is
-over on all nodes. One line of JSON a message.
+The launcher of node 0 listens; the others connect and show the launch's token. Once all are
+connected it sends the port at which their processes meet. After that an open connection means that
+the other side is alive: when it closes, or reports a failed process, the launch ends on all nodes.
+One line of JSON per message.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import socket
 import time
 from typing import Any
 
-from zoo.errors import StateError
+from zoo.errors import FailureClass, StateError
 from zoo.launching.ranks import Rendezvous
 
 POLL_S = 0.1
@@ -36,7 +36,7 @@ class Link:
         """Whether the other side has closed it."""
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send a message; one that cannot be sent tells that the other side is gone."""
+        """Send a message; a failure to send means that the other side is gone."""
         try:
             self._socket.settimeout(5.0)
             self._socket.sendall(json.dumps(message).encode() + b"\n")
@@ -44,10 +44,10 @@ class Link:
             self.gone = True
 
     def receive(self, wait_s: float = 0.0) -> dict[str, Any] | None:
-        """The next message, None where there is none yet.
+        """The next message; None if none has arrived.
 
         Raises:
-            StateError: what came is no message.
+            StateError: the data is not a message.
         """
         end = time.monotonic() + wait_s
         while b"\n" not in self._read and not self.gone:
@@ -86,6 +86,8 @@ class Host:
         self.links: dict[int, Link] = {}
         self.failed = ""
         """What ended the launch on another node."""
+        self.failure_class = FailureClass.KILLED
+        """Of that failure."""
         try:
             self._listener = socket.create_server((where.address, where.port))
         except OSError as error:
@@ -115,7 +117,7 @@ class Host:
         return len(self.links) == self.where.nodes - 1
 
     def begin(self, port: int) -> None:
-        """Tell all where their processes meet."""
+        """Send all the port at which their processes meet."""
         for link in self.links.values():
             link.send({"port": port})
 
@@ -124,6 +126,8 @@ class Host:
         for node, link in self.links.items():
             if (message := link.receive()) is not None:
                 self.failed = str(message.get("failed", ""))
+                with contextlib.suppress(ValueError):
+                    self.failure_class = FailureClass(message.get("class"))
             elif link.gone:
                 self.failed = self.failed or f"the launcher of node {node} is gone"
         return bool(self.failed)

@@ -1,4 +1,5 @@
-"""Launches that ran out of memory: found also where the kernel ended them, and tried with less."""
+"""Launches that ran out of memory: detected also where the kernel ended them, and retried with
+less."""
 
 from __future__ import annotations
 
@@ -33,6 +34,8 @@ def with_less(task: Task, failure_class: str | None, message: str) -> Task | Non
         return None
     if ENGINE_MEMORY.search(message):
         return None  # vLLM did not start: its share of the card is wrong, not the micro-batch
+    if task.trained and task.profile.engine == "vllm":
+        return None  # only evaluations are left, which no micro-batch bears on
     if task.where.nodes > 1:
         return None  # the other launchers would have to come again
     profile = smaller(task.trial, task.profile, task.longest_prompt)
@@ -43,7 +46,7 @@ def with_less(task: Task, failure_class: str | None, message: str) -> Task | Non
 
 
 def less_text(task: Task) -> str:
-    """With what the trial is tried again."""
+    """The smaller settings of the retry."""
     placed = place(task.trial, task.profile, prompt=task.longest_prompt)
     each = f", {placed.generation_batch} generated at a time" if placed.generation_batch else ""
     return f"tried again with a micro-batch of {placed.micro_batch}{each}"

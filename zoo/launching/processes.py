@@ -1,8 +1,8 @@
 """Processes by identity and not by number: pid, start time and the token in their environment.
 
-Every launch puts a random token into the environment of its process group (`ZOO_LAUNCH`) and a
-note of who it is into the trial's folder. A number that the kernel gave to somebody else since then
-does not match, and nothing that zoo did not start is ever signalled. Linux only (`/proc`).
+Every launch puts a random token into the environment of its process group (`ZOO_LAUNCH`) and a file
+with its identity into the trial's folder. A pid that the kernel has reused does not match, and no
+process that zoo did not start is ever signalled. Linux only (`/proc`).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class ProcessStamp:
 
     @property
     def launcher_alive(self) -> bool:
-        """Whether whoever started it is still there to look after it."""
+        """Whether its launcher is still alive."""
         return self.boot == boot_id() and start_time(self.launcher) == self.launcher_started
 
 
@@ -118,8 +118,8 @@ def kill_launch(*tokens: str, wait_s: float = 5.0) -> list[int]:
 
 
 def reap(folder: Path, *, patience_s: float = 1.0) -> list[int]:
-    """End what dead launchers left running for a trial, and clear their launch folders away; a
-    trial somebody looks after is left alone.
+    """End processes of a trial whose launchers died, and remove their launch folders; a trial with
+    a live launcher is not touched.
 
     Such processes end by themselves when their launcher goes (their standard input closes), so they
     get `patience_s` first. Returns the processes that had to be killed.

@@ -1,10 +1,10 @@
-"""The processes of one trial on one node: one for each GPU, or as many as a CPU profile says.
+"""The processes of one trial on one node: one for each GPU, or the number of a CPU profile.
 
-Each is a process group of its own with the same `trial.json` and tells its number (`RANK`) from its
-environment, as with torchrun. Number 0 leads: it holds the trial's lock and writes its files, and
-its log is `log.txt`; the others' are `log.1.txt`, ... Each ends its group when its standard input
-closes, so none outlives the launcher. A process that fails is noticed here and not by the others,
-who would wait for it in their next collective.
+Each is its own process group with the same `trial.json` and reads its rank (`RANK`) from its
+environment, as with torchrun. Rank 0 leads: it holds the trial's lock and writes its files, and its
+log is `log.txt`; the others' are `log.1.txt`, ... Each ends its group when its standard input
+closes, so none outlives the launcher. A failed process is detected here; the others would wait for
+it in their next collective.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.store.log_tail import log_tail
+
 PORTS = range(20_000, 32_000)  # below what the kernel hands out to outgoing connections
 LOCALHOST = "127.0.0.1"
 MEETING = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""Variables that torch and accelerate read; those of somebody else's launcher are removed."""
+"""Variables that torch and accelerate read; those of another launcher are removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendezvous:
     """Where the launchers of one trial meet, and which of its processes this node has. `nodes`
     launchers with the same address, port and token start one trial; that of node 0 holds it and
-    its record (`zoo.launching.link`). A trial on one node needs nothing of it."""
+    its record (`zoo.launching.link`). Not needed on one node."""
 
     nodes: int = 1
     node: int = 0
@@ -62,7 +64,7 @@ class Rank:
         return self._end() is not None
 
     def failed(self) -> bool:
-        """Whether it has ended otherwise than with status 0."""
+        """Whether it has ended with a status other than 0."""
         end = self._end()
         return end is not None and (end.si_code != os.CLD_EXITED or end.si_status != 0)
 
@@ -95,13 +97,9 @@ class Rank:
         if self.process.stdin:
             self.process.stdin.close()
 
-    def log_tail(self, lines: int = 15) -> str:
+    def log_tail(self) -> str:
         """The last lines that it wrote into its log."""
-        with self.log.open("rb") as stream:
-            end = stream.seek(0, os.SEEK_END)
-            stream.seek(max(self.log_start, end - 16_384))
-            text = stream.read().decode("utf-8", "replace")
-        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+        return log_tail(self.log, start=self.log_start)
 
 
 def log_name(number: int) -> str:
@@ -120,11 +118,12 @@ def start_ranks(
     """Start this node's processes of a trial.
 
     Args:
-        trial_json: what they read.
+        trial_json: their input.
         folder: the trial's, for their logs.
         env: the environment that they share.
         world: processes of the trial on all nodes, the same number on each.
-        port: where they meet, on node 0.
+        port: where they
+        meet, on node 0.
     """
     local = world // where.nodes
     env = {**env, "MASTER_ADDR": where.address, "MASTER_PORT": str(port)}
@@ -160,7 +159,7 @@ def _start(number: int, trial_json: Path, log: Path, env: dict[str, str]) -> Ran
 
 
 def free_port(address: str = LOCALHOST) -> int:
-    """A port that nobody listens on; random, so that two launches do not choose the same one."""
+    """A free port; random, so that two launches do not choose the same one."""
     for _ in range(100):
         port = random.SystemRandom().choice(PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What a launcher is handed: a trial and where it runs, and what its processes are told of that."""
+"""The input of a launcher: a trial and where it runs; written for its processes as `trial.json`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from zoo.catalog import ComputeProfile
 from zoo.launching import processes
 from zoo.launching.ranks import LOCALHOST, MEETING, ONE_NODE, Rendezvous, free_port
-from zoo.resources import gpus_of
+from zoo.resources import engine_gpus, gpus_of
 from zoo.resources import processes as width
 from zoo.store import record
 from zoo.store.run_store import Store, write_json
@@ -26,7 +26,7 @@ class Task:
     """Root of the run store."""
     token: str
     retrain: bool = False
-    """Train again what finished, as somebody asked."""
+    """Train a finished trial again, on request."""
     extend: bool = False
     """Continue what finished with fewer rounds."""
     longest_prompt: int | None = None
@@ -36,23 +36,31 @@ class Task:
     out_of_memory: tuple[int, ...] = ()
     """Micro-batches at which memory ran out in this run, larger than the profile's by now."""
     devices: str | None = None
-    """`CUDA_VISIBLE_DEVICES` of its processes; None = as it is here, or as the profile says."""
+    """`CUDA_VISIBLE_DEVICES` of its processes; None = inherited, or from the profile."""
     where: Rendezvous = ONE_NODE
     """Which of its processes are started here, where it spans several nodes."""
 
     @property
     def processes(self) -> int:
-        """Processes of the trial on all nodes. Where training is over and only evaluations are
-        missing, one measures them."""
-        found = record.read(self.folder)
-        if found is not None and found.finished() and not (self.retrain or self.extend):
+        """Processes of the trial on all nodes; one where training is over and only evaluations are
+        missing."""
+        if self.trained:
             return 1
         return width(self.trial, self.profile, self.longest_prompt)
 
     @property
     def gpus(self) -> float:
-        """GPUs that it is given; a part of one where the profile shares them."""
-        return gpus_of(self.trial, self.profile, self.longest_prompt)
+        """GPUs that it is given, as long as its record stays as it is; a part of one where the
+        profile shares them."""
+        count = engine_gpus if self.trained else gpus_of
+        return count(self.trial, self.profile, self.longest_prompt)
+
+    @property
+    def trained(self) -> bool:
+        """Whether training is over, so that only evaluations may be missing."""
+        found = record.read(self.folder)
+        again = self.retrain or self.extend
+        return found is not None and found.finished() and not again
 
     @property
     def store(self) -> Store:
@@ -71,8 +79,8 @@ class Task:
 
 
 def write_task(task: Task, launch: Path | None = None) -> Path:
-    """Write the `trial.json` that tells the process everything; returns its path. `launch`: the
-    folder of the launch, where it is known."""
+    """Write `trial.json`, the input of the process; returns its path. `launch`: the folder of the
+    launch, if known."""
     run_ = {
         "store": str(task.store.root),
         "profile": task.profile.model_dump(mode="json", by_alias=True),
@@ -90,7 +98,7 @@ def write_task(task: Task, launch: Path | None = None) -> Path:
 
 
 def _finished_lineage(task: Task) -> int:
-    """The lineage that stands now, which is to be trained again; 0 = none does."""
+    """The current lineage, which is to be trained again; 0 = none."""
     found = record.read(task.folder)
     return found.lineage if found is not None and found.finished() else 0
 

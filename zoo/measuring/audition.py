@@ -1,6 +1,7 @@
 """`zoo audition`: a round-0 probe of a base model over prompts, decodings and buckets. Reports its
-answers, how its responses end and what follows an answer, and proposes prompt, stop ids, cap and
-bucket in a commented card. Samples are kept as those of `zoo eval`, so a second call only reads.
+answers, how its responses end and what follows an answer, and proposes prompt, stop ids, max
+response length and bucket in a commented card. Samples are stored like those of `zoo eval`, so a
+second call only reads.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ CARDS = Path("cards/models")
 
 @dataclass(frozen=True)
 class AuditionOptions:
-    """What is probed."""
+    """Settings of a probe."""
 
     prompts: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
@@ -79,6 +80,7 @@ def run(word: str, how: AuditionOptions) -> int:
     known = [targets.benchmark(one) for one in how.benchmarks]
     halves = Halves(targets, [*buckets, *known], how.problems)
     work = Work(store, profile_of(catalog, how.profile, 1), Graders())
+    work.check_gpus(probes)
     try:
         with started(), ticking() as tick:
             targets.resolver.save()
@@ -158,12 +160,12 @@ def _target(
 
 
 class Halves:
-    """Questions that were cut, as sets of problems of their own (in the run store's cache)."""
+    """Truncated questions, as separate sets of problems (in the run store's cache)."""
 
     def __init__(self, targets: Targets, sets: Sequence[BenchmarkCard], most: int) -> None:
         self.targets = targets
         self.rests: dict[str, list[str]] = {}
-        """What is left of each question, by set; none where no question is long enough."""
+        """The rest of each question, by set; none where no question is long enough."""
         self._firsts: dict[str, list[str]] = {}
         for card in sets:
             pairs = [probing.halves(p.question) for p in load(card, targets.store.cache)]

@@ -1,5 +1,5 @@
-"""The proposal of a probe: prompt, stop ids, cap and bucket from its measurements, each with the
-evidence that is written next to it in the card."""
+"""The proposal of a probe: prompt, stop ids, max response length and bucket from its results, each
+with the evidence that is written next to it in the card."""
 
 from __future__ import annotations
 

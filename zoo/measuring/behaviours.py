@@ -38,7 +38,7 @@ JUDGED = 200
 
 @dataclass(frozen=True)
 class BehavioursOptions:
-    """What is labelled, by keywords or a judge, and at what price."""
+    """What to label, by keywords or a judge, and the judge's price."""
 
     on: str | None = None
     decoding: str | None = None

@@ -24,11 +24,12 @@ from zoo.evals import depth, external, stored
 from zoo.evals.stages import Evaluator, Graders, Measurement, Sampler, sample_identity
 from zoo.measuring.grade import Tick, ticking
 from zoo.planning.disk_errors import started
-from zoo.planning.machine import profile_of
+from zoo.planning.machine import profile_of, visible_gpus
 from zoo.planning.study import as_json, catalog_of
 from zoo.planning.targets import Asked, Target, Targets
 from zoo.render import eval_text
 from zoo.render.eval_text import EvalRow
+from zoo.resources import engine_gpus
 from zoo.store import record
 from zoo.store.run_store import Store, replacing
 from zoo.store.stack import SIMULATED, stack
@@ -66,6 +67,7 @@ def run(words: Sequence[str], asked: Asked, how: EvalOptions) -> int:
     profile = profile_of(catalog, how.profile, 1)
     made = list(_completions(targets, asked, how))
     work = Work(store, profile, Graders(how.workers))
+    work.check_gpus(found)
     rows: list[EvalRow] = []
     try:
         with started(), ticking() as tick:
@@ -115,7 +117,7 @@ class Elsewhere:
 
 
 def _completions(targets: Targets, asked: Asked, how: EvalOptions) -> Iterator[Elsewhere]:
-    """What `--completions` names, read whole: one benchmark for all."""
+    """The completions of `--completions`, all read: one benchmark for all."""
     if not how.completions:
         return
     names = [name for word in asked.on for name in word.split(",") if name]
@@ -149,6 +151,24 @@ class Work:
         graded = zip(target.trial.evaluations, self.grade(target, tick), strict=True)
         return [self._row(target.name, evaluation, one, target) for evaluation, one in graded]
 
+    def check_gpus(self, targets: Sequence[Target]) -> None:
+        """Check that this machine has the GPUs for the engines of missing samples.
+
+        Raises:
+            InputError: it has fewer.
+        """
+        for target in targets:
+            trial, profile = target.trial, self.profile
+            needs = engine_gpus(trial, profile, target.longest_prompt)
+            if trial.simulated or needs <= 1 or not self.missing(target):
+                continue
+            if needs > (there := len(visible_gpus(profile))):
+                model = trial.start.name if target.round == 0 else trial.model.name
+                found = f"an engine of {model} needs {needs:g} GPUs, this machine has {there}"
+                raise InputError(
+                    Fault(f"--on {profile.name}", found, hint="choose another profile")
+                )
+
     def sample_all(self, targets: Sequence[Target], tick: Tick) -> None:
         """Take what samples are missing of policies with the same weights."""
         jobs = [
@@ -160,7 +180,7 @@ class Work:
             self.sample(jobs, tick)
 
     def grade(self, target: Target, tick: Tick) -> list[Measurement]:
-        """The measurements of a policy whose samples are there."""
+        """The evaluations of a policy whose samples are stored."""
         trial, found = target.trial, list[Measurement]()
         with closing(self._evaluator(trial, target.lineage)) as bench:
             for evaluation in trial.evaluations:
@@ -243,7 +263,7 @@ class Work:
         return EvalRow(made.name, made.card.name, ELSEWHERE, found, depth.summary(kept), True)
 
     def budgets(self, row: EvalRow, budgets: Sequence[int]) -> EvalRow:
-        """A row with its accuracy under token budgets; without token ids there is none."""
+        """A row with its accuracy under token budgets, where token ids are stored."""
         if row.target is None or row.evaluation is None or row.target.trial.simulated:
             return row
         target, evaluation = row.target, row.evaluation

@@ -35,9 +35,9 @@ from zoo.store import record
 from zoo.store.run_store import claim
 from zoo.trials.trial import Trial
 
-LINE_S = 30.0  # how often it speaks without a terminal
+LINE_S = 30.0  # how often it prints without a terminal
 Tick = Callable[[str], None]
-"""Called with what is graded next."""
+"""Called with the next item."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class GradeOptions:
     """How the grader is run."""
 
     all_: bool = False
-    """Also what the current grader graded before, to see that its verdicts reproduce."""
+    """Also grade results of the current grader, to check that its verdicts reproduce."""
     workers: int = 1
     json_: bool = False
 
@@ -83,7 +83,7 @@ def run(name: str, words: PlanOptions, how: GradeOptions, tick: Tick | None = No
 
 @dataclass(frozen=True)
 class _Work:
-    """What is done to each trial. A trial that cannot be graded stops no other."""
+    """Grades each trial. A trial that cannot be graded does not stop the others."""
 
     study: Study
     how: GradeOptions

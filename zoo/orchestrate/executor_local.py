@@ -34,7 +34,7 @@ InProcess = Callable[[Path], int]
 
 
 class LocalExecutor:
-    """`concurrency` trials at a time; each sees GPUs of its own, or a part of one, where there are
+    """`concurrency` trials at a time; each gets its own GPUs, or a part of one, where there are
     `devices` (numbers or UUIDs, as `CUDA_VISIBLE_DEVICES` names them)."""
 
     name = "local"
@@ -61,19 +61,20 @@ class LocalExecutor:
 
     def _devices(self, task: Task) -> list[str] | None:
         """The free devices that a task would see; None = not so many are free."""
-        each = min(1.0, task.gpus)
-        free = [name for name, part in self._free.items() if part >= each - 1e-9]
-        wanted = math.ceil(task.gpus)
+        gpus = task.gpus
+        free = [name for name, part in self._free.items() if part >= min(1.0, gpus) - 1e-9]
+        wanted = math.ceil(gpus)
         return free[:wanted] if wanted <= len(free) else None
 
     def start(self, task: Task) -> Handle:
-        """Run a task in a thread of its own, on devices that are free."""
+        """Run a task in a new thread, on free devices."""
         handle, devices = Handle(task.trial.id), self._devices(task) or []
-        for name in devices:
-            self._free[name] -= min(1.0, task.gpus)
+        taken = dict.fromkeys(devices, min(1.0, task.gpus))  # it may need fewer once it is trained
+        for name, part in taken.items():
+            self._free[name] -= part
         if devices:
             task = replace(task, devices=",".join(devices))
-        work = (task, handle, devices)
+        work = (task, handle, taken)
         thread = threading.Thread(target=self._work, args=work, daemon=True)
         self._threads.add(thread)
         thread.start()
@@ -89,12 +90,12 @@ class LocalExecutor:
         for thread in [*self._threads]:
             thread.join()
 
-    def _work(self, task: Task, handle: Handle, devices: list[str]) -> None:
+    def _work(self, task: Task, handle: Handle, taken: dict[str, float]) -> None:
         try:
             self._tell(Event(handle.id))
             ended = self._one(task, handle)
-            for name in devices:
-                self._free[name] += min(1.0, task.gpus)
+            for name, part in taken.items():
+                self._free[name] += part
             self._threads.discard(threading.current_thread())
             self._tell(Event(handle.id, ended))
         except BaseException as error:

@@ -27,6 +27,7 @@ from zoo.errors import FailureClass, StateError
 from zoo.launching.launch import LaunchResult, failed_launch, run
 from zoo.launching.task import Task, source_folder
 from zoo.orchestrate.executor import Event, Handle, Stop, Tell
+from zoo.orchestrate.orphan_guard import VARIABLE, end_all
 from zoo.orchestrate.watch import View, number
 from zoo.store.run_store import write_text
 
@@ -35,10 +36,11 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "10",  # on one machine it does not come back
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # on one machine it does not come back
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_worker_niceness": "0",  # Ray's 15 would let any other program on the machine go first
     "RAY_TRAIN_V2_ENABLED": "0",
+    "SPT_NOENV": "1",  # Ray's titles of processes would overwrite the environment that marks them
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
@@ -51,7 +53,7 @@ FAREWELL_S = 15.0  # how long Tune may take to end after its last trial did
 
 
 class RayExecutor:
-    """Runs `profile.concurrency` trials at a time on a Ray of its own, on this machine.
+    """Runs `profile.concurrency` trials at a time on its own Ray instance, on this machine.
 
     One Tuner for the whole sweep: a searcher hands it each task as the driver starts it.
     """
@@ -191,6 +193,8 @@ class _Run:
             fit.join(POLL_S)
             self._pass_stops_on()
             if not _alive(ray):
+                if token := os.environ.get(VARIABLE):  # Ray takes its time without a server
+                    end_all(token)
                 raise StateError("Ray died; its trials were ended. Run the sweep again: it goes on")
         early = not self.closed.is_set()
         self.halt.set()
@@ -243,7 +247,7 @@ class _Run:
                 search_alg=searcher,
                 num_samples=-1,  # as many as the searcher gives
                 max_concurrent_trials=profile.concurrency,
-                reuse_actors=True,  # the worker only looks after a process; each trial has its own
+                reuse_actors=True,  # the worker only monitors a process; each trial has its own
                 trial_name_creator=_trial_name,
                 trial_dirname_creator=_trial_name,
             ),
@@ -290,7 +294,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
 
         def on_trial_error(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
             why = "the Ray worker of the trial died"
-            self.run.told(trial.config["trial"], LaunchResult("failed", FailureClass.KILLED, why))
+            self.run.told(trial.config["trial"], LaunchResult("failed", FailureClass.INFRA, why))
 
     class Halt(Local, Stopper):
         """Ends everything once the driver requests it."""
@@ -302,7 +306,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
             return self.run.halt.is_set()
 
     class FromQueue(Local, Searcher):
-        """Gives Tune what the driver started; None = nothing now."""
+        """Gives Tune the tasks that the driver started; None = nothing now."""
 
         def suggest(self, trial_id: str) -> Any:
             if self.run.halt.is_set():
@@ -335,7 +339,7 @@ def supervise(config: dict[str, Any], scratch: str) -> None:
     from ray import tune
 
     with (Path(scratch) / "tasks" / config["trial"]).open("rb") as stream:
-        task: Task = pickle.load(stream)  # written by the driver, in a folder of its own
+        task: Task = pickle.load(stream)  # written by the driver, in its own folder
     view = View(task.trial, task.trial.id, task.store)
     stop_file = _stop_file(Path(scratch), task.trial.id)
     final: dict[str, Any] = {}
@@ -357,7 +361,7 @@ def _ended(result: dict[str, Any]) -> LaunchResult:
     """The last message of the trainable."""
     if "state" not in result:
         return LaunchResult(
-            "failed", FailureClass.ERROR, "the trial's supervisor ended without a word"
+            "failed", FailureClass.INFRA, "the trial's supervisor ended without a word"
         )
     return LaunchResult(result["state"], result["failure_class"], result["message"], result["wall"])
 

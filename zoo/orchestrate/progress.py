@@ -17,7 +17,7 @@ from zoo.orchestrate.executor import Event
 from zoo.orchestrate.watch import View, Watch
 
 REDRAW_S = 0.25
-LINES_PER_TRIAL = 6  # how often a trial speaks while it trains, without a terminal
+LINES_PER_TRIAL = 6  # how often a trial prints while it trains, without a terminal
 BAR = 12
 WIDTH_OF_FIGURES = 2 + 2 + 11 + 1 + 7 + 2 + 6 + 2 + 6 + 2 + 10
 PHASES = {

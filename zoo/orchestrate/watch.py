@@ -56,6 +56,11 @@ class View:
         if self.round < 0 and ended.state in record.OUTCOMES:  # it measured, and trained nothing
             self.round = self._recorded_round()
 
+    def again(self, resumes: int) -> None:
+        """The trial ended and waits to be tried again; `resumes` as the attribute."""
+        self.begun = self.ended = None
+        self.resumes = resumes
+
     def update(self) -> bool:
         """Read what is new; returns whether a round ended."""
         before = self.round
@@ -89,7 +94,7 @@ class View:
         try:
             return list(self._tail)
         except (StateError, OSError):
-            return []  # whoever reads the results says so, with the line; a display does not
+            return []  # readers of the results report it, with the line; a display does not
 
     @property
     def state(self) -> str:
@@ -121,7 +126,7 @@ class View:
 
     @property
     def seconds(self) -> float:
-        """Wall time so far, or of the whole."""
+        """Wall time so far, or in total."""
         if self.ended is not None:
             return self.ended.seconds
         return 0.0 if self.begun is None else time.monotonic() - self.begun
@@ -136,7 +141,8 @@ class View:
 
     @property
     def reached(self) -> int:
-        """The last round that this trial has, by this launch or what it continues; 0 = none."""
+        """The last round of this trial, by this launch or an earlier one that it continues; 0 =
+        none."""
         return max(0, self.round, self.resumes if self.round < 0 else 0)
 
     @property
@@ -195,7 +201,7 @@ class Watch:
         return max(known, default=None)
 
     def left_s(self) -> float | None:
-        """Seconds until the whole sweep is over; None before the first rows of a trial."""
+        """Seconds until the sweep is over; None before the first rows of a trial."""
         views = self.views.values()
         whole = [v.seconds for v in views if v.ended is not None and v.ended.state == "done"]
         whole = whole or [v.seconds + v.left_s for v in views if v.left_s is not None]

@@ -4,8 +4,9 @@ profile can run it. All faults at once, and nothing is started or written."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from zoo.catalog import ComputeProfile, ModelCard, ProblemCard
 from zoo.data import loadable, problems
@@ -15,9 +16,9 @@ from zoo.errors import Fault, InputError
 from zoo.planning.machine import visible_gpus
 from zoo.planning.prompt_lengths import remembered
 from zoo.planning.study import Study
-from zoo.resources import gpus_of, place
+from zoo.resources import engine_gpus, engine_trial, gpus_of, place
 from zoo.runs import checkpoints
-from zoo.runs.sweep_status import SweepStatus
+from zoo.runs.sweep_status import SweepStatus, TrialStatus
 from zoo.store.stack import SIMULATED, package_version, stack
 from zoo.trials.trial import Trial
 
@@ -38,9 +39,10 @@ def must_be_ready(
     left = [one.trial for one in status.left]
     faults = [] if relock else list(_drifted(study))
     real = [trial for trial in left if not trial.simulated]
+    longest = remembered(real, study)[0]
     faults += _models(real, study)
     faults += _problems(left, study)
-    faults += _profile(real, profile, remembered(real, study)[0])
+    faults += _profile(status.left, profile, longest)
     if executor == "slurm" and not profile.plans_only:
         place, hint = f"--on {profile.name}", "`--executor local` inside an allocation"
         faults.append(Fault(place, "zoo does not submit jobs yet (executor: slurm)", hint=hint))
@@ -48,7 +50,7 @@ def must_be_ready(
         found = f"zoo does not join a running Ray cluster yet (address: {profile.address})"
         faults.append(Fault(f"--on {profile.name}", found, hint="leave `address` out"))
     elif not profile.plans_only and (real or (left and executor == "ray")):
-        faults += _machine(profile, executor, real, remembered(real, study)[0])
+        faults += _machine(profile, executor, status.left, longest)
     if faults:
         kept = [replace(fault, hint=study.words.with_cards(fault.hint)) for fault in faults]
         raise InputError(list(dict.fromkeys(kept)))
@@ -135,28 +137,34 @@ def _problems(trials: list[Trial], study: Study) -> Iterator[Fault]:
 
 
 def must_have_room(
-    trials: list[Trial], profile: ComputeProfile, longest: Mapping[str, int]
+    left: Sequence[TrialStatus], profile: ComputeProfile, longest: Mapping[str, int]
 ) -> None:
     """Refuse trials that do not fit once their prompt tokens are counted. `longest`: by trial id.
 
     Raises:
         InputError: each model, and what it needs.
     """
-    real = [trial for trial in trials if not trial.simulated]
-    if faults := list(_profile(real, profile, longest)):
+    if faults := list(_profile(left, profile, longest)):
         raise InputError(faults)
 
 
 def _profile(
-    trials: list[Trial], profile: ComputeProfile, longest: Mapping[str, int]
+    left: Sequence[TrialStatus], profile: ComputeProfile, longest: Mapping[str, int]
 ) -> Iterator[Fault]:
     if profile.plans_only:
         yield Fault(f"--on {profile.name}", f"plans only: {profile.plans_only}", "another profile")
         return
     if _contradicts(profile):
         return  # `_machine` says so once, not of every model
-    for trial in {(t.model.name, t.batch, t.cap, longest.get(t.id)): t for t in trials}.values():
-        placed = place(trial, profile, prompt=longest.get(trial.id))
+    each: dict[Any, TrialStatus] = {}
+    for one in left:
+        t = one.trial
+        if not t.simulated:
+            each[t.model.name, t.batch, t.cap, longest.get(t.id), one.trains] = one
+    for one in each.values():
+        trial, prompt = one.trial, longest.get(one.trial.id)
+        sized = trial if one.trains else engine_trial(trial, profile, prompt)
+        placed = place(sized, profile, prompt=prompt)
         if placed.fits is False:
             yield Fault(f"model {trial.model.name}", placed.why, f"room on '{profile.name}'")
 
@@ -166,15 +174,27 @@ def _contradicts(profile: ComputeProfile) -> bool:
     return profile.gpus is not None and profile.gpus_per_trial > profile.gpus
 
 
+def _gpus(one: TrialStatus, profile: ComputeProfile, longest: Mapping[str, int]) -> float:
+    """GPUs that a trial is given, to train or to be evaluated only."""
+    count = gpus_of if one.trains else engine_gpus
+    return count(one.trial, profile, longest.get(one.trial.id))
+
+
 def _machine(
-    profile: ComputeProfile, executor: str, trials: list[Trial], longest: Mapping[str, int]
+    profile: ComputeProfile,
+    executor: str,
+    left: Sequence[TrialStatus],
+    longest: Mapping[str, int],
 ) -> Iterator[Fault]:
-    """Resources that a trial requires and the profile or this machine never has: Ray would wait.
-    `trials`: those that are not simulated."""
+    """Resources that a trial requires and the profile or this machine never has: Ray would wait."""
     place, gpus = f"--on {profile.name}", profile.gpus_per_trial
-    widest = {t.model.name: gpus_of(t, profile, longest.get(t.id)) for t in trials}
+    widest: dict[str, float] = {}
+    for one in left:
+        if not one.trial.simulated:
+            name = one.trial.model.name
+            widest[name] = max(_gpus(one, profile, longest), widest.get(name, 0.0))
     model = max(widest, key=lambda name: widest[name], default="")
-    needs = max(gpus, widest.get(model, 0.0))
+    needs = widest.get(model, gpus)
     there = len(visible_gpus(profile)) if gpus else 0
     if _contradicts(profile):
         found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, and the profile has "
@@ -188,7 +208,7 @@ def _machine(
         yield Fault(place, found, hint=hint if not there else other or "choose another profile")
     elif executor == "local" and gpus > 1 and not float(gpus).is_integer():
         yield Fault(place, f"a trial needs {gpus:g} GPUs", "a whole number, or a part of one GPU")
-    if profile.engine == "vllm" and trials and package_version("vllm") == "absent":
+    if profile.engine == "vllm" and widest and package_version("vllm") == "absent":
         hint = "install it (README.md), or `--on cpu-transformers`, or a profile of your own with "
         yield Fault(place, "vLLM is not installed", hint=f"{hint}`engine: transformers`")
     if profile.cpus_per_trial > (cpus := len(os.sched_getaffinity(0))):

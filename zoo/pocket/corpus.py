@@ -1,7 +1,7 @@
 r"""Pretraining text for the pocket models: right and wrong, boxed and plain, short and without an
 end.
 
-What makes a pocket model behave as a base model does:
+Properties that make a pocket model behave like a base model:
 
 1. the *style* of an answer (stepwise, guessed, rambling; boxed or plain) depends on how the
    question is worded, so the most likely style is right for some questions only and reinforcement
@@ -9,8 +9,8 @@ What makes a pocket model behave as a base model does:
 2. stepwise answers slip now and then, guesses are mostly wrong, rambling seldom ends;
 3. every fifth question is followed by another, until the document breaks off: the model does not
    know when to stop;
-4. drills (rows of worked expressions, all right) teach the skill itself, as a textbook would,
-   outside any question.
+4. drills (rows of worked expressions, all right) teach the skill itself, as a textbook does,
+without a question.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ RAMBLES = (
 
 @dataclass(frozen=True, slots=True)
 class CorpusDocument:
-    """One pretraining text; `ended` says whether the end token follows it."""
+    """One pretraining text; `ended`: whether the end token follows it."""
 
     text: str
     ended: bool
@@ -128,7 +128,7 @@ def answer(rng: random.Random, problem: PocketProblem, slips: float) -> CorpusDo
 
 
 def drill(rng: random.Random) -> CorpusDocument:
-    """A row of worked expressions, all right: how answers are made, without a question."""
+    """A row of worked expressions, all right: the steps of answers, without a question."""
     text = ""
     while len(text) < DRILL_CHARS:
         problem = _problem(rng)

@@ -4,8 +4,8 @@ A problem is an *expression* (`23+45`) in a *wording* ("What is 23+45?"). The sp
 is a function of its own text (a hash), so train, test and benchmark are disjoint by construction,
 whatever the seed, the level or the wording. Difficulty: two operations on numbers up to 12 (easy),
 two that start from a two-digit number (medium), three or four on two-digit numbers (hard; the
-models are taught three, so most of it lies beyond their skill). This module knows nothing of
-models, prompts or styles of answering.
+models are taught three, so most of it lies beyond their skill). Independent of models, prompts and
+styles of answering.
 """
 
 from __future__ import annotations

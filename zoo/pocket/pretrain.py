@@ -29,7 +29,8 @@ MODEL_FOLDER = Path(__file__).parent / "models"
 
 @dataclass(frozen=True)
 class Build:
-    """How one pocket model is made: architecture, size, steps, and its teachers' slips."""
+    """The recipe of one pocket model: architecture, size, steps, and error rates of its training
+    text."""
 
     config: type[PreTrainedConfig]
     hidden: int
@@ -136,7 +137,7 @@ def pretrain(name: str, out: Path, steps: int | None = None) -> None:
 
 
 def main() -> None:
-    """Words in, a model folder out."""
+    """Command line: arguments in, a model folder out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=BUILDS)
     parser.add_argument("--out", type=Path, help="folder of the model (default: the package's own)")

@@ -3,8 +3,8 @@ loaders rebuild it right.
 
 Transformers 5 rebuilds a tokenizer from the model type and the class named in
 `tokenizer_config.json`, and silently ignores a custom pre-tokenizer. Qwen2's pipeline (NFC, digits
-one by one, bytes as a fallback) is what pocket text needs anyway; naming that class beside each of
-the three architectures gives the same ids everywhere (a test holds it).
+one by one, bytes as a fallback) is what pocket text needs anyway; naming that class with each of
+the three architectures gives the same ids everywhere (tested).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A trial as one readable script of plain TRL (`zoo eject`): what somebody can run, read and change
-without zoo. Of zoo it imports the grader alone.
+"""A trial as one readable script of plain TRL (`zoo eject`): to run, read and change without zoo.
+Of zoo it imports only the grader.
 
 The script, its pinned requirements and the training problems with their prompts go into a new
 folder; an embedded pocket model and a reward of the user's own are copied along.
@@ -16,7 +16,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
 
-from zoo.catalog import ComputeProfile, RewardCard
+from zoo.catalog import ComputeProfile, Peft, RewardCard
 from zoo.data import load, model_folder, render
 from zoo.release.folders import must_be_free, new_folder
 from zoo.release.inline import inlined
@@ -143,7 +143,26 @@ def script_of(trial: Trial, profile: ComputeProfile, folder: Path, problems: int
         reward="[\n" + "".join(f"    {_term(term)},\n" for term in terms) + "]",
         engine_patch=patch,
         rule=repr(card.extract),
+        adapters=_adapters(trial.peft) if trial.peft else "",
+        peft="        peft_config=adapters,\n" if trial.peft else "",
     )
+
+
+def _adapters(peft: Peft) -> str:
+    """Source of the adapters that are trained, with the first values that the trial's have."""
+    said = {
+        "r": peft.r,
+        "lora_alpha": peft.alpha,
+        "lora_dropout": peft.dropout,
+        "target_modules": list(peft.modules) or peft.target_modules,
+        "task_type": "CAUSAL_LM",
+    }
+    return f"""
+from peft import LoraConfig
+
+adapters = LoraConfig(**{_dict(said)})
+set_seed(SEED)
+"""
 
 
 def _facts(trial: Trial, profile: ComputeProfile, problems: int) -> str:
@@ -172,6 +191,8 @@ def _differences(trial: Trial, profile: ComputeProfile, processes: int) -> Itera
     bonus = trial.grpo.get("entropy_coef") or trial.grpo.get("use_adaptive_entropy")
     if bonus and trial.entropy_mean == "update":
         yield "The entropy bonus is a mean over each forward pass, not over the update."
+    if trial.peft is not None:
+        yield "TRL merges adapters in place to sample, which moves weights by rounding."
     if profile.engine != "vllm":
         yield "Transformers draws all responses from one random stream, so that samples differ."
     if processes > 1:

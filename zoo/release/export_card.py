@@ -90,6 +90,7 @@ def _training(found: Outcome, round_: int) -> list[str]:
         f"- training problems: {_problems(trial.data, trial.data_digest)}",
         f"- prompt: {json.dumps(trial.prompt.template, ensure_ascii=False)}",
         f"- end ids in addition to the tokenizer's: {list(trial.model.stop_ids) or 'none'}",
+        *(["- LoRA, merged: " + json.dumps(trial.peft.model_dump())] if trial.peft else []),
         "",
         "Settings of TRL's GRPO:",
         "",

@@ -15,12 +15,12 @@ from zoo.yamlio.validate import validate
 
 WIDTH = 96
 OWN = {"schema", "name", "about", "source", "prompt", "stop_ids", "cap", "origin"}
-"""Keys that the new card says for itself; all others are those of the model's card."""
+"""Keys that the new card sets; all others come from the model's card."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a probe proposes, each with its reason; `bucket` is for the manifest."""
+    """The proposals of a probe, each with its reason; `bucket` is for the manifest."""
 
     prompt: str
     stop_ids: tuple[int, ...]

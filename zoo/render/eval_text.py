@@ -34,7 +34,7 @@ class EvalRow:
 
     @property
     def simulated(self) -> bool:
-        """Whether its numbers are made up."""
+        """Whether its numbers are synthetic."""
         return self.target is not None and self.target.trial.simulated
 
     def as_data(self) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What `zoo grade` tells: which verdicts moved, what that does to accuracies, and which runs stand.
+"""Output of `zoo grade`: changed verdicts, their effect on accuracies, and the runs that are
+unaffected.
 
 Texts of models and references are shown on one line, without control characters.
 """
@@ -27,9 +28,9 @@ class Told:
     compared: list[RegradedSamples] = field(default_factory=list)
     """Sets of samples; those that trials share once."""
     measurements: int = 0
-    """Lines of the trials' indexes that were looked at."""
+    """Checked lines of the trials' indexes."""
     replays: dict[str, Replay] = field(default_factory=dict)
-    """Trial id -> what the current grader's replay found, now or before."""
+    """Trial id -> result of the current grader's replay, now or earlier."""
     replayed_now: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     """State -> trials whose rollouts do not count."""
@@ -37,7 +38,7 @@ class Told:
 
     @property
     def broken(self) -> bool:
-        """Whether the current grader does not give again what it gave before."""
+        """Whether the current grader fails to reproduce its earlier verdicts."""
         return any(c.reproduces is False for c in self.compared)
 
     @property

@@ -1,4 +1,4 @@
-"""What a plan says of its claims: what the seeds can detect, and which of them are sealed."""
+"""The claims of a plan: detectable effects at these seeds, and which claims are sealed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def title(outlook: Plan) -> str:
 
 
 def lines(outlook: Plan) -> Iterator[str]:
-    """What each claim says, what the seeds can detect, and which are sealed."""
+    """Each claim, the effect that the seeds can detect, and whether it is sealed."""
     yield from planned_power.lines(outlook.powers)
     if outlook.powers:
         n = len(outlook.powers)
@@ -38,7 +38,7 @@ def lines(outlook: Plan) -> Iterator[str]:
 
 
 def seal_notes(study: Study) -> Iterator[str]:
-    """A line for the claims of each word but those that are sealed or will be."""
+    """A line for each state of claims except sealed and to be sealed."""
     yield from (f"claims: {line}" for line in _by_word(study, "sealed", "new"))
 
 

@@ -1,4 +1,4 @@
-"""What a plan asks, varies and measures, as text: axes, recipe, changes, overrides, evaluations."""
+"""The contents of a plan as text: question, axes, recipe, changes, overrides, evaluations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from zoo.trlspec import validation
 
 
 def asked(outlook: Plan) -> Iterator[str]:
-    """What the study asks and predicts."""
+    """Question and predictions of the study."""
     experiment = outlook.experiment
     yield f"{experiment.name}: {experiment.question}"
     if experiment.prediction:
@@ -65,7 +65,7 @@ def what(outlook: Plan) -> Iterator[str]:
 
 
 def _changed(outlook: Plan) -> Iterator[str]:
-    """What the manifest and the command line change about the recipe for all cells."""
+    """Changes to the recipe for all cells, by the manifest and the command line."""
     experiment, last = outlook.experiment, outlook.study.manifest.last
     said = {f"grpo.{name}": value for name, value in experiment.grpo.items()}
     said |= {f"batch.{name}": value for name, value in experiment.batch.items()}
@@ -174,7 +174,7 @@ def _said(match: dict[str, object]) -> str:
 
 
 def _overrides(outlook: Plan) -> Iterator[str]:
-    """Each override, how many cells it meets, and what it does to the effective batch."""
+    """Each override, the number of cells it applies to, and its effective batch."""
     last = outlook.study.manifest.last
     for i, override in enumerate(outlook.experiment.overrides, start=1):
         met = [t for t in outlook.study.trials if matches(t.cell, override.when)]
@@ -228,7 +228,7 @@ def evaluations(trials: list[Trial]) -> list[str]:
 
 
 def _sampled(measured: tuple[str, dict[str, int]]) -> str:
-    """`aime24 (32 responses a problem under t1.0)`, or the name alone."""
+    """`aime24 (32 responses a problem under t1.0)`, or only the name."""
     name, samples = measured
     more = [f"{n} responses a problem under {decoding}" for decoding, n in samples.items() if n > 1]
     return f"{name} ({', '.join(more)})" if more else name

@@ -1,4 +1,4 @@
-"""What a plan costs, as text: hours, money, disk, downloads, and what a crash can lose."""
+"""The cost of a plan as text: hours, money, disk, downloads, and what a crash can lose."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoo.resources import Hours
 
 
 def cost(outlook: Plan) -> Iterator[str]:
-    """Hours, money, disk and downloads of what is left to run."""
+    """Hours, money, disk and downloads of the remaining trials."""
     yield from _hours(outlook)
     yield from _wall_clock(outlook)
     budget = outlook.experiment.budget
@@ -44,7 +44,7 @@ def cost(outlook: Plan) -> Iterator[str]:
 
 
 def _hours(outlook: Plan) -> Iterator[str]:
-    """All hours, by what they are spent on and by arm."""
+    """All hours, by kind of work and by arm."""
     found, unit = outlook.cost, outlook.cost.unit
     source = found.train.source or found.evaluation.source or "none"
     yield f"{hours(found.hours)} {unit}; rates: {source}"
@@ -78,7 +78,7 @@ def _lengths(outlook: Plan) -> Iterator[str]:
 
 
 def _loss(outlook: Plan) -> Iterator[str]:
-    """What a crash can cost: of one trial, and of a node with all that runs there at once."""
+    """What a crash can cost: of one trial, and of a node with all its concurrent trials."""
     found = outlook.cost
     trials, node = found.node_loss
     if not trials:
@@ -103,7 +103,7 @@ def _saves(outlook: Plan) -> str:
 
 
 def _kept(outlook: Plan) -> str:
-    """Which weights are kept, in the words of the profile."""
+    """Which weights the profile keeps."""
     word, _, every = outlook.profile.keep.partition(":")
     between = {
         "all": " and those of all checkpoints",
@@ -113,7 +113,7 @@ def _kept(outlook: Plan) -> str:
 
 
 def _if_it_fits(outlook: Plan) -> str:
-    """What a wall-clock time rests on, where that is not the case or not known."""
+    """Assumptions of a wall-clock time that are false or unknown here."""
     real = [t[0] for t in outlook.shapes.values() if not t[0].simulated]
     fits = {outlook.placement(trial).fits for trial in real}
     if False in fits:
@@ -135,7 +135,7 @@ def figure(value: float) -> str:
 
 
 def _share(part: float, whole: float) -> str:
-    """`84 %`; far over the whole, how many times as much it is."""
+    """`84 %`; far above 100 %, as a multiple."""
     return f"{100 * part / whole:.0f} %" if part < 10 * whole else f"{figure(part / whole)} times"
 
 

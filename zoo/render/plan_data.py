@@ -71,7 +71,7 @@ def as_data(outlook: Plan) -> dict[str, Any]:
 
 
 def _looks(outlook: Plan) -> dict[str, Any] | None:
-    """The looks in which seeds are bought; None where they are a list."""
+    """The looks in which seeds are added; None where they are a list."""
     sizes = outlook.experiment.look_sizes
     if not sizes:
         return None
@@ -90,7 +90,7 @@ def counts(status: SweepStatus) -> dict[str, int]:
 
 
 def grading(status: SweepStatus) -> dict[str, Any]:
-    """Where another grader than the present one spoke, and what its own replay found."""
+    """Trials graded by another grader than the current one, with the results of their replays."""
     return {
         "evaluations_by_another": len(
             frozenset().union(*(s.standing.scores for s in status.trials))
@@ -193,8 +193,7 @@ def _placement(placement: Placement) -> dict[str, Any]:
 
 
 def explain(outlook: Plan, trial: Trial) -> dict[str, Any]:
-    """One trial: where it stands, what moved since the lock, what its id is made of, where it fits,
-    what it costs."""
+    """One trial: status, changes since the lock, inputs of its id, placement, cost."""
     (status,) = [status for status in outlook.status.trials if status.trial.id == trial.id]
     cost = outlook.one_cost(trial)
     changed = change_rows(outlook.study.changes)["changed"]

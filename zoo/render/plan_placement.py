@@ -54,8 +54,8 @@ def elsewhere(outlook: Plan, trial: Trial) -> dict[str, str]:
 
 
 def runs(outlook: Plan) -> tuple[int, int]:
-    """How many trials that are left would run here, and of how many of these it is not known
-    whether they have the memory."""
+    """Number of remaining trials that would run here, and for how many of these it is unknown
+    whether they fit in memory."""
     if outlook.profile.plans_only:
         return 0, 0
     placed = [outlook.placement(trial) for trial in outlook.left if not trial.simulated]
@@ -71,8 +71,8 @@ def some_wider(outlook: Plan) -> bool:
 
 
 def only(outlook: Plan) -> str:
-    """What `--only` has to say so that a sweep takes what runs here and leaves the rest; empty
-    where all of it runs, or no model tells them apart."""
+    """The `--only` filters that select the trials that run here; empty where all run, or where
+    models do not separate them."""
     here: dict[str, set[bool]] = {}
     for trial in outlook.left:
         placed = outlook.placement(trial)

@@ -1,5 +1,5 @@
-"""The plan for people, as `terraform plan` tells one: what, why, where, how long, and what to think
-about first."""
+"""The plan as text, like that of `terraform plan`: what runs, why, where, how long, and what to
+consider first."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HARD_SPACE = "\u00a0"
 
 
 def whole(outlook: Plan, *, every_trial: bool) -> Iterator[str]:
-    """The whole plan: what runs, what it costs, what cannot run, what to think about, claims."""
+    """The whole plan: what runs, what it costs, what cannot run, what to consider, claims."""
     study = outlook.study
     yield from plan_contents.asked(outlook)
     yield from _section(
@@ -54,8 +54,8 @@ def whole(outlook: Plan, *, every_trial: bool) -> Iterator[str]:
 
 
 def wrapped(lines: Iterable[str], width: int) -> Iterator[str]:
-    """Lines broken at `width` columns, the rest indented; what stands in backticks is a command and
-    stays whole, and so does a line that is one."""
+    """Lines broken at `width` columns, the rest indented; text in backticks is a command and is not
+    broken, nor is a line that is one."""
     for line in lines:
         if len(click.unstyle(line)) <= width or line.startswith("  zoo "):
             yield line
@@ -88,8 +88,8 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 def trial_lines(
     status: SweepStatus, names: Mapping[str, str], *, every_trial: bool
 ) -> Iterator[str]:
-    """One line for the trials that stand alike, with names where something is wrong with them; or
-    one line a trial. `names`: short names by id."""
+    """One line for trials of equal status, with names where something is wrong; or one line per
+    trial. `names`: short names by id."""
     if every_trial:
         width = max(len(names[one.trial.id]) for one in status.trials)
         for one in status.trials:
@@ -132,8 +132,8 @@ def change_lines(changes: LockChanges) -> Iterator[str]:
 
 
 def standing_lines(status: SweepStatus, study: Study, sweep: str | None = None) -> Iterator[str]:
-    """What finished trials lack that no sweep does by itself: another grading, training again.
-    `sweep`: the command that runs them, where it has options of its own."""
+    """What finished trials lack and a sweep does not do unasked: another grading, training again.
+    `sweep`: the command that runs them, with its options."""
     command = study.to("grade")
     standings = [one.standing for one in status.trials]
     scores = frozenset().union(*(standing.scores for standing in standings))
@@ -202,7 +202,7 @@ def diff(outlook: Plan) -> Iterator[str]:
 
 
 def summary(status: SweepStatus) -> str:
-    """Counts in words: `+ 4 to run  = 8 done`."""
+    """Counts by status: `+ 4 to run  = 8 done`."""
     symbols = Counter(one.symbol for one in status.trials)
     stopped = sum(one.state == "stopped" for one in status.trials)
     more = {"=": f" ({stopped:,} stopped)"} if stopped else {}
@@ -222,7 +222,7 @@ def warnings(outlook: Plan) -> Iterator[str]:
 
 
 def _next(outlook: Plan) -> Iterator[str]:
-    """What a sweep would do now, and by which command."""
+    """What a sweep would do now, and the command."""
     if not outlook.status.left:
         yield "nothing to do"
         return
@@ -244,7 +244,7 @@ def _next(outlook: Plan) -> Iterator[str]:
 
 
 def explain(outlook: Plan, trial: Trial) -> Iterator[str]:
-    """Why one trial runs, and what its id is made of."""
+    """Why one trial runs, and the inputs of its id."""
     (status,) = [status for status in outlook.status.trials if status.trial.id == trial.id]
     yield f"{_symbol(status.symbol)} {trial.id}: {status.why}"
     yield f"name: {outlook.study.names[trial.id]}"

@@ -47,7 +47,13 @@ SOFTWARE = {
     ),
 }
 """Key -> kind, title, authors, year, further fields."""
+LORA = "2106.09685"
 PAPERS = {
+    LORA: (
+        "{LoRA}: Low-Rank Adaptation of Large Language Models",
+        "Hu, Edward J. and Shen, Yelong and Wallis, Phillip and Allen-Zhu, Zeyuan and Li, Yuanzhi "
+        "and Wang, Shean and Wang, Lu and Chen, Weizhu",
+    ),
     "2503.18892": (
         "SimpleRL-Zoo: Investigating and Taming Zero Reinforcement Learning for Open Base Models "
         "in the Wild",
@@ -116,6 +122,8 @@ def cited(results: Results) -> list[str]:
     found: dict[str, None] = dict.fromkeys(ALWAYS)
     if any(e.samples > 1 for e in results.headline):
         found["2107.03374"] = None
+    if any(o.trial.peft for o in results.outcomes):
+        found[LORA] = None
     for outcome in results.outcomes:
         for source in _sources(outcome.trial):
             found |= dict.fromkeys(_ARXIV.findall(source))

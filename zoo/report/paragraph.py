@@ -12,7 +12,7 @@ from zoo.findings.format import TIMES
 from zoo.findings.view import decoding_words
 from zoo.grading import GRADER_VERSION
 from zoo.judging.judge import SEALED
-from zoo.report.bibliography import key_of
+from zoo.report.bibliography import LORA, key_of
 from zoo.report.methods import stacks
 from zoo.store.stack import package_version
 from zoo.trials.metrics import last_k
@@ -61,6 +61,8 @@ def _training(results: Results, trials: list[Trial]) -> str:
         f"sampled by vLLM [vllm], by the recipe {recipes}: "
         f"{_rounds(results, trained)}; {_settings(trained)}."
     )
+    if adapted := [t for t in trained if t.peft]:
+        told.append(_adapters(adapted, all_=len(adapted) == len(trained)))
     rewards = dict.fromkeys(
         f"{t.reward.name} (kind {t.reward.kind}, answers by {t.reward.extract})" for t in trained
     )
@@ -71,6 +73,19 @@ def _training(results: Results, trials: list[Trial]) -> str:
         f"Each of the {len(results.answer.numbers.cells)} cells is trained with seeds {seeds}."
     )
     return " ".join(told)
+
+
+def _adapters(adapted: list[Trial], *, all_: bool) -> str:
+    """Which trials train adapters, and of which size."""
+    said = [t.peft for t in adapted if t.peft]
+    ranks = "/".join(str(r) for r in sorted({p.r for p in said}))
+    alphas = "/".join(dict.fromkeys(_number(p.alpha) for p in said))
+    layers = listed(dict.fromkeys(", ".join(p.modules) or "all linear layers" for p in said))
+    who = "All trials" if all_ else f"{len(adapted)} trials"
+    return (
+        f"{who} train LoRA adapters [{key_of(LORA)}] of rank {ranks} (alpha {alphas}) on {layers}; "
+        "responses are sampled from merged weights."
+    )
 
 
 def _model(trial: Trial) -> str:

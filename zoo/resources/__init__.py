@@ -6,6 +6,7 @@ the caller has records.
 """
 
 from zoo.resources.cost import Disk, TrialCost, trial_cost
+from zoo.resources.given import engine_gpus, engine_trial, gpus_of, processes
 from zoo.resources.lengths import Lengths, expected
 from zoo.resources.memory import Memory
 from zoo.resources.placement import (
@@ -13,11 +14,9 @@ from zoo.resources.placement import (
     Placement,
     fits_each,
     geometry,
-    gpus_of,
     longest_sequence,
     micro_batch,
     place,
-    processes,
 )
 from zoo.resources.rates import Hours, MeasuredRate, Rate, measured_rates
 from zoo.resources.sweep_cost import SweepCost, forecloses, sweep_cost
@@ -33,6 +32,8 @@ __all__ = [
     "Rate",
     "SweepCost",
     "TrialCost",
+    "engine_gpus",
+    "engine_trial",
     "expected",
     "fits_each",
     "forecloses",

@@ -1,9 +1,9 @@
-"""What one trial costs: hours of training, evaluation and start, and bytes on disk.
+"""The cost of one trial: hours of training, evaluation and start, and bytes on disk.
 
 Hours are GPU-hours, or hours of one process where the profile has no GPU. Training counts response
-tokens (rounds x completions x expected length); evaluation samples only and is priced apart; the
+tokens (rounds x completions x expected length); evaluation only samples and has its own rate; the
 base model's own evaluations (round 0) are shared by every trial that starts from it, so they are
-told separately.
+reported separately.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Disk:
     """Bytes that a finished trial leaves, before compression."""
 
     checkpoint: float = 0.0
-    """Weights, the last ones and those that the profile keeps."""
+    """Weights: the last ones and those that the profile keeps."""
     rollouts: float = 0.0
     samples: float = 0.0
     scores: float = 0.0
@@ -62,8 +62,8 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class TrialCost:
-    """What one trial costs on one profile. `base` and `base_disk` are the base model's evaluations,
-    paid by the first trial that asks for them."""
+    """The cost of one trial on one profile. `base` and `base_disk` are the base model's
+    evaluations, counted for the first trial that needs them."""
 
     placement: Placement
     train: Hours
@@ -190,9 +190,9 @@ def trained_parameters(trial: Trial) -> float:
 
 
 def work(trial: Trial) -> float:
-    """Time of a round beside the table's, for what the table leaves out: a reference model (2 FLOP
-    more a parameter and token) and several passes over the same completions (8 each; 2 are the
-    old policy's, and with LoRA 6, as there are no gradients of the weights)."""
+    """Time of a round relative to the table's, for the work that the table leaves out: a reference
+    model (2 FLOP more a parameter and token) and several passes over the same completions (8 each;
+    2 are the old policy's; with LoRA 6, as there are no gradients of frozen weights)."""
     passes = int(trial.grpo.get("num_iterations", 1))
     reference = 2 if float(trial.grpo.get("beta", 0.0)) > 0 else 0
     share = training_share(parameters_of(trial.model))

@@ -13,7 +13,7 @@ from zoo.catalog import ModelCard, RewardCard
 from zoo.trials.trial import Trial
 
 STUDY_ROUNDS = 100  # rounds over which a card's `trained` length is an average
-UNKNOWN = (500.0, 900.0)  # base, trained, where a card says nothing; the study's middle
+UNKNOWN = (500.0, 900.0)  # base, trained, where a card states none; the study's middle
 OF_CAP = 0.6  # ... and at most this share of the cap (the pocket models: 37 of 64 tokens, measured)
 # A reward that costs a response without a box lengthens responses: Llama-3.1-8B went from 2,000
 # tokens to the cap under the study's penalty and Qwen2.5-7B did not move (arXiv:2503.18892 section
@@ -24,15 +24,15 @@ BOX_FACTOR = 1.25
 @dataclass(frozen=True, slots=True)
 class Lengths:
     """Mean response tokens: of the base model, averaged over a run of the study's length, and the
-    cap that no response passes."""
+    max response length."""
 
     base: float
     trained: float
     cap: int
 
     def at(self, round_: int, cap: int | None = None) -> float:
-        """Mean tokens after `round_` rounds; it stays where it is beyond the study's length. `cap`
-        is another limit (an evaluation's)."""
+        """Mean tokens after `round_` rounds; constant beyond the study's length. `cap` is another
+        max response length (an evaluation's)."""
         grown = 2 * (self.trained - self.base) * min(round_, STUDY_ROUNDS) / STUDY_ROUNDS
         return min(max(self.base + grown, 1.0), float(cap or self.cap))
 
@@ -44,8 +44,7 @@ class Lengths:
 
 
 def expected(trial: Trial) -> Lengths:
-    """What a trial's responses are expected to measure: the card's, longer or shorter by bucket and
-    reward."""
+    """Expected response length of a trial: the card's, longer or shorter by bucket and reward."""
     base, trained = _stated(trial.model, trial.cap)
     factor = trial.data.length_factor
     return Lengths(base * factor, trained * factor * reward_factor(trial.reward), trial.cap)
@@ -62,7 +61,7 @@ def reward_factor(reward: RewardCard) -> float:
 
 
 def _stated(model: ModelCard, cap: int) -> tuple[float, float]:
-    """Base and trained length of a card, or what is assumed where it states none."""
+    """Base and trained length of a card, or the assumed ones."""
     if model.response is not None:
         return model.response.base, model.response.trained
     base, trained = (min(length, OF_CAP * cap) for length in UNKNOWN)

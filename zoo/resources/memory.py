@@ -1,11 +1,10 @@
-"""Memory of one GPU of a trial, by part: what training holds, what generation holds, and which of
-the two is the peak.
+"""Memory of one GPU of a trial, by part: training, generation, and the peak of the two.
 
 As zoo trains today: float32 weights, gradients and Adam under mixed precision (of all weights, or
 with LoRA of the adapters), the reference model in float32 where there is a KL term, vLLM in the
-same process, or transformers, which generates with the trainer's weights and holds nothing while
-the trainer works. Over several GPUs trainer and reference are sharded (ZeRO-3, FSDP). Nothing here
-knows of cards of GPUs, batches or manifests; `place` asks.
+same process, or transformers, which generates with the trainer's weights and needs no memory while
+the trainer works. Over several GPUs trainer and reference are sharded (ZeRO-3, FSDP). Independent
+of GPU cards, batches and manifests; called by `place`.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ WHOLE_LAYER_BYTES = 34
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """GiB on each GPU, by part. `kv_cache` is what the engine reserves beside its weights; `asleep`
-    says whether the engine gives weights and cache back while the trainer works."""
+    """GiB on each GPU, by part. `kv_cache` is reserved by the engine in addition to its weights;
+    `asleep`: the engine releases weights and cache while the trainer works."""
 
     weights: float
     gradients: float
@@ -47,11 +46,11 @@ class Memory:
     reference: float
     """The frozen model of the KL term; 0 where beta is 0."""
     gathered: float
-    """The largest block that a sharded trainer holds whole; 0 on one GPU."""
+    """The largest block that a sharded trainer gathers; 0 on one GPU."""
     activations: float
     context: float
     engine_weights: float
-    """vLLM's copy; with transformers, what autocast casts and keeps."""
+    """vLLM's copy; with transformers, the cached casts of autocast."""
     kv_cache: float
     engine_other: float
     """vLLM's activations and CUDA graphs; with transformers, prompts and logits."""
@@ -59,12 +58,12 @@ class Memory:
 
     @property
     def persistent(self) -> float:
-        """What the trainer holds all the time; TRL offloads none of it during generation."""
+        """Constant memory of the trainer; TRL offloads none of it during generation."""
         return self.weights + self.gradients + self.optimiser + self.reference
 
     @property
     def engine(self) -> float:
-        """What generation holds beside the trainer."""
+        """Memory of generation in addition to the trainer's."""
         return self.engine_weights + self.kv_cache + self.engine_other
 
     @property
@@ -116,9 +115,9 @@ def kv_bytes(geometry: Geometry, tokens: int, tensor_parallel: int = 1) -> float
 def generated_bytes(
     geometry: Geometry, tokens: int, prompt: int, width: int
 ) -> tuple[float, float]:
-    """Bytes that transformers holds for one sequence of `tokens` tokens that begins with a prompt
-    of `prompt`: keys and values, and the layer in hand with the logits of the token that is drawn.
-    `width`: bytes of an activation, 2 or 4."""
+    """Bytes that transformers needs for one sequence of `tokens` tokens that begins with a prompt
+    of `prompt`: keys and values, and the current layer with the logits of the next token. `width`:
+    bytes of an activation, 2 or 4."""
     cache = GROWTH * kv_bytes(geometry, tokens) * width / 2
     layer = width * prompt * (LAYER_IN_HAND * geometry.hidden)
     return cache, float(layer + LOGIT_BYTES * geometry.vocab)
@@ -155,6 +154,6 @@ def dense_parameters(geometry: Geometry) -> int:
 
 
 def gathered_bytes(geometry: Geometry) -> float:
-    """Bytes of the largest block that is made whole at once: a layer or the embedding."""
+    """Bytes of the largest block that is gathered at once: a layer or the embedding."""
     embedding = geometry.vocab * geometry.hidden
     return WEIGHT_BYTES * max(float(embedding), float(layer_parameters(geometry)))

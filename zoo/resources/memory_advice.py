@@ -1,9 +1,9 @@
-"""What to do about a trial that ran out of memory: less at a time, at the same effective batch; and
+"""Response to a trial that ran out of memory: a smaller micro-batch at the same effective batch;
 where that is not enough or not allowed, advice with the plan's figures.
 
-The memory model can be wrong for a model, a card or a version, so a launcher tries smaller forward
-passes by itself. What it may not change is the result: where a loss is averaged over a forward pass
-or the recipe pins the micro-batch, it stays.
+The memory model can be wrong for a model, a card or a version, so a launcher retries with smaller
+forward passes. It must not change the result: where a loss is averaged over a forward pass or the
+recipe pins the micro-batch, the micro-batch stays.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def advice(
     *,
     message: str = "",
 ) -> str:
-    """What a user can change, one sentence.
+    """The settings that a user can change, in one sentence.
 
     Args:
         profile: the one under which memory ran out last.
-        tried: micro-batches at which it did before that, in their order.
+        tried: micro-batches at which it ran out before, in order.
         prompt: tokens of the longest prompt, None = not measured.
         message: of the failure.
     """

@@ -1,8 +1,8 @@
-"""Where a trial fits: how many GPUs, tensor parallelism, micro-batch, and whether that leaves room.
+"""Placement of a trial: number of GPUs, tensor parallelism, micro-batch, and whether it fits.
 
 The effective batch is the manifest's and never moves: micro-batch, accumulation and GPUs only split
-it, and what does not divide evenly is refused. One function for the plan and for the trainer, so
-that what is planned is what runs.
+it, and a batch that does not divide evenly is refused. Plan and trainer use the same function, so
+that trials run as planned.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from zoo.trials.trial import Trial
 from zoo.trlspec.validation import has_entropy_bonus
 
 PROMPT_TOKENS = 1024
-"""Room for a prompt beside the response cap where prompts were not measured, and the least of an
-engine: the study's limit (sh:L25)."""
+"""Tokens for a prompt where prompts were not measured, and the minimum of an engine: the study's
+limit (sh:L25)."""
 GPUS = (1, 2, 4, 8, 16, 32, 64, 128)  # 128: the study's largest (Mistral-Small-24B, I#69)
 USABLE = 0.90  # of the card; the rest is fragmentation and error of this model
 ENGINE_SHARE = 0.25  # of the card at most for vLLM's weights, else more tensor parallelism
@@ -29,7 +29,7 @@ SEQUENCE_TOKENS = 2048
 TYPICAL_PROMPT = 256  # tokens; the study drops prompts above 1,024 characters
 NO_LIMIT = 2**31  # context of a model that states none
 SMALL = 50e6  # parameters up to which everything has room
-STEP = 0.05  # vLLM's share of the card is told in such steps
+STEP = 0.05  # step of vLLM's share of the GPU's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Placement:
     """GPUs a trial; 0 on a CPU."""
     gpus_per_node: int
     processes: int
-    """Processes of the trainer: one a GPU, on a CPU as many as the profile says."""
+    """Processes of the trainer: one per GPU, on a CPU the profile's number."""
     tensor_parallel: int
     micro_batch: int
     """Completions of one forward pass on one GPU."""
@@ -57,7 +57,7 @@ class Placement:
     """Of each GPU; None = not modelled (a CPU, or a card without geometry)."""
     usable_gib: float
     fits: bool | None
-    """Whether the profile has the room; None = not known."""
+    """Whether it fits the profile; None = unknown."""
     why: str
 
     @property
@@ -90,8 +90,8 @@ def place(
     trial: Trial, profile: ComputeProfile, gpus: int | None = None, *, prompt: int | None = None
 ) -> Placement:
     """The smallest number of GPUs from the profile's `gpus_per_trial` on (or just `gpus`) on which
-    the trial fits, and how it lies there. `prompt`: tokens of its longest prompt; None = not
-    measured, `PROMPT_TOKENS` are assumed.
+    the trial fits, with its placement. `prompt`: tokens of its longest prompt; None = not measured,
+    `PROMPT_TOKENS` are assumed.
 
     Where the model's geometry or the GPU is not stated, micro-batch and vLLM's share are the
     profile's own; a CPU's memory is not modelled, so only pocket models are known to fit there.
@@ -108,21 +108,6 @@ def place(
     search = _Search(trial, profile, geometry, gpu.memory_gib, prompt)
     wider = tuple(number for number in GPUS if number > least)
     return search.best((gpus,) if gpus else (least, *wider))
-
-
-def processes(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> int:
-    """How many processes train a trial; what is only measured has one."""
-    if trial.trainer == "external":
-        return 1
-    return place(trial, profile, prompt=prompt).processes
-
-
-def gpus_of(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> float:
-    """GPUs that a trial is given: a part of one where the profile shares them and one is enough."""
-    if profile.device == "cpu" or not profile.gpus_per_trial:
-        return 0.0
-    wide = place(trial, profile, prompt=prompt).gpus
-    return profile.gpus_per_trial if wide == 1 else float(wide)
 
 
 def fits_each(
@@ -150,8 +135,8 @@ def longest_sequence(trial: Trial, context: int | None, prompt: int | None = Non
 
 
 def geometry(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> dict[str, str]:
-    """What of the way a trial is placed bears on its numbers: training does not continue under
-    another one unasked. The micro-batch is of it where a loss is averaged over one. `prompt`:
+    """The part of a placement that affects a trial's numbers: training continues under another one
+    only on request. The micro-batch belongs to it where a loss is averaged over one. `prompt`:
     tokens of the longest prompt, where it was measured."""
     placed = place(trial, profile, prompt=prompt)
     found = {
@@ -278,8 +263,8 @@ class _Search:
         return self._placement(last, self._engine(last), short, enough=False)
 
     def _engine(self, gpus: int) -> tuple[int, float]:
-        """The narrowest engine that fits, with the profile's share of the card if there is room for
-        it and else what is needed; where none fits, the least bad."""
+        """The narrowest engine that fits, with the profile's share of the GPU if that fits, else
+        with the share that is needed; if none fits, the one that lacks least."""
         if self.own:
             return 1, 0.0
         engines = [(w, share) for w in self._widths(gpus) for share in self._shares(gpus, w)]
@@ -299,8 +284,8 @@ class _Search:
         return [w for w in options if self.engine_weights / w <= most] or options[-1:]
 
     def _shares(self, gpus: int, width: int) -> tuple[float, float]:
-        """Shares of the card to try for an engine: the profile's where it is enough, and what is
-        needed."""
+        """Shares of the GPU's memory to try for an engine: the profile's if it is enough, and the
+        needed one."""
         at_once = min(SEQUENCES, self.batch.completions * width // gpus)
         tokens = max(self.served, at_once * self.typical)
         cache = parts.kv_bytes(self.geometry, tokens, width) / GIB
@@ -309,18 +294,18 @@ class _Search:
         return max(need, self.profile.vllm_gpu_memory_utilization), need
 
     def _shards(self, gpus: int) -> int:
-        """Over how many GPUs weights, gradients and optimiser lie: all, but where transformers
-        generates. It does so with the trainer's weights, which are then whole on each GPU."""
+        """Number of GPUs over which weights, gradients and optimiser are sharded: all, except where
+        transformers generates: it uses the trainer's weights, so each GPU has them in full."""
         return 1 if self.own else gpus
 
     def _exchanged(self, gpus: int) -> float:
-        """GiB of what a GPU holds of the others: the largest block where weights are sharded, else
+        """GiB of a GPU for the parts of others: the largest block where weights are sharded, else
         the buckets in which gradients are averaged."""
         buckets = parts.GRADIENT_BYTES * self.parameters / GIB
         return 0.0 if gpus == 1 else buckets if self.own else self.gathered
 
     def _constant(self, gpus: int) -> float:
-        """GiB that both phases hold."""
+        """GiB that both phases need."""
         held = self.persistent / self._shards(gpus)
         return held + self._exchanged(gpus) + parts.CONTEXT_GIB
 

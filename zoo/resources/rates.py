@@ -92,8 +92,7 @@ def total(terms: Iterable[tuple[Hours, float]]) -> Hours:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Response tokens a second of one GPU (or CPU process) in training; `n` trials stand behind
-    it."""
+    """Response tokens a second of one GPU (or CPU process) in training, from `n` trials."""
 
     tokens_per_s_per_gpu: float
     source: str
@@ -109,8 +108,8 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRate:
-    """One trial's training, as records tell it: response tokens, and seconds of its rounds without
-    start and evaluation."""
+    """One trial's training, from records: response tokens, and seconds of its rounds without start
+    and evaluation."""
 
     model: str
     gpus: int

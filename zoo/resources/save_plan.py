@@ -26,7 +26,7 @@ class SavePlan:
     """The checkpoints of one trial."""
 
     every: int = 0
-    """Rounds from one to the next; 0 = there are none."""
+    """Rounds from one to the next; 0 = no saves."""
     at_stake: float = 1.0
     """Share of the rounds from one to the next, which a crash loses at most."""
     share: float = 0.0
@@ -36,11 +36,11 @@ class SavePlan:
     running: float = 0.0
     """Bytes of all of them while the trial runs, at most."""
     left: float = 0.0
-    """Bytes of what is left of them afterwards."""
+    """Bytes of those kept after training."""
 
 
 def saves(trial: Trial, profile: ComputeProfile, parameters: float, round_s: float) -> SavePlan:
-    """What a profile's `save_every` and `keep` come to for a trial that trains.
+    """The effect of a profile's `save_every` and `keep` on a trial that trains.
 
     Args:
         round_s: seconds of a round, with what is measured after it.
@@ -72,7 +72,7 @@ def default_every(round_s: float, save_s: float) -> int:
 
 
 def is_due(elapsed_s: float, round_s: float, save_s: float) -> bool:
-    """The same rule while a trial runs, by what it measures.
+    """The same rule while a trial runs, by its measured times.
 
     Args:
         elapsed_s: since the last save. round_s: of a round. save_s: of a save; 0 = not known.

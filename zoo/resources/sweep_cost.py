@@ -1,6 +1,6 @@
-"""What a whole sweep costs: sums, sums by arm, wall-clock, money, disk, downloads.
+"""The cost of a sweep: sums, sums by arm, wall-clock, money, disk, downloads.
 
-A trial's cost depends on model, reward, data, batch, a few GRPO settings and what is measured, not
+A trial's cost depends on model, reward, data, batch, a few GRPO settings and its evaluations, not
 on its seed or learning rate; so each distinct cost is computed once, and 10,000 trials take a
 fraction of a second.
 """
@@ -72,8 +72,8 @@ class SweepCost:
 
     @property
     def node_loss(self) -> tuple[int, Hours]:
-        """The most that a dying node can cost: how many trials run there at once, and their hours.
-        A trial over several nodes is lost whole."""
+        """The most that the loss of a node can cost: the number of concurrent trials there, and
+        their hours. A trial over several nodes is lost completely."""
         slots, taken, running = self.node_slots, 0, list[Hours]()
         for cost in sorted(self._here, key=lambda c: -c.loss.mid / max(1, c.gpus)):
             width = min(max(1, cost.gpus), slots)
@@ -168,7 +168,7 @@ class _Sums:
         )
 
     def _key(self, trial: Trial) -> tuple[Any, ...]:
-        """What a trial's cost depends on."""
+        """The inputs of a trial's cost."""
         batch, grpo = trial.batch, trial.grpo
         return (
             trial.model.name,
@@ -189,7 +189,7 @@ class _Sums:
         )
 
     def _plan(self, evaluations: tuple[Evaluation, ...]) -> int:
-        """A number for what is measured; the same tuple is looked at once."""
+        """An index for the evaluations; equal tuples are computed once."""
         seen = self._measured.get(id(evaluations))
         if seen is None:
             plan = tuple(
@@ -248,8 +248,8 @@ def _disk(disks: list[tuple[Disk, int]]) -> Disk:
 
 
 def forecloses(trials: Iterable[Trial]) -> tuple[str, ...]:
-    """Which later questions need training again, and which do not, under what zoo keeps: the texts
-    of all rollouts and samples, and the weights after the last round."""
+    """Which later evaluations need training again, and which do not, given what zoo keeps: the
+    texts of all rollouts and samples, and the weights after the last round."""
     real = [trial for trial in trials if trial.trainer == "trl"]
     if not real:
         return ()

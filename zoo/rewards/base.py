@@ -1,6 +1,4 @@
-"""What a reward sees and gives: `Completion`, the type of a reward, and the rule for
-unscored rows.
-"""
+"""Rewards: `Completion`, the type of a reward function, and the rule for unscored rows."""
 
 from __future__ import annotations
 

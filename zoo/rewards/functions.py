@@ -20,7 +20,7 @@ from zoo.rewards.parameters import filled
 from zoo.rewards.shaping import cosine, overlong, repetition
 
 PART_SEED = 7_919
-"""What the seed of each part of a sum is more than that of the part before."""
+"""Added to the seed for each further part of a sum."""
 _THOUGHT_ENDS = re.compile(r"</think>\s*<answer>")
 
 
@@ -94,7 +94,7 @@ def gate(
     params: Mapping[str, Any],
     seed: int,
 ) -> Values:
-    """`right` for a right and boxed answer, `otherwise` for everything else: format is a gate."""
+    """`right` for a correct and boxed answer, `otherwise` for all others: format is a gate."""
     right, otherwise = params["right"], params["otherwise"]
     return [
         right if verdict.correct and done.boxed else otherwise
@@ -124,7 +124,7 @@ def inverted(
     params: Mapping[str, Any],
     seed: int,
 ) -> Values:
-    """Rewards what is wrong: the control of arXiv:2506.10947 ("incorrect labels")."""
+    """Rewards wrong answers: the control of arXiv:2506.10947 ("incorrect labels")."""
     right, wrong = params["right"], params["wrong"]
     return [right if verdict.correct else wrong for verdict in verdicts]
 

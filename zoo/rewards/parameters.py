@@ -1,8 +1,8 @@
 """The kinds of rewards, and the parameters of each: the counterpart of
-`zoo.rewards.functions.REWARDS`, and the only place of defaults.
+`zoo.rewards.functions.REWARDS`, and the only definition of defaults.
 
-`flaws` checks a card's `params` against it. Light, as planning reads it: the functions themselves
-and the grader are elsewhere.
+`flaws` checks a card's `params` against it. Light, as planning reads it: imports neither the
+functions nor the grader.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class NumberField:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One of some words."""
+    """One of several strings."""
 
     default: str
     words: tuple[str, ...]
@@ -156,7 +156,7 @@ def unknown_kind(kind: str, path: Path, more: list[str]) -> Flaw:
 
 
 def _part_flaws(part: Any, at: Path) -> list[Flaw]:
-    """What is wrong with one part of a sum; only zoo's own kinds can be one."""
+    """Errors of one part of a sum; only built-in kinds can be parts."""
     if not isinstance(part, dict):
         return [Flaw(at, f"a part is {told(part)}", "`{kind, weight, params}`")]
     found = [

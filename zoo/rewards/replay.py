@@ -53,7 +53,7 @@ class Replay:
     rewards_changed: int = 0
     first_changed_round: int | None = None
     lineage: int = 1
-    """Of the policy whose rollouts they are."""
+    """Lineage of the policy whose rollouts they are."""
 
     @property
     def adopted(self) -> bool:

@@ -33,7 +33,7 @@ def cosine(
     params: Mapping[str, Any],
     seed: int,
 ) -> Values:
-    """A cosine from one number to another over the length: short right and long wrong answers get
+    """A cosine from one number to another over the length: short correct and long wrong answers get
     the largest values.
 
     `right_short`, `right_long`, `wrong_short`, `wrong_long` at 0 and at `cap` tokens; beyond the

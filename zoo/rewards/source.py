@@ -62,7 +62,7 @@ class Source:
 
     @cached_property
     def _places(self) -> dict[str, tuple[int, int]]:
-        """Line and column of what is assigned and defined at the top of the file."""
+        """Line and column of assignments and definitions at the top level of the file."""
         found: dict[str, tuple[int, int]] = {}
         for node in ast.parse(self.raw).body:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):

@@ -68,9 +68,9 @@ def response_stats(
         lengths: in tokens.
 
     Returns:
-        Mean length of the right and of the wrong ones among the scored, each only where there is
-        one, and the shares that ended with the end token and with another stop id; what is left
-        was cut at the limit, `completions/clipped_ratio`.
+        Mean length of the correct and of the wrong ones among the scored, each only if there are
+        any, and the shares that ended with the end token and with another stop id; the others were
+        cut at the limit, `completions/clipped_ratio`.
     """
     stats: dict[str, float] = {}
     pairs = list(zip(verdicts, lengths, strict=True))

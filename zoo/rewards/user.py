@@ -59,7 +59,7 @@ def load_user_reward(source: str | Path) -> UserReward:
 
 
 def installed_names() -> list[str]:
-    """Names of the rewards that installed packages bring. Reads what is installed: some
+    """Names of the rewards that installed packages provide. Reads package metadata: some
     milliseconds."""
     return sorted(importlib.metadata.entry_points(group=GROUP).names)
 
@@ -121,11 +121,11 @@ def _from_file(path: Path) -> UserReward:
 
 
 def _run(source: Source) -> ModuleType:
-    """Run a file as a module of its own: exactly the digested text. importlib would write a
-    compiled file next to it, and could run an old one."""
+    """Run a file as a new module: exactly the digested text. importlib would write a compiled file
+    next to it, and could run an old one."""
     module = ModuleType(f"zoo_user_reward_{source.digest[:12]}")
     module.__file__ = str(source.path)
-    sys.modules[module.__name__] = module  # dataclasses look there
+    sys.modules[module.__name__] = module  # dataclasses need it there
     try:
         with attended(source.shown):
             exec(compile(source.raw, str(source.path), "exec", dont_inherit=True), module.__dict__)
@@ -137,7 +137,7 @@ def _run(source: Source) -> ModuleType:
 
 
 def _entry(name: str) -> tuple[ModuleType, Reward | None, Source]:
-    """What an entry point names: its module, the function where it names one, and the module's
+    """The target of an entry point: its module, its function if it names one, and the module's
     source."""
     (entry,) = importlib.metadata.entry_points(group=GROUP, name=name)
     where = f"reward {name} ({entry.value})"

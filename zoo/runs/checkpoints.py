@@ -1,7 +1,7 @@
 """Checkpoints that training continues from: written atomically, verified before use, kept as the
 profile requires.
 
-One lineage's checkpoints lie in `state/[L2/]round-0004/`, apart from the weights that are kept for
+The checkpoints of a lineage are in `state/[L2/]round-0004/`, separate from the weights kept for
 evaluation. The trainer defines the content of a checkpoint; this module handles files. A save goes
 through `STEPS`: files are written to a temporary folder, hashed and synced, `manifest.json` (sizes
 and SHA-256) comes last, then the folder is renamed in. So a folder without a manifest is never
@@ -92,7 +92,7 @@ def save(
         root: folder of the lineage's checkpoints.
         write: writes the trainer's files into a folder.
         state: the session's state, as JSON.
-        needs: bytes that it will take, as far as that is known.
+        needs: its estimated size in bytes; None = unknown.
 
     Raises:
         TrialError: of class `disk`, where free space is too small.
@@ -129,15 +129,14 @@ def save(
 
 def newest(root: Path, below: int | None = None) -> Checkpoint | None:
     """The newest checkpoint that training can continue from, by manifests and sizes alone. Changes
-    nothing. `below`: the horizon, where only rounds before it are of use."""
+    nothing. `below`: only rounds before this horizon."""
     whole = (c for c in _listed(root, below) if isinstance(c, Checkpoint) and not _faults(c))
     return next(whole, None)
 
 
 def newest_whole(root: Path, below: int, report: Callable[[str], None]) -> Checkpoint | None:
-    """The newest checkpoint before a horizon whose every byte is as it was written. A damaged one
-    is renamed `.corrupt` and reported (its path, and what is wrong), and the one before it is
-    tried."""
+    """The newest checkpoint before a horizon that passes its checksums. A damaged one is renamed
+    `.corrupt` and reported (path and reason), and the one before it is tried."""
     _clear(root)
     for found in _listed(root, below):
         if isinstance(found, Path):
@@ -172,7 +171,7 @@ def retire(root: Path, keep: str, optimiser: Callable[[str], bool], *, extendabl
     two, as weights only; with `extendable` also the newest, complete.
 
     Args:
-        optimiser: whether a file is of no use but to continue training.
+        optimiser: whether a file serves only to continue training.
     """
     folders = _folders(root)
     whole = folders[:1] if extendable else []
@@ -243,7 +242,7 @@ def _manifest(found: Checkpoint) -> dict[str, Any]:
 
 
 def _faults(found: Checkpoint, *, hashes: bool = False) -> str:
-    """What is wrong with a checkpoint's files; empty where nothing is."""
+    """The fault of a checkpoint's files; empty if valid."""
     for name, (size, sha) in found.files.items():
         path = found.folder / name
         try:
@@ -283,7 +282,7 @@ def _kept(folder: Path, keep: str) -> bool:
 
 
 def _clear(root: Path) -> None:
-    """Remove what a save that did not come to its end left."""
+    """Remove the remains of an interrupted save."""
     for beside in root.glob(".round-*.tmp"):
         shutil.rmtree(beside, ignore_errors=True)
 

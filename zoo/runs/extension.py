@@ -1,4 +1,4 @@
-"""Whether finished training can go on to more rounds, and what is in the way where it cannot.
+"""Whether finished training can continue to more rounds, and if not, why.
 
 It continues from the checkpoint that the profile's `keep_extendable` left, in the same lineage and
 under the same id; so it cannot where the id is of a number of rounds (`depends_on_horizon`). Light:

@@ -37,7 +37,7 @@ class Final:
     n: int | None
     """Responses at each of the rounds."""
     rounds: tuple[int, ...]
-    """What it is the mean of."""
+    """The values that it is the mean of."""
 
 
 def measured_by(

@@ -188,6 +188,6 @@ def _live_evals(evals: list[Row], lineage: int, rounds: dict[int, Row]) -> list[
 
 
 def _measurement(row: Row) -> tuple[Any, ...]:
-    """What tells the measurements of a trial apart."""
+    """The key of an evaluation within a trial."""
     names = ("round", "benchmark", "decoding", "problems", "each", "key")
     return tuple(row.get(name) for name in names)

@@ -1,9 +1,9 @@
 """The noise between seeds of one cell, from the finished trials in a run store.
 
 The plan uses it for the metrics of its claims. Trials are replicates where their identities differ
-in the seed alone and they reached the same round on the same stack; their spread is pooled over all
-such groups, whatever sweep they ran in. Simulated trials and rehearsals are no evidence about real
-ones and are left out. Reads records first, and journals only of trials that have a replicate.
+in the seed alone and they reached the same round on the same stack; their variance is pooled over
+all such groups, in any sweep. Simulated trials and rehearsals are left out. Reads records first,
+and journals only of trials that have a replicate.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from zoo.trials.identity import canonical
 from zoo.trials.metrics import Metric, final_rounds
 
 FEWEST_DF = 6
-"""A spread from fewer degrees of freedom is itself off by a factor of two or so: not used."""
+"""A standard deviation from fewer degrees of freedom is uncertain by a factor of two: not used."""
 Run = tuple[Path, Record]
 
 

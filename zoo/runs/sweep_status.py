@@ -33,6 +33,7 @@ from zoo.trials.trial import Trial
 
 NEVER_RAN = "never ran"
 AGAIN = "needs training again"
+SHOWN = 4  # names or rounds of missing evaluations in a reason
 Symbol = Literal["+", "=", ">", "!", "~"]
 TrialState = Literal[
     "new",
@@ -80,11 +81,11 @@ class TrialStatus:
     state: TrialState
     why: str
     message: str = ""
-    """What a failed or stopped trial left as its reason; may have many lines."""
+    """The reason of a failed or stopped trial; may have many lines."""
     failure: str | None = None
     """Its failure class."""
     standing: Standing = NOTHING
-    """What the current grader changes of it."""
+    """The changes by the current grader."""
     due: tuple[Due, ...] = ()
     """The evaluations of an `unmeasured` trial that a sweep would compute from stored weights."""
     retrainable: bool = False
@@ -92,8 +93,8 @@ class TrialStatus:
     reward: float | None = None
     """Mean reward of the last round, where a trial is done and its record has it."""
     saved: Checkpoint | None = None
-    """Where training that came to no end or to fewer rounds continues; None = at round 0. By sizes
-    alone."""
+    """The checkpoint from which unfinished training or training for fewer rounds continues; None =
+    round 0. Checked by sizes only."""
     obstacle: Obstacle | None = None
     """Why a trial that is done with fewer rounds cannot be extended."""
 
@@ -136,7 +137,7 @@ class SweepStatus:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Word of each symbol -> number of trials; every word is named, also at zero."""
+        """Number of trials by status; every status is present, also at zero."""
         found = Counter(status.symbol for status in self.trials)
         return {word: found[symbol] for symbol, word in WORDS.items()}
 
@@ -175,7 +176,7 @@ def read_status(
 def read_again(
     before: SweepStatus, store: Store, *, retrain: bool = False, extend: bool = False
 ) -> SweepStatus:
-    """As `read_status`, of what was left alone: what is done stays done.
+    """As `read_status`, only for trials that were not done: done trials stay done.
 
     Raises:
         StateError: a record or journal that cannot be read.
@@ -258,13 +259,16 @@ def _finished(
 
 
 def _named(due: list[Due]) -> str:
-    evaluation, round_ = due[0]
-    more = f" and {len(due) - 1} more" if len(due) > 1 else ""
-    return f"{evaluation.benchmark.name}/{evaluation.decoding_name} at round {round_}{more}"
+    """`math500/t0, aime24/t0 at rounds 0, 20`; long lists are shortened."""
+    names = list(dict.fromkeys(f"{e.benchmark.name}/{e.decoding_name}" for e, _ in due))
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    first, *rest = sorted({round_ for _, round_ in due})
+    rounds = ", ".join(map(str, [first, *rest])) if len(rest) < SHOWN else f"{first} to {rest[-1]}"
+    return f"{', '.join(names[:SHOWN])}{more} at round{'s' if rest else ''} {rounds}"
 
 
 def _again(found: Record) -> str:
-    """What training again would cost, from what it took before."""
+    """The cost of training again, from its earlier cost."""
     gpus, hours = found.about.get("gpus"), found.seconds / 3600
     cost = hours * (gpus or 1)
     number = f"{cost:,.0f}" if cost >= 10 else f"{cost:.2g}" if cost >= 0.01 else "under 0.01"

@@ -1,8 +1,8 @@
-"""Which lines a trial crossed, and when: the one reading for whoever stops, marks or compares.
+"""Which thresholds a trial crossed, and when; used to stop, to mark and to compare.
 
 Everything is computed from the rows of the journals that count, so that it survives an interruption
-without any state, and a line that was drawn later marks what is finished. The base model crosses
-nothing. Light.
+without any state, and a threshold that is added later marks finished trials. The base model crosses
+none. Light.
 """
 
 from __future__ import annotations

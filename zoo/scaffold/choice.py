@@ -1,4 +1,4 @@
-"""What somebody chose for one axis of a first manifest."""
+"""A chosen value for one axis of a new manifest."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Choice:
     name: str
     """What tables call it."""
     yaml: str
-    """As it stands in the manifest."""
+    """As written in the manifest."""
     parameters: int = 0
-    """Of a model; 0 = not known."""
+    """Of a model; 0 = unknown."""
     problems: int | None = None
-    """Of a training set, after its filters; None = not known."""
+    """Of a training set, after its filters; None = unknown."""
     file: str = ""
     """Of a reward of the user's own."""

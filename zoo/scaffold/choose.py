@@ -1,4 +1,5 @@
-"""What an option of `zoo init` names (a card, a path, a model of the hub), as a manifest says it.
+"""The values of `zoo init` options (a card, a path, a model of the hub), as a manifest refers to
+them.
 
 Of a file of problems, columns and form of the references are guessed from its first row.
 """
@@ -106,14 +107,14 @@ def _own_name(path: str, taken: list[str]) -> str:
 
 
 def _place(path: str, name: str) -> dict[str, Any]:
-    """A path as the manifest says it, and its name where that does not follow from it."""
+    """A path as the manifest has it, and its name where that does not follow from it."""
     said = {"path": path if os.path.isabs(path) else os.path.relpath(path, FOLDER)}
     return said | ({"name": name} if slug(said["path"]) != name else {})
 
 
 def _columns(file: Path) -> tuple[Columns, Gold]:
     """Which columns of a file hold problem and reference, and how the reference is read; the
-    manifest's defaults where its first row does not say."""
+    manifest's defaults where its first row is unclear."""
     try:
         with file.open("rb") as stream:
             row = json.loads(stream.readline(ROW_BYTES))

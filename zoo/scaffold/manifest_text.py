@@ -1,6 +1,7 @@
-"""The text of the manifest that `zoo init` writes: what was chosen, with comments on what to edit.
+"""The text of the manifest that `zoo init` writes: the chosen values, with comments on what to
+edit.
 
-Everything in it is what `experiments/` of this repository says, in its smallest form.
+Its settings are those of `experiments/` of this repository, in their smallest form.
 """
 
 from __future__ import annotations

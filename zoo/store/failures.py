@@ -8,13 +8,13 @@ import signal
 from zoo.errors import FailureClass, TrialError, ZooError
 from zoo.store.run_store import is_full
 
-OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|Cannot allocate memory", re.IGNORECASE)
+OUT_OF_MEMORY = re.compile(r"out of memory|MemoryError|Cannot allocate memory", re.IGNORECASE)
 ENGINE_MEMORY = re.compile(
     r"memory for the cache blocks|desired [CG]PU memory utilization|available KV cache memory"
 )
-"""What vLLM says when it cannot reserve its memory at its start."""
+"""Messages of vLLM when it cannot reserve its memory at its start."""
 NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded")
-SIGNALLED = (130, 143)  # a trial that ends at SIGINT or SIGTERM says so by its exit status
+SIGNALLED = (130, 143)  # exit statuses of a trial that ends at SIGINT or SIGTERM
 
 
 def classify(
@@ -30,7 +30,7 @@ def classify(
         exit_status: of the process; negative = ended by that signal.
         error: what was raised, where it is known.
         log: the last lines of the process's log.
-        kernel: whether the kernel has ended processes for want of memory meanwhile.
+        kernel: whether the kernel has killed processes for lack of memory meanwhile.
     """
     if isinstance(error, TrialError):
         return error.failure_class

@@ -2,7 +2,7 @@
 
 One writer (the process that holds the stage's lock), many readers. A line without its newline was
 torn by a crash and is ignored; a broken line before the last is an error. Lines carry `attempt`
-(the launch), `lineage` and `round`; `zoo.runs.live` says which of them count.
+(the launch), `lineage` and `round`; `zoo.runs.live` selects the rows that count.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def truncate_torn_tail(path: Path) -> None:
 
 
 def read(path: Path | str, fields: Fields | None = None) -> list[dict[str, Any]]:
-    """All whole lines of a journal; none where there is no file. `fields`: what is wanted of them.
+    """All complete lines of a journal; none without a file. `fields`: the keys to keep.
 
     Raises:
         StateError: a broken line, with its number.
@@ -63,7 +63,7 @@ class Tail:
 
 
 def _rows(path: Path | str, whole: bytes, before: int) -> Iterator[dict[str, Any]]:
-    """The rows of whole lines; `before`: how many there are above them."""
+    """The rows of complete lines; `before`: the number of lines above them."""
     for number, text in enumerate(whole.splitlines(), before + 1):
         try:
             yield json_text.parse(text)

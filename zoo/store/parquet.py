@@ -1,6 +1,6 @@
-"""Completions and verdicts as parquet files: columns in, columns out; whole or not at all.
+"""Completions and verdicts as parquet files: columns in, columns out; written atomically.
 
-What cannot be read is an error that names the file. Knows no stages; pyarrow is imported late.
+An unreadable file is an error that names it. Independent of stages; pyarrow is imported late.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ Columns = dict[str, list[Any]]
 
 
 def write_parquet(path: Path, columns: Columns) -> Columns:
-    """Write columns as a parquet file, whole or not at all. `token_ids` are lists of 32-bit
-    integers.
+    """Write columns as a parquet file, atomically. `token_ids` are lists of 32-bit integers.
 
     Returns:
-        The columns as they are stored, which is what a reader of the file gets.
+        The columns as stored, as a reader of the file gets them.
     """
     pa, pq = _pyarrow()
 
@@ -114,5 +113,5 @@ def _table(path: Path, columns: list[str] | None) -> Any:
 
 
 def _clean(values: list[Any]) -> list[Any]:
-    """Text that UTF-8 cannot hold (lone surrogates) is replaced, never dropped."""
+    """Text that UTF-8 cannot encode (lone surrogates) is replaced, never dropped."""
     return [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values]

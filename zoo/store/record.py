@@ -1,4 +1,4 @@
-"""The record: what a finished stage leaves, and the only thing that says "done".
+"""The record of a finished stage, and the only evidence that it is done.
 
 A record states the round that it reached, so `done` is always a question about a horizon:
 `record.done(rounds)`. Records of form 1 (zoo 0.1.0) have no `form` and no `lineage`; there every
@@ -19,7 +19,7 @@ from zoo.errors import StateError, listed
 from zoo.store.run_store import read_bytes, read_json, write_json, write_text
 
 State = Literal["done", "stopped", "failed", "preempted"]
-"""`stopped` is an outcome, `stop_reason` says of what; it is never run again by itself."""
+"""`stopped` is an outcome with a `stop_reason`; it is never rerun automatically."""
 OUTCOMES: tuple[State, ...] = ("done", "stopped")
 """What training can come to; all other states are of a launch that did not get there."""
 FORM = 2
@@ -40,8 +40,8 @@ class Record(BaseModel):
     attempt: int = 1
     """The number of the launch that wrote it."""
     lineage: int = 1
-    """The policy that it is of: a new lineage is training that began again at round 0; 0 = none was
-    begun."""
+    """Number of its policy: a new lineage is training that began again at round 0; 0 = none
+    began."""
     metrics: dict[str, float | None] = {}
     stack: dict[str, str] = {}
     identity: dict[str, Any] = {}
@@ -67,18 +67,18 @@ class Record(BaseModel):
 
     @property
     def branch(self) -> str:
-        """Folder below `rollouts/` and `checkpoints/` that holds the files of its lineage."""
+        """Folder below `rollouts/` and `checkpoints/` with the files of its lineage."""
         return branch(self.lineage) if self.form > 1 else ""
 
     @property
     def final_round(self) -> int | None:
-        """The round whose weights are what training came to; None = it kept none."""
+        """The round whose weights are the result of training; None = none were kept."""
         return self.about.get("final_round") if self.state == "stopped" else self.round
 
     @property
     def extends(self) -> list[int]:
         """Rounds at which earlier records of the lineage were done, ascending, before training was
-        extended; each lies beside it (`record.L1.round-0020.json`)."""
+        extended; each is stored in the same folder (`record.L1.round-0020.json`)."""
         return self.about.get("extends", [])
 
     def finished(self, rounds: int = 0) -> bool:
@@ -91,18 +91,18 @@ class Record(BaseModel):
 
 
 def branch(lineage: int) -> str:
-    """Folder of a lineage's files; those of the first lie beside these folders."""
+    """Folder of a lineage's files; those of the first are next to these folders."""
     return f"L{lineage}" if lineage > 1 else ""
 
 
 def write(folder: Path, record: Record, *, durable: bool = True) -> None:
-    """Put the record into its stage folder, whole or not at all."""
+    """Write the record into its stage folder, atomically."""
     write_json(folder / "record.json", record.model_dump(mode="json"), durable=durable)
 
 
 def set_aside(folder: Path, record: Record, *, extended: bool = False) -> None:
-    """Keep the record of a finished lineage under its own name, before another takes its place.
-    `extended`: that other one is of the same lineage, trained for more rounds."""
+    """Keep the record of a finished lineage under another name before a new one replaces it.
+    `extended`: the new one is of the same lineage, trained for more rounds."""
     text = (folder / "record.json").read_text(encoding="utf-8")
     name = f"record.L{record.lineage}.json"
     if extended:
@@ -115,9 +115,9 @@ def _extended_name(lineage: int, round_: int) -> str:
 
 
 def as_of(folder: Path | str, found: Record | None, rounds: int) -> Record | None:
-    """The record of a trial as it is of a horizon: where training was extended, the first one of
-    its lineage that is done at `rounds`, so that the extension changes nothing of what fewer rounds
-    came to. `found`: the record in the folder.
+    """The record of a trial for a horizon: where training was extended, the first one of its
+    lineage that is done at `rounds`, so that the extension does not change the result of fewer
+    rounds. `found`: the record in the folder.
 
     Raises:
         StateError: as `read`.
@@ -134,7 +134,7 @@ def read(folder: Path | str, name: str = "record.json") -> Record | None:
     """The record of a stage folder, or None where there is none.
 
     Raises:
-        StateError: a record that cannot be read; nothing is guessed from it.
+        StateError: a record that cannot be read.
     """
     path = f"{folder}/{name}"
     try:
@@ -182,7 +182,7 @@ def read_outcome(folder: Path | str) -> Record | None:
 
 
 def _why(error: OSError | ValueError) -> str:
-    """What is wrong with a record, on one line."""
+    """The error in a record, on one line."""
     if isinstance(error, ValidationError):
         keys = [".".join(map(str, item["loc"])) for item in error.errors() if item["loc"]]
         return f"missing or wrong: {listed(keys)}" if keys else "no keys and values"
@@ -190,5 +190,5 @@ def _why(error: OSError | ValueError) -> str:
 
 
 def finite(metrics: dict[str, Any]) -> dict[str, float | None]:
-    """Metrics as JSON can hold them: NaN and infinities become None."""
+    """Metrics for JSON: NaN and infinities become None."""
     return {k: float(v) if v is not None and math.isfinite(v) else None for k, v in metrics.items()}

@@ -1,4 +1,4 @@
-"""The run store: where everything of a run lies, how files appear in it, and who may write.
+"""The run store: layout of its folders, atomic writes, and locks.
 
     runs/train/ID/{trial.json, launch.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/,
                    base_completions.parquet, checkpoints/, state/, launches/, record.json,
@@ -8,10 +8,10 @@
     runs/behaviours/ID/{behaviours.json, labels.parquet, record.json}
     runs/sweeps/NAME/, runs/evals/NAME/log.txt, runs/mlflow.db
 
-A stage folder is written by the process that holds its lock; the kernel drops the lock with the
-process. A trial is found by the hash at the end of its id; its folder keeps the name that it was
-born with. Files appear whole (written beside, synced, renamed in). `record.json` comes last: a
-stage is done when it is there and says so.
+A stage folder is written by the process that holds its lock; the kernel releases the lock with the
+process. A trial is identified by the hash at the end of its id; its folder keeps its first name.
+Files are written atomically (temporary file, sync, rename). `record.json` comes last: a stage is
+done when it exists and its status is `done`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Store:
         self.root = Path(os.path.realpath(root or os.environ.get(ROOT_VARIABLE) or "runs"))
 
     def folder(self, stage: Stage, id_: str) -> Path:
-        """Folder of a stage; not made by asking."""
+        """Folder of a stage; not created by this call."""
         return self.root / stage / id_
 
     def train(self, trial_id: str) -> Path:
@@ -54,7 +54,7 @@ class Store:
         return f"{self._trains}/{_preferred(self._trains, names) or trial_id}"
 
     def ran(self, trial_id: str) -> bool:
-        """Whether a trial had a folder when this store was first asked for one."""
+        """Whether a trial had a folder at this store's first listing."""
         return trial_id.rpartition("-")[2] in self._born
 
     @cached_property
@@ -98,15 +98,15 @@ class Store:
 
     @property
     def mlflow_uri(self) -> str:
-        """The MLflow store beside the runs, unless `MLFLOW_TRACKING_URI` names another."""
+        """The MLflow store next to the runs, unless `MLFLOW_TRACKING_URI` names another."""
         return os.environ.get("MLFLOW_TRACKING_URI") or self.own_mlflow_uri
 
     @property
     def own_mlflow_uri(self) -> str:
-        """The MLflow store beside the runs, `mlflow.db`, as a URI of SQLAlchemy.
+        """The MLflow store next to the runs, `mlflow.db`, as a URI of SQLAlchemy.
 
-        It decodes `%xx`, and `?` begins its options. MLflow makes the folders of what stands after
-        `sqlite:///` without decoding it; the name of the driver keeps it from that.
+        SQLAlchemy decodes `%xx`, and `?` begins its options. MLflow creates the folders of the path
+        after `sqlite:///` without decoding it; with the name of the driver it does not.
         """
         path = str(self.root / "mlflow.db")
         quoted = path.translate({ord(c): f"%{ord(c):02X}" for c in "%?#"})
@@ -140,8 +140,8 @@ def _began(folder: Path) -> float:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Where to write a file that is to be there whole or not at all: a path beside it, which
-    replaces it at the end. An error of the disk names the file."""
+    """Path for an atomic write: a temporary file in the same folder, which replaces the file at the
+    end. A disk error names the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -155,7 +155,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file atomically."""
     with replacing(path) as beside, beside.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
@@ -175,7 +175,7 @@ def read_json(path: Path | str) -> Any | None:
 
 
 def read_bytes(path: Path | str) -> bytes | None:
-    """A whole file, or None where there is no such file."""
+    """The content of a file, or None if there is none."""
     try:
         number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -195,7 +195,7 @@ def is_full(error: BaseException) -> TypeGuard[OSError]:
 
 
 def full_text(error: OSError, folder: Path) -> str:
-    """What to tell of a full disk: which file, or else which folder it was to be written in."""
+    """The message for a full disk: the file, or else the folder that it was to be written in."""
     place = error.filename2 or error.filename or folder
     return f"{place}: cannot be written ({os.strerror(error.errno or 0)}); make room"
 
@@ -205,7 +205,7 @@ _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length,
 
 @contextmanager
 def claim(folder: Path, *, wait: bool = True, poll_s: float = 0.2) -> Iterator[bool]:
-    """Hold a stage folder's lock; without `wait`, yields False at once if another process has it.
+    """Take a stage folder's lock; without `wait`, yields False at once if another process has it.
 
     The lock belongs to the open file (`F_OFD_SETLK`): it goes with the process, so no stale lock
     outlives a crash. Two claims in one process exclude each other as well.
@@ -225,8 +225,8 @@ def claim(folder: Path, *, wait: bool = True, poll_s: float = 0.2) -> Iterator[b
 
 
 def claimed(folder: Path) -> bool:
-    """Whether somebody holds a stage folder's lock. Asks the kernel and takes nothing, so that it
-    gets in nobody's way and works where nothing can be written."""
+    """Whether a process holds a stage folder's lock. Only queries the kernel, so that it blocks no
+    one and works on read-only disks."""
     try:
         with (folder / ".lock").open("rb") as stream:
             asked = struct.pack(_FLOCK, fcntl.F_WRLCK, *[0] * 4)

@@ -1,9 +1,9 @@
-"""Which software made a number: versions without importing anything, and the commit of the code.
+"""The software behind a number: versions, without importing packages, and the commit of the code.
 
 Two runs have the same *stack* when major.minor of torch, transformers, trl and vllm and the compile
 switch agree; ids of samples carry it. Where transformers generates and not vLLM, the stack has
-`engine: transformers` in the place of vLLM's version. Continuing and comparing across stacks is
-refused unless asked for, by `differences`.
+`engine: transformers` instead of vLLM's version. Continuing and comparing across stacks is refused
+by `differences` unless requested.
 """
 
 from __future__ import annotations

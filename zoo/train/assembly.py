@@ -80,7 +80,7 @@ class Assembly:
 
     @property
     def sharded(self) -> bool:
-        """Whether the weights lie over all processes, so that the model is whole in none."""
+        """Whether the weights are sharded, so that no process has the full model."""
         return self.trainer.is_fsdp_enabled
 
 
@@ -231,8 +231,8 @@ def _by_engine(
     seed: int,
     part: PromptShare,
 ) -> list[Generation]:
-    """Responses of one engine among several. Each draws from a seed of its own, so sampled ones
-    depend on how many engines there are; greedy ones do not."""
+    """Responses of one engine among several. Each has its own seed, so sampled responses depend on
+    the number of engines; greedy ones do not."""
     with awake(generation):
         return own(prompts, [], decoding, max_tokens, part.seed(seed)) if prompts else []
 
@@ -240,7 +240,7 @@ def _by_engine(
 def generator_of(
     trial: Trial, profile: ComputeProfile, longest_prompt: int | None, model: Any, tokenizer: Any
 ) -> Any:
-    """Generates with a model of `load_policy`, as the trial's profile says."""
+    """Generates with a model of `load_policy` under the trial's profile."""
     from zoo.trainer.policy import end_ids
     from zoo.trainer.transformers_engine import Generator, mixed_precision
 

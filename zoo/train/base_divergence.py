@@ -79,7 +79,7 @@ def open_divergence(session: Session, made: Assembly, *, resumed: bool) -> BaseD
 
 
 def _stored(path: Path, session: Session, *, expected: bool) -> dict[str, list[Any]] | None:
-    """What an earlier launch stored; None where it is not there or cannot be used."""
+    """The responses stored by an earlier launch; None if missing or unusable."""
     if not path.exists() and not expected:
         return None
     try:

@@ -10,7 +10,7 @@ from zoo.trials.trial import Trial
 
 class Interrupted(BaseException):
     """A signal asked the trial to stop; carries the exit status (130 or 143). Not an `Exception`:
-    no handler may swallow it.
+    no handler may catch it.
     """
 
     def __init__(self, status: int) -> None:

@@ -106,7 +106,7 @@ def _follow(path: Path, rank: int) -> int:
 
 
 def main() -> None:
-    """Run as a process of its own."""
+    """Entry point of the process."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m zoo.train LAUNCH/trial.json")
     if os.environ.get("ZOO_LAUNCHER_PIPE") == "1":

@@ -107,7 +107,7 @@ def _start(job: EvaluationJob) -> Sampler:
 
 
 def main() -> None:
-    """Run as a process of its own: events go to standard output, everything else to the log."""
+    """Entry point of the process: events go to standard output, everything else to the log."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m zoo.train.evaluate JOB.json")
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -18,6 +18,7 @@ from zoo.data import model_folder
 from zoo.data.resolve import LocalResolver
 from zoo.errors import FailureClass, TrialError
 from zoo.evals.stages import Graders, Sampler
+from zoo.resources import engine_trial
 from zoo.rewards.lookup import reward_of
 from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due
@@ -50,7 +51,7 @@ def measure(session: Session, missing: list[Due]) -> None:
 
 
 def _check_inputs(session: Session) -> None:
-    """What lies on disk must be what the trial was planned with."""
+    """Model and data on disk must match the plan of the trial."""
     resolver, trial = LocalResolver(session.job.store.cache), session.trial
     looked = [(f"model '{trial.model.name}'", resolver.model(trial.model), trial.model_digest)]
     if trial.base is not None:
@@ -122,7 +123,7 @@ def _measure_external(session: Session) -> None:
 
 
 def _engine(session: Session, folder: Path | None) -> AbstractContextManager[Callable[[], Sampler]]:
-    """An engine of its own over stored weights."""
+    """A new engine over stored weights."""
     trial, job = session.trial, session.job
     return lazy_engine(
         lambda: stored_sampler(trial, job.profile, folder, session.folder, job.longest_prompt)
@@ -154,8 +155,8 @@ def stored_sampler(
     output: Path,
     longest_prompt: int | None,
 ) -> Any:
-    """A sampler with an engine of its own over the weights in `folder`, sized as the live one of
-    the trial is; its `end` gives the memory back. Nothing is written to `output`."""
+    """A sampler with a new engine over the weights in `folder`, sized like the live one of the
+    trial (`zoo.resources.given`); its `end` releases the memory. Nothing is written to `output`."""
     if profile.engine == "transformers":
         from zoo.train.assembly import generator_of
         from zoo.trainer.policy import load_policy
@@ -171,6 +172,9 @@ def stored_sampler(
     if profile.device == "cpu":
         keep_plain_weights_on_cpu()
     context = AutoConfig.from_pretrained(folder).max_position_embeddings
-    live = grpo_arguments(trial, profile, output, context, longest_prompt)
-    llm = start_engine(str(folder), engine_arguments(live, profile.engine_dtype))
-    return EngineSampler(llm, AutoTokenizer.from_pretrained(folder), trial.model.stop_ids)
+    sized = engine_trial(trial, profile, longest_prompt)
+    live = grpo_arguments(sized, profile, output, context, longest_prompt)
+    arguments = engine_arguments(live, profile.engine_dtype)
+    llm, tokenizer = start_engine(str(folder), arguments), AutoTokenizer.from_pretrained(folder)
+    workers = arguments["tensor_parallel_size"] > 1
+    return EngineSampler(llm, tokenizer, trial.model.stop_ids, workers=workers)

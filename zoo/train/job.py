@@ -13,7 +13,7 @@ from zoo.trials.trial import Trial
 
 @dataclass(frozen=True)
 class Job:
-    """`trial.json`: what to run, and where. `token` is of this launch alone."""
+    """`trial.json`: what to run, and where. `token` identifies this launch."""
 
     path: Path
     trial: Trial

@@ -1,5 +1,5 @@
 """How long rounds and saves of a running trial take: when to save, and whether a round can end in
-time. Decides nothing that bears on a result."""
+time. Never affects a result."""
 
 from __future__ import annotations
 

@@ -52,15 +52,15 @@ class GradedRollouts:
 
 @dataclass(frozen=True, slots=True)
 class ScoredRound:
-    """Rewards of all completions of a round, None where one cannot be scored, and what is logged of
-    them."""
+    """Rewards of all completions of a round, None for unscored ones, and their metrics."""
 
     rewards: list[float | None]
     stats: dict[str, float]
 
 
 def score_round(graded: GradedRollouts, reward: Guard, trial: Trial, round_: int) -> ScoredRound:
-    """The rewards of a round: of its completions, the trial and the round's number alone."""
+    """The rewards of a round, a function of its completions, the trial and the round's number
+    only."""
     size, faults = trial.batch.num_generations, reward.faults
     found, results = graded.completions, graded.results
     verdicts = [result.verdict for result in results]

@@ -33,12 +33,12 @@ class Saves:
         self.resumed: Checkpoint | None = None
         """The checkpoint that this launch continues from."""
         self.damaged: list[str] = []
-        """Checkpoints that were not used: path and what is wrong."""
+        """Checkpoints that were not used: path and reason."""
         self.guard: Guard | None = None
         self.conditions = checkpoints.conditions(job.trial, job.profile, stack, job.longest_prompt)
 
     def find(self, lineage: int) -> Checkpoint | None:
-        """The newest whole checkpoint of a lineage; None where nothing can be continued.
+        """The newest complete checkpoint of a lineage; None if there is none.
 
         Raises:
             TrialError: it was written under other conditions (stack, geometry, grader).
@@ -54,7 +54,7 @@ class Saves:
         return found
 
     def find_newest(self, lineage: int) -> Checkpoint | None:
-        """The newest whole checkpoint of a lineage before its last round."""
+        """The newest complete checkpoint of a lineage before its last round."""
         root = checkpoints.root_of(self.folder, lineage)
         return checkpoints.newest_whole(root, self.job.trial.rounds, self._report)
 
@@ -68,7 +68,7 @@ class Saves:
             log.write(f"zoo: {text}\n")
 
     def _require_same(self, found: Checkpoint) -> None:
-        """Refuse to mix in one policy what was computed under different conditions."""
+        """Refuse to continue a policy under other conditions than it was trained under."""
         moved = found.moved(self.conditions)
         if moved and not self.job.across_stacks:
             raise TrialError(
@@ -141,8 +141,8 @@ class Saves:
 
 
 def is_optimiser(name: str) -> bool:
-    """Whether a file of a checkpoint is of no use but to continue training: optimiser, schedule,
-    generators, position, what earlier versions pickled, and what a simulated trial has of these."""
+    """Whether a file of a checkpoint serves only to continue training: optimiser, schedule,
+    generators, position, pickled state of earlier versions, and the same of a simulated trial."""
     return name.endswith((".pt", ".pth", ".bin")) or name in STATE
 
 

@@ -66,7 +66,7 @@ class Session:
         self.bench = Evaluator(job.store, self.trial, self.stack, durable=self.durable)
         self._recorded, self._phase = False, ""
         self._final_round: int | None = None
-        """Of a stopped trial: the round whose weights are what it came to."""
+        """Of a stopped trial: the round whose weights are its result."""
         self.saves = Saves(job, self.stack, durable=self.durable)
         self.phases = Phases()
         self.requested: Ending | None = None
@@ -182,7 +182,7 @@ class Session:
 
         Args:
             keep: saves the weights into a folder.
-            save: saves all that training continues from; None = nothing can.
+            save: saves the full training state; None = not possible.
         """
         self.log_round(round_, metrics)
         due, sampler = self.due(round_), cache(sampler)
@@ -291,8 +291,8 @@ class Session:
     # -- at the end of training -------------------------------------------------------------------
 
     def stop(self, why: Stopped) -> None:
-        """Record training that broke off for a reason that is an outcome. Its newest checkpoint is
-        what it came to; the weights now may be no numbers."""
+        """Record training that ended early for a reason that is an outcome. Its newest checkpoint
+        is the result; the current weights may be NaN."""
         if not self._recorded and (found := self.saves.find_newest(self.lineage)) is not None:
             extended = self.extended()
             if extended is None or found.round > extended.round:  # else they are kept already

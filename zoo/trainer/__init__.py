@@ -1,3 +1,3 @@
-"""TRL's GRPO trainer as zoo needs it, and the engines that sample for it, in one process or in the
-processes of a team. Knows arguments, weights and state; no session, and nothing of a run's files.
+"""TRL's GRPO trainer with zoo's extensions, and the engines that sample for it, in one process or
+in several. Handles arguments, weights and state; no session and no files of a run.
 """

@@ -1,8 +1,8 @@
-"""vLLM inside the trial: the CPU patch, and sampling for evaluation that leaves training as it was.
+"""vLLM inside the trial: the CPU patch, and sampling for evaluation that does not change training.
 
 On a CPU, vLLM repacks linear weights and drops the originals, so TRL's weight sync fails; replacing
 one function before the engine exists keeps the plain weights (and tied embeddings right). The
-built-in guard on `sampling/sampling_logp_difference` is what would notice if this ever went wrong.
+built-in tripwire on `sampling/sampling_logp_difference` detects a failure of this patch.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from zoo.trainer.policy import completion_text
 
 
 def keep_plain_weights_on_cpu() -> None:
-    """Make vLLM's CPU linear layers use their weights as they are. Call before the engine is
+    """Make vLLM's CPU linear layers use their weights without repacking. Call before the engine is
     created.
 
     Raises:
-        TrialError: this vLLM has no such function; look at the patch first.
+        TrialError: this vLLM has no such function, so the patch must be revised.
     """
     from vllm.model_executor.layers import utils
 
@@ -55,13 +55,28 @@ def fix_engine_dtype(dtype: str) -> None:
 
 
 def start_engine(folder: str, arguments: dict[str, Any]) -> Any:
-    """A vLLM engine in this process over the weights of a folder, as TRL starts its own: it draws
-    from this process's generator, so that one seed gives the same responses in both."""
+    """A vLLM engine over the weights of a folder, as TRL starts its own: in this process, so that
+    it draws from this process's generator and one seed gives the same responses in both. With
+    tensor parallelism each GPU has a worker process; scheduling stays here, so that batches, and
+    with them the responses, follow from prompts and seed alone."""
     from vllm import LLM
 
+    if arguments["tensor_parallel_size"] > 1:
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+        os.environ["VLLM_WORKER_MULTIPROCESSING_METHOD"] = "spawn"  # this process has threads
+        worker = f"{SeededWorker.__module__}.{SeededWorker.__qualname__}"
+        return LLM(model=folder, worker_extension_cls=worker, **arguments)
     for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}.items():
         os.environ.setdefault(name, value)
     return LLM(model=folder, **arguments)
+
+
+class SeededWorker:
+    """What vLLM's worker processes can do beside their own work."""
+
+    def seed_generators(self, seed: int) -> None:
+        """Seed the generators that this worker draws from."""
+        seed_everything(seed)
 
 
 @contextmanager
@@ -91,13 +106,16 @@ def seed_everything(seed: int) -> None:
 class EngineSampler:
     """Samples through a vLLM engine (live or of its own) with plain text prompts.
 
-    The engine draws from torch's global generator, so one seed a call makes the responses
+    The engine draws from torch's global generator, so a seed per call makes the responses
     reproducible; per-request seeds are not used (they crashed the CPU engine on long batches).
     """
 
-    def __init__(self, llm: Any, tokenizer: Any, stop_ids: tuple[int, ...]) -> None:
+    def __init__(
+        self, llm: Any, tokenizer: Any, stop_ids: tuple[int, ...], *, workers: bool = False
+    ) -> None:
+        """`workers`: whether the engine draws in processes of its own (`start_engine`)."""
         self.llm: Any = llm
-        self.tokenizer, self.stop_ids = tokenizer, stop_ids
+        self.tokenizer, self.stop_ids, self.workers = tokenizer, stop_ids, workers
 
     def __call__(
         self,
@@ -120,6 +138,8 @@ class EngineSampler:
         tokens = [{"prompt_token_ids": ids} for ids in self.tokenizer(prompts)["input_ids"]]
         with same_randomness_after():
             seed_everything(seed)
+            if self.workers:
+                self.llm.collective_rpc("seed_generators", args=(seed,))
             outputs = self.llm.generate(tokens, sampling_params=settings, use_tqdm=False)
             self.llm.reset_prefix_cache()
         found = [output.outputs[0] for output in outputs]

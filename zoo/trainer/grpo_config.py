@@ -71,8 +71,8 @@ def grpo_arguments(
 
 def sharding(profile: ComputeProfile) -> dict[str, Any]:
     """How weights, gradients and optimiser lie over the GPUs of a trial: FSDP2, sharded over all of
-    them, each decoder layer a unit that is gathered when it is computed (`ZeRO-3`). State is
-    gathered whole for checkpoints, so that any number of GPUs reads them."""
+    them, each decoder layer gathered when it is computed (`ZeRO-3`). Full state dicts are gathered
+    for checkpoints, so that any number of GPUs can load them."""
     return {
         "fsdp": True,
         "fsdp_config": {
@@ -87,21 +87,25 @@ def sharding(profile: ComputeProfile) -> dict[str, Any]:
 
 
 def engine_arguments(arguments: dict[str, Any], dtype: str) -> dict[str, Any]:
-    """Keyword arguments of a vLLM engine that measures stored weights as the live one would: how
-    many responses it works on at a time decides which random numbers each of them gets.
+    """Keyword arguments of a vLLM engine that evaluates stored weights exactly as the live one: the
+    number of concurrent responses decides which random numbers each of them gets. It is as wide as
+    one engine of the trial, however many of them the trial has.
 
     Args:
-        arguments: as `grpo_arguments` gives them. What TRL passes beside them is in its
-            vllm_generation.py (1.16, line 347).
+        arguments: as `grpo_arguments` gives them. The others that TRL passes are in its
+        vllm_generation.py (1.16, line 347).
     """
+    width = arguments["vllm_tensor_parallel_size"]
     at_once = arguments["per_device_train_batch_size"] * arguments["steps_per_generation"]
     return {
+        "tensor_parallel_size": width,
         "max_model_len": arguments["vllm_max_model_length"],
         "gpu_memory_utilization": arguments["vllm_gpu_memory_utilization"],
-        "max_num_seqs": at_once,
+        "max_num_seqs": at_once * width,
         "max_num_batched_tokens": 4096,
         "logprobs_mode": "processed_logprobs",
-        "distributed_executor_backend": "external_launcher",  # in this process, as its generator
+        # in this process, as its generator; or in workers of its own (`zoo.trainer.engine`)
+        "distributed_executor_backend": "external_launcher" if width == 1 else "mp",
         "seed": 0,
         "dtype": dtype,
     }

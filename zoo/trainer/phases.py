@@ -1,10 +1,10 @@
-"""What the rounds of a launch cost: seconds by phase, tokens a second, peak memory. Two runs of one
-trial differ in these numbers and in no others.
+"""The cost of the rounds of a launch: seconds by phase, tokens a second, peak memory. Two runs of
+one trial differ only in these numbers.
 
 The phases of a line of `metrics.jsonl` add up to the time since the line before it, or since
-training began. A line is written when its round is trained, so that `evaluation` and `save` are of
-what came between the line before and this round. `update` is what no other phase took: forward
-passes for log-probabilities, loss, gradients, optimiser.
+training began. A line is written when its round is trained, so that `evaluation` and `save` are
+those between the line before and this round. `update` is the remaining time: forward passes for
+log-probabilities, loss, gradients, optimiser.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Phases:
 
 
 def peak_memory(device: str) -> float:
-    """The most memory that this process has held so far, in GiB: what torch allocated on the GPU
-    (the engine is in the same process), on a CPU the resident set without the grader's workers."""
+    """Peak memory of this process so far, in GiB: what torch allocated on the GPU (the engine is in
+    the same process), on a CPU the resident set without the grader's workers."""
     if device == "cuda":
         import torch
 

@@ -1,7 +1,7 @@
 """States of optimiser, schedule and random generators as safetensors and JSON, without pickles.
 
 `training_state.safetensors` holds every tensor, `training_state.json` all else, with `{"tensor":
-NAME}` in a tensor's place. Tuples and dictionaries with keys that are no texts keep their kind;
+NAME}` in a tensor's place. Tuples and dictionaries with keys that are not strings keep their type;
 numbers are exact.
 """
 
@@ -37,7 +37,7 @@ def read(folder: Path) -> dict[str, Any]:
     """The state that `write` wrote, its tensors on the CPU.
 
     Raises:
-        TrialError: there is none, as in checkpoints of earlier versions, which pickled it.
+        TrialError: there is none; checkpoints of earlier versions pickled it.
     """
     if not (folder / REST).is_file():
         text = f"{folder}: no {REST}; checkpoints of earlier versions, with pickles, do not "
@@ -67,7 +67,7 @@ def _plain(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
 
 
 def _whole(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """The value that a plain one was made of."""
+    """Convert a plain value back."""
     if isinstance(value, list):
         return [_whole(inside, tensors) for inside in value]
     if not isinstance(value, dict):

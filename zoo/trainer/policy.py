@@ -1,9 +1,9 @@
-"""A policy as transformers has it: model and tokenizer from a folder, the text of a response, and
-weights as they are kept.
+"""A policy in transformers: load model and tokenizer from a folder, decode a response, store
+weights.
 
-A folder's `generation_config.json` says how somebody likes to chat with the model. Of it nothing
-but end ids is taken: its temperature and penalties are not the trial's, and transformers refuses to
-save some of what it reads there.
+A folder's `generation_config.json` has defaults for chat. Only its end ids are used: its
+temperature and penalties are not the trial's, and transformers refuses to save some of the values
+that it accepts there.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def end_ids(model: Any) -> list[int]:
 
 def save_weights(model: Any, dtype: str, folder: Path, state: Any = None) -> None:
     """Save a policy as the engine sees it (`dtype` is the profile's `engine_dtype`), in
-    safetensors: what is measured from it later equals what the live engine measures. `state`: its
-    weights, where the model does not hold them whole.
+    safetensors: evaluated later, it gives what the live engine gives. `state`: the full weights,
+    where the model has only a shard.
     """
     config = copy.deepcopy(model.config)
     state = model.state_dict() if state is None else state

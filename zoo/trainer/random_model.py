@@ -1,9 +1,9 @@
-"""A model folder of an architecture with random weights, and a tokenizer of its own.
+"""A model folder of a given architecture with random weights and a synthetic tokenizer.
 
-The architecture is what the card's `config.json` says, so size, layers and vocabulary are those of
-the model that it stands for; nothing else is. One seed draws the same weights. Each id below the
-vocabulary's size decodes to another text that is not empty: ASCII characters, made-up words, and
-the end token at its own id. Text beyond ASCII has no tokens and is left out of prompts.
+The architecture is that of the card's `config.json`, so size, layers and vocabulary equal those of
+the real model; nothing else does. Equal seeds give equal weights. Each id below the vocabulary's
+size decodes to a distinct text that is not empty: ASCII characters, synthetic words, and the end
+token at its own id. Text beyond ASCII has no tokens and is left out of prompts.
 """
 
 from __future__ import annotations
@@ -22,15 +22,14 @@ from zoo.errors import Fault, InputError, did_you_mean
 
 END = "<|endoftext|>"
 WORD = 5
-"""Letters of a made-up word, which begins with a space: more words than any vocabulary has."""
+"""Letters of a synthetic word, which begins with a space: more words than any vocabulary has."""
 
 
 def draw(card: ModelCard, said: RandomWeights) -> Path:
-    """Draw a card's random weights into the folder where they are looked for, whole or not at all;
-    returns it.
+    """Draw a card's random weights and write them atomically into their folder, which is returned.
 
     Raises:
-        InputError: an architecture that transformers does not know or cannot make.
+        InputError: an architecture that transformers does not have or cannot create.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -56,14 +55,14 @@ def draw(card: ModelCard, said: RandomWeights) -> Path:
     model.generation_config.eos_token_id = list(card.eos_ids)
     model.save_pretrained(beside, safe_serialization=True)
     save_tokenizer(beside, config.vocab_size, card.eos_ids[0], card.context)
-    shutil.rmtree(folder, ignore_errors=True)  # a torn one, which nobody could load
+    shutil.rmtree(folder, ignore_errors=True)  # incomplete, cannot be loaded
     beside.rename(folder)
     return folder
 
 
 def save_tokenizer(folder: Path, size: int, end: int, context: int | None) -> None:
-    """Write a tokenizer of `size` ids in the form of Qwen2's, which transformers rebuilds the same
-    beside any architecture (see `zoo.pocket.tokenizer`)."""
+    """Write a tokenizer of `size` ids in the form of Qwen2's, which transformers rebuilds
+    identically for any architecture (see `zoo.pocket.tokenizer`)."""
     from transformers import Qwen2Tokenizer
 
     Qwen2Tokenizer(
@@ -77,8 +76,8 @@ def save_tokenizer(folder: Path, size: int, end: int, context: int | None) -> No
 
 
 def vocabulary(size: int, end: int) -> dict[str, int]:
-    """Token -> id: the ASCII characters as byte-level BPE writes them, then words that no prompt
-    holds; the end token at `end`."""
+    """Token -> id: the ASCII characters as byte-level BPE writes them, then words that occur in no
+    prompt; the end token at `end`."""
     texts = [_written(code) for code in range(128)]
     texts += [f"{_written(32)}{_word(id_)}" for id_ in range(128, size)]
     texts[end] = END

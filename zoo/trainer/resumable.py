@@ -1,10 +1,10 @@
-"""What the Trainer's own checkpoints lack: the order of the data over several epochs, and a
-reference model that training moves.
+"""State that the Trainer's checkpoints lack: the order of the data over several epochs, and a
+reference model that training updates.
 
 A checkpoint's files are those of transformers and TRL (`_save_checkpoint`): weights, optimiser,
-schedule, generators, position. What they pickle is written as safetensors and JSON here
-(`zoo.trainer.plain_state`). They are right at the end of a round only; a save inside a round would
-make completions again on the same prompts and shift every later one.
+schedule, generators, position. State that they pickle is written as safetensors and JSON here
+(`zoo.trainer.plain_state`). They are valid only at the end of a round; a save inside a round would
+generate completions for the same prompts again and shift every later one.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class ResumableTrainer(MeasuredTrainer):
         return self._sampler
 
     def _init_training_state(self, *args: Any, **kwargs: Any) -> tuple[int, int]:
-        """Draw the orders of the epochs that are over: TRL's sampler (1.16, trainer/utils.py:925)
-        has a generator of its own that is seeded once and saved nowhere, so that a later epoch
-        would get the first one's order."""
+        """Draw the orders of the finished epochs: TRL's sampler (1.16, trainer/utils.py:925) has
+        its own generator, which is seeded once and not saved, so that a later epoch would get the
+        first one's order."""
         epochs, steps = super()._init_training_state(*args, **kwargs)
         sampler = self._sampler
         if sampler is not None and sampler.shuffle:

@@ -1,7 +1,8 @@
-"""Weights and optimiser that lie over several processes (FSDP2), gathered whole and put back.
+"""Gather and restore the full state of weights and optimiser that are sharded over several
+processes (FSDP2).
 
-Whole states have the form that one process has: weights by name, the optimiser by the number of a
-parameter in its groups. So a checkpoint of any number of processes continues on any other.
+A full state has the form of a single process: weights by name, the optimiser by the index of a
+parameter in its groups. So training continues from a checkpoint on any number of processes.
 Gathering is a collective: all processes call it, and the first gets the state.
 """
 
@@ -22,7 +23,7 @@ from torch.optim import Optimizer
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 """The first process gets everything, in its own memory; the others get nothing."""
 EVERYWHERE = StateDictOptions(full_state_dict=True)
-"""Every process has the whole state, and takes its part."""
+"""Every process has the full state and takes its shard."""
 
 
 def whole_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -32,13 +33,13 @@ def whole_weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def load_whole_weights(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Put whole weights into a sharded model."""
+    """Load full weights into a sharded model."""
     set_model_state_dict(model, state, options=EVERYWHERE)
 
 
 def whole_optimizer(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
-    """The state of an optimiser over a sharded model as `Optimizer.state_dict` gives it of a whole
-    one; nothing but in the first process."""
+    """The full state of an optimiser over a sharded model, in the form of `Optimizer.state_dict`;
+    empty except in the first process."""
     found: Any = get_optimizer_state_dict(model, optimizer, options=WHOLE)
     if not found:
         return {}

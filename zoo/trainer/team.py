@@ -1,12 +1,12 @@
-"""The processes of one trial, where it has several: process 0 leads, the others follow.
+"""The processes of one trial: process 0 leads, the others follow.
 
-The leader alone has a session: it closes rounds, measures, writes. What needs all processes is a
-command that it calls with `lead`; followers answer commands in `follow` until the leader says that
-the round is over. Objects travel over gloo on the CPU, in a group of their own, so that waiting for
-a long evaluation holds up no GPU and no collective of the trainer. A process that dies is the
-launcher's business (`zoo.launching.ranks`): the others wait here until they are ended.
+Only the leader has a session: it closes rounds, evaluates, writes. Work that needs all processes is
+a command that it calls with `lead`; followers execute commands in `follow` until the leader ends
+the round. Objects travel over gloo on the CPU, in a separate group, so that waiting for a long
+evaluation blocks no GPU and no collective of the trainer. The launcher handles a process that dies
+(`zoo.launching.ranks`): the others wait here until they are ended.
 
-A trial of one process has a team of one, to which all of this is nothing.
+With a single process every command is a plain call.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Team:
         return values or []
 
     def lead(self, command: str, *arguments: Any) -> Any:
-        """Have all processes do something; returns what the leader's handler does."""
+        """Run a command in all processes; returns the result of the leader's handler."""
         if self.size > 1:
             self.share((command, arguments))
         return self.handlers[command](*arguments)

@@ -20,7 +20,7 @@ class PromptShare:
     """Which part of the prompts one engine answers."""
 
     first: int
-    """Place of its first prompt among all."""
+    """Index of its first prompt among all."""
     engine: int
 
     def seed(self, seed: int) -> int:

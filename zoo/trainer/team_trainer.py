@@ -1,14 +1,14 @@
-"""What the trainer needs where several processes train one policy: the same updates as one process
-would make of the same completions.
+"""Extensions of the trainer for several processes: the same updates as a single process from the
+same completions.
 
 - TRL shuffles the completions of a round before it splits them into updates, each process its own
-  rows, so that which completions meet in one update depends on the number of processes
+  rows, so that the completions of an update depend on the number of processes
   (grpo_trainer.py:_prepare_inputs, 1.16). Here the order is drawn once, over all rows, and every
   process gets its part of each update.
 - Engines draw their samples from torch's generator, and every process starts with the same seed.
-  Here each engine gets a seed of its own at the beginning of each round, from the trial's seed, the
-  update and the engine's number, so nothing of it needs to be in a checkpoint. The first process
-  goes on as it would alone, where it has an engine of its own.
+  Here each engine gets its own seed at the beginning of each round, from the trial's seed, the
+  update and the engine's index, so that checkpoints need no engine state. The first process, if it
+  has its own engine, continues as it would alone.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class TeamTrainer(ResumableTrainer):
         return {name: self._redistributed(name, value, mine) for name, value in batch.items()}
 
     def _redistributed(self, name: str, value: Any, mine: torch.Tensor) -> Any:
-        """Rows `mine` (B,) of what all processes hold of one tensor; one tensor at a time, as all
+        """Rows `mine` (B,) of one tensor gathered from all processes; one tensor at a time, as all
         rows of a round are large. Prompts are padded on the left, all else on the right."""
         if value is None or value.ndim == 0:
             return value
@@ -86,13 +86,14 @@ class TeamTrainer(ResumableTrainer):
     # -- state ------------------------------------------------------------------------------------
 
     def whole_state(self) -> dict[str, Any]:
-        """All weights; where they are sharded in the first process alone, and all must ask."""
+        """All weights. If sharded: in the first process only, and a collective that all must
+        call."""
         model: Any = self.model
         return whole_weights(model) if self.is_fsdp_enabled else model.state_dict()
 
     def save_state(self, folder: Path) -> None:
-        """Write all that training continues from into a folder, by the first process. What is
-        sharded all processes gather."""
+        """Write the full training state into a folder, by the first process. All processes gather
+        sharded state."""
         self._whole = (
             (self.whole_state(), self._optimizer_state()) if self.is_fsdp_enabled else None
         )

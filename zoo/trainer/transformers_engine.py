@@ -1,10 +1,9 @@
-"""transformers inside the trial: generation with the trainer's own weights, where vLLM does not
-run.
+"""transformers inside the trial: generation with the trainer's weights, where vLLM cannot run.
 
-Every response is drawn by random numbers of its own, which follow from a seed and its place alone:
-one number a token, taken through the inverse of the distribution function. How many responses are
-generated at a time, and on what device, therefore moves no draw (only the rounding of the logits),
-and no generator of torch is touched. Warpers are applied in vLLM's order.
+Every response has its own random numbers, which depend only on a seed and its index: one number per
+token, mapped through the inverse of the distribution function. The batch size and the device
+therefore change no draw (only the rounding of the logits), and no generator of torch is used.
+Warpers are applied in vLLM's order.
 """
 
 from __future__ import annotations
@@ -58,11 +57,11 @@ class Sampling:
 
 
 class Draw(LogitsProcessor):
-    """Leaves one token a row: the one that the row's next random number falls on.
+    """Leaves one token per row: the one that the row's next random number selects.
 
     Args:
         uniforms: (B, T) float64 in [0, 1), one for each token that may come.
-        mask: (B, P), 1 where `input_ids` holds a token of the prompt and not padding.
+        mask: (B, P), 1 where `input_ids` has a token of the prompt and not padding.
     """
 
     def __init__(self, sampling: Sampling, uniforms: torch.Tensor, mask: torch.Tensor) -> None:
@@ -106,7 +105,7 @@ class Draw(LogitsProcessor):
 
 
 class Generator:
-    """Generates with a model as it stands, `batch` responses at a time.
+    """Generates with a model's current weights, `batch` responses at a time.
 
     Args:
         ends: ids that end a response.
@@ -139,9 +138,9 @@ class Generator:
         key: Sequence[int],
         first: int = 0,
     ) -> list[list[int]]:
-        """One response a prompt, in order, with the id that ended it. `key`: what the random
-        numbers follow from, beside a response's place. `first`: place of the first one, where they
-        are a part of those that belong together.
+        """One response a prompt, in order, with the id that ended it. `key`: seed of the random
+        numbers, together with a response's index. `first`: index of the first one, where the
+        prompts are a part of a larger set.
 
         Raises:
             TrialError: a prompt leaves no room for a response.

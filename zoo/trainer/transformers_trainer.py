@@ -26,7 +26,7 @@ class TransformersTrainer(TeamTrainer):
         num_generations: int,
         has_tool_images: bool = False,
     ) -> tuple[list[list[int]], None]:
-        """Completions by row; no log-probabilities, which TRL asks of vLLM alone."""
+        """Completions by row; no log-probabilities, which TRL requests only from vLLM."""
         sampling = Sampling(
             self.temperature,
             self.top_p,

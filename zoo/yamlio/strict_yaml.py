@@ -1,12 +1,12 @@
-"""YAML as people mean it: the YAML 1.2 core schema, positions kept, every repeated key reported.
+"""Strict YAML: the YAML 1.2 core schema, positions kept, every repeated key reported.
 
 PyYAML alone reads `1e-6` as text, `no` as False and the last of two equal keys in silence. This
-loader takes PyYAML's events and builds plain values itself, in one pass, remembering line and
-column of every key and value. Size, depth and number of values are bounded as they come, so a
-hostile file costs nothing. No tags, no aliases, no objects, no merge keys.
+loader builds plain values from PyYAML's events in one pass and records line and column of every key
+and value. Size, depth and number of values are bounded while reading, so a hostile file costs
+nothing. No tags, no aliases, no objects, no merge keys.
 
-libyaml reads a text first, where PyYAML has it (ten times as fast). Whatever it or this loader
-finds wrong is read again by the pure parser, so that messages never depend on what is installed.
+libyaml reads a text first, where PyYAML has it (ten times as fast). A text with any error is read
+again by the pure parser, so that messages do not depend on the installation.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _WORDS = {
 
 @dataclass
 class Document:
-    """A YAML text as plain values, with the place (line, column; from 1) of every value and key by
-    its path."""
+    """A YAML text as plain values, with the position (line, column; from 1) of every value and key
+    by its path."""
 
     file: str
     lines: list[str]
@@ -60,7 +60,7 @@ class Document:
     origins: dict[KeyPath, str] = field(default_factory=dict)
     """Values that did not come from the text -> where they came from (`--set ...`)."""
     was: dict[KeyPath, KeyPath] = field(default_factory=dict)
-    """Of a copy that lacks parts: its paths -> what they are in the text."""
+    """For a copy without some parts: its paths -> paths in the text."""
 
     def fault(
         self, path: KeyPath, found: str, expected: str = "", hint: str = "", *, key: bool = False
@@ -85,7 +85,7 @@ class Document:
         return path
 
     def without(self, paths: Collection[KeyPath]) -> Document:
-        """A copy that lacks the values at `paths`; what is left keeps its place in the text."""
+        """A copy without the values at `paths`; the others keep their positions in the text."""
         copy = Document(self.file, self.lines, origins=self.origins)
 
         def kept(value: Any, old: KeyPath, new: KeyPath) -> Any:
@@ -109,7 +109,7 @@ class Document:
     ) -> Fault:
         """A fault at a line and column, with the source line and a caret."""
         text = self.lines[line - 1].rstrip() if 0 < line <= len(self.lines) else ""
-        left = max(0, column - 140)  # of a long line, what is around the place
+        left = max(0, column - 140)  # of a long line, the part around the position
         text, before = text[left : left + 160], text[left : column - 1]
         margin = "".join(map(_blank, before)) + " " * (column - 1 - left - len(before))
         source = f"    {''.join(map(_shown, text))}\n    {margin}^" if text else ""

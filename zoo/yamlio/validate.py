@@ -1,5 +1,5 @@
-"""From a YAML document to a pydantic model, with every fault placed in the file and misspelt keys
-understood."""
+"""Validate a YAML document against a pydantic model; every fault has its position in the file, and
+misspelt keys a suggestion."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LIST = "list"
 
 
 class Misplaced(ValueError):
-    """What a validator of a whole model finds wrong in one of its parts, at `path` inside it."""
+    """An error that a model validator reports for one of its parts, at `path` inside it."""
 
     def __init__(self, text: str, *path: str) -> None:
         super().__init__(text)
@@ -84,7 +84,7 @@ def attempt(model: type[M], document: Document) -> tuple[M | None, list[Fault], 
 
 
 def _pointed(error: Any) -> Any:
-    """An error of pydantic's at the part that is to blame, where its validator says so."""
+    """An error of pydantic's, moved to the part that its validator names."""
     if error["type"] == "list_type" and error["loc"][-1:] == (LIST,):  # not a key of the document
         return error | {"loc": error["loc"][:-1]}
     path = getattr(error.get("ctx", {}).get("error"), "path", ())
@@ -106,7 +106,7 @@ def _joined(faults: list[Fault]) -> list[Fault]:
 
 
 def _without_echoes(model: type[BaseModel], document: Document, items: list[Any]) -> list[Any]:
-    """The errors less those that a key is missing where a misspelling of it was found."""
+    """The errors without those for missing keys of which there is a misspelling."""
     meant: set[KeyPath] = set()
     for item in items:
         if item["type"] == "extra_forbidden":
@@ -147,7 +147,7 @@ def _fault(model: type[BaseModel], document: Document, error: Any, path: KeyPath
 
 
 def expected_of(error: Any) -> str:
-    """What one of pydantic's errors says was expected, in the words of a manifest."""
+    """The expected value of one of pydantic's errors, in the terms of a manifest."""
     kind, said = error["type"], error.get("ctx", {})
     if kind in EXPECTED:
         forms = {float: "g", int: ","}
@@ -159,7 +159,7 @@ def expected_of(error: Any) -> str:
 
 
 def _choices(error: Any) -> list[str]:
-    """The words that a literal may be."""
+    """The values of a literal."""
     return re.findall("'([^']*)'", error["ctx"]["expected"])
 
 

@@ -130,7 +130,7 @@ def test_training_again_that_is_interrupted_says_so_and_leaves_the_record(
     kept = (task.folder / "record.json").read_bytes()
     monkeypatch.setenv("ZOO_SIMULATE", "hang:2")
     longer = task.trial.model_copy(update={"rounds": 5})
-    again = replace(task, trial=longer, token="again", retrain=True)
+    again = replace(task, trial=longer, token=f"{task.token}-again", retrain=True)
     stop, found = Stop(), []
     thread = threading.Thread(target=lambda: found.append(launch.run(again, stop.grace)))
     thread.start()
@@ -211,7 +211,7 @@ def test_two_launchers_of_one_trial_never_read_each_others_launch(
 ) -> None:
     """Both start a process at once; one waits for the trial's lock and finds the work done."""
     monkeypatch.setattr(launch, "_somebody_has", lambda task: False)  # both passed the check
-    tasks = [replace(task, token=f"token-{i}") for i in range(2)]
+    tasks = [replace(task, token=f"{task.token}-{i}") for i in range(2)]
     found: list[LaunchResult] = []
     threads = [
         threading.Thread(target=lambda t=t: found.append(launch.run(t, never))) for t in tasks

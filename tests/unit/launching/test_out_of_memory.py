@@ -115,3 +115,40 @@ def test_engine_that_gets_no_memory_is_not_tried_again_with_a_smaller_micro_batc
     message = "ValueError: No available memory for the cache blocks."
     assert classify(error=ValueError(message)) == "oom"
     assert with_less(task, "oom", message) is None
+
+
+@pytest.mark.parametrize("how", ["retrain", "extend"])
+def test_finished_trial_that_is_out_of_memory_again_goes_on_with_half_the_micro_batch(
+    task: Task, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    profile = task.profile.model_copy(update={"save_every": 1, "keep_extendable": True})
+    first = task.trial.model_copy(update={"rounds": 1})
+    found, _ = ended(replace(task, profile=profile, trial=first))
+    assert found.done(1)
+    monkeypatch.setenv("ZOO_SIMULATE", "oom:4")
+    again = replace(task, profile=profile, token=f"{task.token}-again", **{how: True})
+    assert launch.run(again, never).state == "done"
+    found = record.read(task.folder)
+    assert found is not None
+    assert found.done(4)
+    assert found.about["out_of_memory"] == [16, 8]
+    assert found.lineage == (2 if how == "retrain" else 1)
+
+
+def test_finished_trial_that_is_out_of_memory_to_the_end_keeps_its_results_and_gets_advice(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, _ = ended(replace(task, trial=task.trial.model_copy(update={"rounds": 1})))
+    monkeypatch.setenv("ZOO_SIMULATE", "oom:2")
+    told = launch.run(replace(task, token=f"{task.token}-again", retrain=True), never)
+    assert (told.state, told.failure_class) == ("failed", "oom")
+    assert told.message.startswith("training again failed; previous results are kept\n")
+    assert "out of memory with a micro-batch of 4 (before that: 16, 8); use" in told.message
+    assert record.read(task.folder) == before
+
+
+def test_engine_of_an_evaluation_that_is_out_of_memory_is_not_tried_again(task: Task) -> None:
+    ended(task)
+    assert task.trained
+    assert with_less(task, "oom", "") is None
+    assert with_less(replace(task, retrain=True), "oom", "") is not None

@@ -121,6 +121,21 @@ def test_process_that_dies_on_another_node_ends_the_trial_on_both(
     assert last in record.read(task.folder).message  # type: ignore[union-attr]
 
 
+def test_process_that_runs_out_of_memory_on_another_node_is_recorded_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, counts = wide(tmp_path), iter(range(100))
+    monkeypatch.setenv("ZOO_SIMULATE", "lose:1,hang:2")
+    monkeypatch.setattr("zoo.launching.assist.kernel_kills", lambda: next(counts))
+    ended = over_two_nodes(task)
+    assert [one.failure_class for one in ended] == ["oom", "oom"]
+    found = record.read(task.folder)
+    assert found is not None
+    assert found.failure_class == "oom"
+    assert "process 1 ended by SIGKILL" in found.message
+    assert "out of memory with a micro-batch of" in found.message.splitlines()[-1]
+
+
 def test_launcher_that_goes_away_ends_the_trial_on_the_other_node(tmp_path: Path) -> None:
     where = Rendezvous(nodes=2)
     host = Host(where, "right")

@@ -71,3 +71,17 @@ def test_trials_that_run_at_once_share_the_gpus(
         executor.close()
     assert running(tokens) == []
     assert executor.has_room(tasks[0]) is (len(devices) >= per_trial or not devices)
+
+
+def test_trained_trial_is_given_the_gpu_of_one_engine(
+    tmp_path: Path,
+) -> None:
+    (task, *_) = on_gpus(simulated.make(tmp_path).tasks(), 2)
+    stop, ended = Stop(), list[Event]()
+    executor = LocalExecutor(4, devices=["0", "1"])
+    executor.open(ended.append, stop)
+    assert task.gpus == 2
+    executor.start(task)
+    executor.close()
+    assert task.gpus == 1  # should evaluations be missing
+    assert executor._free == {"0": 1.0, "1": 1.0}

@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import pytest
+
 from tests.support.study_models import profile
 from tests.support.study_models import trial as study_trial
 from tests.support.trials import manifest, trials_of
 from zoo.catalog import Batch, Catalog, ComputeProfile
 from zoo.resources import place
-from zoo.trainer.grpo_config import grpo_arguments
+from zoo.trainer.grpo_config import engine_arguments, grpo_arguments
 
 
 def test_a_round_is_one_generation_phase_and_its_updates(tmp_path) -> None:
@@ -127,3 +129,26 @@ def test_cpu_processes_split_an_update_and_are_not_sharded(tmp_path: Path) -> No
     each = arguments["per_device_train_batch_size"] * arguments["gradient_accumulation_steps"]
     assert each * 2 == trial.batch.per_update
     assert "fsdp" not in arguments
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "backend", "share"),
+    [("qwen2.5-7b", 1, "external_launcher", 0.3), ("qwen2.5-32b", 4, "mp", 0.35)],
+)
+def test_engine_over_stored_weights_is_as_wide_as_one_of_the_trial(
+    name: str, width: int, backend: str, share: float
+) -> None:
+    made, node = study_trial(name), profile(64)
+    live = grpo_arguments(made, node, "out", 8192)
+    placed = place(made, node)
+    assert engine_arguments(live, "bfloat16") == {
+        "tensor_parallel_size": width,
+        "max_model_len": 8192,
+        "gpu_memory_utilization": share,
+        "max_num_seqs": made.batch.completions // placed.processes * width,  # as TRL counts
+        "max_num_batched_tokens": 4096,
+        "logprobs_mode": "processed_logprobs",
+        "distributed_executor_backend": backend,
+        "seed": 0,
+        "dtype": "bfloat16",
+    }
