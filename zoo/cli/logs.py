@@ -60,12 +60,12 @@ def show(name: str, trial: str, words: PlanOptions, lines: int | None, *, follow
 
 
 def _follow(study: Study, trial: Trial, lines: int) -> int:
-    growth = Growth(study.store.train(trial.id), trial.rounds, lines)
+    follower = TrialFollower(study.store.train(trial.id), trial.rounds, lines)
     quiet = 0
     while True:
         over = _is_over(study, trial)  # before the last reading, so that nothing is missed
-        first = not growth.polls
-        while new := growth.lines():
+        first = not follower.polls
+        while new := follower.lines():
             click.echo("\n".join(new))
         quiet = quiet + 1 if over else 0
         if over and (first or quiet == QUIET_POLLS):
@@ -90,7 +90,7 @@ def _changed(path: Path) -> float | None:
         return None
 
 
-class Growth:
+class TrialFollower:
     """What came to a trial's journal and log since it was last asked."""
 
     def __init__(self, folder: Path, rounds: int, tail: int = TAIL) -> None:

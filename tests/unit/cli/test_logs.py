@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import zoo
-from zoo.cli.logs import Growth
+from zoo.cli.logs import TrialFollower
 from zoo.store import journal
 
 
@@ -36,15 +36,15 @@ def test_logs_follow_divides_launches_and_gives_only_what_is_new(tmp_path: Path)
     metrics = tmp_path / "metrics.jsonl"
     journal.append(metrics, row(1, 0, 1000.0))
     journal.append(metrics, row(1, 1, 1010.0, reward=0.25))
-    growth = Growth(tmp_path, 20)
-    assert growth.lines()[2].endswith("  round  1/20  reward 0.250  10s")
-    assert growth.lines() == []
+    follower = TrialFollower(tmp_path, 20)
+    assert follower.lines()[2].endswith("  round  1/20  reward 0.250  10s")
+    assert follower.lines() == []
     (tmp_path / "launch.json").write_text(json.dumps({"attempt": 2, "lineage": 1}))
-    assert [line.split(",")[0] for line in growth.lines()] == ["--- launch 2"]
+    assert [line.split(",")[0] for line in follower.lines()] == ["--- launch 2"]
     journal.append(metrics, row(2, 2, 2000.0, reward=0.5))
-    assert growth.lines()[0].endswith("  round  2/20  reward 0.500")
+    assert follower.lines()[0].endswith("  round  2/20  reward 0.500")
     journal.append(metrics, row(3, 2, 3000.0, reward=0.5))
-    assert growth.lines()[0].endswith(", continues after round 1 ---")
+    assert follower.lines()[0].endswith(", continues after round 1 ---")
 
 
 def test_logs_follow_begins_with_the_last_lines_and_shows_no_control_characters(
@@ -52,13 +52,13 @@ def test_logs_follow_begins_with_the_last_lines_and_shows_no_control_characters(
 ) -> None:
     log = tmp_path / "log.txt"
     log.write_text("".join(f"line {n}\n" for n in range(30)) + "torn")
-    growth = Growth(tmp_path, 3, 2)
-    assert growth.lines() == ["  | line 28", "  | line 29"]
+    follower = TrialFollower(tmp_path, 3, 2)
+    assert follower.lines() == ["  | line 28", "  | line 29"]
     with log.open("a") as stream:
         stream.write(" \x1b[31mred\n50%\r100%\n")
-    assert growth.lines() == ["  | torn  [31mred", "  | 50%", "  | 100%"]
+    assert follower.lines() == ["  | torn  [31mred", "  | 50%", "  | 100%"]
     log.write_text("new\n")
-    assert growth.lines() == ["  | new"]
+    assert follower.lines() == ["  | new"]
 
 
 def test_logs_follow_waits_for_a_trial_that_the_running_sweep_starts_later(
