@@ -73,7 +73,7 @@ def test_a_trial_that_is_killed_goes_on_in_the_same_sweep(folder: Path) -> None:
     assert sweep.wait(timeout=60) == 0
     told = (folder / "out.txt").read_text()
     assert "FAILED [killed] ended by SIGKILL" in told
-    assert "; tried again in 2s (1 of 3)" in told
+    assert "; tried again in 0s (1 of 3)" in told
     assert "started, continues after round 2" in told
     attempts = sorted(record["attempt"] for record in records(folder).values())
     assert attempts == [1, 1, 1, 2]

@@ -36,7 +36,7 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # on one machine it does not come back
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "10",  # on one machine it does not come back
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_worker_niceness": "0",  # Ray's 15 would let any other program on the machine go first
     "RAY_TRAIN_V2_ENABLED": "0",
@@ -45,6 +45,8 @@ SETTINGS = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
 }
+SERVER = "gcs_server"
+"""Of Ray's processes the one whose end ends the driver, in Ray's native code."""
 OBJECT_STORE_BYTES = 100 * 1024**2  # nothing of size travels through Ray
 POLL_S = 0.2
 SOCKET_BYTES = 107  # the longest path of a Unix socket
@@ -193,8 +195,8 @@ class _Run:
             fit.join(POLL_S)
             self._pass_stops_on()
             if not _alive(ray):
-                if token := os.environ.get(VARIABLE):  # Ray takes its time without a server
-                    end_all(token)
+                if token := os.environ.get(VARIABLE):  # Ray itself would take its time
+                    end_all(token, SERVER)
                 raise StateError("Ray died; its trials were ended. Run the sweep again: it goes on")
         early = not self.closed.is_set()
         self.halt.set()

@@ -103,6 +103,7 @@ class SweepWork:
         wait_s = retry_wait(id_, ended, self.journal)
         if wait_s is None or kind is None or not self._queue.starts:
             return False
+        wait_s = 0.0 if task.trial.simulated else wait_s  # it takes no machine that has to recover
         sweep, view = self.sweep, self.watch.views[id_]
         now = trial_status(task.trial, sweep.store, retrain=sweep.retrain, extend=sweep.extend)
         if not now.runs:

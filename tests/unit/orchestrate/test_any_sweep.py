@@ -12,7 +12,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +20,7 @@ from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task, write_task
-from zoo.orchestrate import driver, retries
+from zoo.orchestrate import driver
 from zoo.orchestrate.executor import Event, Handle
 from zoo.orchestrate.invocation import Sweep
 from zoo.orchestrate.progress import Lines
@@ -151,8 +150,7 @@ def records_of(made: simulated.Sweep) -> dict[str, bytes]:
 def test_any_sweep_launches_what_the_reference_launches_and_ends_each_trial_once(
     case: Case,
 ) -> None:
-    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retries, "WAITS_S", (0.0,))
+    with tempfile.TemporaryDirectory() as name:
         made = made_of(case, Path(name))
         script, rng = script_of(case, made), random.Random(case.seed)
         kept: dict[str, bytes] = {}

@@ -14,7 +14,7 @@ from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
 from zoo.launching.processes import ProcessStamp, boot_id
 from zoo.launching.task import write_task
-from zoo.orchestrate import driver, retries
+from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
 from zoo.orchestrate.driver_lock import holder as holder_of
 from zoo.orchestrate.executor import Handle
@@ -141,7 +141,6 @@ def test_killed_trial_is_tried_again_three_times_and_once_by_the_next_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = simulated.make(tmp_path, models="pocket-llama")
-    monkeypatch.setattr(retries, "WAITS_S", (0.0,))
     monkeypatch.setenv("ZOO_SIMULATE", "kill:2@correctness")
     status, told = drive(made, executor=lambda: LocalExecutor(2))
     assert status == 1
