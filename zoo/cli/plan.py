@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from zoo.orchestrate.order import Order
 from zoo.planning.options import PlanOptions
 from zoo.planning.plan_report import Plan, plan_with
 from zoo.planning.select import one_trial
 from zoo.planning.study import as_json
 from zoo.render import plan_data, plan_simulation, plan_text
+from zoo.scheduling.order import Order
 from zoo.store.run_store import write_text
 
 

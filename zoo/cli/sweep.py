@@ -22,9 +22,7 @@ from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
-from zoo.orchestrate.executor import Executor
 from zoo.orchestrate.invocation import Ran, Sweep
-from zoo.orchestrate.order import Extent, Order
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.disk_errors import must_be_writable, started
 from zoo.planning.machine import profile_of, visible_gpus
@@ -45,6 +43,8 @@ from zoo.render.plan_text import change_lines, standing_lines, summary
 from zoo.render.sweep_report import SweepReport
 from zoo.resources import sweep_cost
 from zoo.runs.sweep_status import SweepStatus, read_status
+from zoo.scheduling.executor import Executor
+from zoo.scheduling.order import Extent, Order
 
 
 @dataclass(frozen=True)

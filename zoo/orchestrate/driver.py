@@ -14,7 +14,6 @@ from pathlib import Path
 
 from zoo.launching import processes
 from zoo.orchestrate.driver_lock import driver_lock, freeze, write_lock
-from zoo.orchestrate.executor import Event, Executor, Stop
 from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.mirroring import Mirror, Mirroring
 from zoo.orchestrate.orphan_guard import OrphanGuard
@@ -24,6 +23,7 @@ from zoo.orchestrate.sweep_journal import SweepJournal
 from zoo.orchestrate.sweep_work import SweepWork
 from zoo.orchestrate.watch import Watch
 from zoo.runs.sweep_status import SweepStatus, read_again
+from zoo.scheduling.executor import Event, Executor, Stop
 from zoo.trials.short_names import short_names
 
 POLL_S = 0.1

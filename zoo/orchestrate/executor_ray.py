@@ -26,9 +26,9 @@ from zoo.catalog import ComputeProfile
 from zoo.errors import FailureClass, StateError
 from zoo.launching.launch import LaunchResult, failed_launch, run
 from zoo.launching.task import Task, source_folder
-from zoo.orchestrate.executor import Event, Handle, Stop, Tell
 from zoo.orchestrate.orphan_guard import VARIABLE, end_all
 from zoo.orchestrate.watch import View, number
+from zoo.scheduling.executor import Event, Handle, Stop, Tell
 from zoo.store.run_store import write_text
 
 SETTINGS = {

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from zoo.catalog import ComputeProfile
 from zoo.manifest.load import Manifest
-from zoo.orchestrate.order import Extent, Order
 from zoo.runs.sweep_status import SweepStatus
+from zoo.scheduling.order import Extent, Order
 from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
 

@@ -7,9 +7,9 @@ import threading
 from typing import Any
 
 from zoo.catalog import ComputeProfile
-from zoo.orchestrate.executor import ROUND_END, Stop
 from zoo.orchestrate.progress import Display, clock
 from zoo.orchestrate.watch import Watch
+from zoo.scheduling.executor import ROUND_END, Stop
 
 
 class Signals:

@@ -14,15 +14,15 @@ from zoo.errors import StateError, listed
 from zoo.launching import processes
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task
-from zoo.orchestrate.executor import Event, Executor, Stop
 from zoo.orchestrate.invocation import Sweep
-from zoo.orchestrate.order import UNKNOWN, in_order
 from zoo.orchestrate.progress import Display, clock, ending
 from zoo.orchestrate.retries import POLICIES, SharedCauses, retry_wait
 from zoo.orchestrate.sweep_journal import SweepJournal
-from zoo.orchestrate.task_queue import TaskQueue
 from zoo.orchestrate.watch import Watch
 from zoo.runs.sweep_status import SweepStatus, TrialStatus, trial_status
+from zoo.scheduling.executor import Event, Executor, Stop
+from zoo.scheduling.order import UNKNOWN, in_order
+from zoo.scheduling.task_queue import TaskQueue
 from zoo.store import record
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from zoo.figures.plots import axis
 from zoo.figures.scene import FONT, Area, Item, Line, Mark, Scene, Text, colour_of, text_width
 from zoo.figures.svg import document
-from zoo.orchestrate.order import ORDERS, Extent, Order, in_order
-from zoo.orchestrate.simulate import Bound, SimulatedSweep, SimulatedTrial, bound, jobs_of, simulate
 from zoo.planning.plan_report import Plan
 from zoo.render.plan_costs import counted
+from zoo.scheduling.order import ORDERS, Extent, Order, in_order
+from zoo.scheduling.simulate import Bound, SimulatedSweep, SimulatedTrial, bound, jobs_of, simulate
 
 GRID = "grid order"
 WIDTH, HEIGHT, MARGIN = 640.0, 320.0, 40.0

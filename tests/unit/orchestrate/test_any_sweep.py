@@ -21,11 +21,11 @@ from zoo.errors import StateError
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task, write_task
 from zoo.orchestrate import driver
-from zoo.orchestrate.executor import Event, Handle
 from zoo.orchestrate.invocation import Sweep
 from zoo.orchestrate.progress import Lines
 from zoo.orchestrate.sweep_journal import read
 from zoo.runs.sweep_status import read_status
+from zoo.scheduling.executor import Event, Handle
 from zoo.store import record
 from zoo.train.entry import run as in_process
 

@@ -17,12 +17,12 @@ from zoo.launching.task import write_task
 from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
 from zoo.orchestrate.driver_lock import holder as holder_of
-from zoo.orchestrate.executor import Handle
 from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.orchestrate.invocation import Sweep
 from zoo.orchestrate.progress import Lines
 from zoo.orchestrate.sweep_journal import read
 from zoo.runs.sweep_status import read_status
+from zoo.scheduling.executor import Handle
 from zoo.store.run_store import claim, write_json
 from zoo.train.entry import run as in_process
 from zoo.train.job import Job

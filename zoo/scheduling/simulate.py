@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from zoo.catalog import ComputeProfile
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task
-from zoo.orchestrate.executor import Event, Handle, Stop, Tell
-from zoo.orchestrate.gpu_nodes import GpuNodes
-from zoo.orchestrate.task_queue import TaskQueue
 from zoo.resources import TrialCost
+from zoo.scheduling.executor import Event, Handle, Stop, Tell
+from zoo.scheduling.gpu_nodes import GpuNodes
+from zoo.scheduling.task_queue import TaskQueue
 from zoo.trials.trial import Trial
 
 

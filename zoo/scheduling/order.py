@@ -17,8 +17,8 @@ from itertools import zip_longest
 from typing import Literal, NamedTuple
 
 from zoo.catalog import ComputeProfile
-from zoo.orchestrate.gpu_nodes import GpuNodes
-from zoo.orchestrate.task_queue import OVERTAKES
+from zoo.scheduling.gpu_nodes import GpuNodes
+from zoo.scheduling.task_queue import OVERTAKES
 from zoo.trials.trial import Trial
 
 Order = Literal["seeds-first", "longest-first"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from zoo.errors import FailureClass
 from zoo.launching.task import Task
-from zoo.orchestrate.executor import Event, Executor, Handle, Stop
+from zoo.scheduling.executor import Event, Executor, Handle, Stop
 from zoo.trials.trial import Trial
 
 OVERTAKES = 16
