@@ -49,7 +49,7 @@ END = """\
 import os, sys, time
 from zoo.cli import main, sweep
 
-from zoo.orchestrate.executor import Event, Handle
+from zoo.scheduling.executor import Event, Handle
 from zoo.launching.launch import LaunchResult
 
 class Executor:

@@ -65,17 +65,18 @@ def test_a_second_ctrl_c_does_not_wait_for_a_trial_that_does_not_listen(folder: 
     assert sweeps.left_running(folder, 0.5) == []
 
 
-def test_a_trial_that_is_killed_is_recorded_and_the_others_go_on(folder: Path) -> None:
-    sweep = sweeps.start(folder, *LOCAL, ZOO_SIMULATE="hang:3@pocket-llama.correctness")
-    victim = folder / "runs/train"
-    sweeps.wait_for(lambda: len(records(folder)) == 3)
-    (note,) = victim.glob("pocket-llama.correctness*/launches/*/process.json")
+def test_a_trial_that_is_killed_goes_on_in_the_same_sweep(folder: Path) -> None:
+    sweep = sweeps.start(folder, *LOCAL, ZOO_SIMULATE="sleep:1@pocket-llama.correctness")
+    sweeps.wait_for(lambda: len(records(folder)) == 3 and min(sweeps.rounds(folder)) >= 3)
+    (note,) = (folder / "runs/train").glob("pocket-llama.correctness*/launches/*/process.json")
     os.kill(json.loads(note.read_text())["pid"], signal.SIGKILL)
-    assert sweep.wait(timeout=60) == 1
-    failed = [record for record in records(folder).values() if record["state"] == "failed"]
-    assert [(r["failure_class"], r["round"]) for r in failed] == [("killed", 2)]
-    assert "1 failed" in (folder / "out.txt").read_text()
-    sweeps.finish(folder, *LOCAL)
+    assert sweep.wait(timeout=60) == 0
+    told = (folder / "out.txt").read_text()
+    assert "FAILED [killed] ended by SIGKILL" in told
+    assert "; tried again in 0s (1 of 3)" in told
+    assert "started, continues after round 2" in told
+    attempts = sorted(record["attempt"] for record in records(folder).values())
+    assert attempts == [1, 1, 1, 2]
 
 
 def test_trials_end_with_a_driver_that_is_killed(folder: Path) -> None:

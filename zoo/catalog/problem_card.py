@@ -1,5 +1,5 @@
-"""Sets of problems as cards: training sets (*buckets*) and benchmarks, where their rows come from,
-and what is dropped on the way.
+"""Sets of problems as cards: training sets (*buckets*) and benchmarks, the source of their rows,
+and the filters.
 
 A source states where rows are; filters select which are left out; the card states the expected
 counts (`n` read, `kept` after the filters) and, once computed, the digest of the normalised texts.
@@ -88,8 +88,8 @@ class BuiltSource(Part):
 
 
 class Filters(Part):
-    """What is left out of the rows that a source has, in this order. Every filter is counted and
-    shown; 0 or empty = off."""
+    """Filters on the rows of a source, applied in this order. Every filter is counted and shown; 0
+    or empty = off."""
 
     empty: bool = False
     """Leave out rows without a problem or without a reference; off = such a row is an error."""

@@ -74,6 +74,9 @@ class ComputeProfile(Card):
     """Keep optimiser and position of finished trials as well, so that they can be extended."""
     grace_s: Annotated[float, Field(gt=0, le=86_400)] = 20.0
     """Seconds from SIGTERM to the end of a trial, in which its round may end and be saved."""
+    silence_s: Annotated[float, Field(ge=0, le=1e6)] = 600.0
+    """Least seconds without a sign of life after which a trial in training counts as hung, is ended
+    and tried once more; where its own rounds are long, ten of them; 0 = never."""
     env: dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
 
     @model_validator(mode="after")

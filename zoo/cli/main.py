@@ -17,10 +17,12 @@ import click
 
 from zoo import __version__
 from zoo.cli.card_groups import card_groups
+from zoo.cli.follow_commands import COMMANDS as FOLLOWING
 from zoo.cli.measuring_commands import COMMANDS
 from zoo.cli.option_groups import (
     cards_option,
     look_option,
+    order_option,
     profile_option,
     run_options,
     which_plan,
@@ -73,13 +75,22 @@ def init(name: str, **options: Any) -> int:
 @click.option("--diff", is_flag=True, help="Only what changed since the sweep last started.")
 @click.option("--all", "all_", is_flag=True, help="A line for every trial, by name.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 if there is work left.")
+@click.option("--simulate", is_flag=True, help="The sweep in simulated time: hours, idle GPUs.")
+@click.option("--svg", metavar="FILE", help="With --simulate: draw it, in the order of --order.")
+@order_option
 @profile_option
 @look_option
 @which_plan
 def plan(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> int:
-    """Show what a MANIFEST runs, why, and what it costs. Runs and writes nothing."""
+    """Show what a MANIFEST runs, why, and what it costs. Runs and writes nothing.
+
+    --simulate runs what is left in simulated time on the GPUs of the profile, in each order that
+    `zoo sweep` has, with the cost model's hours, and prints the least hours that any order takes.
+    """
     from zoo.cli.plan import PlanFormat, show
 
+    if how["svg"] is not None and not how["simulate"]:
+        raise click.UsageError("--svg is for --simulate")
     return show(manifest, replace(words, look=look), PlanFormat(**how))
 
 
@@ -199,29 +210,6 @@ def compare(name: str, other: str | None, words: PlanOptions, **how: Any) -> int
 
 @cli.command()
 @click.argument("name")
-@click.option("--json", "json_", is_flag=True, help="Print JSON.")
-@which_plan
-def status(name: str, words: PlanOptions, json_: bool) -> int:
-    """Show the state of each trial of a sweep, and its process."""
-    from zoo.cli.status import show
-
-    return show(name, words, json_=json_)
-
-
-@cli.command()
-@click.argument("name")
-@click.argument("trial")
-@click.option("-n", "lines", type=click.IntRange(min=1), help="Only the last N lines.")
-@which_plan
-def logs(name: str, trial: str, words: PlanOptions, lines: int | None) -> int:
-    """Print the log of a TRIAL (its name or id, or a part that matches only one)."""
-    from zoo.cli.status import logs as show
-
-    return show(name, trial, words, lines)
-
-
-@cli.command()
-@click.argument("name")
 @click.argument("trial")
 @click.argument("folder", metavar="DIR")
 @click.option(
@@ -306,7 +294,7 @@ def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> in
     return run(json_)
 
 
-for command in (*COMMANDS, *card_groups()):
+for command in (*COMMANDS, *FOLLOWING, *card_groups()):
     cli.add_command(command)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from zoo.errors import StateError
-from zoo.orchestrate import driver
+from zoo.orchestrate.driver_lock import holder
+from zoo.orchestrate.mirroring import UNHARMED, Mirror
 from zoo.planning.options import PlanOptions
 from zoo.planning.study import Study, load_study, shown
 from zoo.render.plan_costs import counted
@@ -13,7 +14,7 @@ from zoo.render.sweep_report import SweepReport
 from zoo.runs.sweep_status import read_status
 
 
-def mirror_of(study: Study) -> driver.Mirror:
+def mirror_of(study: Study) -> Mirror:
     """What copies a study to MLflow."""
     from zoo.track.client import MlflowMirror
 
@@ -35,11 +36,11 @@ def sync(name: str, words: PlanOptions) -> int:
     problem, where = _bring_up_to_date(study), where_of(study)
     if problem is not None:
         raise StateError(
-            f"MLflow at {where} is not up to date: {problem}; {driver.UNHARMED}, and `zoo sync "
+            f"MLflow at {where} is not up to date: {problem}; {UNHARMED}, and `zoo sync "
             f"{study.called}` sends what is missing"
         )
     click.echo(f"{study.name}: {counted(len(study.trials), 'trial')} up to date in MLflow, {where}")
-    if driver.holder(study.store, study.name):
+    if holder(study.store, study.name):
         click.echo(f"the sweep is running; `zoo sync {study.called}` again when it has ended")
     return 0
 
@@ -52,7 +53,7 @@ def serve(name: str | None, words: PlanOptions, port: int, host: str) -> int:
     if name is None:
         return run_server(Store(), port, host)
     study = load_study(name, words, started=True)
-    if not driver.holder(study.store, study.name):  # else the running sweep does it
+    if not holder(study.store, study.name):  # else the running sweep does it
         problem = _bring_up_to_date(study)
         if problem is not None:
             click.echo(f"note: not up to date: {problem}", err=True)
@@ -70,7 +71,7 @@ def _bring_up_to_date(study: Study) -> str | None:
     """Copy all that a sweep has left, with its report; returns what is wrong, None for nothing. Of
     a sweep that runs without MLflow, copy the present state and leave it running."""
     mirror = mirror_of(study)
-    if driver.holder(study.store, study.name):
+    if holder(study.store, study.name):
         mirror.sync()
         return mirror.problem
     symbols = {item.symbol for item in read_status(study.trials, study.store).left}

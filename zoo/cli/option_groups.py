@@ -29,6 +29,13 @@ look_option = click.option(
     metavar="N",
     help="The next look of a manifest that adds seeds in looks. [default: the current one]",
 )
+order_option = click.option(
+    "--order",
+    type=click.Choice(["seeds-first", "longest-first"]),
+    default="seeds-first",
+    show_default=True,
+    help="Which trials start first: one seed of every cell, or what ends the sweep earliest.",
+)
 rehearse_option = click.option(
     "--rehearse", is_flag=True, help="With pocket stand-ins: every cell, two short rounds."
 )
@@ -62,6 +69,7 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
             type=click.Choice(["ray", "local"]),
             help="What starts the trials. [default: the profile's; local for simulated ones]",
         ),
+        order_option,
         click.option("--concurrency", type=click.IntRange(min=1), help="Trials at a time."),
         click.option(
             "--save-every",

@@ -1,32 +1,34 @@
-"""`zoo status` and `zoo logs`: where the trials of a sweep are, from their files alone."""
+"""`zoo status`: where the trials of a sweep are, from their files alone."""
 
 from __future__ import annotations
 
-from collections import deque
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import click
 
-from zoo.errors import Fault, InputError
+from zoo.cli.screen import Screen
 from zoo.launching import processes
-from zoo.orchestrate import driver
+from zoo.orchestrate.driver_lock import holder as holder_of
 from zoo.orchestrate.watch import Watch
-from zoo.planning.options import PlanOptions
-from zoo.planning.select import one_trial
-from zoo.planning.study import Study, as_json, load_study, shown
+from zoo.planning.options import PlanOptions, last_start
+from zoo.planning.study import Study, as_json, load_study
+from zoo.render.failure_text import failure_lines
 from zoo.render.plan_data import counts, grading, trial_rows
 from zoo.render.plan_text import standing_lines, summary
 from zoo.runs.sweep_status import SweepStatus, read_status
+
+WATCH_S = 2.0
 
 
 def show(name: str, words: PlanOptions, *, json_: bool) -> int:
     """Print each trial's state; running ones with their round."""
     study = load_study(name, words, started=True)
-    status = read_status(study.chosen, study.store, study.changes.changed)
-    holder = driver.holder(study.store, study.name)
-    unfinished = [item.trial.id for item in status.trials if item.runs or item.retrainable]
-    running = {id_ for id_ in unfinished if processes.running(study.store.train(id_))}
+    status, running = _read(study)
+    holder = holder_of(study.store, study.name)
     if json_:
         data = {
             "name": study.name,
@@ -36,14 +38,49 @@ def show(name: str, words: PlanOptions, *, json_: bool) -> int:
         data |= {"grading": grading(status)}
         click.echo(as_json(data | {"running": sorted(running), "driver": holder}))
         return 0
-    click.echo("\n".join(_lines(status, study, running)))
-    said = replace(study.words, rehearse=False)  # the name says that
-    click.echo(f"\n{study.name}{said}: {summary(status)}")
-    for line in standing_lines(status, study):
-        click.echo(line)
-    if holder:
-        click.echo(f"run by process {holder['pid']} on {holder['host']} since {holder['since']}")
+    click.echo("\n".join(_text(status, running, study, holder)))
     return 0
+
+
+def watch(name: str, words: PlanOptions) -> int:
+    """Print the same every two seconds, until no driver runs the sweep."""
+    study = load_study(name, words, started=True)
+    screen = Screen(sys.stdout)
+    while True:
+        holder = holder_of(study.store, study.name)  # first: what ends after it is read below
+        screen.show(list(_text(*_read(study), study, holder)), last=holder is None)
+        if holder is None:
+            return 0
+        time.sleep(WATCH_S)
+
+
+def _read(study: Study) -> tuple[SweepStatus, set[str]]:
+    """The state of all trials, and the ids of those with a process."""
+    status = read_status(study.chosen, study.store, study.changes.changed)
+    unfinished = [item.trial.id for item in status.trials if item.runs or item.retrainable]
+    return status, {id_ for id_ in unfinished if processes.running(study.store.train(id_))}
+
+
+def _text(
+    status: SweepStatus, running: set[str], study: Study, holder: dict[str, Any] | None
+) -> Iterator[str]:
+    yield from _lines(status, study, running)
+    if failed := list(failure_lines(status, study.names, study.store)):
+        yield from ["", *failed]
+    said = replace(study.words, rehearse=False)  # the name says that
+    yield ""
+    yield f"{study.name}{said}: {summary(status)}"
+    yield from standing_lines(status, study)
+    if holder:
+        yield f"run by process {holder['pid']} on {holder['host']} since {holder['since']}"
+    elif any(item.state in ("failed", "unfinished") for item in status.left):
+        yield f"`{_go_on(study)}` does what is left"
+
+
+def _go_on(study: Study) -> str:
+    """The command that goes on with the sweep: that of its last start."""
+    told = last_start(study.store, study.name) or {}
+    return told.get("command") or study.to("sweep")
 
 
 def _lines(status: SweepStatus, study: Study, running: set[str]) -> Iterator[str]:
@@ -61,16 +98,3 @@ def _lines(status: SweepStatus, study: Study, running: set[str]) -> Iterator[str
                 symbol, why = "*", f"running, round {max(0, view.round)}/{trial.rounds}"
         told = "" if reward is None else f"  reward {reward:.2f}"
         yield f"{symbol} {names[trial.id]:<{width}}  {why}{told}"
-
-
-def logs(name: str, trial: str, words: PlanOptions, lines: int | None) -> int:
-    """Print a trial's log."""
-    study = load_study(name, words, started=True)
-    found = one_trial(study.chosen, study.names, trial, "trial", study.name)
-    path = study.store.train(found.id) / "log.txt"
-    if not path.is_file():
-        raise InputError(Fault("trial", f"'{found.id}' has no log yet ({shown(path)})"))
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        for line in deque(stream, maxlen=lines) if lines else stream:
-            click.echo(line.rstrip("\n"))
-    return 0

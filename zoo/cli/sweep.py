@@ -21,11 +21,13 @@ from zoo.cli.next_look import must_be_open
 from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
-from zoo.orchestrate.executor import Executor
+from zoo.orchestrate.driver_lock import freeze
+from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.disk_errors import must_be_writable, started
 from zoo.planning.machine import profile_of, visible_gpus
 from zoo.planning.options import PlanOptions
+from zoo.planning.plan_report import Plan, to_pay
 from zoo.planning.preflight import (
     must_be_ready,
     must_continue_alike,
@@ -39,7 +41,10 @@ from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
 from zoo.render.sweep_report import SweepReport
+from zoo.resources import sweep_cost
 from zoo.runs.sweep_status import SweepStatus, read_status
+from zoo.scheduling.executor import Executor
+from zoo.scheduling.order import Extent, Order
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class SweepOptions:
 
     profile: str | None = None
     executor: str | None = None
+    order: Order = "seeds-first"
     concurrency: int | None = None
     bare: bool = False
     relock: bool = False
@@ -64,6 +70,7 @@ class SweepOptions:
         said = {
             "--on": self.profile,
             "--executor": self.executor,
+            "--order": None if self.order == "seeds-first" else self.order,
             "--concurrency": self.concurrency,
             "--save-every": self.save_every,
         }
@@ -96,6 +103,8 @@ def run_study(study: Study, how: SweepOptions) -> int:
     must_be_ready(study, status, chosen, relock=how.relock, executor=kind)
     left = [item.trial for item in status.left]
     sweep = replace(sweep, longest_prompts=measured(left, study))
+    if how.order == "longest-first":
+        sweep = replace(sweep, extents=_extents(study, status, sweep))
     if not how.across_stacks:
         must_continue_alike(status, chosen, sweep.longest_prompts)
     must_have_room(status.left, chosen, sweep.longest_prompts)
@@ -127,8 +136,8 @@ def _command(study: Study, how: SweepOptions) -> str:
     return f"{study.to('extend') if how.extend else study.to('sweep')}{how}"
 
 
-def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> driver.Sweep:
-    return driver.Sweep(
+def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> Sweep:
+    return Sweep(
         study.manifest,
         study.chosen,
         study.store,
@@ -138,19 +147,28 @@ def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> driver.S
         study.words.sets,
         study.words.cards,
         study.words.rewards,
+        command=_command(study, how),
+        order=how.order,
         retrain=how.retrain,
         extend=how.extend,
         across_stacks=how.across_stacks,
     )
 
 
-def _nothing_to_do(
-    study: Study, sweep: driver.Sweep, status: SweepStatus, how: SweepOptions
-) -> int:
+def _extents(study: Study, status: SweepStatus, sweep: Sweep) -> dict[str, Extent]:
+    """How long each trial that is left holds how many GPUs, by the cost model."""
+    rates = Plan(study, sweep.profile).rates
+    left = map(to_pay, status.left)
+    costs = sweep_cost(left, sweep.profile, rates, (), sweep.longest_prompts).trials
+    pairs = zip(status.left, costs, strict=True)
+    return {one.trial.id: Extent(cost.wall_hours, max(1, cost.gpus)) for one, cost in pairs}
+
+
+def _nothing_to_do(study: Study, sweep: Sweep, status: SweepStatus, how: SweepOptions) -> int:
     """The lock is written anyway: it guards these trials, and records which claims came late."""
     must_not_have_drifted(study, relock=how.relock)
     study.resolver.save()
-    driver.freeze(sweep)
+    freeze(sweep)
     some = any(one.stands for one in status.trials)
     told = f": {summary(status)}" if some else f", all {len(status.trials)} trials are done"
     click.echo(f"{study.name}: nothing to do{told}")
@@ -172,7 +190,7 @@ def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     return 0
 
 
-def _executor(kind: str, sweep: driver.Sweep, study: Study) -> Executor:
+def _executor(kind: str, sweep: Sweep, study: Study) -> Executor:
     if kind == "ray":
         from zoo.orchestrate.executor_ray import RayExecutor
 
@@ -188,7 +206,7 @@ def _executor(kind: str, sweep: driver.Sweep, study: Study) -> Executor:
     return LocalExecutor(sweep.profile.concurrency, devices=devices)
 
 
-def _conclude(results: SweepReport, ran: driver.Ran, seconds: float, how: SweepOptions) -> None:
+def _conclude(results: SweepReport, ran: Ran, seconds: float, how: SweepOptions) -> None:
     """Print the outcome, and where the results are."""
     study, status = results.study, ran.status
     click.echo(f"\n{study.name}: {summary(status)}  ({clock(seconds)})")

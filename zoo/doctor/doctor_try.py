@@ -1,8 +1,8 @@
 """`zoo doctor --try`: a short study of a pocket model on this machine, through the same `zoo sweep`
 that studies run through, and its findings about the machine.
 
-One trial a GPU, or one on a CPU. Every trial is killed after a checkpoint (`ZOO_FAULT`), and a
-second sweep continues it. All files are in a scratch folder with its own run store. It also
+One trial a GPU, or one on a CPU. Every trial is killed after a checkpoint (`ZOO_FAULT`), and the
+sweep continues it. All files are in a scratch folder with its own run store. It also
 tests the GPU path on a machine with a GPU.
 """
 
@@ -167,7 +167,7 @@ def _trials(profile: ComputeProfile, gpus: int) -> int:
 
 
 def _try(tried: Tried, gpus: Sequence[str]) -> None:
-    """Train until every trial was killed, then continue."""
+    """Train; every trial is killed once and goes on."""
     runs = tried.folder / "runs"
     text = MANIFEST.format(
         name=NAME,
@@ -179,19 +179,18 @@ def _try(tried: Tried, gpus: Sequence[str]) -> None:
     (tried.folder / f"{NAME}.yaml").write_text(text, encoding="utf-8")
     tried.cards = read_gpus(gpus) if gpus else {}
     with PeakMemory(runs, gpus) as peak:
-        _say(f"trains; every trial is killed (SIGKILL) after its checkpoint of round {KILLED_AT}")
-        tried.status = _sweep(tried, {FAULT_VARIABLE: f"synced@{KILLED_AT}"})
-        tried.found = _read(tried.store)
-        killed = [one for _, one in tried.found.values() if one and one.failure_class == "killed"]
-        if tried.status == 1 and killed:
-            _say("continues what was killed")
-            tried.status = _sweep(tried, {})
+        _say(
+            f"trains; every trial is killed (SIGKILL) after its checkpoint of round {KILLED_AT}, "
+            "and goes on"
+        )
+        tried.status = _sweep(tried)
     tried.found = _read(tried.store)
     tried.resident, tried.gpus = peak.resident, peak.gpus
 
 
-def _sweep(tried: Tried, env: dict[str, str]) -> int:
+def _sweep(tried: Tried) -> int:
     """Run `zoo sweep` and print its progress on standard error; returns its exit status."""
+    env = {FAULT_VARIABLE: f"synced@{KILLED_AT}"}
     own = {"ZOO_RUNS": str(tried.folder / "runs"), "ZOO_SWEEPS": str(tried.folder / "sweeps")}
     base = {k: v for k, v in os.environ.items() if not k.startswith(("ZOO_", "MLFLOW_"))}
     words = [str(tried.folder / f"{NAME}.yaml"), "--on", tried.profile.name, "--bare"]
@@ -211,7 +210,7 @@ def _sweep(tried: Tried, env: dict[str, str]) -> int:
         for line in child.stdout:
             said.append(line.rstrip("\n"))
             if TIMED.match(line):
-                meant = env and "FAILED [killed]" in line
+                meant = "FAILED [killed]" in line
                 text = f"{line.split()[1]}  killed, as meant" if meant else said[-1][9:].strip()
                 _say(text)
         status = child.wait()

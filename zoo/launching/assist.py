@@ -25,14 +25,14 @@ def assist(task: Task, grace: Grace) -> LaunchResult:
             return LaunchResult("preempted", FailureClass.INTERRUPTED)
         at = f"{task.where.address}:{task.where.port}"
         why = f"no launcher of node 0 at {at} within {MEETING_S:.0f} s"
-        return LaunchResult("failed", FailureClass.KILLED, why)
+        return LaunchResult("failed", FailureClass.INFRA, why)
     ranks: list[Rank] = []
     with closing(link):
         try:
             while (begin := link.receive(POLL_S)) is None:
                 if link.gone:
                     why = "node 0 let go of this node before the trial began"
-                    return LaunchResult("failed", FailureClass.KILLED, why)
+                    return LaunchResult("failed", FailureClass.INFRA, why)
                 if grace() is not None:
                     return LaunchResult("preempted", FailureClass.INTERRUPTED)
             path, env = task.launch / "trial.json", environment(task)

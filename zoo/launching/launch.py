@@ -25,6 +25,7 @@ from zoo.launching.link import MEETING_S, Host
 from zoo.launching.out_of_memory import kernel_kills, less_text, with_less
 from zoo.launching.ranks import Rank, free_port, start_ranks
 from zoo.launching.task import Task, environment, write_task
+from zoo.launching.watchdog import Watchdog
 from zoo.resources.memory_advice import advice
 from zoo.runs import live
 from zoo.runs.sweep_status import trial_status
@@ -94,15 +95,19 @@ def _meet(host: Host, grace: Grace) -> LaunchResult | None:
         if time.monotonic() > end:
             there = f"{len(host.links) + 1} of {host.where.nodes} nodes"
             why = f"{there} met within {MEETING_S:.0f} s"
-            return LaunchResult("failed", FailureClass.KILLED, why)
+            return LaunchResult("failed", FailureClass.INFRA, why)
     return None
 
 
 def _work(child: TrialProcess, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
+    watchdog = Watchdog(child.task)
     try:
         while not child.exited():
             if grace() is not None:
                 child.stop(grace)
+                break
+            if (why := watchdog.hung()) is not None:
+                child.end_hung(why)
                 break
             tick()
             time.sleep(POLL_S)
@@ -118,6 +123,8 @@ class TrialProcess:
     def __init__(self, task: Task, host: Host | None = None) -> None:
         """`host`: the links to the launchers of other nodes."""
         self.task, self.host, self.stopped = task, host, False
+        self.hung: str | None = None
+        """Why it was ended as hung."""
         self.folder = task.folder
         path = write_task(task)
         self.started, self._clock = time.time(), time.monotonic()
@@ -147,6 +154,13 @@ class TrialProcess:
                 self.leader.process.send_signal(wanted)
                 begun, asked = time.monotonic(), wanted
             time.sleep(0.05)
+        self._kill()
+        os.waitid(os.P_PID, self.leader.pid, os.WEXITED | os.WNOWAIT)
+
+    def end_hung(self, why: str) -> None:
+        """End a trial that does nothing; it would not listen to a signal that asks."""
+        self.hung = why
+        _note(self.task, f"zoo: {why}; it is ended")
         self._kill()
         os.waitid(os.P_PID, self.leader.pid, os.WEXITED | os.WNOWAIT)
 
@@ -197,6 +211,8 @@ class TrialProcess:
             return LaunchResult("preempted", FailureClass.INTERRUPTED, what, seconds)
         what = EXTENDING_FAILED if self.task.extend else RETRAINING_FAILED
         what = what if again else MEASURING_FAILED
+        if self.hung is not None:
+            return LaunchResult("failed", FailureClass.HANG, f"{what}\n{self.hung}", seconds)
         cause = cause or self.leader
         message = f"{what}\n{cause.log_tail()}".rstrip()
         return LaunchResult("failed", *self._classified(cause, message), seconds)
@@ -217,6 +233,8 @@ class TrialProcess:
         """The record of a launch whose leader left none."""
         if interrupted:
             ended = LaunchResult("preempted", FailureClass.INTERRUPTED, "", seconds)
+        elif self.hung is not None:
+            ended = LaunchResult("failed", FailureClass.HANG, self.hung, seconds)
         elif cause is None:
             ended = LaunchResult("failed", *self._elsewhere(), seconds)
         else:
@@ -235,7 +253,7 @@ class TrialProcess:
     def _elsewhere(self) -> tuple[FailureClass, str]:
         """The same of a process of another node."""
         if self.host is None:
-            return FailureClass.KILLED, "ended without a record"
+            return FailureClass.INFRA, "ended without a record"
         kind, message = self.host.failure_class, self.host.failed
         return kind, self._with_advice(kind, message)
 

@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.store.log_tail import log_tail
+
 PORTS = range(20_000, 32_000)  # below what the kernel hands out to outgoing connections
 LOCALHOST = "127.0.0.1"
 MEETING = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -95,13 +97,9 @@ class Rank:
         if self.process.stdin:
             self.process.stdin.close()
 
-    def log_tail(self, lines: int = 15) -> str:
+    def log_tail(self) -> str:
         """The last lines that it wrote into its log."""
-        with self.log.open("rb") as stream:
-            end = stream.seek(0, os.SEEK_END)
-            stream.seek(max(self.log_start, end - 16_384))
-            text = stream.read().decode("utf-8", "replace")
-        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+        return log_tail(self.log, start=self.log_start)
 
 
 def log_name(number: int) -> str:

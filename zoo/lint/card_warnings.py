@@ -260,8 +260,8 @@ def _lengths(groups: list[_Group], prompts: Prompts) -> list[PlanWarning]:
 
 
 def _reward_caps(groups: list[_Group]) -> list[PlanWarning]:
-    """Rewards of length that count up to another cap than the one at which responses are cut. A
-    rehearsal's stand-ins are cut much sooner, and are ignored here."""
+    """Length rewards whose `cap` differs from the max response length. A rehearsal's stand-ins are
+    cut much sooner, and are ignored here."""
     found: dict[tuple[str, int], list[_Group]] = {}
     for group in groups:
         trial = group.first

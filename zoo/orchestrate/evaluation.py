@@ -14,17 +14,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
 from zoo.launching import processes
 from zoo.launching.task import profile_environment
+from zoo.store.log_tail import log_tail
 from zoo.store.run_store import Store, write_json
 
 TICK_S = 0.5
-TAIL_BYTES, TAIL_LINES = 16_384, 15
 Event = dict[str, Any]
 
 
@@ -46,27 +45,28 @@ def run(
     folder = store.root / "evals" / name
     launch = folder / token
     write_json(launch / "job.json", job, durable=False)
-    log = folder / "log.txt"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "zoo.train.evaluate", str(launch / "job.json")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            env=profile_environment(profile, token),
-            start_new_session=True,
-        )
+    log, process = folder / "log.txt", None
     try:
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "zoo.train.evaluate", str(launch / "job.json")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                env=profile_environment(profile, token),
+                start_new_session=True,
+            )
         error = yield from _events(process, tick)
         status = process.wait()
         if status or error:
             how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-            raise StateError(f"{name}: evaluating failed ({error or how})\n{_tail(log)}")
+            raise StateError(f"{name}: evaluating failed ({error or how})\n{log_tail(log)}")
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        processes.kill_launch(token)
+        if process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        processes.kill_launch(token)  # also where Ctrl-C came while it was being started
         shutil.rmtree(launch, ignore_errors=True)
 
 
@@ -88,10 +88,3 @@ def _events(
             for event in map(json.loads, lines):
                 error = event.get("error", error)
                 yield event
-
-
-def _tail(log: Path) -> str:
-    with log.open("rb") as stream:
-        stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES))
-        text = stream.read().decode("utf-8", "replace")
-    return "\n".join(text.replace("\r", "\n").splitlines()[-TAIL_LINES:])

@@ -26,7 +26,7 @@ from zoo.launching.launch import (
     run,
 )
 from zoo.launching.task import Task, write_task
-from zoo.orchestrate.executor import Event, Handle, Stop, Tell
+from zoo.scheduling.executor import Event, Handle, Stop, Tell
 from zoo.store import record
 
 InProcess = Callable[[Path], int]

@@ -26,8 +26,9 @@ from zoo.catalog import ComputeProfile
 from zoo.errors import FailureClass, StateError
 from zoo.launching.launch import LaunchResult, failed_launch, run
 from zoo.launching.task import Task, source_folder
-from zoo.orchestrate.executor import Event, Handle, Stop, Tell
+from zoo.orchestrate.orphan_guard import VARIABLE, end_all
 from zoo.orchestrate.watch import View, number
+from zoo.scheduling.executor import Event, Handle, Stop, Tell
 from zoo.store.run_store import write_text
 
 SETTINGS = {
@@ -39,10 +40,13 @@ SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_worker_niceness": "0",  # Ray's 15 would let any other program on the machine go first
     "RAY_TRAIN_V2_ENABLED": "0",
+    "SPT_NOENV": "1",  # Ray's titles of processes would overwrite the environment that marks them
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
 }
+SERVER = "gcs_server"
+"""Of Ray's processes the one whose end ends the driver, in Ray's native code."""
 OBJECT_STORE_BYTES = 100 * 1024**2  # nothing of size travels through Ray
 POLL_S = 0.2
 SOCKET_BYTES = 107  # the longest path of a Unix socket
@@ -191,6 +195,8 @@ class _Run:
             fit.join(POLL_S)
             self._pass_stops_on()
             if not _alive(ray):
+                if token := os.environ.get(VARIABLE):  # Ray itself would take its time
+                    end_all(token, SERVER)
                 raise StateError("Ray died; its trials were ended. Run the sweep again: it goes on")
         early = not self.closed.is_set()
         self.halt.set()
@@ -290,7 +296,7 @@ def _hooks(run_: _Run) -> tuple[Any, Any, Any]:
 
         def on_trial_error(self, iteration: Any, trials: Any, trial: Any, **info: Any) -> None:
             why = "the Ray worker of the trial died"
-            self.run.told(trial.config["trial"], LaunchResult("failed", FailureClass.KILLED, why))
+            self.run.told(trial.config["trial"], LaunchResult("failed", FailureClass.INFRA, why))
 
     class Halt(Local, Stopper):
         """Ends everything once the driver requests it."""
@@ -357,7 +363,7 @@ def _ended(result: dict[str, Any]) -> LaunchResult:
     """The last message of the trainable."""
     if "state" not in result:
         return LaunchResult(
-            "failed", FailureClass.ERROR, "the trial's supervisor ended without a word"
+            "failed", FailureClass.INFRA, "the trial's supervisor ended without a word"
         )
     return LaunchResult(result["state"], result["failure_class"], result["message"], result["wall"])
 

@@ -13,8 +13,8 @@ import threading
 import time
 from typing import Protocol, TextIO
 
-from zoo.orchestrate.executor import Event
 from zoo.orchestrate.watch import View, Watch
+from zoo.scheduling.executor import Event
 
 REDRAW_S = 0.25
 LINES_PER_TRIAL = 6  # how often a trial prints while it trains, without a terminal

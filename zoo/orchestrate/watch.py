@@ -56,6 +56,11 @@ class View:
         if self.round < 0 and ended.state in record.OUTCOMES:  # it measured, and trained nothing
             self.round = self._recorded_round()
 
+    def again(self, resumes: int) -> None:
+        """The trial ended and waits to be tried again; `resumes` as the attribute."""
+        self.begun = self.ended = None
+        self.resumes = resumes
+
     def update(self) -> bool:
         """Read what is new; returns whether a round ended."""
         before = self.round

@@ -4,18 +4,19 @@ far."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 
-from zoo.catalog import ProblemCard
+from zoo.catalog import DataCard, ProblemCard
 from zoo.data import references
 from zoo.data.references import References
 from zoo.errors import InputError
 from zoo.planning.study import Study
 from zoo.trials.trial import Trial
 
-LONG_S = 2.0  # after which a word is said
+LONG_S = 2.0  # after which progress is printed
 
 
 def sets_of(trials: Iterable[Trial]) -> dict[str, ProblemCard]:
@@ -33,9 +34,21 @@ def sets_of(trials: Iterable[Trial]) -> dict[str, ProblemCard]:
 
 def known(trials: Iterable[Trial], study: Study) -> Iterator[tuple[str, References]]:
     """Names of sets, and the results of grading their references where that was done. Light."""
-    for digest, card in sets_of(trials).items():
+    sets = sets_of(trials)
+    names = _names(sets)
+    for digest in sets:
         if found := references.known(digest, study.store.cache):
-            yield card.name, found
+            yield names[digest], found
+
+
+def _names(sets: Mapping[str, ProblemCard]) -> dict[str, str]:
+    """Names by digest; with its kind where a training set and a benchmark share a name."""
+    count = Counter(card.name for card in sets.values())
+    kinds = {d: "training set" if isinstance(c, DataCard) else "benchmark" for d, c in sets.items()}
+    return {
+        digest: f"{card.name} ({kinds[digest]})" if count[card.name] > 1 else card.name
+        for digest, card in sets.items()
+    }
 
 
 def must_be_usable(trials: Iterable[Trial], study: Study) -> None:
@@ -47,14 +60,16 @@ def must_be_usable(trials: Iterable[Trial], study: Study) -> None:
     """
     begun, faults = time.monotonic(), []
     sets = sets_of(trials)
+    names = _names(sets)
     for i, (digest, card) in enumerate(sets.items()):
+        name = names[digest]
         if time.monotonic() - begun > LONG_S:
-            click.echo(f"checking references: {card.name} ({i + 1} of {len(sets)} sets)")
+            click.echo(f"checking references: {name} ({i + 1} of {len(sets)} sets)")
         found = references.check(card, digest, study.store.cache)
         if found.too_many:
-            faults.append(found.fault(card.name))
+            faults.append(found.fault(name))
         elif found.bad:
             first, *rest = found.lines()
-            click.echo("\n".join([f"{card.name}: {first}", *rest]))
+            click.echo("\n".join([f"{name}: {first}", *rest]))
     if faults:
         raise InputError(faults)

@@ -1,5 +1,5 @@
-"""A trial as one readable script of plain TRL (`zoo eject`): what somebody can run, read and change
-without zoo. Of zoo it imports the grader alone.
+"""A trial as one readable script of plain TRL (`zoo eject`): to run, read and change without zoo.
+Of zoo it imports only the grader.
 
 The script, its pinned requirements and the training problems with their prompts go into a new
 folder; an embedded pocket model and a reward of the user's own are copied along.

@@ -1,8 +1,7 @@
 """A trained model as a clean Hugging Face folder: safetensors, config, tokenizer, end ids and a
 model card. Nothing pickled and no path of this machine goes into it, and nothing is fetched.
 
-Only files that loading needs are copied, by name; settings files lose what says where they came
-from.
+Only files that loading needs are copied, by name; settings files lose the paths of their origin.
 """
 
 from __future__ import annotations
@@ -113,7 +112,7 @@ def _copy(folder: Path, target: Path, trial: Trial) -> None:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """A settings file without what says where it lay."""
+    """A settings file without its former path."""
     data: Any = read_json(path) if path.is_file() else {}
     if not isinstance(data, dict):
         raise InputError(Fault(str(path), "is no JSON object"))

@@ -1,4 +1,4 @@
-"""New folders for others: written beside their place and renamed in, so that none is half there."""
+"""New folders for others: written to a temporary folder and renamed, so that none is incomplete."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from zoo.errors import Fault, InputError
 
 
 def must_be_free(target: Path) -> None:
-    """Check that a folder can be made of `target`.
+    """Check that `target` can become a new folder.
 
     Raises:
-        InputError: there is a file, or a folder with something in it.
+        InputError: it is a file or a folder that is not empty.
     """
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise InputError(Fault(str(target), "there is a file of that name", "a new folder"))

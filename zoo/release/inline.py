@@ -1,9 +1,9 @@
-"""The source of functions of zoo with all that they use of their own modules, for a script that
-stands alone.
+"""The source of functions of zoo with all that they use of their modules, for a self-contained
+script.
 
 Names are followed through the modules of one package: functions, classes and constants at the top
-level of a module come along, in an order in which each is defined before it is used. What comes
-from elsewhere becomes an import.
+level of a module are included, each defined before it is used. Names from other packages become
+imports.
 """
 
 from __future__ import annotations

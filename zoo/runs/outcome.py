@@ -20,6 +20,7 @@ from zoo.runs import live
 from zoo.runs.due import as_ended, missing_evaluations
 from zoo.runs.grader_drift import Standing
 from zoo.store import record
+from zoo.store.log_tail import log_tail
 from zoo.store.parquet import read_first, read_rows
 from zoo.store.record import Record
 from zoo.store.run_store import Store
@@ -139,12 +140,9 @@ class Outcome:
     def log_tail(self, lines: int = 15) -> str:
         """The last lines of the trial's log."""
         try:
-            with (self.folder / "log.txt").open("rb") as stream:
-                stream.seek(max(0, stream.seek(0, 2) - 16384))
-                text = stream.read().decode("utf-8", "replace")
+            return log_tail(self.folder / "log.txt", lines)
         except FileNotFoundError:
             return ""
-        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
 
 
 def load(trial: Trial, store: Store) -> Outcome:

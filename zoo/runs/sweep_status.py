@@ -33,6 +33,7 @@ from zoo.trials.trial import Trial
 
 NEVER_RAN = "never ran"
 AGAIN = "needs training again"
+SHOWN = 4  # names or rounds of missing evaluations in a reason
 Symbol = Literal["+", "=", ">", "!", "~"]
 TrialState = Literal[
     "new",
@@ -258,9 +259,12 @@ def _finished(
 
 
 def _named(due: list[Due]) -> str:
-    evaluation, round_ = due[0]
-    more = f" and {len(due) - 1} more" if len(due) > 1 else ""
-    return f"{evaluation.benchmark.name}/{evaluation.decoding_name} at round {round_}{more}"
+    """`math500/t0, aime24/t0 at rounds 0, 20`; long lists are shortened."""
+    names = list(dict.fromkeys(f"{e.benchmark.name}/{e.decoding_name}" for e, _ in due))
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    first, *rest = sorted({round_ for _, round_ in due})
+    rounds = ", ".join(map(str, [first, *rest])) if len(rest) < SHOWN else f"{first} to {rest[-1]}"
+    return f"{', '.join(names[:SHOWN])}{more} at round{'s' if rest else ''} {rounds}"
 
 
 def _again(found: Record) -> str:

@@ -1,9 +1,9 @@
 """Statistics of a study: numbers in, numbers out, in pure Python.
 
-`contrasts` estimates differences between cells with an interval, `rates` differences between
-shares of trials; `verdicts` decides claims from them, `looks` the same where seeds are bought in
-steps. `power` and `noise` say before a study what its seeds can detect. `quantiles` and `special`
-are the distributions underneath, `samples` and `descriptive` what is shown beside.
+`contrasts` estimates differences between cells with an interval, `rates` differences between shares
+of trials; `verdicts` decides claims from them, `looks` the same where seeds are added in steps.
+`power` and `noise` compute before a study what its seeds can detect. `quantiles` and `special` are
+the distributions, `samples` and `descriptive` the descriptive statistics.
 
-Knows no manifest, no trial and no file, and imports nothing of zoo.
+Independent of manifests, trials and files; imports nothing of zoo.
 """

@@ -9,11 +9,11 @@ cell c, n_c trials, d_c = n_c - 1:
     df   = SE^4 / sum(a_c^2 / d_c)   (Satterthwaite; B^2 is taken as known)
            two cells of unequal n: the smaller d_c in place of Satterthwaite's
 
-Each cell thus counts with its own spread, but none as if it had next to none: of 3 seeds some lie
-close together by chance. B^2 is the noise of base models that were measured once
-(`zoo.stats.noise`). The spread between seeds contains the noise of sampling, so none is added for
-that. Which trials belong to a cell (and which collapsed, and are set apart) is said by the caller,
-never found from the values. `tests/bench/statistics.py` measures coverage and error rates.
+So each cell counts with its own variance, but with a floor, since 3 seeds may agree by chance. B^2
+is the noise of base models that were evaluated once (`zoo.stats.noise`). The variance between seeds
+contains the noise of sampling, so none is added. The caller passes the trials of a cell (and those
+that collapsed, which are excluded); they are never inferred from the values.
+`tests/bench/statistics.py` measures coverage and error rates.
 """
 
 from __future__ import annotations
@@ -209,7 +209,8 @@ class StudyCells(Generic[K]):
 
     @cached_property
     def typical(self) -> float | None:
-        """Median over cells of their variances, each made median-unbiased for normal values."""
+        """Median over cells of their variances, each corrected to be median-unbiased for normal
+        values."""
         found = [
             cell.variance * (cell.n - 1) / chi_square(0.5, cell.n - 1)
             for cell in self.cells.values()
@@ -228,9 +229,9 @@ class StudyCells(Generic[K]):
         """`sum(weight x cell mean) + offset`; None where a cell has no trial that counts.
 
         Args:
-            offset: what is added, as the base models' values with their weights.
+            offset: added to the sum, such as the base models' weighted values.
             base: standard error of that.
-            problems: standard error by the choice of problems, where it is known.
+            problems: standard error by the choice of problems, if known.
         """
         if any(key not in self.cells for key, weight in weights.items() if weight):
             return None

@@ -1,14 +1,14 @@
-"""Seeds bought in looks: judge after the first seeds, add seeds while claims are open.
+"""Seeds added in looks: judge after the first seeds, add seeds while claims are open.
 
 The looks, their shares of alpha and the largest number of seeds are fixed before the first trial.
 With K further looks, look k = 1 ... 1 + K has the share s_k = k / (1 + ... + (1 + K)). A p-value of
-look k counts as p / s_k; Holm's method then holds at each look over the p-values of what is decided
-already and of what is open. A verdict stands from the look at which it was reached. Valid for any
+look k counts as p / s_k; Holm's method is then applied at each look over the p-values of decided
+and open comparisons. A verdict is final from the look at which it was reached. Valid for any
 p-value, and conservative: an error of 3.5 % where 5 % is allowed.
 
 Seeds come in the order of their numbers, the same ones for all arms; a failed trial runs again
-under its seed. Stopping for lack of hope is free at any time; seeds bought in any other way make a
-study `extended`, without verdicts.
+under its seed. Stopping for futility is free at any time; seeds added in any other way make a study
+`extended`, without verdicts.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 SHARED_POINTS = 0.8
 """Assumed, not measured: standard deviation between seeds that all benchmarks share."""
 OWN_POINTS = 10.0
-"""Assumed, not measured: times 1 / sqrt(problems), what a benchmark has of its own beside that."""
+"""Assumed, not measured: noise of a single benchmark, times 1 / sqrt(problems)."""
 
 
 def sampling_variance(rates: Sequence[float], samples: Sequence[int]) -> float:
@@ -36,8 +36,8 @@ def share_variance(share: float, responses: int, at_once: int = 1) -> float:
 
 
 def assumed_points(problems: Sequence[int], sampling: float = 0.0) -> float:
-    """The spread between seeds to plan with while nothing is measured, in points: sd^2 = 0.8^2 +
-    the mean benchmark's 10^2 / n + the noise of sampling. Of a mean over benchmarks, what is shared
+    """Assumed standard deviation between seeds while none is measured, in points: sd^2 = 0.8^2 +
+    the mean benchmark's 10^2 / n + the noise of sampling. In a mean over benchmarks the shared part
     stays and the rest averages.
 
     Args:

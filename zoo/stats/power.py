@@ -1,18 +1,18 @@
-"""What trials can detect: the smallest true effect that is found with a given power.
+"""Power: the smallest true effect that trials detect with a given probability.
 
 The model is that of `zoo.stats.contrasts`, before there are values. Cells have a true variance
-sigma^2 each; what the test uses is u = max(v, sigma^2 / 2) in its place, v the sample variance with
-d degrees of freedom. With a_c = w_c^2 sigma_c^2 / n_c, e1 = E[u] / sigma^2, e2 = E[u^2] / sigma^4
-(both of d alone, in closed form), A = sum a_c e1_c and the known variance B^2 of base models:
+sigma^2 each; the test uses u = max(v, sigma^2 / 2) instead, v the sample variance with d degrees of
+freedom. With a_c = w_c^2 sigma_c^2 / n_c, e1 = E[u] / sigma^2, e2 = E[u^2] / sigma^4 (both of d
+alone, in closed form), A = sum a_c e1_c and the known variance B^2 of base models:
 
     true SE^2      = sum a_c + B^2
     expected SE^2  = A + B^2
     df             = expectation of Satterthwaite's numerator over that of its denominator
     effect         = t(1 - error/2, df) sqrt(A + B^2) + t(1 - miss, df) sqrt(sum a_c + B^2)
 
-So a claim of one cell a side with 3 seeds has some 3 degrees of freedom and not 4, and its
-interval is somewhat wider than the spread alone says. Within 10 % of simulations from 3 seeds on
-(`tests/bench/statistics.py`); with 2 seeds a cell and many verdicts it is up to 17 % too low.
+So a claim of one cell a side with 3 seeds has some 3 degrees of freedom and not 4, and its interval
+is somewhat wider than the standard deviation alone gives. Within 10 % of simulations from 3 seeds
+on (`tests/bench/statistics.py`); with 2 seeds a cell and many verdicts it is up to 17 % too low.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ def floored_moments(df: int) -> tuple[float, float]:
 def detectable(
     parts: Sequence[PowerPart], error: float, miss: float, *, known: float = 0.0
 ) -> float | None:
-    """The smallest true effect that is found but with probability `miss`, at two-sided `error`.
+    """The smallest true effect that is missed with probability `miss`, at two-sided `error`.
 
     Args:
-        parts: of each cell; none where all variance is known.
+        parts: of each cell; empty if all variance is known.
         known: standard error that is known and not estimated, as of base models.
 
     Returns:
         An effect in the unit of `known`; None where a cell has a single trial, so that nothing can
-        be found.
+        be detected.
     """
     if not parts:
         return known * (normal(1 - error / 2) + normal(1 - miss))

@@ -102,7 +102,7 @@ def exact_greater(x1: int, n1: int, x2: int, n2: int, difference: float) -> floa
 
 
 def _last(x: int, n1: int, n2: int, difference: float, observed: float) -> int:
-    """The largest count of the second arm beside `x` of the first that is as extreme; -1 for none.
+    """The largest count of the second arm that is as extreme with `x` of the first; -1 for none.
     The statistic falls as the second arm's count rises."""
     low, high = -1, n2
     while low < high:
@@ -171,10 +171,9 @@ def _reach(x1: int, n1: int, x2: int, n2: int, error: float) -> float:
 
 @lru_cache(maxsize=1024)
 def detectable_rates(n1: int, n2: int, error: float, miss: float) -> float | None:
-    """The true difference, in points, that `n1` against `n2` trials find but with probability
-    `miss` at two-sided `error`, for shares around one half, where it takes most: of the exact test,
-    above 40 trials a side of the normal approximation. None where not even 0 against 100 % is
-    found."""
+    """The true difference, in points, that `n1` against `n2` trials miss with probability `miss` at
+    two-sided `error`, for shares around one half, the worst case: by the exact test, above 40
+    trials a side by the normal approximation. None where not even 0 against 100 % is detected."""
     if max(n1, n2) > EXACT_UP_TO:
         n = 2 / (1 / n1 + 1 / n2)
         found = (normal(1 - error / 2) + normal(1 - miss)) * math.sqrt(0.5 / n)

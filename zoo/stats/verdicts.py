@@ -1,6 +1,6 @@
-"""Verdicts: whether effects lie where claims say that they lie.
+"""Verdicts: whether effects lie in the regions that claims state.
 
-A claim says a region, such as above 2 or between -1 and 1. It is *supported* where its corrected
+A claim states a region, such as above 2 or between -1 and 1. It is *supported* where its corrected
 interval lies wholly inside the region, *refuted* where wholly outside, else *undecided*. In
 p-values, with P(> x) and P(< x) the one-sided ones of an effect against x:
 
@@ -49,13 +49,13 @@ class Effect(Protocol):
         ...
 
     def detectable(self, error: float, miss: float) -> float | None:
-        """The effect that is found but with probability `miss`."""
+        """The effect that is missed with probability `miss`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where a claim says that the true effect lies: strictly between both ends."""
+    """The region of the true effect in a claim: strictly between both ends."""
 
     low: float = -math.inf
     high: float = math.inf

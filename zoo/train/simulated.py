@@ -5,7 +5,8 @@ For tests of orchestration and reports, and to rehearse a manifest. The trainer 
 id and every record says `simulated`, so its numbers cannot be mistaken for real ones.
 
 `ZOO_SIMULATE` makes trials misbehave, for tests: a comma-separated list of `sleep:SECONDS` (each
-round takes that long), `fail:ROUND` (raises), `diverge:ROUND` (its loss is NaN), `hang:ROUND`
+round takes that long), `fail:ROUND` (raises), `config:ROUND`, `data:ROUND`, `reward:ROUND` (raise
+with that failure class), `diverge:ROUND` (its loss is no number), `hang:ROUND`
 (waits for ever), `deaf:ROUND` (waits for ever and ignores SIGTERM), `kill:ROUND` (SIGKILLs itself),
 `lose:RANK` (another process than the first SIGKILLs itself, of a trial that has several),
 `oom:MICRO` (no memory in round 2 for forward passes of more than MICRO completions), each with an
@@ -45,6 +46,14 @@ from zoo.trials.trial import Trial
 
 VARIABLE = "ZOO_SIMULATE"
 STATE = "simulated.json"
+WORDS = ("sleep", "diverge", "hang", "deaf", "kill", "lose", "oom")
+FAILURES = {
+    "fail": FailureClass.ERROR,
+    "config": FailureClass.CONFIG,
+    "data": FailureClass.DATA,
+    "reward": FailureClass.REWARD,
+}
+"""Words that raise, and with which failure class."""
 HARDNESS = {"easy": 0.0, "medium": 0.25, "hard": 0.6}
 
 
@@ -302,7 +311,7 @@ class Misbehaviour:
         for entry in filter(None, text.split(",")):
             what, _, only = entry.partition("@")
             word, _, value = what.partition(":")
-            if word not in ("sleep", "fail", "diverge", "hang", "deaf", "kill", "lose", "oom"):
+            if word not in (*FAILURES, *WORDS):
                 raise InputError(f"{VARIABLE}: unknown word '{word}' in '{text}'")
             if only in trial_id:
                 self.wanted.append((word, float(value)))
@@ -317,10 +326,8 @@ class Misbehaviour:
                 raise MemoryError(f"round 2: no memory for {micro} completions")
             elif value != round_ or word in ("lose", "oom"):
                 continue
-            elif word == "fail":
-                raise TrialError(
-                    FailureClass.ERROR, f"round {round_}: failed, as set in {VARIABLE}"
-                )
+            elif word in FAILURES:
+                raise TrialError(FAILURES[word], f"round {round_}: failed, as set in {VARIABLE}")
             elif word == "diverge":
                 raise Stopped("diverged", f"round {round_}, update 1 of 1: loss is nan")
             elif word == "kill":

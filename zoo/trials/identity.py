@@ -47,8 +47,8 @@ def digest(payload: Any, length: int = 10) -> str:
 
 
 def model_payload(model: ModelCard, model_digest: str) -> dict[str, Any]:
-    """What of a model bears on results: where its weights are by content, what ends a response, and
-    whether its repository's own code computes it."""
+    """Fields of a model that affect results: its weights by content, its stop ids, and whether its
+    repository's code computes it."""
     weights = (
         {"repo": model.repo, "revision": model.revision or UNPINNED}
         if model.repo
@@ -72,12 +72,12 @@ def reward_payload(reward: RewardCard) -> dict[str, Any]:
 
 
 def batch_payload(batch: Batch) -> dict[str, int]:
-    """What of a batch bears on results; a micro-batch only where the recipe pins it."""
+    """Fields of a batch that affect results; a micro-batch only where the recipe pins it."""
     return batch.model_dump(exclude_none=True)
 
 
 def peft_payload(peft: Peft) -> dict[str, Any]:
-    """What of LoRA bears on results: everything; the order of its modules is none of it."""
+    """Fields of LoRA that affect results: all; the order of its modules does not matter."""
     return peft.model_dump() | {"target_modules": list(peft.modules) or ALL_LINEAR}
 
 

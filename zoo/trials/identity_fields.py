@@ -254,6 +254,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "keep": COMPUTE,
         "keep_extendable": COMPUTE,
         "grace_s": COMPUTE,
+        "silence_s": COMPUTE,
         "env": COMPUTE,
     },
     "Gpu": dict.fromkeys(("name", "memory_gib", "speed", "usd_per_hour", "usd_source"), COMPUTE),

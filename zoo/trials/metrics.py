@@ -109,7 +109,7 @@ class Metric:
 
     @property
     def final(self) -> Series | None:
-        """Its series where that reaches the horizon, so that there is a final number."""
+        """Its series if that reaches the horizon, so that it has a final number."""
         return self.series if self.horizon in self.series.rounds else None
 
     @property
@@ -137,7 +137,7 @@ class Metric:
 
     @property
     def better(self) -> Better | None:
-        """Which way is better; None for what is neither (a length, an entropy)."""
+        """The direction that is better; None if neither is (a length, an entropy)."""
         measure = measure_of(self.name)
         if measure in LOWER:
             return "lower"

@@ -1,9 +1,10 @@
 """A rehearsal: the same manifest with pocket stand-ins, small enough for any machine.
 
-The stand-in replaces weights, tokenizer, stop ids, context, cap and problems, and arithmetic is in
-float32 (a CPU emulates bfloat16, at six times the time a step); prompt, KL, reward, recipe and
-everything else are those of the original. What is replaced enters the id, cards by
-name, so ten models on three stand-ins stay ten runs, and a rehearsal never passes for a result.
+The stand-in replaces weights, tokenizer, stop ids, context, max response length and problems, and
+arithmetic is in float32 (a CPU emulates bfloat16, at six times the time a step); prompt, KL,
+reward, recipe and everything else are those of the original. The replaced values enter the id,
+cards by name, so ten models on three stand-ins stay ten runs, and a rehearsal is never mistaken for
+a result.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _stand_in(names: Names, kind: type[C], card: C) -> C:
 
 
 def settings(full: Resolved, model: ModelCard) -> Resolved:
-    """The settings of a cell with the stand-in's cap, float32 and a small round."""
+    """The settings of a cell with the stand-in's max response length, float32 and a small round."""
     replaced: dict[str, Any] = {"max_completion_length": model.cap, "bf16": False, "fp16": False}
     return replace(full, grpo=full.grpo | replaced, batch=batch(full.batch), texts={})
 

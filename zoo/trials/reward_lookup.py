@@ -82,7 +82,7 @@ def _own(catalog: Catalog, kind: str) -> RewardCard | None:
 
 
 def _own_flaws(own: RewardCard, params: dict[str, Any]) -> list[Flaw]:
-    """What is wrong with parameters that a card gives to a user's function, by its PARAMS."""
+    """Errors in the parameters of a card for a user's function, by its PARAMS."""
     found = list(unknown(params, list(own.params), f"reward '{own.name}'", ("params",)))
     for name, default in own.params.items():
         value = params.get(name, default)

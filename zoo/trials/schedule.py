@@ -1,4 +1,4 @@
-"""What is evaluated when, and under which name: an evaluation plan and a horizon give rounds.
+"""Rounds and names of evaluations: an evaluation plan and a horizon give rounds.
 
 A metric's name refers to one set of problems and samples. Of the sets of a benchmark and decoding,
 that of `full` is named `eval/...`; where `full` has none of them, the largest one that reaches the

@@ -224,7 +224,7 @@ def test_trained_trials_that_lack_an_evaluation_cost_no_training(folder: Path) -
     trained()
     left = told("tiny", *sets)
     assert {t["why"].split(" at ")[0] for t in left["trials"]} == {
-        "evaluation missing: pocket-easy/t1.0"
+        "evaluation missing: pocket-easy/t1.0, pocket-easy/t0"
     }
     assert (whole["training"]["mid"] > 0, left["cost"]["training"]["mid"]) == (True, 0)
     assert left["cost"]["evaluation"] == whole["evaluation"]

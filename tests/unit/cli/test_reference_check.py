@@ -92,3 +92,15 @@ def test_data_show_and_check_write_nothing_that_a_terminal_obeys(
         assert "[31m" in told or "]0;own" in told
         assert "\x1b" not in told
         assert "\x07" not in told
+
+
+def test_sets_of_one_name_are_named_with_their_kind(folder: Path) -> None:
+    words = (*REAL, "--set", "grid.data=pocket-easy")
+    made = load_study("tiny", PlanOptions(sets=words[1::2]), thorough=True)
+    must_be_usable(made.trials, made)
+    told = " ".join(zoo("plan", "tiny", *words).text.split())
+    assert (
+        "pocket-easy (training set): all 2,000 can be graded; pocket-easy (benchmark): all" in told
+    )
+    data = json.loads(zoo("plan", "tiny", "--json", *words).text)
+    assert [said["n"] for said in data["references"].values()] == [2_000, 500]

@@ -15,8 +15,8 @@ from zoo.launching import task as task_module
 from zoo.launching.launch import LaunchResult
 from zoo.launching.ranks import PORTS, free_port
 from zoo.launching.task import Task
-from zoo.orchestrate.executor import Stop
 from zoo.runs import live
+from zoo.scheduling.executor import Stop
 from zoo.store import record
 from zoo.store.run_store import claim, write_json
 

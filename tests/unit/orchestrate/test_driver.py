@@ -15,9 +15,14 @@ from zoo.errors import StateError
 from zoo.launching.processes import ProcessStamp, boot_id
 from zoo.launching.task import write_task
 from zoo.orchestrate import driver
+from zoo.orchestrate.driver_lock import freeze
+from zoo.orchestrate.driver_lock import holder as holder_of
 from zoo.orchestrate.executor_local import LocalExecutor
+from zoo.orchestrate.invocation import Sweep
 from zoo.orchestrate.progress import Lines
+from zoo.orchestrate.sweep_journal import read
 from zoo.runs.sweep_status import read_status
+from zoo.scheduling.executor import Handle
 from zoo.store.run_store import claim, write_json
 from zoo.train.entry import run as in_process
 from zoo.train.job import Job
@@ -52,9 +57,9 @@ def drive(
     return ran.exit_code, out.getvalue()
 
 
-def sweep_of(made: simulated.Sweep) -> driver.Sweep:
+def sweep_of(made: simulated.Sweep) -> Sweep:
     folder = made.folder / "sweeps" / "tiny"
-    return driver.Sweep(made.manifest, made.trials, made.store, folder, PROFILE)
+    return Sweep(made.manifest, made.trials, made.store, folder, PROFILE)
 
 
 def _local() -> LocalExecutor:
@@ -132,6 +137,82 @@ def test_one_failure_changes_no_other_trial_and_is_tried_again_once(
     assert told.count("started") == 1
 
 
+def test_killed_trial_is_tried_again_three_times_and_once_by_the_next_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = simulated.make(tmp_path, models="pocket-llama")
+    monkeypatch.setenv("ZOO_SIMULATE", "kill:2@correctness")
+    status, told = drive(made, executor=lambda: LocalExecutor(2))
+    assert status == 1
+    assert told.count("correctness.pocket-easy  started") == 4
+    assert "FAILED [killed] ended by SIGKILL without a record" in told
+    assert "; tried again in 0s (3 of 3)" in told
+    assert "(1/2)" in told
+    status, told = drive(made, executor=lambda: LocalExecutor(2))
+    assert (status, told.count("started")) == (1, 1)
+    monkeypatch.delenv("ZOO_SIMULATE")
+    assert drive(made)[0] == 0
+    monkeypatch.setenv("ZOO_SIMULATE", "kill:4@correctness")
+    longer = simulated.make(tmp_path, models="pocket-llama", rounds=5)
+    _, told = drive(longer, executor=lambda: LocalExecutor(2), retrain=True)
+    assert told.count("correctness.pocket-easy  started") == 4  # it was done in between
+
+
+def test_failure_of_a_shared_cause_holds_back_what_has_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = simulated.make(tmp_path, seeds="0, 1")
+    monkeypatch.setenv("ZOO_SIMULATE", "config:1@pocket-qwen2")
+    status, told = drive(made, executor=lambda: LocalExecutor(1, in_process))
+    assert status == 1
+    assert told.count("FAILED [config]") == 1
+    (line,) = (line for line in told.splitlines() if "held back" in line)
+    assert line.count("pocket-qwen2") == 4  # three seeds and cells, and the one that failed
+    assert read_status(made.trials, made.store).counts["new"] == 3
+    assert read_status(made.trials, made.store).counts["done"] == 4
+    monkeypatch.delenv("ZOO_SIMULATE")
+    assert drive(made)[0] == 0
+
+
+def test_executor_that_begins_nothing_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
+    class Mute:
+        name, slots, closed = "mute", 2, False
+
+        def open(self, tell, stop) -> None:
+            """Nothing to prepare."""
+
+        def has_room(self, task) -> bool:
+            return True
+
+        def start(self, task) -> Handle:
+            return Handle(task.trial.id)
+
+        def check(self) -> None:
+            """It does not notice."""
+
+        def close(self) -> None:
+            self.closed = True
+
+    made, mute = simulated.make(tmp_path), Mute()
+    profile = PROFILE.model_copy(update={"silence_s": 0.3})
+    sweep = replace(sweep_of(made), profile=profile)
+    status = read_status(sweep.trials, sweep.store)
+    with pytest.raises(StateError, match=r"nothing began within 0\.3 s of 2 trials"):
+        driver.run(sweep, status, lambda: mute, Lines(io.StringIO()))
+    assert mute.closed
+    assert drive(made)[0] == 0
+
+
+def test_deleted_journal_loses_counters_and_no_result(tmp_path: Path) -> None:
+    made = simulated.make(tmp_path)
+    drive(made)
+    journal = made.store.sweep("tiny") / "journal.jsonl"
+    assert len(read(journal).rows) == 10  # driver, 4 launches, 4 ends, over
+    journal.unlink()
+    assert drive(made) == (0, "")
+    assert not journal.exists()  # there is nothing to do
+
+
 def test_retraining_that_fails_is_told_by_the_status_of_the_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,10 +267,10 @@ def test_a_second_driver_is_refused_and_told_who_holds_the_sweep(tmp_path: Path)
         (folder / "driver.json").write_text('{"pid": 4711, "host": "here", "since": "noon"}')
         with pytest.raises(StateError, match="run by process 4711 on here since noon"):
             drive(made)
-        holder = driver.holder(made.store, "tiny")
+        holder = holder_of(made.store, "tiny")
     assert holder is not None
     assert holder["pid"] == 4711
-    assert driver.holder(made.store, "tiny") is None
+    assert holder_of(made.store, "tiny") is None
     assert not (tmp_path / "sweeps").exists()
 
 
@@ -208,13 +289,13 @@ def test_a_sweep_can_start_while_others_ask_who_runs_it(tmp_path: Path) -> None:
 
     def ask() -> None:
         while not stop.is_set():
-            driver.holder(made.store, "tiny")
+            holder_of(made.store, "tiny")
 
     thread = threading.Thread(target=ask)
     thread.start()
     try:
         for _ in range(100):
-            driver.freeze(sweep_of(made))  # claims the sweep, and refuses where it cannot
+            freeze(sweep_of(made))  # claims the sweep, and refuses where it cannot
     finally:
         stop.set()
         thread.join()

@@ -11,8 +11,8 @@ import pytest
 from tests.support import simulated
 from zoo.launching import processes
 from zoo.launching.task import Task
-from zoo.orchestrate.executor import Event, Stop
 from zoo.orchestrate.executor_local import LocalExecutor
+from zoo.scheduling.executor import Event, Stop
 
 
 def running(tokens: list[str]) -> list[str]:

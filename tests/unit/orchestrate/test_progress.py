@@ -12,9 +12,9 @@ from tests.support import simulated
 from zoo.launching.launch import LaunchResult
 from zoo.launching.processes import ProcessStamp
 from zoo.launching.task import write_task
-from zoo.orchestrate.executor import Event
 from zoo.orchestrate.progress import Lines, LiveDisplay, clock, display, ending, picture
 from zoo.orchestrate.watch import Watch
+from zoo.scheduling.executor import Event
 from zoo.store import journal
 from zoo.store.run_store import write_json
 from zoo.train.entry import run

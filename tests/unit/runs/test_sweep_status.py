@@ -38,7 +38,7 @@ def test_an_evaluation_that_came_later_is_named(tmp_path: Path) -> None:
     assert after.trials[0].id == before.trials[0].id
     item = trial_status(after.trials[0], after.store)
     assert item.symbol == "+"
-    assert item.why == "evaluation missing: pocket-easy/t1.0 at round 0 and 3 more"
+    assert item.why == "evaluation missing: pocket-easy/t1.0, pocket-easy/t0 at rounds 0, 3"
 
 
 def test_only_what_is_missing_is_measured_later(tmp_path: Path) -> None:

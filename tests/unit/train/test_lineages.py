@@ -100,12 +100,12 @@ def test_evaluation_added_later_whose_weights_were_not_kept_waits_for_retrain(
     more, often, _ = make(tmp_path, more=WATCH)
     assert often.id == trial.id
     assert trial_status(often, store).why.startswith(
-        "evaluation missing: pocket-easy/t1.0 at round 0"
+        "evaluation missing: pocket-easy/t1.0 at rounds 0, "
     )
     assert run(write_task(more)) == 0  # rounds 0 and 3 are measured, 1 and 2 are not
     item = trial_status(often, store)
     assert (item.symbol, item.runs) == ("~", False)
-    assert item.why.startswith("pocket-easy/t1.0 at round 1 and 1 more: weights not kept, needs tr")
+    assert item.why.startswith("pocket-easy/t1.0 at rounds 1, 2: weights not kept, needs training")
     assert (task.folder / "record.json").read_bytes() == before
     assert files(task.folder, "rollouts", "checkpoints") == kept
     assert load(often, store).state == "incomplete"
@@ -194,7 +194,7 @@ def test_failed_last_evaluation_leaves_training_done_and_the_evaluation_missing(
         work()
     assert recorded(task).state == "done"
     assert trial_status(trial, store).why.startswith(
-        "evaluation missing: pocket-easy/t1.0 at round 0"
+        "evaluation missing: pocket-easy/t1.0, pocket-easy/t0 at rounds 0, 3"
     )
     assert run(write_task(task)) == 0  # measures what is missing from the weights
     assert trial_status(trial, store).symbol == "="

@@ -10,9 +10,9 @@ from tests.support import simulated
 from zoo.errors import InputError
 from zoo.grading import GRADER_VERSION
 from zoo.launching.task import write_task
-from zoo.orchestrate.executor import Stop
 from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.runs.outcome import load
+from zoo.scheduling.executor import Stop
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet
 from zoo.track.payload import points

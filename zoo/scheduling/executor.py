@@ -1,6 +1,6 @@
 """The interface of executors: they start tasks somewhere and report when each begins and ends.
 
-An executor decides nothing about what runs, when or in which order (`zoo.orchestrate.task_queue`
+An executor decides nothing about what runs, when or in which order (`zoo.scheduling.task_queue`
 does); it never retries, and one task's failure does not affect another.
 """
 

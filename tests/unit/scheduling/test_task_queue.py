@@ -9,9 +9,9 @@ import pytest
 
 from tests.support import simulated
 from zoo.launching.launch import LaunchResult
-from zoo.orchestrate.executor import Event, Handle, Stop
 from zoo.orchestrate.executor_local import LocalExecutor
-from zoo.orchestrate.task_queue import TaskQueue
+from zoo.scheduling.executor import Event, Handle, Stop
+from zoo.scheduling.task_queue import TaskQueue
 
 
 class Recording:

@@ -1,0 +1,106 @@
+"""A small process beside the driver that ends what a sweep started once the driver is gone.
+
+Everything that a driver starts has the sweep's token in its environment (`ZOO_SWEEP`): trials, what
+they start, Ray's servers, agents and workers. The guard waits for the driver's end of a pipe to
+close, which the kernel does however the driver dies, and then kills every process with the token.
+This file is also the guard's program: it runs alone, with the standard library, in some megabytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+
+VARIABLE = "ZOO_SWEEP"
+PATIENCE_S = 10.0
+"""How long the guard kills what keeps coming."""
+
+
+class OrphanGuard:
+    """The driver's side: while it is entered, what this process starts has the token."""
+
+    def __init__(self) -> None:
+        self.token = secrets.token_hex(8)
+        self._before = os.environ.get(VARIABLE)
+
+    def __enter__(self) -> OrphanGuard:
+        self._start()
+        os.environ[VARIABLE] = self.token
+        return self
+
+    def keep(self) -> None:
+        """Start the guard again where somebody killed it."""
+        if self._process.poll() is not None:
+            self._start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = self._before
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(2 * PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__, self.token],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={k: v for k, v in os.environ.items() if k != VARIABLE},
+            start_new_session=True,
+        )
+
+
+def of_token(token: str, spare: str = "") -> list[int]:
+    """Processes with the token in their environment, without zombies and this process. `spare`: a
+    program that is left out."""
+    wanted, found = f"{VARIABLE}={token}".encode(), list[int]()
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as stream:
+            if wanted in stream.read().split(b"\0") and not (spare and _runs(name, spare)):
+                found.append(int(name))
+    return found
+
+
+def _runs(pid: str, program: str) -> bool:
+    with open(f"/proc/{pid}/cmdline", "rb") as stream:
+        return stream.read().split(b"\0")[0].endswith(program.encode())
+
+
+def end_all(token: str, spare: str = "") -> None:
+    """SIGKILL processes as `of_token` finds them, until none is left."""
+    end, quiet = time.monotonic() + PATIENCE_S, 0
+    while quiet < 2 and time.monotonic() < end:  # what was just forked is met the second time
+        left = of_token(token, spare)
+        quiet = 0 if left else quiet + 1
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def main(token: str) -> None:
+    """Wait for the driver to go, then end what it left."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    end_all(token)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,147 @@
+"""The work of one invocation: tasks in their order, each begun, ended, tried again or held back.
+
+Joins the queue of tasks, the journal of the sweep, the budgets of failure classes and what is
+shown. Used by the driver's main thread alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+
+from zoo.errors import StateError, listed
+from zoo.launching import processes
+from zoo.launching.launch import LaunchResult
+from zoo.launching.task import Task
+from zoo.orchestrate.invocation import Sweep
+from zoo.orchestrate.progress import Display, clock, ending
+from zoo.orchestrate.retries import POLICIES, SharedCauses, retry_wait
+from zoo.orchestrate.sweep_journal import SweepJournal
+from zoo.orchestrate.watch import Watch
+from zoo.runs.sweep_status import SweepStatus, TrialStatus, trial_status
+from zoo.scheduling.executor import Event, Executor, Stop
+from zoo.scheduling.order import UNKNOWN, in_order
+from zoo.scheduling.task_queue import TaskQueue
+from zoo.store import record
+
+
+class SweepWork:
+    """What is left of a sweep while it runs."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        status: SweepStatus,
+        executor: Executor,
+        stop: Stop,
+        journal: SweepJournal,
+        display: Display,
+        watch: Watch,
+    ) -> None:
+        self.sweep, self.journal, self.display, self.watch = sweep, journal, display, watch
+        self.tokens: list[str] = []
+        """Of everything that was started."""
+        extents = dict.fromkeys((one.trial.id for one in status.left), UNKNOWN) | {**sweep.extents}
+        left = {one.trial.id: one for one in status.left}
+        trials = in_order([one.trial for one in status.left], sweep.order, extents, sweep.profile)
+        tasks = [task_of(sweep, left[trial.id]) for trial in trials]
+        self._queue = TaskQueue(tasks, executor, stop)
+        self._causes = SharedCauses(one.trial for one in status.trials if not one.trains)
+        self._lost, self._idle_since = False, time.monotonic()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing runs and nothing more will start."""
+        return self._queue.over
+
+    def start(self) -> None:
+        """Start tasks while there is a free slot."""
+        for task in self._queue.fill():
+            self.tokens.append(task.token)
+            self.journal.launched(task)
+        if self.journal.problem is not None and not self._lost:
+            self._lost = True
+            self.display.say(f"note: the sweep's journal is not written ({self.journal.problem})")
+
+    def check(self) -> None:
+        """Raise `StateError` where the executor was handed tasks and begins none for `silence_s` of
+        the profile, while nothing runs."""
+        silence_s, waiting = self.sweep.profile.silence_s, self._queue.running
+        begun = any(self.watch.views[id_].begun is not None for id_ in waiting)
+        if begun or not waiting:
+            self._idle_since = time.monotonic()
+        elif silence_s and time.monotonic() - self._idle_since > silence_s:
+            raise StateError(
+                f"nothing began within {silence_s:g} s of {len(waiting)} trials that were started; "
+                "they were ended. Run the sweep again: it goes on; `zoo doctor` reports what is "
+                "missing, `--executor local` goes without Ray"
+            )
+
+    def take(self, event: Event) -> None:
+        """Take note that a task began or ended, and decide what follows."""
+        task, view = self._queue.take(event), self.watch.views[event.id]
+        if task is None or event.ended is None:
+            view.begin()
+            self.display.event(event)
+            return
+        if event.ended.state not in record.OUTCOMES:  # a supervisor that died has ended nothing
+            processes.kill_launch(task.token)
+        self.journal.ended(task, event.ended)
+        if self._again(task, event.ended):
+            return
+        view.finish(event.ended)
+        self.display.event(event)
+        if event.ended.state in record.OUTCOMES:
+            self._causes.proven(task.trial)
+        else:
+            self._hold(task, event.ended)
+
+    def _again(self, task: Task, ended: LaunchResult) -> bool:
+        """Whether the task is tried again in this invocation."""
+        id_, kind = task.trial.id, ended.failure_class
+        wait_s = retry_wait(id_, ended, self.journal)
+        if wait_s is None or kind is None or not self._queue.starts:
+            return False
+        wait_s = 0.0 if task.trial.simulated else wait_s  # it takes no machine that has to recover
+        sweep, view = self.sweep, self.watch.views[id_]
+        now = trial_status(task.trial, sweep.store, retrain=sweep.retrain, extend=sweep.extend)
+        if not now.runs:
+            return False
+        view.finish(ended)
+        most = POLICIES[kind].retries
+        number = self.journal.retries(id_, kind) + 1
+        of = "" if most is None else f" ({number} of {most})"
+        said = f"{view.name}  {ending(view)}; tried again in {clock(wait_s)}{of}"
+        self.display.say(said)
+        view.again(now.saved.round if now.saved else 0)
+        self.journal.retried(id_, kind, wait_s)
+        self._queue.again(task_of(sweep, now), wait_s)
+        return True
+
+    def _hold(self, task: Task, ended: LaunchResult) -> None:
+        """Hold back waiting tasks that would fail as this one did."""
+        suspects = self._causes.suspects(task.trial, ended.failure_class)
+        held = self._queue.withdraw(suspects)
+        if not held:
+            return
+        views = self.watch.views
+        for other in held:
+            self.journal.held(other.trial.id, task.trial.id, ended.failure_class or "")
+        names = listed(views[other.trial.id].name for other in held)
+        self.display.say(
+            f"held back, as they are likely to fail like {views[task.trial.id].name} "
+            f"[{ended.failure_class}]: {names}; the next sweep tries them"
+        )
+
+
+def task_of(sweep: Sweep, one: TrialStatus) -> Task:
+    """A launch of a trial, with a token of its own."""
+    task = Task(one.trial, sweep.profile, str(sweep.store.root), secrets.token_hex(8))
+    return replace(
+        task,
+        retrain=one.state == "retrain",
+        extend=one.state == "extend",
+        longest_prompt=sweep.longest_prompts.get(one.trial.id),
+        across_stacks=sweep.across_stacks,
+    )

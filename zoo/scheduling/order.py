@@ -1,0 +1,129 @@
+"""In which order the trials of a sweep start. The same code orders real and simulated sweeps.
+
+`seeds-first`, the default: the first seed of every cell, then the second of every cell; within a
+seed the shapes (model, recipe, batch) take turns, so that the first full picture comes early.
+`longest-first`: the order that ends the sweep earliest, of those that were tried: the longest or
+the widest trials first, then random moves (always the same ones) that shorten the schedule. In
+both, canaries go ahead: the first trial of every shape, which fails for whatever fails all of its
+shape before much was paid, and measures the base model that the others share.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import zip_longest
+from typing import Literal, NamedTuple
+
+from zoo.catalog import ComputeProfile
+from zoo.scheduling.gpu_nodes import GpuNodes
+from zoo.scheduling.task_queue import OVERTAKES
+from zoo.trials.trial import Trial
+
+Order = Literal["seeds-first", "longest-first"]
+ORDERS: tuple[Order, ...] = ("seeds-first", "longest-first")
+MOVES, STARTS = 1000, 80_000
+"""Most moves that are tried, and most starts of trials that are simulated for them (about 1 s)."""
+
+
+class Extent(NamedTuple):
+    """How long a trial holds how many GPUs (or processes on a CPU)."""
+
+    hours: float
+    gpus: int
+
+
+UNKNOWN = Extent(0.0, 1)
+"""Of a trial without an estimate."""
+
+
+def shape(trial: Trial) -> Hashable:
+    """What decides how a trial lies on the hardware: model, recipe and batch."""
+    batch = trial.batch
+    size = batch.completions, batch.per_update, batch.micro_batch
+    return (trial.model.name, trial.recipe, *size)
+
+
+def in_order(
+    trials: Sequence[Trial], order: Order, extents: Mapping[str, Extent], profile: ComputeProfile
+) -> list[Trial]:
+    """The trials as they start.
+
+    Args:
+        trials: in the order of the plan.
+        extents: trial id -> its extent; `longest-first` needs one of each trial.
+        profile: where they run.
+    """
+    if order == "longest-first":
+        return _shortest_schedule(trials, extents, profile)
+    ranks = {seed: rank for rank, seed in enumerate(dict.fromkeys(t.seed for t in trials))}
+    turns = sorted(_in_turns(trials), key=lambda trial: ranks[trial.seed])
+    return _canaries_first(turns)
+
+
+def _in_turns(trials: Sequence[Trial]) -> list[Trial]:
+    """One trial of each seed and shape after the other."""
+    groups: dict[Hashable, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault((trial.seed, shape(trial)), []).append(trial)
+    return [trial for turn in zip_longest(*groups.values()) for trial in turn if trial is not None]
+
+
+def _canaries_first(trials: Sequence[Trial]) -> list[Trial]:
+    canaries = {shape(trial): trial for trial in reversed(trials)}
+    ids = {trial.id for trial in canaries.values()}
+    return sorted(trials, key=lambda trial: trial.id not in ids)
+
+
+def _shortest_schedule(
+    trials: Sequence[Trial], extents: Mapping[str, Extent], profile: ComputeProfile
+) -> list[Trial]:
+    keys: list[Callable[[Trial], tuple[float, ...]]] = [
+        lambda trial: (-extents[trial.id].hours,),
+        lambda trial: (-extents[trial.id].gpus, -extents[trial.id].hours),
+    ]
+    orders = [_improved(_canaries_first(sorted(trials, key=k)), extents, profile) for k in keys]
+    return min(orders, key=lambda pair: pair[0])[1]
+
+
+def _improved(
+    trials: list[Trial], extents: Mapping[str, Extent], profile: ComputeProfile
+) -> tuple[float, list[Trial]]:
+    """Hours of a schedule and its order, after moves that do not make it longer; canaries stay."""
+    rows = [(extents[trial.id], trial) for trial in trials]
+    size = GpuNodes(profile).size
+    rows = [row for row in rows if row[0].gpus <= size]  # the others never start
+    wide = [trial for trial in trials if extents[trial.id].gpus > size]
+    first, rng = len({shape(trial) for _, trial in rows}), random.Random(len(rows))
+    best = scheduled_hours([extent for extent, _ in rows], profile)
+    for _ in range(min(MOVES, STARTS // max(1, len(rows))) if first < len(rows) else 0):
+        moved = list(rows)
+        moved.insert(rng.randrange(first, len(rows)), moved.pop(rng.randrange(first, len(rows))))
+        hours = scheduled_hours([extent for extent, _ in moved], profile)
+        if hours <= best:
+            rows, best = moved, hours
+    return best, [*(trial for _, trial in rows), *wide]
+
+
+def scheduled_hours(extents: Sequence[Extent], profile: ComputeProfile) -> float:
+    """Hours until all have ended that start in this order, as `TaskQueue` starts them."""
+    nodes, now, overtaken, number = GpuNodes(profile), 0.0, 0, 0
+    waiting, running = list(extents), list[tuple[float, int, tuple[int, ...]]]()
+    while waiting:
+        at, none = 0, nodes.size + 1  # GPUs of the narrowest that has no room
+        while at < len(waiting) and len(running) < profile.concurrency:
+            if at and overtaken >= OVERTAKES:
+                break
+            hours, gpus = waiting[at]
+            taken = nodes.take(gpus) if gpus < none else None
+            if taken is None:
+                at, none = at + 1, min(none, gpus)
+                continue
+            del waiting[at]
+            heapq.heappush(running, (now + hours, number, taken))
+            overtaken, number = overtaken + 1 if at else 0, number + 1
+        if waiting:
+            now, _, back = heapq.heappop(running)
+            nodes.give(back)
+    return max((end for end, _, _ in running), default=now)
