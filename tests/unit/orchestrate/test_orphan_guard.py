@@ -41,7 +41,7 @@ def driver():
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_guard_of_a_killed_driver_ends_what_it_started_and_itself(driver, number) -> None:
     token, guard = driver.stdout.readline().split()
-    assert len(of_token(token)) == 3
+    wait_for(lambda: len(of_token(token)) == 3, 5)  # a child has it once it is exec'd
     driver.send_signal(number)
     driver.wait()
     clock = time.monotonic()
@@ -56,7 +56,7 @@ def test_guard_ends_what_is_left_of_a_driver_that_ends_by_itself(monkeypatch) ->
     others = subprocess.Popen(sleep, start_new_session=True)
     with OrphanGuard() as guard:
         left = subprocess.Popen(sleep, start_new_session=True)
-        assert of_token(guard.token) == [left.pid]
+        wait_for(lambda: of_token(guard.token) == [left.pid], 5)
     assert left.wait(5) == -signal.SIGKILL
     assert VARIABLE not in os.environ
     assert others.poll() is None
