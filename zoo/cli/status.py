@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from zoo.cli.screen import Screen
 from zoo.launching import processes
 from zoo.orchestrate.driver_lock import holder as holder_of
 from zoo.orchestrate.watch import Watch
@@ -19,6 +18,7 @@ from zoo.planning.study import Study, as_json, load_study
 from zoo.render.failure_text import failure_lines
 from zoo.render.plan_data import counts, grading, trial_rows
 from zoo.render.plan_text import standing_lines, summary
+from zoo.render.screen import Screen
 from zoo.runs.sweep_status import SweepStatus, read_status
 
 WATCH_S = 2.0

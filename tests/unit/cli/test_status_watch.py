@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import zoo
-from zoo.cli.screen import Screen, fit
+from zoo.render.screen import Screen, fit
 from zoo.store.run_store import claim
 
 ZOO = [sys.executable, "-m", "zoo.cli.main"]
