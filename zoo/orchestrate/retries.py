@@ -13,7 +13,7 @@ from typing import Protocol
 
 from zoo.errors import FailureClass
 from zoo.launching.launch import LaunchResult
-from zoo.scheduling.order import shape
+from zoo.resources import shape
 from zoo.store import record
 from zoo.trials.trial import Trial
 

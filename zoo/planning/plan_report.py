@@ -7,7 +7,7 @@ Computed once and handed to the writers (text, JSON, one trial). Light, and writ
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -37,6 +37,7 @@ from zoo.resources import (
     fits_each,
     measured_rates,
     place,
+    shape,
     sweep_cost,
 )
 from zoo.runs import throughput
@@ -109,13 +110,11 @@ class Plan:
         return measured_rates(throughput.measured(self.study.store, models, self.profile.name))
 
     @cached_property
-    def shapes(self) -> dict[tuple[str, ...], list[Trial]]:
-        """Trials that lie on the hardware in the same way: by model, recipe and batch."""
-        groups: dict[tuple[str, ...], list[Trial]] = {}
+    def shapes(self) -> dict[tuple[Hashable, ...], list[Trial]]:
+        """Trials that lie on the hardware in the same way (`zoo.resources.shape`)."""
+        groups: dict[tuple[Hashable, ...], list[Trial]] = {}
         for trial in self.study.chosen:
-            batch = trial.batch
-            shape = (trial.model.name, trial.recipe, str(batch.completions), str(batch.per_update))
-            groups.setdefault((*shape, str(batch.micro_batch)), []).append(trial)
+            groups.setdefault(shape(trial), []).append(trial)
         return groups
 
     @cached_property

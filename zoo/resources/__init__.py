@@ -17,6 +17,7 @@ from zoo.resources.placement import (
     longest_sequence,
     micro_batch,
     place,
+    shape,
 )
 from zoo.resources.rates import Hours, MeasuredRate, Rate, measured_rates
 from zoo.resources.sweep_cost import SweepCost, forecloses, sweep_cost
@@ -44,6 +45,7 @@ __all__ = [
     "micro_batch",
     "place",
     "processes",
+    "shape",
     "sweep_cost",
     "trial_cost",
 ]

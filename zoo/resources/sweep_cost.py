@@ -14,6 +14,7 @@ from typing import Any
 
 from zoo.catalog import ComputeProfile, ModelCard
 from zoo.resources.cost import Disk, TrialCost, parameters_of, trial_cost
+from zoo.resources.placement import shape
 from zoo.resources.rates import Hours, Rate, total
 from zoo.trials.trial import Evaluation, Trial
 
@@ -169,22 +170,13 @@ class _Sums:
 
     def _key(self, trial: Trial) -> tuple[Any, ...]:
         """The inputs of a trial's cost."""
-        batch, grpo = trial.batch, trial.grpo
         return (
-            trial.model.name,
+            *shape(trial),
             trial.reward.name,
             trial.data.name,
             trial.prompt.name,
             trial.rounds,
-            trial.trainer,
-            batch.prompts,
-            batch.num_generations,
-            batch.updates,
-            batch.micro_batch,
-            grpo.get("beta"),
-            grpo.get("max_completion_length"),
-            grpo.get("num_iterations"),
-            grpo.get("optim"),
+            trial.grpo.get("num_iterations"),
             self._plan(trial.evaluations),
         )
 

@@ -32,6 +32,8 @@ def measured(store: Store, models: Iterable[str], profile: str) -> list[Measured
                 continue
             if found.about.get("profile") != profile or found.about["cell"].get("model") != model:
                 continue
+            if "peft" in found.identity:
+                continue  # rates are of trials that train all weights
             batch = found.identity.get("batch", {})
             size = batch.get("prompts", 0) * batch.get("num_generations", 0)
             tokens = seconds = 0.0

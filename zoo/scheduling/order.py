@@ -1,7 +1,7 @@
 """In which order the trials of a sweep start. The same code orders real and simulated sweeps.
 
 `seeds-first`, the default: the first seed of every cell, then the second of every cell; within a
-seed the shapes (model, recipe, batch) take turns, so that the first full picture comes early.
+seed the shapes (`zoo.resources.shape`) take turns, so that the first full picture comes early.
 `longest-first`: the order that ends the sweep earliest, of those that were tried: the longest or
 the widest trials first, then random moves (always the same ones) that shorten the schedule. In
 both, canaries go ahead: the first trial of every shape, which fails for whatever fails all of its
@@ -17,6 +17,7 @@ from itertools import zip_longest
 from typing import Literal, NamedTuple
 
 from zoo.catalog import ComputeProfile
+from zoo.resources import shape
 from zoo.scheduling.gpu_nodes import GpuNodes
 from zoo.scheduling.task_queue import OVERTAKES
 from zoo.trials.trial import Trial
@@ -36,13 +37,6 @@ class Extent(NamedTuple):
 
 UNKNOWN = Extent(0.0, 1)
 """Of a trial without an estimate."""
-
-
-def shape(trial: Trial) -> Hashable:
-    """What decides how a trial lies on the hardware: model, recipe and batch."""
-    batch = trial.batch
-    size = batch.completions, batch.per_update, batch.micro_batch
-    return (trial.model.name, trial.recipe, *size)
 
 
 def in_order(

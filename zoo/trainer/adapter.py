@@ -53,11 +53,6 @@ def lora_config(peft: Peft, model: nn.Module) -> LoraConfig:
     )
 
 
-def has_adapter(model: Any) -> bool:
-    """Whether a model is trained through adapters."""
-    return isinstance(model, PeftModel)
-
-
 def _layers(model: Any) -> dict[str, LoraLayer]:
     """Name -> layer, of those with an adapter."""
     return {name: part for name, part in model.named_modules() if isinstance(part, LoraLayer)}

@@ -194,13 +194,8 @@ class Settings:
                 name, expected = f"batch.{item['loc'][0]}", expected_of(item)
                 self._fault(cell, [name], f"{name} is {told(item['input'])}", expected)
             return None
-        peft = recipe.peft.model_copy(
-            update={
-                field: value
-                for name, value in changes.items()
-                if (field := name[5:]) and name[:5] == "peft."
-            }
-        )
+        said = {name[5:]: value for name, value in changes.items() if name[:5] == "peft."}
+        peft = Peft.model_validate(recipe.peft.model_dump() | said)
         wrong = trl.check_together(grpo, batch, recipe.entropy_mean)
         if not peft.r and "peft.r" not in changes:
             idle = [name for name in changes if name[:5] == "peft."]

@@ -12,8 +12,9 @@ import pytest
 from tests.support import simulated
 from tests.support.cli import zoo
 from zoo.catalog import ComputeProfile
+from zoo.resources import shape
 from zoo.scheduling.gpu_nodes import GpuNodes
-from zoo.scheduling.order import Extent, in_order, scheduled_hours, shape
+from zoo.scheduling.order import Extent, in_order, scheduled_hours
 from zoo.scheduling.simulate import SimulatedTrial, bound, simulate
 from zoo.trials.trial import Trial
 

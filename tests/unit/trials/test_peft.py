@@ -11,7 +11,7 @@ from zoo.catalog import Catalog, ComputeProfile, Geometry, Peft
 from zoo.errors import InputError
 from zoo.manifest.load import load
 from zoo.planning.expand import expand
-from zoo.resources import place, trial_cost
+from zoo.resources import place, shape, sweep_cost, trial_cost
 from zoo.resources.cost import parameters_of, state_bytes, trained_parameters, work
 from zoo.resources.memory import adapter_parameters
 from zoo.trials.trial import Trial
@@ -109,3 +109,15 @@ def test_lora_over_several_gpus_does_not_fit_and_says_why(write: Write) -> None:
     placed = place(trial, Catalog().get(ComputeProfile, "h100x8"))
     assert placed.fits is False
     assert "with LoRA (`peft.r`) a trial trains in one process, on one GPU" in placed.why
+
+
+def test_plan_of_both_places_and_prices_each_by_itself(write: Write) -> None:
+    grid = "{model: qwen2.5-7b, reward: correctness, data: simplerl-hard, peft.r: [0, 16]}"
+    full, lora = trials(write(grid=grid, recipe="simplerl-zoo"))
+    assert shape(full) != shape(lora)  # neither is placed, priced or held back like the other
+    profile = Catalog().get(ComputeProfile, "h100x8")
+    cost = sweep_cost([full, lora], profile)
+    alone = [trial_cost(trial, profile).hours.mid for trial in (full, lora)]
+    assert alone[0] != alone[1]
+    arms = [hours.mid for hours in cost.arms["peft.r"].values()]
+    assert arms == pytest.approx(alone)
