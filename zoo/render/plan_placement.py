@@ -28,9 +28,14 @@ def placement(outlook: Plan) -> Iterator[str]:
     for trials, placed in _shapes(outlook):
         groups.setdefault(lies(trials[0], placed), []).extend(trials)
     for how, trials in groups.items():
-        models = listed([trial.model.name for trial in trials], 12)
+        models = listed([_called(trial) for trial in trials], 12)
         who = f" ({models})" if len(groups) > 1 else ""
         yield f"placement  {counted(len(trials), 'trial')}{who}: {how}"
+
+
+def _called(trial: Trial) -> str:
+    """A model, and whether it is trained through adapters: it then lies otherwise."""
+    return trial.model.name + (f" with LoRA r {trial.peft.r}" if trial.peft else "")
 
 
 def lies(trial: Trial, placed: Placement, *, why: bool = False) -> str:
@@ -93,7 +98,7 @@ def cannot(outlook: Plan) -> Iterator[str]:
         if found and placed.fits is False:
             others = listed(elsewhere(outlook, found[0]), 5)
             room = f"; it fits on {others}" if others else "; it fits on no profile"
-            reasons.setdefault(f"{found[0].model.name}: {placed.why}{room}", []).extend(found)
+            reasons.setdefault(f"{_called(found[0])}: {placed.why}{room}", []).extend(found)
     for why, found in reasons.items():
         yield f"! {counted(len(found), 'trial')} of {why}"
     if outlook.profile.plans_only:
@@ -113,7 +118,7 @@ def tight(outlook: Plan) -> Iterator[str]:
             continue
         parts = (memory.persistent, memory.gathered, memory.activations, memory.context)
         figures = (*parts, memory.engine, memory.peak, placed.usable_gib)
-        name = f"{trials[0].model.name}, {counted(placed.gpus, 'GPU')}"
+        name = f"{_called(trials[0])}, {counted(placed.gpus, 'GPU')}"
         rows.append((name, *(f"{gib:.1f}" for gib in figures)))
     if len(rows) > 1:
         yield from _table(list(dict.fromkeys(rows)))
