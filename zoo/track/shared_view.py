@@ -65,7 +65,7 @@ def view_state(trials: Sequence[Trial]) -> dict[str, Any]:
         "orderByAsc": True,
         "selectedColumns": columns,
         "columnOrder": [RUN_NAME, *columns, DATE],
-        "columnWidths": {RUN_NAME: min(560, max(300, 7 * longest + 170))} | widths,
+        "columnWidths": {RUN_NAME: min(560, max(300, 7 * longest + 170 * seeds))} | widths,
         "runsHiddenMode": "FIRST_20_RUNS",
         "hideEmptyCharts": True,
         "isAccordionReordered": True,
