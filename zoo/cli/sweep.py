@@ -192,10 +192,10 @@ def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
 
 def _executor(kind: str, sweep: Sweep, study: Study) -> Executor:
     if kind == "ray":
-        from zoo.orchestrate.executor_ray import RayExecutor
+        from zoo.executors.ray_tune import RayExecutor
 
         return RayExecutor(sweep.profile, study.store.sweep(study.name) / "ray")
-    from zoo.orchestrate.executor_local import LocalExecutor
+    from zoo.executors.local import LocalExecutor
 
     # Simulated trials take milliseconds, unless they are asked to misbehave.
     if study.simulated and not os.environ.get("ZOO_SIMULATE"):

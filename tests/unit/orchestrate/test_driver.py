@@ -12,12 +12,12 @@ import pytest
 from tests.support import simulated
 from zoo.catalog import ComputeProfile
 from zoo.errors import StateError
+from zoo.executors.local import LocalExecutor
 from zoo.launching.processes import ProcessStamp, boot_id
 from zoo.launching.task import write_task
 from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
 from zoo.orchestrate.driver_lock import holder as holder_of
-from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.orchestrate.invocation import Sweep
 from zoo.orchestrate.progress import Lines
 from zoo.orchestrate.sweep_journal import read

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import simulated
+from zoo.executors.local import LocalExecutor
 from zoo.launching.launch import LaunchResult
-from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.scheduling.executor import Event, Handle, Stop
 from zoo.scheduling.task_queue import TaskQueue
 

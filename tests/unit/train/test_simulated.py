@@ -8,9 +8,9 @@ import pytest
 
 from tests.support import simulated
 from zoo.errors import InputError
+from zoo.executors.local import LocalExecutor
 from zoo.grading import GRADER_VERSION
 from zoo.launching.task import write_task
-from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.runs.outcome import load
 from zoo.scheduling.executor import Stop
 from zoo.store import journal, record

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import StateError
-from zoo.orchestrate import executor_ray
-from zoo.orchestrate.executor_ray import LONGEST_SOCKET, make_home
+from zoo.executors import ray_home
+from zoo.executors.ray_home import LONGEST_SOCKET, make_home
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +45,6 @@ def test_ray_lives_elsewhere_where_the_path_of_tmpdir_is_too_long_for_a_socket(
 def test_ray_is_refused_where_every_folder_has_too_long_a_path(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(executor_ray, "SOCKET_BYTES", 60)
+    monkeypatch.setattr(ray_home, "SOCKET_BYTES", 60)
     with pytest.raises(StateError, match="RAY_TMPDIR"):
         make_home()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import simulated
+from zoo.executors.local import LocalExecutor
 from zoo.launching import processes
 from zoo.launching.task import Task
-from zoo.orchestrate.executor_local import LocalExecutor
 from zoo.scheduling.executor import Event, Stop
 
 

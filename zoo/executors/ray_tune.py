@@ -13,9 +13,7 @@ import math
 import os
 import pickle
 import queue
-import secrets
 import shutil
-import tempfile
 import threading
 from contextlib import suppress
 from functools import partial
@@ -24,6 +22,7 @@ from typing import Any
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import FailureClass, StateError
+from zoo.executors.ray_home import make_home
 from zoo.launching.launch import LaunchResult, failed_launch, run
 from zoo.launching.task import Task, source_folder
 from zoo.orchestrate.orphan_guard import VARIABLE, end_all
@@ -49,8 +48,6 @@ SERVER = "gcs_server"
 """Of Ray's processes the one whose end ends the driver, in Ray's native code."""
 OBJECT_STORE_BYTES = 100 * 1024**2  # nothing of size travels through Ray
 POLL_S = 0.2
-SOCKET_BYTES = 107  # the longest path of a Unix socket
-LONGEST_SOCKET = "/session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store"
 FAREWELL_S = 15.0  # how long Tune may take to end after its last trial did
 
 
@@ -136,29 +133,6 @@ class RayExecutor:
                 f"Ray does not start ({type(error).__name__}: {error}); `zoo doctor` reports what "
                 "is missing, `--executor local` goes without Ray"
             ) from error
-
-
-def make_home() -> Path:
-    """A new folder for the files of one Ray: in Ray's or the system's folder for temporary files,
-    or in a common one where that path is too long for the sockets that Ray creates in it.
-
-    Raises:
-        StateError: no writable folder has a path that is short enough.
-    """
-    bases = [os.environ.get("RAY_TMPDIR"), tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]
-    for base in filter(None, bases):
-        name = Path(base).resolve() / f"zoo-{secrets.token_hex(4)}"
-        if len(os.fsencode(name)) > SOCKET_BYTES - len(LONGEST_SOCKET):
-            continue
-        with suppress(OSError):
-            name.mkdir(mode=0o700)
-            return name
-    most = SOCKET_BYTES - len(LONGEST_SOCKET) - len("/zoo-01234567")
-    raise StateError(
-        f"Ray needs a folder that can be written, with a path of at most {most} bytes, for its "
-        f"sockets; there is none among {', '.join(filter(None, bases))}; set RAY_TMPDIR, or use "
-        "`--executor local`"
-    )
 
 
 class _Run:
