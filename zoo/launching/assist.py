@@ -55,9 +55,8 @@ def _attend(ranks: list[Rank], link: Link, grace: Grace, kills: int) -> LaunchRe
             link.receive(1.0)
             if link.gone:  # the trial has ended; the exit status of this process no longer matters
                 break
-            failed.process.wait()
             why, kernel = f"process {failed.number} {failed.last_words()}", kernel_kills() > kills
-            kind = classify(failed.process.returncode, log=failed.log_tail(), kernel=kernel)
+            kind = classify(failed.process.await_end(), log=failed.log_tail(), kernel=kernel)
             link.send({"failed": why, "class": kind})
             return LaunchResult("failed", kind, why)
     return LaunchResult("done")
