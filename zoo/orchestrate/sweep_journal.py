@@ -1,5 +1,5 @@
 """The journal of a sweep: what no run folder says. Epochs of drivers, launches, how each ended,
-retries, trials held back.
+retries, trials held back, stop requests.
 
 `runs/sweeps/NAME/journal.jsonl`: append-only, one JSON object a line with a CRC-32 of the rest,
 synced. Each driver opens a new epoch; lines of an older epoch below it are of a driver that lost
@@ -158,6 +158,10 @@ class SweepJournal:
         """A trial does not start in this invocation, as another's failure is likely to be its own.
         `because`: id of that one."""
         self._append("held", trial=trial, because=because, failure_class=failure_class)
+
+    def stopping(self, times: int) -> None:
+        """The driver was asked to stop; `times`: how often so far. From 2 on trials end at once."""
+        self._append("stopping", times=times)
 
     def over(self) -> None:
         """The driver has ended all that it started."""
