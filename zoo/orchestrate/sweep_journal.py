@@ -163,6 +163,26 @@ class SweepJournal:
         """The driver was asked to stop; `times`: how often so far. From 2 on trials end at once."""
         self._append("stopping", times=times)
 
+    def paused(self, trial: str, needs: float) -> None:
+        """Nothing starts until so many bytes are free; `trial` found the disk full."""
+        self._append("paused", trial=trial, needs=round(needs))
+
+    def resumed(self) -> None:
+        """Trials start again. Lines that a full disk did not take stay lost; later ones are
+        written."""
+        if self.problem is not None:
+            self.problem = self._cut()
+        self._append("resumed")
+
+    def _cut(self) -> OSError | None:
+        """Cut off a torn line; returns why that cannot be done."""
+        try:
+            raw = read_bytes(self.path) or b""
+            os.truncate(self.path, raw.rfind(b"\n") + 1)
+        except OSError as error:
+            return error
+        return None
+
     def over(self) -> None:
         """The driver has ended all that it started."""
         self._append("over")
