@@ -52,7 +52,7 @@ class JobSignals:
     def __init__(self, task: Task, journal: SweepJournal) -> None:
         self.task, self.journal = task, journal
         self.came: list[int] = []
-        self._recorded = False
+        self._recorded = 0
         for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, frame: self.came.append(number))
 
@@ -65,10 +65,10 @@ class JobSignals:
         """Seconds that the trial has to end; None = go on. A second signal leaves none."""
         if not self.came:
             return None
-        if not self._recorded:
-            self._recorded = True
-            self.journal.stopping(self.task)
-        return self.task.profile.grace_s if len(self.came) == 1 else 0.0
+        if (times := len(self.came)) > self._recorded:
+            self._recorded = times
+            self.journal.stopping(times)
+        return self.task.profile.grace_s if times == 1 else 0.0
 
 
 def lead(path: Path) -> int:
@@ -134,7 +134,7 @@ def _goes_on(task: Task, before: FailureClass, journal: SweepJournal) -> bool:
 def _after_failure(task: Task, ended: LaunchResult, journal: SweepJournal) -> int:
     """Requeue the job where its failure class allows that; returns the exit status."""
     wait_s = retry_wait(task.trial.id, ended, journal)
-    if wait_s is None or ended.failure_class is None:
+    if wait_s is None or ended.failure_class in (None, FailureClass.DISK):  # who would make room?
         return 1
     journal.retried(task.trial.id, ended.failure_class, wait_s)
     return _requeue()

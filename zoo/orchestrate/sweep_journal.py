@@ -1,5 +1,5 @@
 """The journal of a sweep: what no run folder says. Epochs of drivers, launches, how each ended,
-retries, trials held back, jobs.
+retries, trials held back, jobs, stop requests.
 
 `runs/sweeps/NAME/journal.jsonl`: append-only, one JSON object a line with a CRC-32 of the rest,
 synced. Each driver opens a new epoch; lines of an older epoch below it are of a driver that lost
@@ -146,10 +146,6 @@ class SweepJournal:
         """Slurm accepted a job of a trial, or of the `report`."""
         self._append("submit", trial=what, job=job)
 
-    def stopping(self, task: Task) -> None:
-        """A launch was requested to stop."""
-        self._append("stop", trial=task.trial.id, token=task.token)
-
     def ended(self, task: Task, ended: LaunchResult) -> None:
         """A launch ended; `gpu_s` is what it held, in seconds times GPUs."""
         self._append(
@@ -170,6 +166,30 @@ class SweepJournal:
         """A trial does not start in this invocation, as another's failure is likely to be its own.
         `because`: id of that one."""
         self._append("held", trial=trial, because=because, failure_class=failure_class)
+
+    def stopping(self, times: int) -> None:
+        """The driver was asked to stop; `times`: how often so far. From 2 on trials end at once."""
+        self._append("stopping", times=times)
+
+    def paused(self, trial: str, needs: float) -> None:
+        """Nothing starts until so many bytes are free; `trial` found the disk full."""
+        self._append("paused", trial=trial, needs=round(needs))
+
+    def resumed(self) -> None:
+        """Trials start again. Lines that a full disk did not take stay lost; later ones are
+        written."""
+        if self.problem is not None:
+            self.problem = self._cut()
+        self._append("resumed")
+
+    def _cut(self) -> OSError | None:
+        """Cut off a torn line; returns why that cannot be done."""
+        try:
+            raw = read_bytes(self.path) or b""
+            os.truncate(self.path, raw.rfind(b"\n") + 1)
+        except OSError as error:
+            return error
+        return None
 
     def over(self) -> None:
         """The driver has ended all that it started."""
@@ -212,8 +232,8 @@ class SweepJournal:
                 self.jobs[row["trial"]] = row["job"]
             case "launch":
                 self.lost[row["trial"]] = FailureClass.INFRA
-            case "stop":
-                self.lost[row["trial"]] = FailureClass.INTERRUPTED
+            case "stopping":
+                self.lost = dict.fromkeys(self.lost, FailureClass.INTERRUPTED)
             case "retry":
                 self._spent[row["trial"], row["failure_class"]] += 1
             case "end":
