@@ -43,11 +43,7 @@ class SweepWork:
         self.sweep, self.journal, self.display, self.watch = sweep, journal, display, watch
         self.tokens: list[str] = []
         """Of everything that was started."""
-        extents = dict.fromkeys((one.trial.id for one in status.left), UNKNOWN) | {**sweep.extents}
-        left = {one.trial.id: one for one in status.left}
-        trials = in_order([one.trial for one in status.left], sweep.order, extents, sweep.profile)
-        tasks = [task_of(sweep, left[trial.id]) for trial in trials]
-        self._queue = TaskQueue(tasks, executor, stop)
+        self._queue = TaskQueue(tasks_of(sweep, status), executor, stop)
         self._causes = SharedCauses(one.trial for one in status.trials if not one.trains)
         self._disk = DiskPause(sweep.store.root)
         self._lost, self._idle_since = False, time.monotonic()
@@ -150,6 +146,14 @@ class SweepWork:
             f"held back, as they are likely to fail like {views[task.trial.id].name} "
             f"[{ended.failure_class}]: {names}; the next sweep tries them"
         )
+
+
+def tasks_of(sweep: Sweep, status: SweepStatus) -> list[Task]:
+    """A launch of each trial that is left, in the order in which they start."""
+    left = {one.trial.id: one for one in status.left}
+    extents = dict.fromkeys(left, UNKNOWN) | {**sweep.extents}
+    trials = in_order([one.trial for one in status.left], sweep.order, extents, sweep.profile)
+    return [task_of(sweep, left[trial.id]) for trial in trials]
 
 
 def task_of(sweep: Sweep, one: TrialStatus) -> Task:
