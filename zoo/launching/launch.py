@@ -16,13 +16,12 @@ import time
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
 
 from zoo.errors import FailureClass
 from zoo.launching import processes
 from zoo.launching.link import MEETING_S, Host
 from zoo.launching.out_of_memory import kernel_kills, less_text, with_less
-from zoo.launching.ranks import Rank, free_port, start_ranks
+from zoo.launching.ranks import ONE_NODE, Rank, free_port, start_ranks
 from zoo.launching.task import Task, environment, write_task
 from zoo.launching.warm_starts import NotStarted, spawner
 from zoo.launching.watchdog import Watchdog
@@ -66,29 +65,22 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> La
         return LaunchResult("preempted", FailureClass.INTERRUPTED)
     if not trial_status(task.trial, task.store, retrain=task.retrain, extend=task.extend).runs:
         return _outcome(record.read(task.folder))  # by another sweep, while we waited
-    ended = _launch(task, grace, tick)
-    while grace() is None and (less := with_less(task, ended.failure_class, ended.message)):
-        task = less
-        _note(task, f"zoo: out of memory; {less_text(task)}")
-        ended = _launch(task, grace, tick)
-    if not (ended.state == "stopped" or (task.extend and ended.state == "done")):
-        return ended
-    if grace() is None and trial_status(task.trial, task.store).runs:  # from weights that it kept
-        return _launch(replace(task, retrain=False, extend=False), grace, tick)
-    return ended
-
-
-def _launch(task: Task, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
-    """Run the processes of a trial to their end."""
+    if task.trained:
+        task = replace(task, where=ONE_NODE)
     with closing(Host(task.where, task.token)) if task.where.nodes > 1 else nullcontext() as host:
         if host is not None and (why := _meet(host, grace)):
             return why
-        try:
-            child = TrialProcess(task, host, lambda: grace() is not None)
-        except NotStarted:
-            shutil.rmtree(task.launch, ignore_errors=True)
-            return LaunchResult("preempted", FailureClass.INTERRUPTED)
-        return _work(child, grace, tick)
+        ended = _work(task, host, grace, tick)
+        while grace() is None and (less := with_less(task, ended.failure_class, ended.message)):
+            task = less
+            _note(task, f"zoo: out of memory; {less_text(task)}")
+            ended = _work(task, host, grace, tick)
+    if not (ended.state == "stopped" or (task.extend and ended.state == "done")):
+        return ended
+    if grace() is None and trial_status(task.trial, task.store).runs:  # from weights that it kept
+        task = replace(task, retrain=False, extend=False, where=ONE_NODE)
+        return _work(task, None, grace, tick)
+    return ended
 
 
 def _meet(host: Host, grace: Grace) -> LaunchResult | None:
@@ -104,8 +96,14 @@ def _meet(host: Host, grace: Grace) -> LaunchResult | None:
     return None
 
 
-def _work(child: TrialProcess, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
-    watchdog = Watchdog(child.task)
+def _work(task: Task, host: Host | None, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
+    """Run this node's processes once, to their end."""
+    try:
+        child = TrialProcess(task, host, lambda: grace() is not None)
+    except NotStarted:
+        shutil.rmtree(task.launch, ignore_errors=True)
+        return LaunchResult("preempted", FailureClass.INTERRUPTED)
+    watchdog = Watchdog(task)
     try:
         while not child.exited():
             if grace() is not None:
@@ -231,6 +229,8 @@ class TrialProcess:
 
     def end(self) -> None:
         """Make sure that nothing of the launch is left; does nothing after a settled end."""
+        if self.host is not None:
+            self.host.end()
         for rank in self.ranks:
             rank.end()
         for pid in processes.kill_launch(self.task.token):
@@ -251,10 +251,7 @@ class TrialProcess:
             ended = LaunchResult("failed", *self._elsewhere(), seconds)
         else:
             ended = LaunchResult("failed", *self._failure(cause), seconds)
-        with claim(self.folder, wait=False) as ours:
-            latest = live.latest_launch(self.folder)
-            if ours and latest.get("token") in (self.task.token, None):
-                self._write_record(ended, latest)  # else others hold or held it, and record it
+        record_end(self.task, ended, self.started)
         return ended
 
     def _failure(self, cause: Rank) -> tuple[FailureClass, str]:
@@ -282,9 +279,15 @@ class TrialProcess:
         asked = task.trial, task.profile, task.out_of_memory, task.longest_prompt
         return f"{message}\n{advice(*asked, message=message)}"
 
-    def _write_record(self, ended: LaunchResult, latest: dict[str, Any]) -> None:
-        task, trial, folder = self.task, self.task.trial, self.folder
-        found = record.read(folder)
+
+def record_end(task: Task, ended: LaunchResult, started: float) -> None:
+    """Write the record of a launch that left none, unless another has held the trial since, or
+    training came to an outcome before. `started`: seconds since the epoch."""
+    trial, folder = task.trial, task.folder
+    with claim(folder, wait=False) as ours:
+        latest, found = live.latest_launch(folder), record.read(folder)
+        if not ours or latest.get("token") not in (task.token, None):
+            return  # others hold or held it, and record it
         if found is not None and found.finished():
             return  # it stays so; only what came after it failed
         lineage = latest.get("lineage", 0)
@@ -305,7 +308,7 @@ class TrialProcess:
             metrics=rounds[reached]["metrics"] if rounds else {},
             stack=SIMULATED if trial.simulated else stack(task.profile.engine, environment(task)),
             failure_class=ended.failure_class,
-            started=self.started,
+            started=started,
             seconds=round(ended.seconds, 3),
         )
         record.write(folder, written, durable=not trial.simulated)
