@@ -123,21 +123,6 @@ def test_forked_process_is_found_by_its_token_and_has_nothing_of_the_server_open
     assert run.ended().state == "preempted"
 
 
-def test_processes_requested_at_once_have_only_their_own_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ZOO_SIMULATE", "hang:2")
-    slow_server(tmp_path / "site", monkeypatch, "import time; time.sleep(1)")
-    tasks = simulated.make(tmp_path).tasks()
-    runs = [Running(replace(task, profile=warm(tmp_path).profile)) for task in tasks]
-    for run in runs:
-        files = [os.readlink(path) for path in Path(f"/proc/{run.pid()}/fd").iterdir()]
-        logs = {file for file in files if file.endswith("/log.txt")}
-        assert logs == {str(run.task.folder / "log.txt")}
-        run.stop.set(0.0)
-    assert [run.ended().state for run in runs] == ["preempted"] * 4
-
-
 def test_processes_killed_as_soon_as_they_are_forked_end(tmp_path: Path) -> None:
     task = warm(tmp_path)
     path, env = write_task(task), environment(task)
