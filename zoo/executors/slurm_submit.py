@@ -78,6 +78,16 @@ def run(study: Study, sweep: Sweep, status: SweepStatus, *, report: bool) -> int
     return 0
 
 
+def cancel(folder: Path) -> list[str]:
+    """Cancel the jobs of a sweep, by its folder in the run store, if it was ever submitted; returns
+    their ids.
+
+    Raises:
+        InputError, StateError: as `slurm.cancel`.
+    """
+    return slurm.cancel(folder) if (folder / FOLDER).is_dir() else []
+
+
 def _lost(made: Submission, journal: SweepJournal, folder: Path, study: Study) -> Iterator[str]:
     """Record launches whose jobs are gone and could not; yields a line for each such job."""
     gone = {

@@ -90,3 +90,14 @@ def test_job_ahead_of_its_time_limit_saves_requeues_itself_and_goes_on(
     (trial,) = (id_ for id_ in records(folder) if id_.startswith("pocket-llama"))
     assert records(folder)[trial]["attempt"] == 2
     assert rounds(folder, trial) == [0, 1, 2, 3, 4]  # none is trained again behind a checkpoint
+
+
+def test_stop_cancels_the_jobs_of_a_submitted_sweep(folder: Path, env: dict[str, str]) -> None:
+    submit(folder, env | {"ZOO_SIMULATE": "sleep:1"})
+    done = sweeps.command(folder, "stop", "tiny", **env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tiny: cancelled jobs ")
+    wait(folder)
+    jobs = fake_slurm.jobs(folder).values()
+    assert all(job["state"].startswith("CANCELLED") for job in jobs)
+    assert sweeps.command(folder, "stop", "tiny", **env).stdout == "tiny is not running\n"
