@@ -17,17 +17,17 @@ import click
 
 from zoo.catalog import ComputeProfile
 from zoo.cli.mlflow_commands import mirror_of, where_of
-from zoo.cli.next_look import must_be_open
 from zoo.data.questions import overlaps
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
 from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.progress import clock, display, first_line
+from zoo.planning.budget_forecast import budget_state, forecast_of
 from zoo.planning.disk_errors import must_be_writable, started
 from zoo.planning.machine import profile_of, visible_gpus
+from zoo.planning.next_look import must_be_open
 from zoo.planning.options import PlanOptions
-from zoo.planning.plan_report import Plan, to_pay
 from zoo.planning.preflight import (
     must_be_ready,
     must_continue_alike,
@@ -36,7 +36,9 @@ from zoo.planning.preflight import (
 )
 from zoo.planning.prompt_lengths import measured
 from zoo.planning.reference_check import must_be_usable
+from zoo.planning.remaining import rates_of, to_pay
 from zoo.planning.study import Study, load_study, shown
+from zoo.render.budget_text import budget_lines
 from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
@@ -105,6 +107,9 @@ def run_study(study: Study, how: SweepOptions) -> int:
     sweep = replace(sweep, longest_prompts=measured(left, study))
     if how.order == "longest-first":
         sweep = replace(sweep, extents=_extents(study, status, sweep))
+    if study.manifest.experiment.budget.stated:
+        counted_prompts = sweep.longest_prompts
+        sweep = replace(sweep, forecast=forecast_of(study, status, chosen, counted_prompts))
     if not how.across_stacks:
         must_continue_alike(status, chosen, sweep.longest_prompts)
     must_have_room(status.left, chosen, sweep.longest_prompts)
@@ -126,7 +131,7 @@ def run_study(study: Study, how: SweepOptions) -> int:
             mirror=None if how.bare else lambda: mirror_of(study),
             report=lambda: None if how.bare else results.write_or_excuse(),
         )
-    _conclude(results, ran, time.monotonic() - begun, how)
+    _conclude(results, ran, time.monotonic() - begun, how, chosen)
     failed = how.extend and any(one.obstacle for one in ran.status.trials)
     return ran.exit_code or int(failed)
 
@@ -157,7 +162,7 @@ def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> Sweep:
 
 def _extents(study: Study, status: SweepStatus, sweep: Sweep) -> dict[str, Extent]:
     """How long each trial that is left holds how many GPUs, by the cost model."""
-    rates = Plan(study, sweep.profile).rates
+    rates = rates_of(study, sweep.profile)
     left = map(to_pay, status.left)
     costs = sweep_cost(left, sweep.profile, rates, (), sweep.longest_prompts).trials
     pairs = zip(status.left, costs, strict=True)
@@ -206,7 +211,9 @@ def _executor(kind: str, sweep: Sweep, study: Study) -> Executor:
     return LocalExecutor(sweep.profile.concurrency, devices=devices)
 
 
-def _conclude(results: SweepReport, ran: Ran, seconds: float, how: SweepOptions) -> None:
+def _conclude(
+    results: SweepReport, ran: Ran, seconds: float, how: SweepOptions, profile: ComputeProfile
+) -> None:
     """Print the outcome, and where the results are."""
     study, status = results.study, ran.status
     click.echo(f"\n{study.name}: {summary(status)}  ({clock(seconds)})")
@@ -219,6 +226,8 @@ def _conclude(results: SweepReport, ran: Ran, seconds: float, how: SweepOptions)
             reason = first_line(item.message, item.failure)
             click.echo(f"! {study.names[item.trial.id]}: {item.why} {reason}")
             click.echo(f"  log: {shown(study.store.train(item.trial.id) / 'log.txt')}")
+    for line in budget_lines(budget_state(study, status, profile)):
+        click.echo(line)
     if status.left:
         word = "stopped" if ran.exit_code >= 128 else "not all done"
         click.echo(f"{word}; `{_command(study, how)}` does what is left")
