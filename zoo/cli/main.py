@@ -27,6 +27,7 @@ from zoo.cli.option_groups import (
     run_options,
     which_plan,
 )
+from zoo.cli.tend_commands import COMMANDS as TENDING
 
 if TYPE_CHECKING:
     from zoo.planning.options import PlanOptions
@@ -294,7 +295,7 @@ def doctor(json_: bool, try_: bool, profile: str | None, keep: str | None) -> in
     return run(json_)
 
 
-for command in (*COMMANDS, *FOLLOWING, *card_groups()):
+for command in (*COMMANDS, *FOLLOWING, *TENDING, *card_groups()):
     cli.add_command(command)
 
 

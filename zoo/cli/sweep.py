@@ -1,5 +1,5 @@
 """`zoo sweep` and `zoo report`: chooses executor, display and mirror, and hands them to
-the driver with what writes the report.
+the driver with what writes the report; or submits jobs to Slurm.
 
 Heavy imports happen only when there is something to run.
 """
@@ -18,6 +18,8 @@ import click
 from zoo.catalog import ComputeProfile
 from zoo.cli.mlflow_commands import mirror_of, where_of
 from zoo.data.questions import overlaps
+from zoo.executors import slurm_submit
+from zoo.executors.slurm import must_be_there
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
@@ -34,19 +36,18 @@ from zoo.planning.preflight import (
     must_have_room,
     must_not_have_drifted,
 )
-from zoo.planning.prompt_lengths import measured
+from zoo.planning.prompt_lengths import measured, remembered
 from zoo.planning.reference_check import must_be_usable
-from zoo.planning.remaining import rates_of, to_pay
+from zoo.planning.remaining import extents
 from zoo.planning.study import Study, load_study, shown
 from zoo.render.budget_text import budget_lines
 from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
 from zoo.render.sweep_report import SweepReport
-from zoo.resources import sweep_cost
 from zoo.runs.sweep_status import SweepStatus, read_status
 from zoo.scheduling.executor import Executor
-from zoo.scheduling.order import Extent, Order
+from zoo.scheduling.order import Order
 
 
 @dataclass(frozen=True)
@@ -98,28 +99,36 @@ def run_study(study: Study, how: SweepOptions) -> int:
     changed = study.changes.changed
     status = read_status(study.chosen, study.store, changed, retrain=how.retrain, extend=how.extend)
     sweep = _sweep(study, chosen, how)
-    if not status.left:
-        return _nothing_to_do(study, sweep, status, how)
-    must_be_writable(study)
     kind = how.executor or ("local" if study.simulated else chosen.executor)
+    submits = kind == "slurm"  # with what planning needs; the jobs do what needs more
+    if not status.left:
+        return _nothing_to_do(study, sweep, status, how, light=submits)
+    if submits:
+        must_be_there()
+    must_be_writable(study)
     must_be_ready(study, status, chosen, relock=how.relock, executor=kind)
     left = [item.trial for item in status.left]
-    sweep = replace(sweep, longest_prompts=measured(left, study))
+    prompts = remembered(left, study)[0] if submits else measured(left, study)
+    sweep = replace(sweep, longest_prompts=prompts)
     if how.order == "longest-first":
-        sweep = replace(sweep, extents=_extents(study, status, sweep))
+        sweep = replace(sweep, extents=extents(study, status, sweep.profile, prompts))
     if study.manifest.experiment.budget.stated:
-        counted_prompts = sweep.longest_prompts
-        sweep = replace(sweep, forecast=forecast_of(study, status, chosen, counted_prompts))
-    if not how.across_stacks:
+        sweep = replace(sweep, forecast=forecast_of(study, status, chosen, prompts))
+    if not how.across_stacks and not submits:
         must_continue_alike(status, chosen, sweep.longest_prompts)
     must_have_room(status.left, chosen, sweep.longest_prompts)
-    must_be_usable(left, study)
+    if not submits:
+        must_be_usable(left, study)
     click.echo(f"{study.name}: {summary(status)}")
     for line in [*change_lines(study.changes), *seal_notes(study)]:
         click.echo(line)
     found = overlaps(study.chosen, study.resolver.questions)
     for warning in overlap_warnings(study.chosen, found):
         click.echo(f"! {warning}")
+    if submits:
+        with started():
+            study.resolver.save()
+            return slurm_submit.run(study, sweep, status, report=not how.bare)
     results = SweepReport(study)
     with started():
         study.resolver.save()
@@ -160,17 +169,11 @@ def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> Sweep:
     )
 
 
-def _extents(study: Study, status: SweepStatus, sweep: Sweep) -> dict[str, Extent]:
-    """How long each trial that is left holds how many GPUs, by the cost model."""
-    rates = rates_of(study, sweep.profile)
-    left = map(to_pay, status.left)
-    costs = sweep_cost(left, sweep.profile, rates, (), sweep.longest_prompts).trials
-    pairs = zip(status.left, costs, strict=True)
-    return {one.trial.id: Extent(cost.wall_hours, max(1, cost.gpus)) for one, cost in pairs}
-
-
-def _nothing_to_do(study: Study, sweep: Sweep, status: SweepStatus, how: SweepOptions) -> int:
-    """The lock is written anyway: it guards these trials, and records which claims came late."""
+def _nothing_to_do(
+    study: Study, sweep: Sweep, status: SweepStatus, how: SweepOptions, *, light: bool
+) -> int:
+    """The lock is written anyway: it guards these trials, and records which claims came late.
+    `light`: without the report, which needs more than planning does."""
     must_not_have_drifted(study, relock=how.relock)
     study.resolver.save()
     freeze(sweep)
@@ -182,7 +185,7 @@ def _nothing_to_do(study: Study, sweep: Sweep, status: SweepStatus, how: SweepOp
     for line in standing_lines(status, study, f"{study.to('sweep')}{how}"):
         click.echo(line)
     if not how.bare:
-        if not (study.folder / "report.html").is_file():
+        if not light and not (study.folder / "report.html").is_file():
             SweepReport(study).write()
         _tell_where(study)
     return 0

@@ -15,6 +15,7 @@ import pickle
 import queue
 import shutil
 import threading
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 
 from zoo.catalog import ComputeProfile
 from zoo.errors import FailureClass, StateError
+from zoo.executors.ray_death import abandon, alive
 from zoo.executors.ray_home import make_home
 from zoo.launching.launch import LaunchResult, failed_launch, run
 from zoo.launching.task import Task, source_folder
@@ -44,10 +46,9 @@ SETTINGS = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
 }
-SERVER = "gcs_server"
-"""Of Ray's processes the one whose end ends the driver, in Ray's native code."""
 OBJECT_STORE_BYTES = 100 * 1024**2  # nothing of size travels through Ray
 POLL_S = 0.2
+NOTICE_S = 2.0  # how long after Tune's failure a dead server of Ray's is looked for
 FAREWELL_S = 15.0  # how long Tune may take to end after its last trial did
 
 
@@ -110,7 +111,10 @@ class RayExecutor:
         except StateError as error:
             raise StateError(f"{error} (Ray's logs: {home})") from error
         finally:
-            ray.shutdown()
+            if self._run.died:
+                abandon()
+            else:
+                ray.shutdown()
             shutil.rmtree(self.scratch, ignore_errors=True)
         shutil.rmtree(home, ignore_errors=True)  # nothing went wrong that its logs could explain
 
@@ -147,6 +151,8 @@ class _Run:
         self.begun: set[str] = set()
         self.closed, self.halt = threading.Event(), threading.Event()
         self.crash: Exception | None = None
+        self.died = False
+        """Whether a server of Ray's ended."""
         self._graces: dict[str, float] = {}
 
     def start(self, task: Task) -> Handle:
@@ -168,17 +174,27 @@ class _Run:
         while fit.is_alive() and not (self.closed.is_set() and not self.begun):
             fit.join(POLL_S)
             self._pass_stops_on()
-            if not _alive(ray):
-                if token := os.environ.get(VARIABLE):  # Ray itself would take its time
-                    end_all(token, SERVER)
-                raise StateError("Ray died; its trials were ended. Run the sweep again: it goes on")
+            self._must_live(ray)
         early = not self.closed.is_set()
         self.halt.set()
         fit.join(FAREWELL_S)
+        if early:  # Tune may see that Ray died before its servers have ended
+            self._must_live(ray, NOTICE_S)
         if self.crash is not None:
             raise StateError(f"Ray Tune failed: {self.crash}") from self.crash
         if early:
             raise StateError("Ray Tune ended before the sweep did. Run it again: it goes on")
+
+    def _must_live(self, ray: Any, patience_s: float = 0.0) -> None:
+        end = time.monotonic() + patience_s
+        while alive(ray):
+            if time.monotonic() >= end:
+                return
+            time.sleep(POLL_S)
+        self.died = True
+        if token := os.environ.get(VARIABLE):  # Ray itself would take its time
+            end_all(token)
+        raise StateError("Ray died; its trials were ended. Run the sweep again: it goes on")
 
     def _pass_stops_on(self) -> None:
         """Write stops where the supervisors read them. A task that Tune has not begun ends here."""
@@ -356,17 +372,6 @@ def _read_grace(path: Path) -> float | None:
         return float(path.read_text())
     except FileNotFoundError:
         return None
-
-
-def _node(ray: Any) -> Any:
-    """Ray's own view of its processes and folders; there is no public one."""
-    return ray._private.worker._global_node
-
-
-def _alive(ray: Any) -> bool:
-    """Whether Ray's own processes are there: Tune waits for ever when they are not."""
-    node = _node(ray)
-    return ray.is_initialized() and node is not None and not node.dead_processes()
 
 
 def _hush() -> None:

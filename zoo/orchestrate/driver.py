@@ -110,7 +110,8 @@ def _execute(
         while not work.over:
             work.start()
             signals.rearm()
-            signals.pass_on(stop, display, watch, sweep.profile)
+            if signals.pass_on(stop, display, watch, sweep.profile):
+                journal.stopping(signals.times)
             executor.check()
             work.check()
             guard.keep()

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import StateError
+from zoo.launching import processes
 from zoo.lock import lock
 from zoo.orchestrate.invocation import Sweep
 from zoo.store.run_store import Store, claim, claimed, read_json, write_json, write_text
 
 
 def holder(store: Store, name: str) -> dict[str, Any] | None:
-    """Who runs a sweep right now (pid, host, since), or None; writes and locks nothing."""
+    """Who runs a sweep right now (pid, host, since; `boot` and `started` identify its process), or
+    None; writes and locks nothing."""
     folder = store.sweep(name)
     return read_json(folder / "driver.json") if claimed(folder) else None
 
@@ -31,8 +33,8 @@ def driver_lock(sweep: Sweep) -> Iterator[None]:
             told = read_json(who) or {}
             raise StateError(
                 f"sweep '{sweep.name}' is being run by process {told.get('pid', '?')} on "
-                f"{told.get('host', '?')} since {told.get('since', '?')}; wait for it, or stop it "
-                f"first (`zoo status {sweep.name}` shows where it is)"
+                f"{told.get('host', '?')} since {told.get('since', '?')}; wait for it, or end it "
+                f"first: `zoo stop {sweep.name}`"
             )
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         write_json(
@@ -40,6 +42,8 @@ def driver_lock(sweep: Sweep) -> Iterator[None]:
             {
                 "pid": os.getpid(),
                 "host": os.uname().nodename,
+                "boot": processes.boot_id(),
+                "started": processes.start_time(os.getpid()),
                 "since": since,
                 "manifest": str(sweep.manifest.path),
                 "profile": sweep.profile.name,

@@ -62,29 +62,23 @@ class OrphanGuard:
         )
 
 
-def of_token(token: str, spare: str = "") -> list[int]:
-    """Processes with the token in their environment, without zombies and this process. `spare`: a
-    program that is left out."""
+def of_token(token: str) -> list[int]:
+    """Processes with the token in their environment, without zombies and this process."""
     wanted, found = f"{VARIABLE}={token}".encode(), list[int]()
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == os.getpid():
             continue
         with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as stream:
-            if wanted in stream.read().split(b"\0") and not (spare and _runs(name, spare)):
+            if wanted in stream.read().split(b"\0"):
                 found.append(int(name))
     return found
 
 
-def _runs(pid: str, program: str) -> bool:
-    with open(f"/proc/{pid}/cmdline", "rb") as stream:
-        return stream.read().split(b"\0")[0].endswith(program.encode())
-
-
-def end_all(token: str, spare: str = "") -> None:
+def end_all(token: str) -> None:
     """SIGKILL processes as `of_token` finds them, until none is left."""
     end, quiet = time.monotonic() + PATIENCE_S, 0
     while quiet < 2 and time.monotonic() < end:  # what was just forked is met the second time
-        left = of_token(token, spare)
+        left = of_token(token)
         quiet = 0 if left else quiet + 1
         for pid in left:
             with contextlib.suppress(ProcessLookupError, PermissionError):

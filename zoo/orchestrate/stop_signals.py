@@ -42,10 +42,11 @@ class Signals:
         self.number = self.number or number
         self.times += 1
 
-    def pass_on(self, stop: Stop, display: Display, watch: Watch, profile: ComputeProfile) -> None:
-        """Hand what came to the executor and tell the user, with how long it takes."""
+    def pass_on(self, stop: Stop, display: Display, watch: Watch, profile: ComputeProfile) -> bool:
+        """Hand what came to the executor and tell the user, with how long it takes; returns whether
+        anything came."""
         if self.times == self._told:
-            return
+            return False
         self._told = self.times
         if self.times > 1:
             stop.set(0.0)
@@ -62,3 +63,4 @@ class Signals:
             display.say(
                 f"stopping: trials have {profile.grace_s:g} s to end their rounds and save them"
             )
+        return True

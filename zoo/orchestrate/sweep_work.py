@@ -45,12 +45,8 @@ class SweepWork:
         self.sweep, self.journal, self.display, self.watch = sweep, journal, display, watch
         self.tokens: list[str] = []
         """Of everything that was started."""
-        extents = dict.fromkeys((one.trial.id for one in status.left), UNKNOWN) | {**sweep.extents}
-        left = {one.trial.id: one for one in status.left}
-        trials = in_order([one.trial for one in status.left], sweep.order, extents, sweep.profile)
-        tasks = [task_of(sweep, left[trial.id]) for trial in trials]
         self._budget = BudgetGuard(sweep, journal.spending)
-        self._queue = TaskQueue(tasks, executor, stop, may=self._budget.allows)
+        self._queue = TaskQueue(tasks_of(sweep, status), executor, stop, may=self._budget.allows)
         self._cut: dict[str, str] = {}
         """Token -> why the budget ended its launch."""
         self._causes = SharedCauses(one.trial for one in status.trials if not one.trains)
@@ -203,6 +199,14 @@ class SweepWork:
             f"held back, as they are likely to fail like {views[task.trial.id].name} "
             f"[{ended.failure_class}]: {names}; the next sweep tries them"
         )
+
+
+def tasks_of(sweep: Sweep, status: SweepStatus) -> list[Task]:
+    """A launch of each trial that is left, in the order in which they start."""
+    left = {one.trial.id: one for one in status.left}
+    extents = dict.fromkeys(left, UNKNOWN) | {**sweep.extents}
+    trials = in_order([one.trial for one in status.left], sweep.order, extents, sweep.profile)
+    return [task_of(sweep, left[trial.id]) for trial in trials]
 
 
 def task_of(sweep: Sweep, one: TrialStatus) -> Task:

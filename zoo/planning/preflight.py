@@ -43,9 +43,8 @@ def must_be_ready(
     faults += _models(real, study)
     faults += _problems(left, study)
     faults += _profile(status.left, profile, longest)
-    if executor == "slurm" and not profile.plans_only:
-        place, hint = f"--on {profile.name}", "`--executor local` inside an allocation"
-        faults.append(Fault(place, "zoo does not submit jobs yet (executor: slurm)", hint=hint))
+    if executor == "slurm":
+        faults += _contradiction(profile)  # what the nodes have, Slurm knows
     elif executor == "ray" and profile.address and not profile.plans_only:
         found = f"zoo does not join a running Ray cluster yet (address: {profile.address})"
         faults.append(Fault(f"--on {profile.name}", found, hint="leave `address` out"))
@@ -174,6 +173,16 @@ def _contradicts(profile: ComputeProfile) -> bool:
     return profile.gpus is not None and profile.gpus_per_trial > profile.gpus
 
 
+def _contradiction(profile: ComputeProfile) -> Iterator[Fault]:
+    if _contradicts(profile):
+        gpus = profile.gpus_per_trial
+        found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, and the profile has "
+        found += f"{profile.gpus} in all"
+        yield Fault(
+            f"--on {profile.name}", found, hint="correct gpus or gpus_per_trial in its card"
+        )
+
+
 def _gpus(one: TrialStatus, profile: ComputeProfile, longest: Mapping[str, int]) -> float:
     """GPUs that a trial is given, to train or to be evaluated only."""
     count = gpus_of if one.trains else engine_gpus
@@ -197,9 +206,7 @@ def _machine(
     needs = widest.get(model, gpus)
     there = len(visible_gpus(profile)) if gpus else 0
     if _contradicts(profile):
-        found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, and the profile has "
-        found += f"{profile.gpus} in all"
-        yield Fault(place, found, hint="correct gpus or gpus_per_trial in its card")
+        yield from _contradiction(profile)
     elif needs > there:
         who = f"a trial of {model}" if needs > gpus else "a trial"
         found = f"{who} needs {needs:g} GPU{'s' if needs > 1 else ''}, this machine has {there}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from zoo.catalog import ComputeProfile
 from zoo.planning.study import Study
-from zoo.resources import Rate, measured_rates
+from zoo.resources import Rate, measured_rates, sweep_cost
 from zoo.runs import throughput
-from zoo.runs.sweep_status import TrialStatus
+from zoo.runs.sweep_status import SweepStatus, TrialStatus
+from zoo.scheduling.order import Extent
 from zoo.trials.trial import Trial
 
 
@@ -14,6 +17,17 @@ def rates_of(study: Study, profile: ComputeProfile) -> dict[str, Rate]:
     """Rates of this store's own records on a profile."""
     models = sorted({trial.model.name for trial in study.chosen if not trial.simulated})
     return measured_rates(throughput.measured(study.store, models, profile.name))
+
+
+def extents(
+    study: Study, status: SweepStatus, profile: ComputeProfile, prompts: Mapping[str, int]
+) -> dict[str, Extent]:
+    """How long each trial that is left holds how many GPUs, by the cost model. `prompts`: trial id
+    -> tokens of its longest prompt, where counted."""
+    rates = rates_of(study, profile)
+    costs = sweep_cost(map(to_pay, status.left), profile, rates, (), prompts).trials
+    pairs = zip(status.left, costs, strict=True)
+    return {one.trial.id: Extent(cost.wall_hours, max(1, cost.gpus)) for one, cost in pairs}
 
 
 def to_pay(status: TrialStatus) -> Trial:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import zoo
-from zoo.cli.logs import TrialFollower
+from zoo.render.trial_log import TrialFollower
 from zoo.store import journal
 
 
