@@ -65,25 +65,22 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> La
         return LaunchResult("preempted", FailureClass.INTERRUPTED)
     if not trial_status(task.trial, task.store, retrain=task.retrain, extend=task.extend).runs:
         return _outcome(record.read(task.folder))  # by another sweep, while we waited
-    ended = _launch(task, grace, tick)
-    while grace() is None and (less := with_less(task, ended.failure_class, ended.message)):
-        task = less
-        _note(task, f"zoo: out of memory; {less_text(task)}")
-        ended = _launch(task, grace, tick)
-    if not (ended.state == "stopped" or (task.extend and ended.state == "done")):
-        return ended
-    if grace() is None and trial_status(task.trial, task.store).runs:  # from weights that it kept
-        rest = replace(task, retrain=False, extend=False, where=ONE_NODE)
-        return _launch(rest, grace, tick)
-    return ended
-
-
-def _launch(task: Task, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
-    """Run the processes of a trial to their end."""
+    if task.trained:
+        task = replace(task, where=ONE_NODE)
     with closing(Host(task.where, task.token)) if task.where.nodes > 1 else nullcontext() as host:
         if host is not None and (why := _meet(host, grace)):
             return why
-        return _work(TrialProcess(task, host), grace, tick)
+        ended = _work(TrialProcess(task, host), grace, tick)
+        while grace() is None and (less := with_less(task, ended.failure_class, ended.message)):
+            task = less
+            _note(task, f"zoo: out of memory; {less_text(task)}")
+            ended = _work(TrialProcess(task, host), grace, tick)
+    if not (ended.state == "stopped" or (task.extend and ended.state == "done")):
+        return ended
+    if grace() is None and trial_status(task.trial, task.store).runs:  # from weights that it kept
+        task = replace(task, retrain=False, extend=False, where=ONE_NODE)
+        return _work(TrialProcess(task), grace, tick)
+    return ended
 
 
 def _meet(host: Host, grace: Grace) -> LaunchResult | None:
@@ -219,6 +216,8 @@ class TrialProcess:
 
     def end(self) -> None:
         """Make sure that nothing of the launch is left; does nothing after a settled end."""
+        if self.host is not None:
+            self.host.end()
         for rank in self.ranks:
             rank.end()
         for pid in processes.kill_launch(self.task.token):
