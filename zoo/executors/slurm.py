@@ -161,14 +161,16 @@ def end_of(job: SlurmJob) -> LaunchResult:
 
 
 def cancel(folder: Path) -> list[str]:
-    """Cancel all jobs of a sweep, by its folder in the run store; returns their ids. Trials that
-    run get SIGTERM: they save within Slurm's KillWait (30 s unless configured) and are not
-    requeued.
+    """Cancel all jobs of a sweep, by its folder in the run store, if it was ever submitted; returns
+    their ids. Trials that run get SIGTERM: they save within Slurm's KillWait (30 s unless
+    configured) and are not requeued.
 
     Raises:
         StateError: a command of Slurm's fails.
         InputError: there is no Slurm here.
     """
+    if not (folder / FOLDER).is_dir():
+        return []
     must_be_there()
     jobs = sorted((job.id for job in active(folder).values()), key=int)
     if jobs:

@@ -69,15 +69,11 @@ def test_submitted_trials_are_not_submitted_twice_and_their_jobs_are_in_the_stat
     jobs = cluster.jobs()
     assert jobs["1003"]["state"].startswith("CANCELLED")  # the report waits for the new ones, too
     assert jobs["1006"]["after"] == ["1001", "1002", "1004", "1005"]
-    assert slurm.cancel(cluster.folder / "runs/sweeps/tiny") == [
-        "1001",
-        "1002",
-        "1004",
-        "1005",
-        "1006",
-    ]
+    told = zoo("stop", "tiny").text
+    assert told.startswith("tiny: cancelled jobs 1001, 1002, 1004, 1005, 1006; trials that run")
     assert {job["state"] for job in cluster.jobs().values()} == {"CANCELLED by 1000"}
     assert "job 1001 cancelled" in zoo("status", "tiny.yaml").text
+    assert zoo("stop", "tiny").text == "tiny is not running\n"
 
 
 def test_job_whose_submission_was_cut_off_is_found_by_its_name(
