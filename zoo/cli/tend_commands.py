@@ -28,7 +28,7 @@ def stop(name: str, now: bool) -> int:
     already. Exit code 0 where the sweep has ended or was not running, 1 where it runs on another
     host. Ctrl-C here ends the waiting only.
     """
-    from zoo.executors.slurm_submit import cancel
+    from zoo.executors.slurm import cancel
     from zoo.upkeep.stop import run
 
     return run(name, click.echo, cancel, now=now)
