@@ -28,7 +28,7 @@ from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.budget_forecast import budget_state, forecast_of
 from zoo.planning.disk_errors import must_be_writable, started
 from zoo.planning.machine import profile_of, visible_gpus
-from zoo.planning.next_look import must_be_open
+from zoo.planning.next_look import begun_look, narrowed, next_look
 from zoo.planning.options import PlanOptions
 from zoo.planning.preflight import (
     must_be_ready,
@@ -82,23 +82,35 @@ class SweepOptions:
 
 
 def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
-    """Run what is left of a sweep; returns the exit status."""
+    """Run what is left of a sweep, and further looks while a claim is undecided, unless one look
+    is named; returns the exit status."""
     study = load_study(name, words, thorough=True)
     for line in study.remembered_note("sweep"):
         click.echo(line)
-    return run_study(study, how)
+    status = run_study(study, how)
+    while status == 0 and study.manifest.experiment.looks and not (words.look or words.only):
+        found = next_look(load_study(name, words, thorough=True))
+        if found is None:
+            break
+        click.echo("")
+        status = run_study(load_study(name, replace(words, look=found.look), thorough=True), how)
+    return status
 
 
 def run_study(study: Study, how: SweepOptions) -> int:
     """As `run`, of a study that is loaded with all its digests."""
     begun = time.monotonic()
-    must_be_open(study)
+    look = begun_look(study)
+    if look is not None:
+        study = narrowed(study, look)
+        for line in look.lines():
+            click.echo(line)
     chosen = profile_of(study.catalog, how.profile, how.concurrency)
     if how.save_every is not None:
         chosen = chosen.model_copy(update={"save_every": how.save_every})
     changed = study.changes.changed
     status = read_status(study.chosen, study.store, changed, retrain=how.retrain, extend=how.extend)
-    sweep = _sweep(study, chosen, how)
+    sweep = replace(_sweep(study, chosen, how), look=look)
     kind = how.executor or ("local" if study.simulated else chosen.executor)
     submits = kind == "slurm"  # with what planning needs; the jobs do what needs more
     if not status.left:
