@@ -6,7 +6,6 @@ Heavy imports happen only when there is something to run.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import time
@@ -19,13 +18,15 @@ from zoo.catalog import ComputeProfile
 from zoo.cli.mlflow_commands import mirror_of, where_of
 from zoo.cli.next_look import must_be_open
 from zoo.data.questions import overlaps
+from zoo.executors.choose import executor_of
+from zoo.executors.local import InProcess
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
 from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.disk_errors import must_be_writable, started
-from zoo.planning.machine import profile_of, visible_gpus
+from zoo.planning.machine import profile_of
 from zoo.planning.options import PlanOptions
 from zoo.planning.plan_report import Plan, to_pay
 from zoo.planning.preflight import (
@@ -43,7 +44,6 @@ from zoo.render.plan_text import change_lines, standing_lines, summary
 from zoo.render.sweep_report import SweepReport
 from zoo.resources import sweep_cost
 from zoo.runs.sweep_status import SweepStatus, read_status
-from zoo.scheduling.executor import Executor
 from zoo.scheduling.order import Extent, Order
 
 
@@ -109,6 +109,7 @@ def run_study(study: Study, how: SweepOptions) -> int:
         must_continue_alike(status, chosen, sweep.longest_prompts)
     must_have_room(status.left, chosen, sweep.longest_prompts)
     must_be_usable(left, study)
+    executor = executor_of(kind, sweep, _in_process)
     click.echo(f"{study.name}: {summary(status)}")
     for line in [*change_lines(study.changes), *seal_notes(study)]:
         click.echo(line)
@@ -121,7 +122,7 @@ def run_study(study: Study, how: SweepOptions) -> int:
         ran = driver.run(
             sweep,
             status,
-            lambda: _executor(kind, sweep, study),
+            lambda: executor,
             display(sys.stdout),
             mirror=None if how.bare else lambda: mirror_of(study),
             report=lambda: None if how.bare else results.write_or_excuse(),
@@ -190,20 +191,11 @@ def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     return 0
 
 
-def _executor(kind: str, sweep: Sweep, study: Study) -> Executor:
-    if kind == "ray":
-        from zoo.executors.ray_tune import RayExecutor
+def _in_process() -> InProcess:
+    """What runs simulated trials, which take milliseconds, in this process."""
+    from zoo.train.entry import run
 
-        return RayExecutor(sweep.profile, study.store.sweep(study.name) / "ray")
-    from zoo.executors.local import LocalExecutor
-
-    # Simulated trials take milliseconds, unless they are asked to misbehave.
-    if study.simulated and not os.environ.get("ZOO_SIMULATE"):
-        from zoo.train.entry import run as in_process
-
-        return LocalExecutor(1, in_process)
-    devices = visible_gpus(sweep.profile) if sweep.profile.gpus_per_trial else []
-    return LocalExecutor(sweep.profile.concurrency, devices=devices)
+    return run
 
 
 def _conclude(results: SweepReport, ran: Ran, seconds: float, how: SweepOptions) -> None:

@@ -46,9 +46,8 @@ def must_be_ready(
     if executor == "slurm" and not profile.plans_only:
         place, hint = f"--on {profile.name}", "`--executor local` inside an allocation"
         faults.append(Fault(place, "zoo does not submit jobs yet (executor: slurm)", hint=hint))
-    elif executor == "ray" and profile.address and not profile.plans_only:
-        found = f"zoo does not join a running Ray cluster yet (address: {profile.address})"
-        faults.append(Fault(f"--on {profile.name}", found, hint="leave `address` out"))
+    elif executor == "ray" and profile.address:
+        pass  # its nodes are probed before anything starts: `zoo.executors.cluster_check`
     elif not profile.plans_only and (real or (left and executor == "ray")):
         faults += _machine(profile, executor, status.left, longest)
     if faults:

@@ -34,6 +34,8 @@ class TaskQueue:
         """When a task may start again, and the task."""
         self._executor, self._stop, self._clock = executor, stop, clock
         self._halted = self._stuck = False
+        self._seen = 0
+        """Changes of what is free that were taken into account."""
         self._overtaken = 0
 
     @property
@@ -64,8 +66,9 @@ class TaskQueue:
         """The place of the next task to start: the first one, or where it needs more than is free,
         the first that has room; None = none starts before something ends. The first one is
         overtaken `OVERTAKES` times in a row at most, or it would wait for ever."""
-        if self._stuck:
+        if self._stuck and self._seen == self._executor.changes:
             return None
+        self._seen = self._executor.changes
         most = len(self.waiting) if self._overtaken < OVERTAKES else 1
         for at, task in enumerate(self.waiting[:most]):
             if self._executor.has_room(task):
