@@ -6,7 +6,6 @@ Heavy imports happen only when there is something to run.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import time
@@ -19,6 +18,8 @@ from zoo.catalog import ComputeProfile
 from zoo.cli.mlflow_commands import mirror_of, where_of
 from zoo.data.questions import overlaps
 from zoo.executors import slurm_submit
+from zoo.executors.choose import executor_of
+from zoo.executors.local import InProcess
 from zoo.executors.slurm import must_be_there
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
@@ -27,7 +28,7 @@ from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.budget_forecast import budget_state, forecast_of
 from zoo.planning.disk_errors import must_be_writable, started
-from zoo.planning.machine import profile_of, visible_gpus
+from zoo.planning.machine import profile_of
 from zoo.planning.next_look import begun_look, narrowed, next_look
 from zoo.planning.options import PlanOptions
 from zoo.planning.preflight import (
@@ -46,7 +47,6 @@ from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
 from zoo.render.sweep_report import SweepReport
 from zoo.runs.sweep_status import SweepStatus, read_status
-from zoo.scheduling.executor import Executor
 from zoo.scheduling.order import Order
 
 
@@ -141,13 +141,13 @@ def run_study(study: Study, how: SweepOptions) -> int:
         with started():
             study.resolver.save()
             return slurm_submit.run(study, sweep, status, report=not how.bare)
-    results = SweepReport(study)
+    executor, results = executor_of(kind, sweep, _in_process), SweepReport(study)
     with started():
         study.resolver.save()
         ran = driver.run(
             sweep,
             status,
-            lambda: _executor(kind, sweep, study),
+            lambda: executor,
             display(sys.stdout),
             mirror=None if how.bare else lambda: mirror_of(study),
             report=lambda: None if how.bare else results.write_or_excuse(),
@@ -210,20 +210,11 @@ def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     return 0
 
 
-def _executor(kind: str, sweep: Sweep, study: Study) -> Executor:
-    if kind == "ray":
-        from zoo.executors.ray_tune import RayExecutor
+def _in_process() -> InProcess:
+    """What runs simulated trials, which take milliseconds, in this process."""
+    from zoo.train.entry import run
 
-        return RayExecutor(sweep.profile, study.store.sweep(study.name) / "ray")
-    from zoo.executors.local import LocalExecutor
-
-    # Simulated trials take milliseconds, unless they are asked to misbehave.
-    if study.simulated and not os.environ.get("ZOO_SIMULATE"):
-        from zoo.train.entry import run as in_process
-
-        return LocalExecutor(1, in_process)
-    devices = visible_gpus(sweep.profile) if sweep.profile.gpus_per_trial else []
-    return LocalExecutor(sweep.profile.concurrency, devices=devices)
+    return run
 
 
 def _conclude(
