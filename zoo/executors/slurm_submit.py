@@ -88,6 +88,17 @@ def cancel(folder: Path) -> list[str]:
     return slurm.cancel(folder) if (folder / FOLDER).is_dir() else []
 
 
+def has_jobs(folder: Path) -> bool:
+    """Whether a sweep has jobs that wait or run, by its folder in the run store; also where it was
+    submitted and this machine has no Slurm that could say so."""
+    if not (folder / FOLDER).is_dir():
+        return False
+    try:
+        return bool(slurm.active(folder))
+    except StateError:
+        return True
+
+
 def _lost(made: Submission, journal: SweepJournal, folder: Path, study: Study) -> Iterator[str]:
     """Record launches whose jobs are gone and could not; yields a line for each such job."""
     gone = {
