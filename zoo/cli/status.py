@@ -13,8 +13,10 @@ import click
 from zoo.launching import processes
 from zoo.orchestrate.driver_lock import holder as holder_of
 from zoo.orchestrate.watch import Watch
+from zoo.planning.budget_forecast import budget_state
 from zoo.planning.options import PlanOptions, last_start
 from zoo.planning.study import Study, as_json, load_study
+from zoo.render.budget_text import budget_lines
 from zoo.render.failure_text import failure_lines
 from zoo.render.plan_data import counts, grading, trial_rows
 from zoo.render.plan_text import standing_lines, summary
@@ -70,6 +72,7 @@ def _text(
     said = replace(study.words, rehearse=False)  # the name says that
     yield ""
     yield f"{study.name}{said}: {summary(status)}"
+    yield from budget_lines(budget_state(study, status))
     yield from standing_lines(status, study)
     if holder:
         yield f"run by process {holder['pid']} on {holder['host']} since {holder['since']}"

@@ -17,7 +17,6 @@ import click
 
 from zoo.catalog import ComputeProfile
 from zoo.cli.mlflow_commands import mirror_of, where_of
-from zoo.cli.next_look import must_be_open
 from zoo.data.questions import overlaps
 from zoo.executors import slurm_submit
 from zoo.executors.slurm import must_be_there
@@ -26,10 +25,11 @@ from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
 from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.progress import clock, display, first_line
+from zoo.planning.budget_forecast import budget_state, forecast_of
 from zoo.planning.disk_errors import must_be_writable, started
 from zoo.planning.machine import profile_of, visible_gpus
+from zoo.planning.next_look import must_be_open
 from zoo.planning.options import PlanOptions
-from zoo.planning.plan_report import extents
 from zoo.planning.preflight import (
     must_be_ready,
     must_continue_alike,
@@ -38,7 +38,9 @@ from zoo.planning.preflight import (
 )
 from zoo.planning.prompt_lengths import measured, remembered
 from zoo.planning.reference_check import must_be_usable
+from zoo.planning.remaining import extents
 from zoo.planning.study import Study, load_study, shown
+from zoo.render.budget_text import budget_lines
 from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
@@ -110,6 +112,8 @@ def run_study(study: Study, how: SweepOptions) -> int:
     sweep = replace(sweep, longest_prompts=prompts)
     if how.order == "longest-first":
         sweep = replace(sweep, extents=extents(study, status, sweep.profile, prompts))
+    if study.manifest.experiment.budget.stated:
+        sweep = replace(sweep, forecast=forecast_of(study, status, chosen, prompts))
     if not how.across_stacks and not submits:
         must_continue_alike(status, chosen, sweep.longest_prompts)
     must_have_room(status.left, chosen, sweep.longest_prompts)
@@ -136,7 +140,7 @@ def run_study(study: Study, how: SweepOptions) -> int:
             mirror=None if how.bare else lambda: mirror_of(study),
             report=lambda: None if how.bare else results.write_or_excuse(),
         )
-    _conclude(results, ran, time.monotonic() - begun, how)
+    _conclude(results, ran, time.monotonic() - begun, how, chosen)
     failed = how.extend and any(one.obstacle for one in ran.status.trials)
     return ran.exit_code or int(failed)
 
@@ -210,7 +214,9 @@ def _executor(kind: str, sweep: Sweep, study: Study) -> Executor:
     return LocalExecutor(sweep.profile.concurrency, devices=devices)
 
 
-def _conclude(results: SweepReport, ran: Ran, seconds: float, how: SweepOptions) -> None:
+def _conclude(
+    results: SweepReport, ran: Ran, seconds: float, how: SweepOptions, profile: ComputeProfile
+) -> None:
     """Print the outcome, and where the results are."""
     study, status = results.study, ran.status
     click.echo(f"\n{study.name}: {summary(status)}  ({clock(seconds)})")
@@ -223,6 +229,8 @@ def _conclude(results: SweepReport, ran: Ran, seconds: float, how: SweepOptions)
             reason = first_line(item.message, item.failure)
             click.echo(f"! {study.names[item.trial.id]}: {item.why} {reason}")
             click.echo(f"  log: {shown(study.store.train(item.trial.id) / 'log.txt')}")
+    for line in budget_lines(budget_state(study, status, profile)):
+        click.echo(line)
     if status.left:
         word = "stopped" if ran.exit_code >= 128 else "not all done"
         click.echo(f"{word}; `{_command(study, how)}` does what is left")

@@ -91,7 +91,7 @@ def _execute(
 ) -> None:
     """Start what is left as slots come free; take events, redraw and obey signals."""
     durable = not all(one.trial.simulated for one in status.left)
-    journal = SweepJournal(sweep.store.sweep(sweep.name), durable=durable)
+    journal = SweepJournal(sweep.store.sweep(sweep.name), durable=durable, profile=sweep.profile)
     if journal.set_aside:
         display.say(f"note: the sweep's journal was damaged; it is now {journal.set_aside.name}")
     watch = Watch(

@@ -9,6 +9,7 @@ from pathlib import Path
 from zoo.catalog import ComputeProfile
 from zoo.manifest.load import Manifest
 from zoo.runs.sweep_status import SweepStatus
+from zoo.scheduling.budget import Forecast
 from zoo.scheduling.order import Extent, Order
 from zoo.store.run_store import Store
 from zoo.trials.trial import Trial
@@ -39,6 +40,8 @@ class Sweep:
     """In which order trials start."""
     extents: Mapping[str, Extent] = field(default_factory=dict)
     """Trial id -> how long it holds how many GPUs, where the order depends on it."""
+    forecast: Forecast = field(default_factory=Forecast)
+    """What its trials are likely to need, where the study has a budget."""
     retrain: bool = False
     """Also train again what only training again would change."""
     extend: bool = False

@@ -236,7 +236,7 @@ def _state(
     if live.superseded(folder, found):
         return "unfinished"
     if found.state != "done":
-        return found.state
+        return "preempted" if found.cut else found.state
     whole = found.done(trial.rounds) and not missing_evaluations(trial, index)
     return "done" if whole else "incomplete"
 

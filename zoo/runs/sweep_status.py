@@ -211,8 +211,9 @@ def trial_status(
         after = f", continues after round {saved.round}" if saved else ""
         why = f"failed at round {found.round}/{trial.rounds}{after} [{found.failure_class}]"
         return TrialStatus(trial, "failed", why, found.message, found.failure_class, saved=saved)
-    if found.state == "preempted":
-        why = f"interrupted at round {found.round}/{trial.rounds}"
+    if found.state == "preempted" or found.cut:
+        word = "stopped by the budget" if found.cut else "interrupted"
+        why = f"{word} at round {found.round}/{trial.rounds}"
         return _continued(trial, folder, found.lineage, why)
     status = _finished(trial, store, folder, found, extend=extend)
     return replace(status, state="retrain") if retrain and status.retrainable else status

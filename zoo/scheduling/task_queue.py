@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from zoo.launching.task import Task
 from zoo.scheduling.executor import Event, Executor, Handle, Stop
@@ -26,12 +27,14 @@ class TaskQueue:
         executor: Executor,
         stop: Stop,
         clock: Callable[[], float] = time.monotonic,
+        may: Callable[[Task], bool] = lambda task: True,
     ) -> None:
+        """`may`: whether a task may start now; asked again after each end of a task."""
         self.waiting = list(tasks)
         self.running: dict[str, tuple[Task, Handle]] = {}
         self._later: list[tuple[float, Task]] = []
         """When a task may start again, and the task."""
-        self._executor, self._stop, self._clock = executor, stop, clock
+        self._executor, self._stop, self._clock, self._may = executor, stop, clock, may
         self.paused = False
         """Whether no task starts for now."""
         self._stuck = False
@@ -49,27 +52,31 @@ class TaskQueue:
 
     def fill(self) -> list[Task]:
         """Start tasks while there is a free slot; returns them."""
-        started: list[Task] = []
+        return list(iter(self.start_next, None))
+
+    def start_next(self) -> Task | None:
+        """Start the next task, where there is a free slot for one; returns it."""
         self._take_back()
-        while self.starts and not self.paused and len(self.running) < self._executor.slots:
-            at = self._next()
-            if at is None:
-                break
-            self._overtaken = self._overtaken + 1 if at else 0
-            task = self.waiting.pop(at)
-            self.running[task.trial.id] = task, self._executor.start(task)
-            started.append(task)
-        return started
+        if self.paused or not self.starts or len(self.running) >= self._executor.slots:
+            return None
+        at = self._next()
+        if at is None:
+            return None
+        task = self.waiting.pop(at)
+        self.running[task.trial.id] = task, self._executor.start(task)
+        return task
 
     def _next(self) -> int | None:
-        """The place of the next task to start: the first one, or where it needs more than is free,
-        the first that has room; None = none starts before something ends. The first one is
-        overtaken `OVERTAKES` times in a row at most, or it would wait for ever."""
+        """The place of the next task to start: the first one that may, or where it needs more than
+        is free, the first that has room; None = none starts before something ends. The first one
+        is overtaken `OVERTAKES` times in a row at most, or it would wait for ever."""
         if self._stuck:
             return None
+        allowed = (at for at, task in enumerate(self.waiting) if self._may(task))
         most = len(self.waiting) if self._overtaken < OVERTAKES else 1
-        for at, task in enumerate(self.waiting[:most]):
-            if self._executor.has_room(task):
+        for ahead, at in enumerate(islice(allowed, most)):
+            if self._executor.has_room(self.waiting[at]):
+                self._overtaken = self._overtaken + 1 if ahead else 0
                 return at
         self._stuck = True
         return None
@@ -84,6 +91,12 @@ class TaskQueue:
     def again(self, task: Task, wait_s: float) -> None:
         """Start a task once more, after a wait and before those that have not run yet."""
         self._later.append((self._clock() + wait_s, task))
+
+    @property
+    def blocked(self) -> bool:
+        """Whether nothing runs, and of all that waits nothing may start."""
+        idle = self.starts and not (self.paused or self.running or self._later)
+        return idle and self._stuck and not any(map(self._may, self.waiting))
 
     def withdraw(self, which: Callable[[Trial], bool]) -> list[Task]:
         """Start these tasks no more; returns them."""
