@@ -27,7 +27,7 @@ look_option = click.option(
     "--look",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The next look of a manifest that adds seeds in looks. [default: the current one]",
+    help="One look of a manifest that adds seeds in looks: the current or the next one.",
 )
 order_option = click.option(
     "--order",

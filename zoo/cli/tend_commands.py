@@ -29,7 +29,7 @@ def stop(name: str, now: bool) -> int:
     already. Exit code 0 where the sweep has ended or was not running, 1 where it runs on another
     host. Ctrl-C here ends the waiting only.
     """
-    from zoo.executors.slurm_submit import cancel
+    from zoo.executors.slurm import cancel
     from zoo.upkeep.stop import run
 
     return run(name, click.echo, cancel, now=now)
@@ -79,7 +79,7 @@ def prune(names: tuple[str, ...], yes: bool, **how: Any) -> int:
     that a running sweep uses. Says what each deletion forecloses. Without a terminal and --yes it
     deletes nothing.
     """
-    from zoo.executors.slurm_submit import has_jobs
+    from zoo.executors.slurm import has_jobs
     from zoo.upkeep import pruning
 
     made = pruning.plan(names, pruning.PruneOptions(**how), has_jobs)

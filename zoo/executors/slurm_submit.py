@@ -16,7 +16,7 @@ import click
 
 from zoo.errors import StateError, listed
 from zoo.executors import slurm
-from zoo.executors.slurm import REPORT, SlurmJob
+from zoo.executors.slurm import FOLDER, REPORT, SlurmJob
 from zoo.executors.slurm_task import write_input
 from zoo.launching.lost import record_lost
 from zoo.launching.task import Task
@@ -28,10 +28,6 @@ from zoo.planning.study import SWEEPS_VARIABLE, Study, shown
 from zoo.render.plan_costs import counted
 from zoo.runs.sweep_status import SweepStatus, read_again
 from zoo.store.run_store import ROOT_VARIABLE, write_text
-
-FOLDER = "slurm"
-"""In the sweep's folder of the run store: a folder for each trial, with script, input, journal and
-output of its jobs."""
 
 
 @dataclass
@@ -76,27 +72,6 @@ def run(study: Study, sweep: Sweep, status: SweepStatus, *, report: bool) -> int
     for line in _text(made, study, sweep):
         click.echo(line)
     return 0
-
-
-def cancel(folder: Path) -> list[str]:
-    """Cancel the jobs of a sweep, by its folder in the run store, if it was ever submitted; returns
-    their ids.
-
-    Raises:
-        InputError, StateError: as `slurm.cancel`.
-    """
-    return slurm.cancel(folder) if (folder / FOLDER).is_dir() else []
-
-
-def has_jobs(folder: Path) -> bool:
-    """Whether a sweep has jobs that wait or run, by its folder in the run store; also where it was
-    submitted and this machine has no Slurm that could say so."""
-    if not (folder / FOLDER).is_dir():
-        return False
-    try:
-        return bool(slurm.active(folder))
-    except StateError:
-        return True
 
 
 def _lost(made: Submission, journal: SweepJournal, folder: Path, study: Study) -> Iterator[str]:

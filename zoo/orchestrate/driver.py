@@ -104,6 +104,8 @@ def _execute(
     journal = SweepJournal(sweep.store.sweep(sweep.name), durable=durable, profile=sweep.profile)
     if journal.set_aside:
         display.say(f"note: the sweep's journal was damaged; it is now {journal.set_aside.name}")
+    if sweep.look is not None:
+        journal.bought(sweep.look.look, sweep.look.claims, sweep.look.cells)
     watch = Watch(
         [one.trial for one in status.left],
         sweep.store,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from zoo.runs.spending import Spending
 from zoo.store import record
 from zoo.store.run_store import Store, read_bytes
 from zoo.store.sweep_rows import NAME, Row, line_of, read
+from zoo.trials.grid import Cell
 
 CORRUPT = ".corrupt"
 
@@ -152,6 +153,10 @@ class SweepJournal:
         except OSError as error:
             return error
         return None
+
+    def bought(self, look: int, claims: Sequence[str], cells: Sequence[Cell]) -> None:
+        """A look begins: these claims are undecided, and these cells get more seeds."""
+        self._append("bought", look=look, claims=list(claims), cells=list(cells))
 
     def budget(self, trial: str, said: str, *, cut: bool) -> None:
         """A trial does not start, or (`cut`) ends early, as its sweep's budget does not allow it;

@@ -116,7 +116,7 @@ def simulate(jobs: Sequence[SimulatedTrial], profile: ComputeProfile) -> Simulat
 class _Machine:
     """An executor whose tasks take simulated time."""
 
-    name = "simulated"
+    name, changes = "simulated", 0
 
     def __init__(self, jobs: Iterable[SimulatedTrial], profile: ComputeProfile) -> None:
         self.nodes, self.slots = GpuNodes(profile), profile.concurrency

@@ -38,6 +38,8 @@ class TaskQueue:
         self.paused = False
         """Whether no task starts for now."""
         self._stuck = False
+        self._seen = 0
+        """Changes of what is free that were taken into account."""
         self._overtaken = 0
 
     @property
@@ -70,8 +72,9 @@ class TaskQueue:
         """The place of the next task to start: the first one that may, or where it needs more than
         is free, the first that has room; None = none starts before something ends. The first one
         is overtaken `OVERTAKES` times in a row at most, or it would wait for ever."""
-        if self._stuck:
+        if self._stuck and self._seen == self._executor.changes:
             return None
+        self._seen = self._executor.changes
         allowed = (at for at, task in enumerate(self.waiting) if self._may(task))
         most = len(self.waiting) if self._overtaken < OVERTAKES else 1
         for ahead, at in enumerate(islice(allowed, most)):
