@@ -17,6 +17,7 @@ import click
 from zoo.catalog import ComputeProfile
 from zoo.cli.mlflow_commands import mirror_of, where_of
 from zoo.data.questions import overlaps
+from zoo.errors import Fault, InputError
 from zoo.executors import slurm_submit
 from zoo.executors.choose import executor_of
 from zoo.executors.local import InProcess
@@ -24,6 +25,7 @@ from zoo.executors.slurm import must_be_there
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
+from zoo.orchestrate.event_log import EventLog
 from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.budget_forecast import budget_state, forecast_of
@@ -55,7 +57,7 @@ class SweepOptions:
     """How a sweep runs. `bare`: no MLflow, no report; `relock`: accept what moved; `retrain`: train
     again what only training again would change; `extend`: continue what is done with fewer rounds;
     `save_every`: rounds between checkpoints; `across_stacks`: continue also what another stack
-    began."""
+    began; `events`: a file that gets what happens."""
 
     profile: str | None = None
     executor: str | None = None
@@ -67,6 +69,7 @@ class SweepOptions:
     extend: bool = False
     save_every: int | None = None
     across_stacks: bool = False
+    events: str | None = None
 
     def __str__(self) -> str:
         """The same words again, for a command that goes on; what was relocked is relocked."""
@@ -76,6 +79,7 @@ class SweepOptions:
             "--order": None if self.order == "seeds-first" else self.order,
             "--concurrency": self.concurrency,
             "--save-every": self.save_every,
+            "--events": self.events,
         }
         words = [f" {option} {shlex.quote(str(v))}" for option, v in said.items() if v is not None]
         return "".join(words) + " --bare" * self.bare
@@ -113,6 +117,9 @@ def run_study(study: Study, how: SweepOptions) -> int:
     sweep = replace(_sweep(study, chosen, how), look=look)
     kind = how.executor or ("local" if study.simulated else chosen.executor)
     submits = kind == "slurm"  # with what planning needs; the jobs do what needs more
+    if submits and how.events is not None:
+        found = "the jobs of a sweep on Slurm outlive this command, so it has no events"
+        raise InputError(Fault("--events", found, hint="`zoo status --json` shows where they are"))
     if not status.left:
         return _nothing_to_do(study, sweep, status, how, light=submits)
     if submits:
@@ -142,6 +149,7 @@ def run_study(study: Study, how: SweepOptions) -> int:
             study.resolver.save()
             return slurm_submit.run(study, sweep, status, report=not how.bare)
     executor, results = executor_of(kind, sweep, _in_process), SweepReport(study)
+    events = EventLog(how.events)
     with started():
         study.resolver.save()
         ran = driver.run(
@@ -151,6 +159,7 @@ def run_study(study: Study, how: SweepOptions) -> int:
             display(sys.stdout),
             mirror=None if how.bare else lambda: mirror_of(study),
             report=lambda: None if how.bare else results.write_or_excuse(),
+            events=events,
         )
     _conclude(results, ran, time.monotonic() - begun, how, chosen)
     failed = how.extend and any(one.obstacle for one in ran.status.trials)
@@ -187,8 +196,11 @@ def _nothing_to_do(
     """The lock is written anyway: it guards these trials, and records which claims came late.
     `light`: without the report, which needs more than planning does."""
     must_not_have_drifted(study, relock=how.relock)
+    events = EventLog(how.events)
     study.resolver.save()
     freeze(sweep)
+    events.start(study.name, status)
+    events.end(0, status)
     some = any(one.stands or one.state == "void" for one in status.trials)
     told = f": {summary(status)}" if some else f", all {len(status.trials)} trials are done"
     click.echo(f"{study.name}: nothing to do{told}")

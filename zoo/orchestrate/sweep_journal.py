@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class SweepJournal:
         """Where a damaged journal went."""
         self.problem: OSError | None = None
         """Why lines are not written any more."""
+        self.listener: Callable[[Row], None] = _ignore
+        """Gets every row, also where it is not written any more."""
         folder.mkdir(parents=True, exist_ok=True)
         rows = self._recover()
         self.epoch = max((row["epoch"] for row in rows), default=0) + 1
@@ -181,6 +183,7 @@ class SweepJournal:
         """
         row = {"epoch": self.epoch, "time": round(time.time(), 3), "event": event, **more}
         self._count(row)
+        self.listener(row)
         if self.problem is not None:
             return
         try:
@@ -221,6 +224,10 @@ class SweepJournal:
                         del self._spent[key]
             case _:
                 pass
+
+
+def _ignore(row: Row) -> None:
+    """For a journal that nobody listens to."""
 
 
 def _corrupt_name(path: Path) -> Path:
