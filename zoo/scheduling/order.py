@@ -5,7 +5,7 @@ seed the shapes (`zoo.resources.shape`) take turns, so that the first full pictu
 `longest-first`: the order that ends the sweep earliest, of those that were tried: the longest or
 the widest trials first, then random moves (always the same ones) that shorten the schedule. In
 both, canaries go ahead: the first trial of every shape, which fails for whatever fails all of its
-shape before much was paid, and measures the base model that the others share.
+shape before much was paid, and measures the base model that the others share (`canaries`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import heapq
 import random
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import zip_longest
+from math import inf
 from typing import Literal, NamedTuple
 
 from zoo.catalog import ComputeProfile
 from zoo.resources import shape
+from zoo.scheduling.canaries import waits
 from zoo.scheduling.gpu_nodes import GpuNodes
 from zoo.scheduling.task_queue import OVERTAKES
 from zoo.trials.trial import Trial
@@ -33,6 +35,8 @@ class Extent(NamedTuple):
 
     hours: float
     gpus: int
+    first: float = 0.0
+    """Hours until its first round ended, where it goes ahead of its shape."""
 
 
 UNKNOWN = Extent(0.0, 1)
@@ -90,34 +94,58 @@ def _improved(
     rows = [row for row in rows if row[0].gpus <= size]  # the others never start
     wide = [trial for trial in trials if extents[trial.id].gpus > size]
     first, rng = len({shape(trial) for _, trial in rows}), random.Random(len(rows))
-    best = scheduled_hours([extent for extent, _ in rows], profile)
+    shapes = {trial.id: shape(trial) for _, trial in rows if waits(trial)}
+    best = _hours_of(rows, shapes, profile)
     for _ in range(min(MOVES, STARTS // max(1, len(rows))) if first < len(rows) else 0):
         moved = list(rows)
         moved.insert(rng.randrange(first, len(rows)), moved.pop(rng.randrange(first, len(rows))))
-        hours = scheduled_hours([extent for extent, _ in moved], profile)
+        hours = _hours_of(moved, shapes, profile)
         if hours <= best:
             rows, best = moved, hours
     return best, [*(trial for _, trial in rows), *wide]
 
 
-def scheduled_hours(extents: Sequence[Extent], profile: ComputeProfile) -> float:
-    """Hours until all have ended that start in this order, as `TaskQueue` starts them."""
+def _hours_of(
+    rows: Sequence[tuple[Extent, Trial]], shapes: Mapping[str, Hashable], profile: ComputeProfile
+) -> float:
+    groups = [shapes.get(trial.id) for _, trial in rows]
+    return scheduled_hours([extent for extent, _ in rows], profile, groups)
+
+
+def scheduled_hours(
+    extents: Sequence[Extent], profile: ComputeProfile, shapes: Sequence[Hashable] = ()
+) -> float:
+    """Hours until all have ended that start in this order, as `TaskQueue` starts them.
+
+    Args:
+        shapes: of each; others wait for the first round of the first one. None = waits for none.
+    """
     nodes, now, overtaken, number = GpuNodes(profile), 0.0, 0, 0
-    waiting, running = list(extents), list[tuple[float, int, tuple[int, ...]]]()
+    waiting = list(zip(extents, shapes or [None] * len(extents), strict=True))
+    running, proven = list[tuple[float, int, tuple[int, ...]]](), dict[Hashable, float]()
     while waiting:
-        at, none = 0, nodes.size + 1  # GPUs of the narrowest that has no room
+        at, passed, none = 0, 0, nodes.size + 1  # GPUs of the narrowest that has no room
         while at < len(waiting) and len(running) < profile.concurrency:
-            if at and overtaken >= OVERTAKES:
+            if passed and overtaken >= OVERTAKES:
                 break
-            hours, gpus = waiting[at]
+            (hours, gpus, first), own = waiting[at]
+            if proven.get(own, now) > now:
+                at += 1
+                continue
             taken = nodes.take(gpus) if gpus < none else None
             if taken is None:
-                at, none = at + 1, min(none, gpus)
+                at, passed, none = at + 1, passed + 1, min(none, gpus)
                 continue
             del waiting[at]
+            if own is not None:
+                proven.setdefault(own, now + min(first, hours))
             heapq.heappush(running, (now + hours, number, taken))
-            overtaken, number = overtaken + 1 if at else 0, number + 1
+            overtaken, number = overtaken + 1 if passed else 0, number + 1
         if waiting:
+            until = min((time for time in proven.values() if time > now), default=inf)
+            if until < running[0][0]:
+                now = until
+                continue
             now, _, back = heapq.heappop(running)
             nodes.give(back)
     return max((end for end, _, _ in running), default=now)
