@@ -14,7 +14,6 @@ import heapq
 import random
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import zip_longest
-from math import inf
 from typing import Literal, NamedTuple
 
 from zoo.catalog import ComputeProfile
@@ -123,13 +122,14 @@ def scheduled_hours(
     nodes, now, overtaken, number = GpuNodes(profile), 0.0, 0, 0
     waiting = list(zip(extents, shapes or [None] * len(extents), strict=True))
     running, proven = list[tuple[float, int, tuple[int, ...]]](), dict[Hashable, float]()
+    rounds: list[float] = []  # when first rounds end that others wait for
     while waiting:
         at, passed, none = 0, 0, nodes.size + 1  # GPUs of the narrowest that has no room
         while at < len(waiting) and len(running) < profile.concurrency:
             if passed and overtaken >= OVERTAKES:
                 break
             (hours, gpus, first), own = waiting[at]
-            if proven.get(own, now) > now:
+            if rounds and proven.get(own, now) > now:
                 at += 1
                 continue
             taken = nodes.take(gpus) if gpus < none else None
@@ -137,14 +137,14 @@ def scheduled_hours(
                 at, passed, none = at + 1, passed + 1, min(none, gpus)
                 continue
             del waiting[at]
-            if own is not None:
-                proven.setdefault(own, now + min(first, hours))
+            if own is not None and own not in proven:
+                proven[own] = now + min(first, hours)
+                heapq.heappush(rounds, proven[own])
             heapq.heappush(running, (now + hours, number, taken))
             overtaken, number = overtaken + 1 if passed else 0, number + 1
         if waiting:
-            until = min((time for time in proven.values() if time > now), default=inf)
-            if until < running[0][0]:
-                now = until
+            if rounds and rounds[0] < running[0][0]:
+                now = heapq.heappop(rounds)
                 continue
             now, _, back = heapq.heappop(running)
             nodes.give(back)

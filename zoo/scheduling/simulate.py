@@ -3,8 +3,8 @@ picture is there, and how far that is from the least that is possible.
 
 Durations are the cost model's. Order and queue are those of real sweeps (`order`, `task_queue`);
 only the executor is simulated: GPUs of nodes, each trial on the node that it fills best, and the
-end of its first round. A trial
-whose base model is being measured by another waits for it, with its GPUs.
+end of its first round. A trial whose base model is being measured by another waits for it, with
+its GPUs.
 """
 
 from __future__ import annotations
