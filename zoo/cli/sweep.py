@@ -189,7 +189,7 @@ def _nothing_to_do(
     must_not_have_drifted(study, relock=how.relock)
     study.resolver.save()
     freeze(sweep)
-    some = any(one.stands for one in status.trials)
+    some = any(one.stands or one.state == "void" for one in status.trials)
     told = f": {summary(status)}" if some else f", all {len(status.trials)} trials are done"
     click.echo(f"{study.name}: nothing to do{told}")
     for line in [*change_lines(study.changes), *seal_notes(study)]:

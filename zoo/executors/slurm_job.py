@@ -35,7 +35,6 @@ from zoo.orchestrate.retries import retry_wait
 from zoo.orchestrate.sweep_journal import SweepJournal
 from zoo.runs.sweep_status import trial_status
 from zoo.store import record
-from zoo.store.run_store import claimed
 
 MEETING = "ZOO_RENDEZVOUS"
 """Variable that tells the launchers of other nodes where they meet the first one."""
@@ -79,8 +78,7 @@ def lead(path: Path) -> int:
     lost = journal.lost.get(task.trial.id)
     if lost is not None and not _goes_on(task, lost, journal):
         return 1
-    if not claimed(task.folder):
-        processes.reap(task.folder)
+    processes.reap(task.folder)
     journal.launched(task)
     before = _progress(task)
     try:
@@ -102,7 +100,7 @@ def lead(path: Path) -> int:
 def _progress(task: Task) -> tuple[object, ...]:
     """Changes whenever a launch adds to what the next one finds."""
     status = trial_status(task.trial, task.store, retrain=task.retrain, extend=task.extend)
-    return status.state, status.saved and status.saved.round, len(status.due)
+    return status.trains, status.saved and status.saved.round, len(status.due)
 
 
 def _may_idle(task: Task, journal: SweepJournal) -> bool:

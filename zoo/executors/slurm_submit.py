@@ -16,7 +16,7 @@ import click
 
 from zoo.errors import StateError, listed
 from zoo.executors import slurm
-from zoo.executors.slurm import REPORT, SlurmJob
+from zoo.executors.slurm import FOLDER, REPORT, SlurmJob
 from zoo.executors.slurm_task import write_input
 from zoo.launching.lost import record_lost
 from zoo.launching.task import Task
@@ -28,10 +28,6 @@ from zoo.planning.study import SWEEPS_VARIABLE, Study, shown
 from zoo.render.plan_costs import counted
 from zoo.runs.sweep_status import SweepStatus, read_again
 from zoo.store.run_store import ROOT_VARIABLE, write_text
-
-FOLDER = "slurm"
-"""In the sweep's folder of the run store: a folder for each trial, with script, input, journal and
-output of its jobs."""
 
 
 @dataclass

@@ -2,9 +2,10 @@
 of one ends all.
 
 The launcher of node 0 listens; the others connect and show the launch's token. Once all are
-connected it sends the port at which their processes meet. After that an open connection means that
-the other side is alive: when it closes, or reports a failed process, the launch ends on all nodes.
-One line of JSON per message.
+connected it sends the port at which their processes meet (`port`), and when those shall end
+(`over`); a launch that ran out of memory begins again over the same connections. An open connection
+means that the other side is alive: when it closes, or reports a failed process, the launch ends on
+all nodes. One line of JSON per message.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ LIMIT = 64 * 1024
 """Bytes of a message at most."""
 MEETING_S = 600.0
 """How long launchers wait for each other."""
+KEEPALIVE = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 4}
+"""A node that is switched off closes no connection: it counts as gone after 30 s of silence."""
 
 
 class Link:
@@ -32,6 +35,8 @@ class Link:
     def __init__(self, connection: socket.socket) -> None:
         self._socket, self._read = connection, b""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEPALIVE.items():
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
         self.gone = False
         """Whether the other side has closed it."""
 
@@ -88,6 +93,8 @@ class Host:
         """What ended the launch on another node."""
         self.failure_class = FailureClass.KILLED
         """Of that failure."""
+        self._begun = 0
+        """The port of the launch that runs; word of an earlier one may still arrive."""
         try:
             self._listener = socket.create_server((where.address, where.port))
         except OSError as error:
@@ -118,18 +125,25 @@ class Host:
 
     def begin(self, port: int) -> None:
         """Send all the port at which their processes meet."""
+        self.failed, self._begun = "", port
         for link in self.links.values():
             link.send({"port": port})
+
+    def end(self) -> None:
+        """Have the processes of all nodes end; the launchers wait for the next launch."""
+        for link in self.links.values():
+            link.send({"over": True})
 
     def over(self) -> bool:
         """Whether another node has ended, which ends the launch here."""
         for node, link in self.links.items():
-            if (message := link.receive()) is not None:
+            if (message := link.receive()) is not None and message.get("port") == self._begun:
                 self.failed = str(message.get("failed", ""))
                 with contextlib.suppress(ValueError):
                     self.failure_class = FailureClass(message.get("class"))
-            elif link.gone:
-                self.failed = self.failed or f"the launcher of node {node} is gone"
+            elif link.gone and not self.failed:
+                self.failed = f"the launcher of node {node} is gone"
+                self.failure_class = FailureClass.INFRA
         return bool(self.failed)
 
     def close(self) -> None:

@@ -36,8 +36,6 @@ def with_less(task: Task, failure_class: str | None, message: str) -> Task | Non
         return None  # vLLM did not start: its share of the card is wrong, not the micro-batch
     if task.trained and task.profile.engine == "vllm":
         return None  # only evaluations are left, which no micro-batch bears on
-    if task.where.nodes > 1:
-        return None  # the other launchers would have to come again
     profile = smaller(task.trial, task.profile, task.longest_prompt)
     if profile is None:
         return None

@@ -15,13 +15,16 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from zoo.store.run_store import read_json, write_json
+from zoo.store.run_store import claimed, read_json, write_json
 
 TOKEN_VARIABLE = "ZOO_LAUNCH"
+NO_TOKEN = "-" * 64
+"""Of a fork server: room in its environment for the tokens of the processes that it forks."""
 LAUNCHES = "launches"
 NOTE = "process.json"
-NO_NOTE_S = 600.0
-"""A launch folder without a note that is so old is of a launcher that died before it wrote one."""
+ABANDONED_S = 600.0
+"""A launch folder of this age is of a launcher that died, where it has no note, or one of another
+machine and nobody holds the trial: a process holds it within this time of its start."""
 
 
 def start_time(pid: int) -> int | None:
@@ -35,8 +38,10 @@ def start_time(pid: int) -> int | None:
 
 
 def boot_id() -> str:
-    """Changes with every boot, so that a note from before a reboot matches nothing."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    """Identifies what the numbers of processes are of: a machine since its boot, and the container
+    in it. A note from before a reboot, or of another machine, matches nothing."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,12 @@ def read_notes(folder: Path) -> dict[Path, ProcessStamp]:
 
 
 def running(folder: Path) -> set[str]:
-    """Tokens of the launches whose process works on a trial, or waits to."""
-    return {note.token for note in read_notes(folder).values() if note.leader_alive}
+    """Tokens of the launches whose process works on a trial, or waits to; of another machine one
+    that may be, as somebody holds the trial."""
+    notes = read_notes(folder).values()
+    found = {note.token for note in notes if note.leader_alive}
+    others = {note.token for note in notes if note.boot != boot_id()}
+    return found | others if others and claimed(folder) else found
 
 
 def of_launch(*tokens: str) -> list[int]:
@@ -119,24 +128,30 @@ def kill_launch(*tokens: str, wait_s: float = 5.0) -> list[int]:
 
 def reap(folder: Path, *, patience_s: float = 1.0) -> list[int]:
     """End processes of a trial whose launchers died, and remove their launch folders; a trial with
-    a live launcher is not touched.
+    a live launcher is not touched. On a store that several machines share, a launch of another one
+    counts as live while somebody holds the trial, and for `ABANDONED_S` after its start.
 
     Such processes end by themselves when their launcher goes (their standard input closes), so they
     get `patience_s` first. Returns the processes that had to be killed.
     """
     killed: list[int] = []
     for launch, note in read_notes(folder).items():
-        if note.launcher_alive:
+        if note.launcher_alive or note.boot != boot_id():
             continue
-        if note.boot == boot_id():
-            end = time.monotonic() + patience_s
-            while of_launch(note.token) and time.monotonic() < end:
-                time.sleep(0.05)
-            killed += kill_launch(note.token)
+        end = time.monotonic() + patience_s
+        while of_launch(note.token) and time.monotonic() < end:
+            time.sleep(0.05)
+        killed += kill_launch(note.token)
         shutil.rmtree(launch, ignore_errors=True)
     for launch in (folder / LAUNCHES).glob("*"):
         with contextlib.suppress(FileNotFoundError):
-            age = time.time() - launch.stat().st_mtime
-            if age > NO_NOTE_S and not (launch / NOTE).exists():
+            old = time.time() - launch.stat().st_mtime > ABANDONED_S
+            if old and (not (launch / NOTE).exists() or _abandoned(folder, launch)):
                 shutil.rmtree(launch, ignore_errors=True)
     return killed
+
+
+def _abandoned(folder: Path, launch: Path) -> bool:
+    """Whether an old launch of another machine works on nothing any more."""
+    note = read_notes(folder).get(launch)
+    return note is not None and note.boot != boot_id() and not claimed(folder)

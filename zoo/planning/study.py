@@ -29,6 +29,7 @@ from zoo.manifest.load import Manifest, read
 from zoo.planning.expand import expand
 from zoo.planning.options import PlanOptions, last_start, last_words, with_remembered
 from zoo.planning.select import chosen
+from zoo.store import void
 from zoo.store.run_store import Store
 from zoo.trials import identity, rehearsal
 from zoo.trials.short_names import short_names
@@ -121,7 +122,15 @@ class Study:
     @property
     def seals(self) -> dict[str, Word]:
         """Claim id -> its state: sealed, exploratory, or sealed by the next sweep."""
-        return preregistration.words(self._claim_rows, self.lock.claims if self.lock else ())
+        told = preregistration.words(self._claim_rows, self.lock.claims if self.lock else ())
+        claims = self.manifest.experiment.claims
+        return preregistration.with_voided(told, claims, self.trials, self._was_void)
+
+    def _was_void(self, trial_id: str) -> bool:
+        """Whether a trial is void, or was until training again replaced what it had."""
+        if not self.store.ran(trial_id):
+            return False
+        return bool(void.standing(void.read(self.store.train_path(trial_id))))
 
     @property
     def claims_moved(self) -> bool:

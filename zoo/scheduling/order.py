@@ -2,8 +2,8 @@
 
 `seeds-first`, the default: the first seed of every cell, then the second of every cell; within a
 seed the shapes (`zoo.resources.shape`) take turns, so that the first full picture comes early.
-`longest-first`: the order that ends the sweep earliest, of those that were tried: the longest or
-the widest trials first, then random moves (always the same ones) that shorten the schedule. In
+`longest-first`: the order that ends the sweep earliest, of those that were tried: from the longest
+to the widest trials first, then random moves (always the same ones) that shorten the schedule. In
 both, canaries go ahead: the first trial of every shape, which fails for whatever fails all of its
 shape before much was paid, and measures the base model that the others share (`canaries`).
 """
@@ -38,6 +38,8 @@ class Extent(NamedTuple):
     """Hours until its first round ended, where it goes ahead of its shape."""
 
 
+POWERS = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0, 8.0)
+"""From the longest first to the widest first."""
 UNKNOWN = Extent(0.0, 1)
 """Of a trial without an estimate."""
 
@@ -76,39 +78,33 @@ def _canaries_first(trials: Sequence[Trial]) -> list[Trial]:
 def _shortest_schedule(
     trials: Sequence[Trial], extents: Mapping[str, Extent], profile: ComputeProfile
 ) -> list[Trial]:
-    keys: list[Callable[[Trial], tuple[float, ...]]] = [
-        lambda trial: (-extents[trial.id].hours,),
-        lambda trial: (-extents[trial.id].gpus, -extents[trial.id].hours),
-    ]
-    orders = [_improved(_canaries_first(sorted(trials, key=k)), extents, profile) for k in keys]
-    return min(orders, key=lambda pair: pair[0])[1]
-
-
-def _improved(
-    trials: list[Trial], extents: Mapping[str, Extent], profile: ComputeProfile
-) -> tuple[float, list[Trial]]:
-    """Hours of a schedule and its order, after moves that do not make it longer; canaries stay."""
-    rows = [(extents[trial.id], trial) for trial in trials]
+    """Trials by hours x GPUs ** power, with the power that ends earliest, improved by moves."""
     size = GpuNodes(profile).size
-    rows = [row for row in rows if row[0].gpus <= size]  # the others never start
-    wide = [trial for trial in trials if extents[trial.id].gpus > size]
-    first, rng = len({shape(trial) for _, trial in rows}), random.Random(len(rows))
-    shapes = {trial.id: shape(trial) for _, trial in rows if waits(trial)}
-    best = _hours_of(rows, shapes, profile)
-    for _ in range(min(MOVES, STARTS // max(1, len(rows))) if first < len(rows) else 0):
-        moved = list(rows)
-        moved.insert(rng.randrange(first, len(rows)), moved.pop(rng.randrange(first, len(rows))))
-        hours = _hours_of(moved, shapes, profile)
-        if hours <= best:
-            rows, best = moved, hours
-    return best, [*(trial for _, trial in rows), *wide]
+    fit = [trial for trial in trials if extents[trial.id].gpus <= size]
+    wide = [trial for trial in trials if extents[trial.id].gpus > size]  # they never start
+    shapes = {trial.id: shape(trial) for trial in fit if waits(trial)}
+
+    def by(power: float) -> list[Trial]:
+        weights = {t.id: extents[t.id].hours * extents[t.id].gpus ** power for t in fit}
+        return _canaries_first(sorted(fit, key=lambda trial: -weights[trial.id]))
+
+    def hours(order: Sequence[Trial]) -> float:
+        groups = [shapes.get(trial.id) for trial in order]
+        return scheduled_hours([extents[trial.id] for trial in order], profile, groups)
+
+    return [*_improved(min(map(by, POWERS), key=hours), hours), *wide]
 
 
-def _hours_of(
-    rows: Sequence[tuple[Extent, Trial]], shapes: Mapping[str, Hashable], profile: ComputeProfile
-) -> float:
-    groups = [shapes.get(trial.id) for _, trial in rows]
-    return scheduled_hours([extent for extent, _ in rows], profile, groups)
+def _improved(trials: list[Trial], hours: Callable[[Sequence[Trial]], float]) -> list[Trial]:
+    """The trials after moves that do not make their schedule longer; canaries stay."""
+    first, rng = len({shape(trial) for trial in trials}), random.Random(len(trials))
+    best = hours(trials)
+    for _ in range(min(MOVES, STARTS // max(1, len(trials))) if first < len(trials) else 0):
+        moved = list(trials)
+        moved.insert(rng.randrange(first, len(moved)), moved.pop(rng.randrange(first, len(moved))))
+        if (now := hours(moved)) <= best:
+            trials, best = moved, now
+    return trials
 
 
 def scheduled_hours(

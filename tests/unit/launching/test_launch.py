@@ -164,6 +164,23 @@ def test_the_reaper_leaves_alone_what_has_a_living_launcher(task: Task) -> None:
     assert task.launch.exists()
 
 
+def test_the_reaper_leaves_alone_a_launch_of_another_machine_until_it_is_old_and_not_held(
+    task: Task,
+) -> None:
+    elsewhere = processes.ProcessStamp(task.token, "another-boot", 1, 1, 1, 1)
+    elsewhere.write(task.launch)
+    processes.reap(task.folder, patience_s=0)
+    assert task.launch.exists()  # it may have started just now
+    assert processes.running(task.folder) == set()
+    os.utime(task.launch, (1, 1))
+    with claim(task.folder):
+        processes.reap(task.folder, patience_s=0)
+        assert task.launch.exists()
+        assert processes.running(task.folder) == {task.token}
+    processes.reap(task.folder, patience_s=0)
+    assert not task.launch.exists()
+
+
 def test_a_number_that_belongs_to_somebody_else_by_now_does_not_match() -> None:
     note = processes.ProcessStamp.of("token", os.getpid())
     assert note.leader_alive

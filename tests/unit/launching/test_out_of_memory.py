@@ -10,7 +10,6 @@ import pytest
 from tests.support import simulated
 from zoo.launching import launch
 from zoo.launching.out_of_memory import kernel_kills, with_less
-from zoo.launching.ranks import Rendezvous
 from zoo.launching.task import Task
 from zoo.store import journal, record
 from zoo.store.failures import classify
@@ -103,10 +102,9 @@ def test_kernel_kills_are_read_from_vmstat(tmp_path: Path, text: str, kills: int
     assert kernel_kills(tmp_path / "absent") == 0
 
 
-def test_trial_over_several_nodes_is_not_tried_again(task: Task) -> None:
+def test_trial_is_tried_with_less_after_want_of_memory_alone(task: Task) -> None:
     assert with_less(task, "oom", "") is not None
     assert with_less(task, "error", "") is None
-    assert with_less(replace(task, where=Rendezvous(nodes=2, port=1)), "oom", "") is None
 
 
 def test_engine_that_gets_no_memory_is_not_tried_again_with_a_smaller_micro_batch(

@@ -136,6 +136,28 @@ def test_process_that_runs_out_of_memory_on_another_node_is_recorded_with_advice
     assert "out of memory with a micro-batch of" in found.message.splitlines()[-1]
 
 
+def test_trial_over_two_nodes_that_runs_out_of_memory_is_tried_with_less_on_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = wide(tmp_path)
+    monkeypatch.setenv("ZOO_SIMULATE", "oom:1")
+    ended = over_two_nodes(task)
+    assert [one.state for one in ended] == ["done", "done"]
+    assert (task.folder / "log.txt").read_text().count("tried again") == 2
+    found = record.read(task.folder)
+    assert found is not None
+    assert found.about["out_of_memory"] == [4, 2]
+    assert processes.of_launch(task.token) == []
+
+
+def test_trained_trial_over_two_nodes_is_evaluated_on_the_first(tmp_path: Path) -> None:
+    task = wide(tmp_path)
+    assert launch.run(task, never).state == "done"
+    (task.folder / "evals.jsonl").unlink()
+    assert launch.run(replace(task, where=Rendezvous(nodes=2, port=1)), never).state == "done"
+    assert (task.folder / "evals.jsonl").exists()
+
+
 def test_launcher_that_goes_away_ends_the_trial_on_the_other_node(tmp_path: Path) -> None:
     where = Rendezvous(nodes=2)
     host = Host(where, "right")
@@ -148,6 +170,7 @@ def test_launcher_that_goes_away_ends_the_trial_on_the_other_node(tmp_path: Path
     while not host.over() and time.monotonic() < end:
         time.sleep(0.01)
     assert host.failed == "the launcher of node 1 is gone"
+    assert host.failure_class == "infra"
     host.close()
 
 
