@@ -24,6 +24,50 @@ class Gpu(Part):
     usd_source: str = ""
 
 
+SlurmWord = Annotated[str, Field(pattern=r"^[^\s\"'`$;\\\\]+$", max_length=200)]
+"""A value in a `#SBATCH` line."""
+Line = Annotated[str, Field(pattern=r"^[^\r\n]+$", max_length=2000)]
+
+
+class SlurmOptions(Part):
+    """What jobs request from Slurm, beside the nodes, CPUs and GPUs of each trial."""
+
+    partition: SlurmWord | None = None
+    account: SlurmWord | None = None
+    qos: SlurmWord | None = None
+    time: Annotated[str, Field(pattern=r"^(\d+(:\d\d){0,2}|\d+-\d+(:\d\d){0,2})$")] | None = None
+    """Time limit of a job, as sbatch reads it (`12:00:00`, `2-00`); a trial that needs longer is
+    saved, requeued and continued. None = the partition's."""
+    constraint: SlurmWord | None = None
+    extra: list[Annotated[str, Field(pattern=r"^--?[A-Za-z][^\r\n]*$", max_length=2000)]] = []
+    """Further options of sbatch for the jobs of trials, one each (`--mem-per-gpu=100G`); they
+    override those that zoo sets."""
+    setup: list[Line] = []
+    """Lines of bash before a job's program starts (`module load cuda`)."""
+    python: Line | None = None
+    """The command that runs Python on a compute node, with all of zoo installed; None = the
+    interpreter that submits."""
+    report_partition: SlurmWord | None = None
+    """Partition of the last job, which needs no GPU; None = `partition`."""
+
+    @property
+    def limit_s(self) -> int | None:
+        """The time limit in seconds; None = not stated."""
+        if self.time is None:
+            return None
+        days, _, clock = self.time.rpartition("-")
+        parts = [int(part) for part in clock.split(":")]
+        if days or len(parts) == 3:
+            hours, minutes, seconds = [*parts, 0, 0][:3]
+        else:
+            hours, minutes, seconds = 0, *[*parts, 0][:2]
+        return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+SLURM_MARGIN_S = 60
+"""Between the end of a trial's grace and a job's time limit: to record and requeue."""
+
+
 class ComputeProfile(Card):
     """Where trials run.
 
@@ -82,6 +126,18 @@ class ComputeProfile(Card):
     """Least seconds without a sign of life after which a trial in training counts as hung, is ended
     and tried once more; where its own rounds are long, ten of them; 0 = never."""
     env: dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+    slurm: SlurmOptions = SlurmOptions()
+    """Of the executor `slurm`."""
+
+    @model_validator(mode="after")
+    def _time_to_save(self) -> ComputeProfile:
+        least, limit = self.grace_s + SLURM_MARGIN_S, self.slurm.limit_s
+        if limit is not None and limit < 2 * least:
+            raise ValueError(
+                f"`slurm.time` of {limit} s leaves no time to train: {least:g} s of it are for "
+                "saving (`grace_s` and a margin); at least twice that"
+            )
+        return self
 
     @model_validator(mode="after")
     def _nodes_share_processes_evenly(self) -> ComputeProfile:

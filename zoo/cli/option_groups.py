@@ -66,7 +66,7 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
     options = [
         click.option(
             "--executor",
-            type=click.Choice(["ray", "local"]),
+            type=click.Choice(["ray", "local", "slurm"]),
             help="What starts the trials. [default: the profile's; local for simulated ones]",
         ),
         order_option,

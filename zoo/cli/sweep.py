@@ -1,5 +1,5 @@
 """`zoo sweep` and `zoo report`: chooses executor, display and mirror, and hands them to
-the driver with what writes the report.
+the driver with what writes the report; or submits jobs to Slurm.
 
 Heavy imports happen only when there is something to run.
 """
@@ -18,8 +18,10 @@ from zoo.catalog import ComputeProfile
 from zoo.cli.mlflow_commands import mirror_of, where_of
 from zoo.cli.next_look import must_be_open
 from zoo.data.questions import overlaps
-from zoo.executors.choose import executor_of
+from zoo.executors import slurm_submit
+from zoo.executors.chosen import executor_of
 from zoo.executors.local import InProcess
+from zoo.executors.slurm import must_be_there
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
@@ -28,23 +30,22 @@ from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.disk_errors import must_be_writable, started
 from zoo.planning.machine import profile_of
 from zoo.planning.options import PlanOptions
-from zoo.planning.plan_report import Plan, to_pay
+from zoo.planning.plan_report import extents
 from zoo.planning.preflight import (
     must_be_ready,
     must_continue_alike,
     must_have_room,
     must_not_have_drifted,
 )
-from zoo.planning.prompt_lengths import measured
+from zoo.planning.prompt_lengths import measured, remembered
 from zoo.planning.reference_check import must_be_usable
 from zoo.planning.study import Study, load_study, shown
 from zoo.render.plan_claims import seal_notes
 from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
 from zoo.render.sweep_report import SweepReport
-from zoo.resources import sweep_cost
 from zoo.runs.sweep_status import SweepStatus, read_status
-from zoo.scheduling.order import Extent, Order
+from zoo.scheduling.order import Order
 
 
 @dataclass(frozen=True)
@@ -96,26 +97,36 @@ def run_study(study: Study, how: SweepOptions) -> int:
     changed = study.changes.changed
     status = read_status(study.chosen, study.store, changed, retrain=how.retrain, extend=how.extend)
     sweep = _sweep(study, chosen, how)
-    if not status.left:
-        return _nothing_to_do(study, sweep, status, how)
-    must_be_writable(study)
     kind = how.executor or ("local" if study.simulated else chosen.executor)
+    submits = kind == "slurm"  # with what planning needs; the jobs do what needs more
+    if not status.left:
+        return _nothing_to_do(study, sweep, status, how, light=submits)
+    if submits:
+        must_be_there()
+    must_be_writable(study)
     must_be_ready(study, status, chosen, relock=how.relock, executor=kind)
     left = [item.trial for item in status.left]
-    sweep = replace(sweep, longest_prompts=measured(left, study))
+    prompts = remembered(left, study)[0] if submits else measured(left, study)
+    sweep = replace(sweep, longest_prompts=prompts)
     if how.order == "longest-first":
-        sweep = replace(sweep, extents=_extents(study, status, sweep))
-    if not how.across_stacks:
+        sweep = replace(sweep, extents=extents(study, status, sweep.profile, prompts))
+    if not how.across_stacks and not submits:
         must_continue_alike(status, chosen, sweep.longest_prompts)
     must_have_room(status.left, chosen, sweep.longest_prompts)
-    must_be_usable(left, study)
-    executor = executor_of(kind, sweep, _in_process)
+    executor = None
+    if not submits:
+        must_be_usable(left, study)
+        executor = executor_of(kind, sweep, _in_process)
     click.echo(f"{study.name}: {summary(status)}")
     for line in [*change_lines(study.changes), *seal_notes(study)]:
         click.echo(line)
     found = overlaps(study.chosen, study.resolver.questions)
     for warning in overlap_warnings(study.chosen, found):
         click.echo(f"! {warning}")
+    if executor is None:
+        with started():
+            study.resolver.save()
+            return slurm_submit.run(study, sweep, status, report=not how.bare)
     results = SweepReport(study)
     with started():
         study.resolver.save()
@@ -156,17 +167,11 @@ def _sweep(study: Study, profile: ComputeProfile, how: SweepOptions) -> Sweep:
     )
 
 
-def _extents(study: Study, status: SweepStatus, sweep: Sweep) -> dict[str, Extent]:
-    """How long each trial that is left holds how many GPUs, by the cost model."""
-    rates = Plan(study, sweep.profile).rates
-    left = map(to_pay, status.left)
-    costs = sweep_cost(left, sweep.profile, rates, (), sweep.longest_prompts).trials
-    pairs = zip(status.left, costs, strict=True)
-    return {one.trial.id: Extent(cost.wall_hours, max(1, cost.gpus)) for one, cost in pairs}
-
-
-def _nothing_to_do(study: Study, sweep: Sweep, status: SweepStatus, how: SweepOptions) -> int:
-    """The lock is written anyway: it guards these trials, and records which claims came late."""
+def _nothing_to_do(
+    study: Study, sweep: Sweep, status: SweepStatus, how: SweepOptions, *, light: bool
+) -> int:
+    """The lock is written anyway: it guards these trials, and records which claims came late.
+    `light`: without the report, which needs more than planning does."""
     must_not_have_drifted(study, relock=how.relock)
     study.resolver.save()
     freeze(sweep)
@@ -178,7 +183,7 @@ def _nothing_to_do(study: Study, sweep: Sweep, status: SweepStatus, how: SweepOp
     for line in standing_lines(status, study, f"{study.to('sweep')}{how}"):
         click.echo(line)
     if not how.bare:
-        if not (study.folder / "report.html").is_file():
+        if not light and not (study.folder / "report.html").is_file():
             SweepReport(study).write()
         _tell_where(study)
     return 0

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
 
 from zoo.errors import FailureClass
 from zoo.launching import processes
@@ -239,10 +238,7 @@ class TrialProcess:
             ended = LaunchResult("failed", *self._elsewhere(), seconds)
         else:
             ended = LaunchResult("failed", *self._failure(cause), seconds)
-        with claim(self.folder, wait=False) as ours:
-            latest = live.latest_launch(self.folder)
-            if ours and latest.get("token") in (self.task.token, None):
-                self._write_record(ended, latest)  # else others hold or held it, and record it
+        record_end(self.task, ended, self.started)
         return ended
 
     def _failure(self, cause: Rank) -> tuple[FailureClass, str]:
@@ -270,9 +266,15 @@ class TrialProcess:
         asked = task.trial, task.profile, task.out_of_memory, task.longest_prompt
         return f"{message}\n{advice(*asked, message=message)}"
 
-    def _write_record(self, ended: LaunchResult, latest: dict[str, Any]) -> None:
-        task, trial, folder = self.task, self.task.trial, self.folder
-        found = record.read(folder)
+
+def record_end(task: Task, ended: LaunchResult, started: float) -> None:
+    """Write the record of a launch that left none, unless another has held the trial since, or
+    training came to an outcome before. `started`: seconds since the epoch."""
+    trial, folder = task.trial, task.folder
+    with claim(folder, wait=False) as ours:
+        latest, found = live.latest_launch(folder), record.read(folder)
+        if not ours or latest.get("token") not in (task.token, None):
+            return  # others hold or held it, and record it
         if found is not None and found.finished():
             return  # it stays so; only what came after it failed
         lineage = latest.get("lineage", 0)
@@ -293,7 +295,7 @@ class TrialProcess:
             metrics=rounds[reached]["metrics"] if rounds else {},
             stack=SIMULATED if trial.simulated else stack(task.profile.engine, environment(task)),
             failure_class=ended.failure_class,
-            started=self.started,
+            started=started,
             seconds=round(ended.seconds, 3),
         )
         record.write(folder, written, durable=not trial.simulated)

@@ -88,7 +88,7 @@ def write_task(task: Task, launch: Path | None = None) -> Path:
     launch, if known."""
     run_ = {
         "store": str(task.store.root),
-        "profile": task.profile.model_dump(mode="json", by_alias=True),
+        "profile": task.profile.model_dump(mode="json", by_alias=True, exclude={"slurm"}),
         "token": task.token,
         "retrain": _finished_lineage(task) if task.retrain else 0,
         "extend": task.extend,

@@ -50,7 +50,7 @@ POLICIES: dict[str, FailurePolicy] = {
     FailureClass.DATA: FailurePolicy(cause=_inputs),
     FailureClass.REWARD: FailurePolicy(cause=_reward),
     FailureClass.MISMATCH: FailurePolicy(),
-    FailureClass.DISK: FailurePolicy(),  # nothing further starts: see `TaskQueue`
+    FailureClass.DISK: FailurePolicy(retries=None),  # once there is room: see `DiskPause`
     FailureClass.ERROR: FailurePolicy(),
 }
 

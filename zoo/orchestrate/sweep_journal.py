@@ -1,5 +1,5 @@
 """The journal of a sweep: what no run folder says. Epochs of drivers, launches, how each ended,
-retries, trials held back, stop requests.
+retries, trials held back, jobs, stop requests.
 
 `runs/sweeps/NAME/journal.jsonl`: append-only, one JSON object a line with a CRC-32 of the rest,
 synced. Each driver opens a new epoch; lines of an older epoch below it are of a driver that lost
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
 from zoo import json_text
-from zoo.errors import StateError
+from zoo.errors import FailureClass, StateError
 from zoo.launching.launch import LaunchResult
 from zoo.launching.processes import boot_id
 from zoo.launching.task import Task
@@ -110,6 +110,10 @@ class SweepJournal:
         self.epoch = max((row["epoch"] for row in rows), default=0) + 1
         self._spent: Counter[tuple[str, str]] = Counter()
         """Retries by trial and failure class, since the trial last came to an outcome."""
+        self.lost: dict[str, FailureClass] = {}
+        """Trials whose last launch has no end here -> why: `interrupted` where it was stopped."""
+        self.jobs: dict[str, str] = {}
+        """What Slurm has accepted jobs of -> the last of them."""
         for row in rows:
             self._count(row)
         self._size = self.path.stat().st_size if self.path.exists() else 0
@@ -138,6 +142,10 @@ class SweepJournal:
         """A launch of a trial was handed to the executor."""
         self._append("launch", trial=task.trial.id, token=task.token)
 
+    def submitted(self, what: str, job: str) -> None:
+        """Slurm accepted a job of a trial, or of the `report`."""
+        self._append("submit", trial=what, job=job)
+
     def ended(self, task: Task, ended: LaunchResult) -> None:
         """A launch ended; `gpu_s` is what it held, in seconds times GPUs."""
         self._append(
@@ -162,6 +170,26 @@ class SweepJournal:
     def stopping(self, times: int) -> None:
         """The driver was asked to stop; `times`: how often so far. From 2 on trials end at once."""
         self._append("stopping", times=times)
+
+    def paused(self, trial: str, needs: float) -> None:
+        """Nothing starts until so many bytes are free; `trial` found the disk full."""
+        self._append("paused", trial=trial, needs=round(needs))
+
+    def resumed(self) -> None:
+        """Trials start again. Lines that a full disk did not take stay lost; later ones are
+        written."""
+        if self.problem is not None:
+            self.problem = self._cut()
+        self._append("resumed")
+
+    def _cut(self) -> OSError | None:
+        """Cut off a torn line; returns why that cannot be done."""
+        try:
+            raw = read_bytes(self.path) or b""
+            os.truncate(self.path, raw.rfind(b"\n") + 1)
+        except OSError as error:
+            return error
+        return None
 
     def over(self) -> None:
         """The driver has ended all that it started."""
@@ -199,11 +227,22 @@ class SweepJournal:
             )
 
     def _count(self, row: Row) -> None:
-        if row["event"] == "retry":
-            self._spent[row["trial"], row["failure_class"]] += 1
-        elif row["event"] == "end" and row["state"] in record.OUTCOMES:
-            for key in [key for key in self._spent if key[0] == row["trial"]]:
-                del self._spent[key]
+        match row["event"]:
+            case "submit":
+                self.jobs[row["trial"]] = row["job"]
+            case "launch":
+                self.lost[row["trial"]] = FailureClass.INFRA
+            case "stopping":
+                self.lost = dict.fromkeys(self.lost, FailureClass.INTERRUPTED)
+            case "retry":
+                self._spent[row["trial"], row["failure_class"]] += 1
+            case "end":
+                self.lost.pop(row["trial"], None)
+                if row["state"] in record.OUTCOMES:
+                    for key in [key for key in self._spent if key[0] == row["trial"]]:
+                        del self._spent[key]
+            case _:
+                pass
 
 
 def _corrupt_name(path: Path) -> Path:

@@ -10,12 +10,13 @@ import secrets
 import time
 from dataclasses import replace
 
-from zoo.errors import StateError, listed
+from zoo.errors import FailureClass, StateError, listed
 from zoo.launching import processes
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task
+from zoo.orchestrate.disk_pause import DiskPause
 from zoo.orchestrate.invocation import Sweep
-from zoo.orchestrate.progress import Display, clock, ending
+from zoo.orchestrate.progress import Display, clock, ending, first_line
 from zoo.orchestrate.retries import POLICIES, SharedCauses, retry_wait
 from zoo.orchestrate.sweep_journal import SweepJournal
 from zoo.orchestrate.watch import Watch
@@ -42,12 +43,9 @@ class SweepWork:
         self.sweep, self.journal, self.display, self.watch = sweep, journal, display, watch
         self.tokens: list[str] = []
         """Of everything that was started."""
-        extents = dict.fromkeys((one.trial.id for one in status.left), UNKNOWN) | {**sweep.extents}
-        left = {one.trial.id: one for one in status.left}
-        trials = in_order([one.trial for one in status.left], sweep.order, extents, sweep.profile)
-        tasks = [task_of(sweep, left[trial.id]) for trial in trials]
-        self._queue = TaskQueue(tasks, executor, stop)
+        self._queue = TaskQueue(tasks_of(sweep, status), executor, stop)
         self._causes = SharedCauses(one.trial for one in status.trials if not one.trains)
+        self._disk = DiskPause(sweep.store.root)
         self._lost, self._idle_since = False, time.monotonic()
 
     @property
@@ -57,6 +55,10 @@ class SweepWork:
 
     def start(self) -> None:
         """Start tasks while there is a free slot."""
+        if self._disk.over():
+            self._queue.paused = self._lost = False
+            self.journal.resumed()
+            self.display.say("there is room on the disk again: trials start")
         for task in self._queue.fill():
             self.tokens.append(task.token)
             self.journal.launched(task)
@@ -88,6 +90,8 @@ class SweepWork:
         if event.ended.state not in record.OUTCOMES:  # a supervisor that died has ended nothing
             processes.kill_launch(task.token)
         self.journal.ended(task, event.ended)
+        if event.ended.failure_class == FailureClass.DISK:
+            self._pause(task, event.ended)
         if self._again(task, event.ended):
             return
         view.finish(event.ended)
@@ -96,6 +100,14 @@ class SweepWork:
             self._causes.proven(task.trial)
         else:
             self._hold(task, event.ended)
+
+    def _pause(self, task: Task, ended: LaunchResult) -> None:
+        """Start nothing until there is room for what this trial could not write."""
+        told = self._disk.begin(task.trial)
+        self._queue.paused = True
+        if told:
+            self.journal.paused(task.trial.id, self._disk.needs)
+            self.display.say(f"{first_line(ended.message, ended.failure_class)}\n{told}")
 
     def _again(self, task: Task, ended: LaunchResult) -> bool:
         """Whether the task is tried again in this invocation."""
@@ -112,7 +124,8 @@ class SweepWork:
         most = POLICIES[kind].retries
         number = self.journal.retries(id_, kind) + 1
         of = "" if most is None else f" ({number} of {most})"
-        said = f"{view.name}  {ending(view)}; tried again in {clock(wait_s)}{of}"
+        when = "once there is room" if kind == FailureClass.DISK else f"in {clock(wait_s)}{of}"
+        said = f"{view.name}  {ending(view)}; tried again {when}"
         self.display.say(said)
         view.again(now.saved.round if now.saved else 0)
         self.journal.retried(id_, kind, wait_s)
@@ -133,6 +146,14 @@ class SweepWork:
             f"held back, as they are likely to fail like {views[task.trial.id].name} "
             f"[{ended.failure_class}]: {names}; the next sweep tries them"
         )
+
+
+def tasks_of(sweep: Sweep, status: SweepStatus) -> list[Task]:
+    """A launch of each trial that is left, in the order in which they start."""
+    left = {one.trial.id: one for one in status.left}
+    extents = dict.fromkeys(left, UNKNOWN) | {**sweep.extents}
+    trials = in_order([one.trial for one in status.left], sweep.order, extents, sweep.profile)
+    return [task_of(sweep, left[trial.id]) for trial in trials]
 
 
 def task_of(sweep: Sweep, one: TrialStatus) -> Task:

@@ -7,7 +7,7 @@ Computed once and handed to the writers (text, JSON, one trial). Light, and writ
 from __future__ import annotations
 
 import shlex
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -43,6 +43,7 @@ from zoo.resources import (
 from zoo.runs import throughput
 from zoo.runs.seed_noise import spreads
 from zoo.runs.sweep_status import SweepStatus, TrialStatus, read_status
+from zoo.scheduling.order import Extent
 from zoo.trials.metrics import Metric, last_k, metrics_of
 from zoo.trials.trial import Trial
 
@@ -303,3 +304,14 @@ def is_here(card: ModelCard) -> bool:
     except InputError:
         return False
     return True
+
+
+def extents(
+    study: Study, status: SweepStatus, profile: ComputeProfile, prompts: Mapping[str, int]
+) -> dict[str, Extent]:
+    """How long each trial that is left holds how many GPUs, by the cost model. `prompts`: trial id
+    -> tokens of its longest prompt, where counted."""
+    rates = Plan(study, profile).rates
+    costs = sweep_cost(map(to_pay, status.left), profile, rates, (), prompts).trials
+    pairs = zip(status.left, costs, strict=True)
+    return {one.trial.id: Extent(cost.wall_hours, max(1, cost.gpus)) for one, cost in pairs}

@@ -43,11 +43,8 @@ def must_be_ready(
     faults += _models(real, study)
     faults += _problems(left, study)
     faults += _profile(status.left, profile, longest)
-    if executor == "slurm" and not profile.plans_only:
-        place, hint = f"--on {profile.name}", "`--executor local` inside an allocation"
-        faults.append(Fault(place, "zoo does not submit jobs yet (executor: slurm)", hint=hint))
-    elif executor == "ray" and profile.address:
-        pass  # its nodes are probed before anything starts: `zoo.executors.cluster_check`
+    if executor == "slurm" or (executor == "ray" and profile.address):
+        faults += _contradiction(profile)  # what the nodes have, Slurm or a probe of them tells
     elif not profile.plans_only and (real or (left and executor == "ray")):
         faults += _machine(profile, executor, status.left, longest)
     if faults:
@@ -173,6 +170,16 @@ def _contradicts(profile: ComputeProfile) -> bool:
     return profile.gpus is not None and profile.gpus_per_trial > profile.gpus
 
 
+def _contradiction(profile: ComputeProfile) -> Iterator[Fault]:
+    if _contradicts(profile):
+        gpus = profile.gpus_per_trial
+        found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, and the profile has "
+        found += f"{profile.gpus} in all"
+        yield Fault(
+            f"--on {profile.name}", found, hint="correct gpus or gpus_per_trial in its card"
+        )
+
+
 def _gpus(one: TrialStatus, profile: ComputeProfile, longest: Mapping[str, int]) -> float:
     """GPUs that a trial is given, to train or to be evaluated only."""
     count = gpus_of if one.trains else engine_gpus
@@ -196,9 +203,7 @@ def _machine(
     needs = widest.get(model, gpus)
     there = len(visible_gpus(profile)) if gpus else 0
     if _contradicts(profile):
-        found = f"a trial needs {gpus:g} GPU{'s' if gpus > 1 else ''}, and the profile has "
-        found += f"{profile.gpus} in all"
-        yield Fault(place, found, hint="correct gpus or gpus_per_trial in its card")
+        yield from _contradiction(profile)
     elif needs > there:
         who = f"a trial of {model}" if needs > gpus else "a trial"
         found = f"{who} needs {needs:g} GPU{'s' if needs > 1 else ''}, this machine has {there}"

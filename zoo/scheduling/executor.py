@@ -68,7 +68,6 @@ class Executor(Protocol):
     slots: int
     """How many tasks may run at a time; the caller starts no more."""
 
-
     @property
     def changes(self) -> int:
         """How often what is free changed other than by a task's begin or end: nodes come and go."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from zoo.errors import FailureClass
 from zoo.launching.task import Task
 from zoo.scheduling.executor import Event, Executor, Handle, Stop
 from zoo.trials.trial import Trial
@@ -33,7 +32,9 @@ class TaskQueue:
         self._later: list[tuple[float, Task]] = []
         """When a task may start again, and the task."""
         self._executor, self._stop, self._clock = executor, stop, clock
-        self._halted = self._stuck = False
+        self.paused = False
+        """Whether no task starts for now."""
+        self._stuck = False
         self._seen = 0
         """Changes of what is free that were taken into account."""
         self._overtaken = 0
@@ -46,13 +47,13 @@ class TaskQueue:
     @property
     def starts(self) -> bool:
         """Whether further tasks start."""
-        return self._stop.grace() is None and not self._halted
+        return self._stop.grace() is None
 
     def fill(self) -> list[Task]:
         """Start tasks while there is a free slot; returns them."""
         started: list[Task] = []
         self._take_back()
-        while self.starts and len(self.running) < self._executor.slots:
+        while self.starts and not self.paused and len(self.running) < self._executor.slots:
             at = self._next()
             if at is None:
                 break
@@ -77,12 +78,10 @@ class TaskQueue:
         return None
 
     def take(self, event: Event) -> Task | None:
-        """Note that a task ended; returns it. After a full disk no further task starts: none could
-        save anything."""
+        """Note that a task ended; returns it."""
         if event.ended is None:
             return None
         self._stuck = False
-        self._halted = self._halted or event.ended.failure_class == FailureClass.DISK
         return self.running.pop(event.id)[0]
 
     def again(self, task: Task, wait_s: float) -> None:

@@ -257,7 +257,15 @@ FIELDS: dict[str, dict[str, Place]] = {
         "grace_s": COMPUTE,
         "silence_s": COMPUTE,
         "env": COMPUTE,
+        "slurm": COMPUTE,
     },
+    "SlurmOptions": dict.fromkeys(
+        [
+            *("partition", "account", "qos", "time", "constraint", "extra"),
+            *("setup", "python", "report_partition"),
+        ],
+        COMPUTE,
+    ),
     "Gpu": dict.fromkeys(("name", "memory_gib", "speed", "usd_per_hour", "usd_source"), COMPUTE),
     # -- what they resolve to ----------------------------------------------------------------------
     "Trial": {

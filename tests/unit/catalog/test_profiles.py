@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo.catalog import Catalog, ComputeProfile
+from zoo.catalog.profile import SlurmOptions
 
 CATALOG = Catalog()
 CARDS = {name: CATALOG.get(ComputeProfile, name) for name in CATALOG.names(ComputeProfile)}
@@ -24,7 +25,7 @@ def test_the_profiles_are_there() -> None:
 
 
 def test_only_profiles_that_cannot_run_say_why() -> None:
-    assert {name for name, card in CARDS.items() if card.plans_only} == {"ray-cluster", "slurm"}
+    assert {name for name, card in CARDS.items() if card.plans_only} == set()
 
 
 @pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.gpu])
@@ -90,3 +91,30 @@ def test_setting_of_vllm_without_vllm_is_refused(said: dict[str, object]) -> Non
     made = ComputeProfile.model_validate(whole)
     again = ComputeProfile.model_validate(made.model_dump(by_alias=True))  # as `trial.json` does
     assert again == made
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        *(("90", 5400), ("90:30", 5430), ("1:00:00", 3600)),
+        *(("2-00", 172_800), ("2-03:30", 185_400), ("1-00:00:30", 86_430), (None, None)),
+    ],
+)
+def test_time_limit_of_slurm_is_read_as_sbatch_reads_it(
+    time: str | None, seconds: int | None
+) -> None:
+    assert SlurmOptions(time=time).limit_s == seconds
+
+
+@pytest.mark.parametrize(
+    "slurm",
+    [
+        *({"time": "soon"}, {"time": "1-1:1"}, {"partition": "a b"}, {"account": "x\n#SBATCH"}),
+        *({"extra": ["mem=4G"]}, {"extra": ["--a\nrm"]}, {"nodes": 2}),
+        {"time": "3"},
+    ],
+)
+def test_slurm_section_with_what_no_script_can_hold_is_refused(slurm: dict[str, object]) -> None:
+    whole = {"schema": "profile/1", "name": "own", "executor": "slurm", "grace_s": 100}
+    with pytest.raises(ValueError, match="1 validation error"):
+        ComputeProfile.model_validate(whole | {"slurm": slurm})

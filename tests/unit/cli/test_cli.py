@@ -95,7 +95,10 @@ def test_cards_are_listed_and_shown_and_the_users_own_are_among_them(tmp_path: P
         (["sweep", "nothing.yaml"], "nothing.yaml"),
         (["plan", "tiny.yaml", "--on", "laptpo"], "did you mean 'laptop'?"),
         (["plan", "tiny.yaml", "--cards", "nowhere"], "no folder 'nowhere'"),
-        (["sweep", "tiny.yaml", "--executor", "slurm"], "slurm"),
+        (
+            ["sweep", "tiny.yaml", "--executor", "slurm"],
+            "Slurm: not on PATH: sbatch, squeue, scancel",
+        ),
         (["logs", "tiny.yaml", "pocket"], "more than one trial"),
         (["swep"], "No such command 'swep'"),
     ],

@@ -141,8 +141,8 @@ def test_more_problems_than_a_benchmark_has_are_refused_where_only_its_file_says
 
 
 def test_a_profile_that_only_plans_is_refused(refused: Refused) -> None:
-    told = refused("tiny", "--on", "slurm")
-    assert told.error.startswith("--on slurm: plans only: ")
+    told = refused("tiny", "--on", "ray-cluster")
+    assert told.error.startswith("--on ray-cluster: plans only: ")
 
 
 def test_trial_that_is_wider_than_the_machine_is_refused(refused: Refused) -> None:
@@ -193,10 +193,6 @@ def test_profile_without_gpus_is_refused_once_and_not_for_every_model(
 
 
 def test_an_executor_that_zoo_does_not_have_yet_is_refused(folder: Path, refused: Refused) -> None:
-    card(folder, "profiles", "queue", executor="slurm")
-    told = refused("tiny", "--on", "queue", "--set", "trainer=trl")
-    assert "--on queue: zoo does not submit jobs yet (executor: slurm)" in told.error
-    assert "`--executor local` inside an allocation" in told.error
     card(folder, "profiles", "far", executor="ray", address="127.0.0.1:9")
     told = refused("tiny", "--on", "far", "--executor", "ray")
     assert "--on far: zoo does not join a running Ray cluster yet (address: " in told.error

@@ -38,7 +38,7 @@ def waits(failure_class: str | None, most: int = 9) -> list[float]:
         ("killed", [2, 20, 200]),
         ("infra", [2, 20, 200]),
         ("hang", [2]),
-        *((word, []) for word in ("config", "data", "reward", "oom", "disk", "error", "mismatch")),
+        *((word, []) for word in ("config", "data", "reward", "oom", "error", "mismatch")),
         ("a word of a later version", []),
         (None, []),
     ],
@@ -47,8 +47,9 @@ def test_retry_of_each_failure_class_ends_with_its_budget(failure_class, expecte
     assert waits(failure_class) == expected
 
 
-def test_retry_after_preemption_is_free(tmp_path: Path) -> None:
-    assert waits("interrupted") == [2, 20, *[200] * 7]
+@pytest.mark.parametrize("failure_class", ["interrupted", "disk"])
+def test_retry_after_preemption_or_full_disk_is_free(failure_class: str) -> None:
+    assert waits(failure_class) == [2, 20, *[200] * 7]
 
 
 def test_retry_after_an_outcome_never_happens() -> None:

@@ -102,3 +102,14 @@ def test_journal_on_a_full_disk_keeps_counting_and_raises_nothing(tmp_path: Path
     journal.retried("a", "killed", 2.0)
     assert journal.problem is not None
     assert journal.retries("a", "killed") == 1
+
+
+def test_journal_after_a_full_disk_is_written_again_without_the_torn_line(tmp_path: Path) -> None:
+    journal = SweepJournal(tmp_path)
+    with (tmp_path / NAME).open("ab") as stream:  # what a full disk leaves of a line
+        stream.write(line_of({"epoch": 1, "event": "retry"})[:-9])
+    journal.problem = OSError(28, "No space left on device")
+    journal.held("a", "b", "oom")
+    journal.resumed()
+    journal.over()
+    assert events(tmp_path) == [(1, "driver"), (1, "resumed"), (1, "over")]

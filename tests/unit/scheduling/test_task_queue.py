@@ -17,7 +17,7 @@ from zoo.scheduling.task_queue import TaskQueue
 class Recording:
     """Starts nothing; remembers the order."""
 
-    name = "recording"
+    name, changes = "recording", 0
 
     def __init__(self, slots: int) -> None:
         self.slots, self.room = slots, True
@@ -63,22 +63,39 @@ def test_schedule_with_free_slots_starts_tasks_in_order_and_no_more(tmp_path: Pa
     assert schedule.over
 
 
-@pytest.mark.parametrize("why", ["stop", "disk"])
-def test_schedule_after_stop_or_full_disk_waits_for_what_runs_and_starts_nothing(
-    tmp_path: Path, why: str
-) -> None:
+def test_schedule_after_stop_waits_for_what_runs_and_starts_nothing(tmp_path: Path) -> None:
     tasks, stop = simulated.make(tmp_path).tasks(), Stop()
     executor = Recording(2)
     schedule = TaskQueue(tasks, executor, stop)
     schedule.fill()
     first, second = executor.started
-    if why == "stop":
-        stop.set(5)
+    stop.set(5)
     schedule.take(Event(first, LaunchResult("failed", "disk")))
     schedule.fill()
     assert executor.started == [first, second]
     assert not schedule.over
     schedule.take(Event(second, LaunchResult("preempted", "interrupted")))
+    assert schedule.over
+
+
+def test_schedule_that_is_paused_starts_nothing_and_is_not_over_unless_stopped(
+    tmp_path: Path,
+) -> None:
+    tasks, stop = simulated.make(tmp_path).tasks(), Stop()
+    executor = Recording(1)
+    schedule = TaskQueue(tasks, executor, stop)
+    schedule.fill()
+    schedule.paused = True
+    schedule.take(Event(executor.started[0], LaunchResult("failed", "disk")))
+    schedule.fill()
+    assert len(executor.started) == 1
+    assert not schedule.over
+    schedule.paused = False
+    schedule.fill()
+    assert len(executor.started) == 2
+    schedule.paused = True
+    schedule.take(Event(executor.started[1], LaunchResult("done")))
+    stop.set()
     assert schedule.over
 
 
