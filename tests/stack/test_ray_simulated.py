@@ -42,6 +42,7 @@ def test_everything_ends_when_the_driver_is_killed(tmp_path: Path) -> None:
     write_manifest(tmp_path, rounds=4)
     sweep = sweeps.start(tmp_path, "--executor", "ray", "--bare", ZOO_SIMULATE="deaf:2")
     sweeps.wait_for(lambda: sorted(sweeps.rounds(tmp_path)) == [2, 2])
+    assert len(sweeps.fork_servers(tmp_path)) == 1  # Ray's workers share it
     sweep.kill()
     sweep.wait()
     assert sweeps.left_running(tmp_path, 5) == []  # Ray's agents, too

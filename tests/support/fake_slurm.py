@@ -65,6 +65,11 @@ def preempt(folder: Path, id_: str) -> None:
     _request(folder / "slurm", id_, "preempt")
 
 
+def schedule(folder: Path) -> None:
+    """Start what may start, after slots have changed."""
+    _schedule(folder / "slurm")
+
+
 # -- state -----------------------------------------------------------------------------------------
 
 

@@ -16,12 +16,13 @@ from zoo.train.entry import run as in_process
 @dataclass
 class Scripted:
     """Runs trials in this process, some of which fail as told; ends them in a random order, and
-    breaks after some ends. Counts launches."""
+    breaks after some ends. Counts launches; each says that it took so many `hours`."""
 
     script: dict[str, list[str]]
     slots: int
     rng: random.Random
     crash_after: int | None = None
+    hours: float = 0.0
     name: str = "scripted"
     changes: int = 0
     launches: list[str] = field(default_factory=list)
@@ -58,6 +59,6 @@ class Scripted:
         if outcome == "done":
             assert in_process(write_task(task)) == 0
             shutil.rmtree(task.launch)
-            return LaunchResult("done")
+            return LaunchResult("done", seconds=3600 * self.hours)
         state = "preempted" if outcome == "interrupted" else "failed"
-        return LaunchResult(state, outcome)
+        return LaunchResult(state, outcome, seconds=3600 * self.hours)

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from zoo.launching import warm_starts
+
 ROOT = Path(__file__).parents[2]
 MARK = "ZOO_TEST_MARK"
 
@@ -83,6 +85,11 @@ def marked(folder: Path) -> list[tuple[int, str]]:
         except OSError:
             continue
     return [(pid, command) for pid, command in found if command]
+
+
+def fork_servers(folder: Path) -> list[int]:
+    """Pids of fork servers that carry the mark."""
+    return [pid for pid, command in marked(folder) if warm_starts.SERVER in command]
 
 
 def wait_for(what: Callable[[], object], timeout_s: float = 120.0) -> None:

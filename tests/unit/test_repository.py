@@ -124,3 +124,12 @@ def test_names_of_modules_and_classes_are_unique() -> None:
                 classes.setdefault(node.name, []).append(f"{place}:{node.lineno}")
     assert {name: places for name, places in modules.items() if len(places) > 1} == {}
     assert {name: places for name, places in classes.items() if len(places) > 1} == {}
+
+
+def test_tests_that_the_table_of_faults_names_are_there() -> None:
+    page = (ROOT / "docs/explanation/faults.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    files = (ROOT / "tests").rglob("test_*.py")
+    there = {name for f in files for name in re.findall(r"def (test_\w+)\(", f.read_text())}
+    assert len(named) > 50
+    assert named - there == set()

@@ -125,6 +125,9 @@ class ComputeProfile(Card):
     silence_s: Annotated[float, Field(ge=0, le=1e6)] = 600.0
     """Least seconds without a sign of life after which a trial in training counts as hung, is ended
     and tried once more; where its own rounds are long, ten of them; 0 = never."""
+    warm_starts: bool = False
+    """Whether processes of trials are forked by a server that has imported the trainer, which saves
+    each 10 s and more; on a CPU only."""
     env: dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
     slurm: SlurmOptions = SlurmOptions()
     """Of the executor `slurm`."""
@@ -136,6 +139,14 @@ class ComputeProfile(Card):
             raise ValueError(
                 f"`slurm.time` of {limit} s leaves no time to train: {least:g} s of it are for "
                 "saving (`grace_s` and a margin); at least twice that"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _forks_only_without_cuda(self) -> ComputeProfile:
+        if self.warm_starts and self.device == "cuda":
+            raise ValueError(
+                "`warm_starts` is for `device: cpu`: CUDA does not survive a fork; leave it out"
             )
         return self
 

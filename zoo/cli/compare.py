@@ -57,6 +57,7 @@ def _lines(found: Compared) -> Iterator[str]:
         yield ""
     yield from _across(found)
     yield click.style(f"{metric.name}: final numbers ({metric.unit}), 95 % intervals", bold=True)
+    yield from (f"  void, left out: {trial} ({why})" for trial, why in found.void)
     yield from (f"  {line}" for line in _cell_lines(found.cells, metric))
     for axis in dict.fromkeys(effect.axis for effect in found.effects):
         yield ""
@@ -96,6 +97,7 @@ def _cell_lines(means: Sequence[CellMean], metric: Metric) -> Iterator[str]:
 def _mean_text(mean: CellMean, metric: Metric) -> str:
     if mean.mean is None:
         text = "no number yet" if mean.ended < mean.trials else "no trial that did not collapse"
+        text = text if mean.trials else "all trials void"
     else:
         span = _span(mean.interval, metric, mean.problems_interval)
         text = f"{_figure(mean.mean, metric)}{span}, {counted(mean.n, 'trial')}"

@@ -26,6 +26,7 @@ from zoo.launching.launch import (
     run,
 )
 from zoo.launching.task import Task, write_task
+from zoo.launching.warm_starts import close_servers
 from zoo.scheduling.executor import Event, Handle, Stop, Tell
 from zoo.store import record
 
@@ -86,9 +87,10 @@ class LocalExecutor:
             raise self._crash
 
     def close(self) -> None:
-        """Wait for all threads."""
+        """Wait for all threads, and let go of fork servers."""
         for thread in [*self._threads]:
             thread.join()
+        close_servers()
 
     def _work(self, task: Task, handle: Handle, taken: dict[str, float]) -> None:
         try:

@@ -1,8 +1,7 @@
 """Slurm's commands, as zoo calls them: the script of a job, what squeue and sacct answer, cancel.
 
 A job's name has a tag of the sweep's folder and what it works on (a trial's id, or `report`), so
-that squeue alone tells which trials have a job, also where a submission was cut off. Light: the
-standard library only.
+that squeue alone tells which trials have a job, also where a submission was cut off. Light.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,13 @@ from zoo.catalog.profile import SLURM_MARGIN_S, SlurmOptions
 from zoo.errors import FailureClass, Fault, InputError, StateError, printable
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task, source_folder
+from zoo.store import sweep_rows
+from zoo.store.sweep_rows import JOBS
 
 REPORT = "report"
 """What the last job of a sweep works on."""
 PATIENCE_S = 120.0
+RUNNING = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING")
 WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD")
 ENDS: dict[str, tuple[FailureClass, str]] = {
     "OUT_OF_MEMORY": (FailureClass.OOM, "ran out of the memory that it had requested"),
@@ -54,6 +57,11 @@ class SlurmJob:
     def waits(self) -> bool:
         """Whether it waits for its turn."""
         return self.state in WAITING
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has its nodes."""
+        return self.state in RUNNING
 
     def __str__(self) -> str:
         why = f" ({self.reason})" if self.waits and self.reason not in ("", "None") else ""
@@ -112,6 +120,25 @@ def ended(ids: Collection[str]) -> dict[str, SlurmJob]:
         return {}
 
 
+def jobs_of(folder: Path, left: Collection[str]) -> dict[str, SlurmJob]:
+    """The jobs of a sweep that waits on Slurm, by what they work on: those that wait or run, and of
+    the trials that are `left` the last one that is gone. None where it is not run by Slurm, or
+    where Slurm's commands are not on PATH.
+
+    Raises:
+        StateError: squeue fails.
+    """
+    if not (folder / JOBS).is_dir() or shutil.which("squeue") is None:
+        return {}
+    found, last = active(folder), dict[str, str]()
+    for row in sweep_rows.read(folder / sweep_rows.NAME).rows:
+        if row["event"] == "submit":
+            last[row["trial"]] = row["job"]
+    gone = {id_: last[id_] for id_ in left if id_ in last and id_ not in found}
+    ends = ended(gone.values())
+    return found | {id_: ends.get(job, SlurmJob(job, "GONE")) for id_, job in gone.items()}
+
+
 def parse_sacct(text: str) -> dict[str, SlurmJob]:
     """Jobs by id; `CANCELLED by 1000` is `CANCELLED`."""
     rows = [line.split("|") for line in text.splitlines()]
@@ -132,19 +159,32 @@ def end_of(job: SlurmJob) -> LaunchResult:
 
 
 def cancel(folder: Path) -> list[str]:
-    """Cancel all jobs of a sweep, by its folder in the run store; returns their ids. Trials that
-    run get SIGTERM: they save within Slurm's KillWait (30 s unless configured) and are not
-    requeued.
+    """Cancel all jobs of a sweep, by its folder in the run store, if it was ever submitted; returns
+    their ids. Trials that run get SIGTERM: they save within Slurm's KillWait (30 s unless
+    configured) and are not requeued.
 
     Raises:
         StateError: a command of Slurm's fails.
         InputError: there is no Slurm here.
     """
+    if not (folder / JOBS).is_dir():
+        return []
     must_be_there()
     jobs = sorted((job.id for job in active(folder).values()), key=int)
     if jobs:
         call("scancel", *jobs)
     return jobs
+
+
+def has_jobs(folder: Path) -> bool:
+    """Whether a sweep has jobs that wait or run, by its folder in the run store; also where it was
+    submitted and Slurm cannot be asked."""
+    if not (folder / JOBS).is_dir():
+        return False
+    try:
+        return bool(active(folder))
+    except StateError:
+        return True
 
 
 def submit(script: Path, after: Sequence[str] = ()) -> str:
@@ -247,8 +287,6 @@ def report_script(
 
 def python(profile: ComputeProfile) -> list[str]:
     """The command that runs Python in a job."""
-    import sys
-
     return shlex.split(profile.slurm.python) if profile.slurm.python else [sys.executable]
 
 

@@ -35,7 +35,6 @@ from zoo.orchestrate.retries import retry_wait
 from zoo.orchestrate.sweep_journal import SweepJournal
 from zoo.runs.sweep_status import trial_status
 from zoo.store import record
-from zoo.store.run_store import claimed
 
 MEETING = "ZOO_RENDEZVOUS"
 """Variable that tells the launchers of other nodes where they meet the first one."""
@@ -74,13 +73,13 @@ class JobSignals:
 def lead(path: Path) -> int:
     """Run a launch of the trial of `path` on the first node of its job; returns the exit status."""
     task = read_input(path, secrets.token_hex(8))
-    journal = SweepJournal(path.parent, durable=not task.trial.simulated)
+    said = {"durable": not task.trial.simulated, "profile": task.profile, "store": task.store}
+    journal = SweepJournal(path.parent, **said)
     signals = JobSignals(task, journal)
     lost = journal.lost.get(task.trial.id)
     if lost is not None and not _goes_on(task, lost, journal):
         return 1
-    if not claimed(task.folder):
-        processes.reap(task.folder)
+    processes.reap(task.folder)
     journal.launched(task)
     before = _progress(task)
     try:
@@ -102,7 +101,7 @@ def lead(path: Path) -> int:
 def _progress(task: Task) -> tuple[object, ...]:
     """Changes whenever a launch adds to what the next one finds."""
     status = trial_status(task.trial, task.store, retrain=task.retrain, extend=task.extend)
-    return status.state, status.saved and status.saved.round, len(status.due)
+    return status.trains, status.saved and status.saved.round, len(status.due)
 
 
 def _may_idle(task: Task, journal: SweepJournal) -> bool:

@@ -23,7 +23,7 @@ from zoo.store.run_store import Store
 from zoo.trials.metrics import TRAIN_METRICS, final_rounds, headline, last_k
 from zoo.trials.trial import Evaluation, Trial
 
-STATES = ("done", "stopped", "incomplete", "failed", "preempted", "unfinished", "missing")
+STATES = ("done", "stopped", "incomplete", "failed", "preempted", "unfinished", "missing", "void")
 PER_COMPLETION = (
     "train/reward",
     "train/accuracy",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from zoo.stats.proportions import wilson
 
 DASH, MINUS, TIMES = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
@@ -35,3 +37,8 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def day(time_s: float) -> str:
+    """A time in seconds since the epoch as `2026-11-28 14:02 UTC`."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(time_s))

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from zoo.findings.collect import Contrast, Results, Side
-from zoo.findings.format import DASH, TIMES, interval, percent, points
+from zoo.findings.format import DASH, TIMES, day, interval, percent, points
 from zoo.manifest.schema import Decoding
 from zoo.runs.outcome import Outcome, ShownCompletion, completions
 from zoo.runs.tripwires import REASON, collapsed, crossed_by
@@ -31,6 +31,7 @@ STATE_WORDS = {
     "preempted": "interrupted",
     "unfinished": "running or cut off",
     "missing": "not run",
+    "void": "void",
 }
 
 
@@ -108,9 +109,13 @@ def table_rows(results: Results) -> list[ReportRow]:
 
 def state_words(found: Outcome) -> str:
     """State as a sentence's part: `failed at round 12 (oom)`."""
+    if found.void is not None:
+        return f"void: {found.void.why}"
     if found.state == "stopped":
         return marks(found)
     text = STATE_WORDS[found.state]
+    if found.record is not None and found.record.cut and found.state == "preempted":
+        text = "stopped by the budget"
     if found.state in ("failed", "preempted", "unfinished"):
         text += f" at round {found.reached}"
     cause = found.record.failure_class if found.record and found.state == "failed" else None
@@ -358,7 +363,7 @@ def failures(results: Results) -> list[dict[str, Any]]:
             "log": o.log_tail(),
         }
         for o in results.outcomes
-        if o.state not in ("done", "stopped", "missing")
+        if o.state not in ("done", "stopped", "missing", "void")
     ]
 
 
@@ -374,4 +379,20 @@ def stopped(results: Results) -> list[dict[str, str]]:
         }
         for o in results.outcomes
         if o.state == "stopped"
+    ]
+
+
+def voided(results: Results) -> list[dict[str, str]]:
+    """Decisions to set trials aside, each with its reason and what counts now; all of them, also
+    of lineages that training again replaced."""
+    return [
+        {
+            "id": found.trial.id,
+            "label": label(found),
+            "why": row.why,
+            "when": day(row.time),
+            "now": "" if row == found.void else "trained again since then, and that counts",
+        }
+        for found in results.outcomes
+        for row in found.voids
     ]

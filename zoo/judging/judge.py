@@ -70,6 +70,8 @@ class ClaimVerdict:
     """The look at which it was decided, else the last one, from 0."""
     looks: tuple[int, ...] = ()
     """Seeds of a cell at each look that was declared; () = one look."""
+    voided: int = 0
+    """Trials of it that were set aside by hand, also where they were trained again then."""
 
     @property
     def effect(self) -> float | None:
@@ -162,7 +164,13 @@ def _verdict(
         any(r.trial.tripwires for c in unit.cells for r in numbers.by_cell[key(c)]),
         at,
         tuple(looks) if judged else (),
+        _voided(unit, numbers),
     )
+
+
+def _voided(unit: ClaimComparison, numbers: Numbers) -> int:
+    cells = {key(cell) for cell in unit.cells}
+    return sum(found.voids > 0 for found in numbers.results if found.key in cells)
 
 
 def region(claim: Claim, metric: Metric) -> Region:

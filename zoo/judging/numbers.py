@@ -28,8 +28,11 @@ class Numbers:
         self.metrics = metrics_of(self.trials) if metrics is None else metrics
         self.cells = cells_of(self.trials)
         self.by_cell: dict[Key, list[TrialValues]] = {}
+        """Cell -> its trials, without those that a person set aside."""
         for found in results:
-            self.by_cell.setdefault(found.key, []).append(found)
+            own = self.by_cell.setdefault(found.key, [])
+            if not found.void:
+                own.append(found)
         self._studies: dict[tuple[str, bool], StudyCells[Key]] = {}
         self._problems: dict[tuple[Key, str, bool], Problems] = {}
 

@@ -34,6 +34,10 @@ class TrialValues:
     """Whether its last launch failed: its number is missing, not 0, and the next sweep tries it
     again."""
     collapsed: bool = False
+    void: bool = False
+    """Whether a person set it aside: it is in no mean and no comparison."""
+    voids: int = 0
+    """How often that was so, with lineages that training again replaced."""
     final: Mapping[str, float] = field(default_factory=dict[str, float])
     """Metric -> final number, in the unit of claims."""
     series: Mapping[str, Mapping[int, float]] = field(
@@ -76,9 +80,11 @@ def values_of(
         )
     return TrialValues(
         trial=trial,
-        ended=found.state in ("done", "stopped"),
+        ended=found.state in ("done", "stopped", "void"),
         failed=found.state == "failed",
         collapsed=found.state == "stopped" or bool(crossings(trial, series)),
+        void=found.void is not None,
+        voids=len(found.voids),
         final={
             name: scale(metrics[name]) * value for name, value in final.items() if name in metrics
         },

@@ -10,7 +10,10 @@ from zoo.judging.judge import SEALED, Arm, ClaimVerdict
 from zoo.stats.looks import in_words
 from zoo.stats.proportions import Difference
 
-STANDING = {"extended": "extended: seeds, cells or rounds were added after its results were known"}
+STANDING = {
+    "extended": "extended: seeds, cells or rounds were added after its results were known",
+    "voided": "voided: trials of it were set aside by hand after it was sealed",
+}
 NOTABLE_SPREAD = 3.0
 """From this multiple of the typical standard deviation on, unequal ones are reported."""
 
@@ -41,8 +44,7 @@ def sentence(verdict: ClaimVerdict) -> str:
     if verdict.missing:
         return f"{effect} so far; {claimed}, and {_waiting(verdict)}."
     if verdict.word is None:
-        standing = STANDING.get(verdict.standing, verdict.standing)
-        return f"{effect}; {claimed}, but the claim is {standing}."
+        return f"{effect}; {claimed}, but the claim is {_standing(verdict)}."
     if verdict.estimate is not None and not verdict.estimate.judged:
         return f"{effect}; {claimed}, but {_why_not_judged(verdict)}."
     detects = verdict.judged.detects
@@ -53,6 +55,13 @@ def sentence(verdict: ClaimVerdict) -> str:
         "undecided": f"the interval reaches to both sides{told}",
     }
     return f"{effect}; {claimed}, and {where[verdict.word]}."
+
+
+def _standing(verdict: ClaimVerdict) -> str:
+    if verdict.standing == "voided" and verdict.voided:
+        trials = "1 of its trials was" if verdict.voided == 1 else f"{verdict.voided} trials were"
+        return f"voided: after it was sealed, {trials} set aside by hand"
+    return STANDING.get(verdict.standing, verdict.standing)
 
 
 def notes(verdict: ClaimVerdict) -> Iterator[str]:
@@ -112,6 +121,8 @@ def _waiting(verdict: ClaimVerdict) -> str:
 def _why_none(verdict: ClaimVerdict) -> str:
     if verdict.missing:
         return _waiting(verdict)
+    if empty := [arm.name for arm in verdict.arms if not arm.trials]:
+        return f"all trials of {', '.join(empty)} are void"
     return "a cell has no trial that did not collapse, or its base model was not evaluated"
 
 

@@ -58,9 +58,8 @@ def _launch(task: Task, link: Link, grace: Grace, port: int) -> LaunchResult:
                 continue
             if over or "over" in (link.receive(1.0) or {}) or link.gone:
                 break  # the launch has ended; the exit status of this process no longer matters
-            failed.process.wait()
             why, kernel = f"process {failed.number} {failed.last_words()}", kernel_kills() > kills
-            kind = classify(failed.process.returncode, log=failed.log_tail(), kernel=kernel)
+            kind = classify(failed.process.await_end(), log=failed.log_tail(), kernel=kernel)
             link.send({"failed": why, "class": kind, "port": port})
             return LaunchResult("failed", kind, why)
         return LaunchResult("done")

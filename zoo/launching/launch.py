@@ -10,7 +10,6 @@ held the trial since. Independent of Ray, of scheduling and of what a trial does
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import signal
 import time
@@ -24,6 +23,7 @@ from zoo.launching.link import Host
 from zoo.launching.out_of_memory import kernel_kills, less_text, with_less
 from zoo.launching.ranks import ONE_NODE, Rank, free_port, start_ranks
 from zoo.launching.task import Task, environment, write_task
+from zoo.launching.warm_starts import NotStarted, spawner
 from zoo.launching.watchdog import Watchdog
 from zoo.resources.memory_advice import advice
 from zoo.runs import live
@@ -70,16 +70,16 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> La
     with closing(Host(task.where, task.token)) if task.where.nodes > 1 else nullcontext() as host:
         if host is not None and (why := _meet(host, grace)):
             return why
-        ended = _work(TrialProcess(task, host), grace, tick)
+        ended = _work(task, host, grace, tick)
         while grace() is None and (less := with_less(task, ended.failure_class, ended.message)):
             task = less
             _note(task, f"zoo: out of memory; {less_text(task)}")
-            ended = _work(TrialProcess(task, host), grace, tick)
+            ended = _work(task, host, grace, tick)
     if not (ended.state == "stopped" or (task.extend and ended.state == "done")):
         return ended
     if grace() is None and trial_status(task.trial, task.store).runs:  # from weights that it kept
         task = replace(task, retrain=False, extend=False, where=ONE_NODE)
-        return _work(TrialProcess(task), grace, tick)
+        return _work(task, None, grace, tick)
     return ended
 
 
@@ -96,8 +96,14 @@ def _meet(host: Host, grace: Grace) -> LaunchResult | None:
     return None
 
 
-def _work(child: TrialProcess, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
-    watchdog = Watchdog(child.task)
+def _work(task: Task, host: Host | None, grace: Grace, tick: Callable[[], None]) -> LaunchResult:
+    """Run this node's processes once, to their end."""
+    try:
+        child = TrialProcess(task, host, lambda: grace() is not None)
+    except NotStarted:
+        shutil.rmtree(task.launch, ignore_errors=True)
+        return LaunchResult("preempted", FailureClass.INTERRUPTED)
+    watchdog = Watchdog(task)
     try:
         while not child.exited():
             if grace() is not None:
@@ -117,8 +123,14 @@ def _work(child: TrialProcess, grace: Grace, tick: Callable[[], None]) -> Launch
 class TrialProcess:
     """A running trial: its processes on this node, started by the constructor."""
 
-    def __init__(self, task: Task, host: Host | None = None) -> None:
-        """`host`: the links to the launchers of other nodes."""
+    def __init__(
+        self, task: Task, host: Host | None = None, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`host`: the links to the launchers of other nodes.
+
+        Raises:
+            NotStarted: a stop was requested (`stopped`) before it began.
+        """
         self.task, self.host, self.stopped = task, host, False
         self.hung: str | None = None
         """Why it was ended as hung."""
@@ -127,7 +139,8 @@ class TrialProcess:
         self.started, self._clock = time.time(), time.monotonic()
         self._kernel_kills = kernel_kills()
         env, port = environment(task), free_port(task.where.address)
-        self.ranks = start_ranks(path, self.folder, env, task.processes, task.where, port)
+        spawn = spawner(task, stopped)
+        self.ranks = start_ranks(path, self.folder, env, task.processes, task.where, port, spawn)
         if host is not None:
             host.begin(port)
         self.leader = self.ranks[0]
@@ -152,14 +165,14 @@ class TrialProcess:
                 begun, asked = time.monotonic(), wanted
             time.sleep(0.05)
         self._kill()
-        os.waitid(os.P_PID, self.leader.pid, os.WEXITED | os.WNOWAIT)
+        self.leader.process.await_end()
 
     def end_hung(self, why: str) -> None:
         """End a trial that does nothing; it would not listen to a signal that asks."""
         self.hung = why
         _note(self.task, f"zoo: {why}; it is ended")
         self._kill()
-        os.waitid(os.P_PID, self.leader.pid, os.WEXITED | os.WNOWAIT)
+        self.leader.process.await_end()
 
     def settle(self) -> LaunchResult:
         """How the launch ended; writes the record where the process left none. To be called after
@@ -167,8 +180,8 @@ class TrialProcess:
         cause = self._cause()
         self._kill()  # whatever they left behind in their groups, too
         for rank in self.ranks:
-            rank.process.wait()
-        status = self.leader.process.returncode
+            rank.reap()
+        status = self.leader.process.await_end()
         seconds = time.monotonic() - self._clock
         found = record.read(self.folder)
         interrupted = self.stopped or classify(status) is FailureClass.INTERRUPTED
@@ -226,7 +239,7 @@ class TrialProcess:
 
     def _kill(self) -> None:
         for rank in self.ranks:
-            rank.kill()
+            rank.process.kill_group()
 
     def _speak_for(self, cause: Rank | None, interrupted: bool, seconds: float) -> LaunchResult:
         """The record of a launch whose leader left none."""
@@ -256,7 +269,7 @@ class TrialProcess:
     def _classified(self, cause: Rank, message: str) -> tuple[FailureClass, str]:
         """The class of a process's failure, and its message with advice where memory ran out."""
         kernel = kernel_kills() > self._kernel_kills
-        kind = classify(cause.process.returncode, log=cause.log_tail(), kernel=kernel)
+        kind = classify(cause.process.await_end(), log=cause.log_tail(), kernel=kernel)
         return kind, self._with_advice(kind, message)
 
     def _with_advice(self, kind: FailureClass, message: str) -> str:

@@ -18,6 +18,8 @@ from pathlib import Path
 from zoo.store.run_store import claimed, read_json, write_json
 
 TOKEN_VARIABLE = "ZOO_LAUNCH"
+NO_TOKEN = "-" * 64
+"""Of a fork server: room in its environment for the tokens of the processes that it forks."""
 LAUNCHES = "launches"
 NOTE = "process.json"
 ABANDONED_S = 600.0

@@ -10,16 +10,14 @@ it in their next collective.
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.launching.spawn import ChildProcess, Spawner, cold_start
 from zoo.store.log_tail import log_tail
 
 PORTS = range(20_000, 32_000)  # below what the kernel hands out to outgoing connections
@@ -51,10 +49,11 @@ class Rank:
     """One process of a trial."""
 
     number: int
-    process: subprocess.Popen[bytes]
+    process: ChildProcess
     log: Path
     log_start: int
     """Bytes that the log had before."""
+    reaped: bool = False
 
     @property
     def pid(self) -> int:
@@ -63,41 +62,32 @@ class Rank:
 
     def exited(self) -> bool:
         """Whether it has ended. It stays unreaped, so its number stays ours."""
-        return self._end() is not None
+        return self.process.status() is not None
 
     def failed(self) -> bool:
         """Whether it has ended with a status other than 0."""
-        end = self._end()
-        return end is not None and (end.si_code != os.CLD_EXITED or end.si_status != 0)
+        return bool(self.process.status())
 
     def killed(self) -> bool:
         """Whether a signal has ended it."""
-        end = self._end()
-        return end is not None and end.si_code != os.CLD_EXITED
+        return (self.process.status() or 0) < 0
 
     def last_words(self) -> str:
-        """How it ended, with the end of its log. To be called once it is reaped."""
-        status = self.process.returncode
+        """How it ended, with the end of its log. To be called once it has."""
+        status = self.process.await_end()
         how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         return f"ended by {how} without a record\n{self.log_tail()}".rstrip()
 
-    def _end(self) -> os.waitid_result | None:
-        if self.process.returncode is not None:
-            return None
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-
-    def kill(self) -> None:
-        """SIGKILL its whole group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-
     def end(self) -> None:
         """Make sure that it is gone and reaped."""
-        if self.process.returncode is None:
-            self.kill()
-            self.process.wait()
-        if self.process.stdin:
-            self.process.stdin.close()
+        if not self.reaped:
+            self.process.kill_group()
+            self.reap()
+
+    def reap(self) -> None:
+        """Wait for its end and release its number."""
+        self.process.reap()
+        self.reaped = True
 
     def log_tail(self) -> str:
         """The last lines that it wrote into its log."""
@@ -116,6 +106,7 @@ def start_ranks(
     world: int,
     where: Rendezvous,
     port: int,
+    spawn: Spawner = cold_start,
 ) -> list[Rank]:
     """Start this node's processes of a trial.
 
@@ -124,8 +115,8 @@ def start_ranks(
         folder: the trial's, for their logs.
         env: the environment that they share.
         world: processes of the trial on all nodes, the same number on each.
-        port: where they
-        meet, on node 0.
+        port: where they meet, on node 0.
+        spawn: starts each.
     """
     local = world // where.nodes
     env = {**env, "MASTER_ADDR": where.address, "MASTER_PORT": str(port)}
@@ -134,7 +125,9 @@ def start_ranks(
         for at in range(local):
             number = where.node * local + at
             own = {} if world == 1 else _numbers(number, at, world, local)
-            ranks.append(_start(number, trial_json, folder / log_name(number), {**env, **own}))
+            log = folder / log_name(number)
+            start = log.stat().st_size if log.exists() else 0
+            ranks.append(Rank(number, spawn(trial_json, log, {**env, **own}), log, start))
     except BaseException:
         for rank in ranks:
             rank.end()
@@ -144,20 +137,6 @@ def start_ranks(
 
 def _numbers(number: int, at: int, world: int, local: int) -> dict[str, str]:
     return dict(zip(MEETING, map(str, (number, at, world, local)), strict=False))
-
-
-def _start(number: int, trial_json: Path, log: Path, env: dict[str, str]) -> Rank:
-    with log.open("ab") as stream:
-        start = stream.tell()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "zoo.train", str(trial_json)],
-            stdin=subprocess.PIPE,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            env=env,
-            start_new_session=True,
-        )
-    return Rank(number, process, log, start)
 
 
 def free_port(address: str = LOCALHOST) -> int:

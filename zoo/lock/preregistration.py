@@ -3,7 +3,8 @@ else *exploratory*; one that was sealed and was edited since is *changed*. Seeds
 are sealed with a claim: one that got more of them after the first results is *extended*, unless
 the manifest had declared these looks, and one that lost some is *changed*. One of trials that ran
 is *extended*, too, where the number of rounds changed, and *changed* where a cell has other
-settings (recipe, model, data, reward) than it ran with.
+settings (recipe, model, data, reward) than it ran with. Apart from the lock, one is *voided* where
+a person set trials of it aside (`zoo.store.void`).
 
 A row of the lock is the claim as written, whether it is sealed, its `seeds` (a list, or the
 declared looks), `cells` (short digests of those that it judges) and `settings` (cell -> digest of
@@ -28,7 +29,7 @@ from zoo.trials.grid import Cell
 from zoo.trials.trial import Trial
 
 Row = dict[str, Any]
-Word = Literal["new", "sealed", "extended", "changed", "exploratory", "withdrawn"]
+Word = Literal["new", "sealed", "extended", "changed", "voided", "exploratory", "withdrawn"]
 Sealed = list[int] | list[str] | dict[str, Any]
 
 
@@ -201,6 +202,23 @@ def words(now: Iterable[Row], before: Iterable[Row]) -> dict[str, Word]:
     `new` = sealed by the next sweep."""
     sealed = [row["claim"] for row in before if row["sealed"]]
     return {row["claim"]["id"]: _word(row, sealed) for row in now}
+
+
+def with_voided(
+    told: dict[str, Word],
+    claims: Iterable[Claim],
+    trials: Sequence[Trial],
+    void: Callable[[str], bool],
+) -> dict[str, Word]:
+    """The same, where a claim that was sealed is `voided` if a trial that it judges was set aside
+    since then. `void`: whether the trial of an id was."""
+    sealed = [claim for claim in claims if told.get(claim.id) in ("sealed", "extended")]
+    if not sealed:
+        return told
+    cells = CellsById((trial.cell, trial.id) for trial in trials)
+    touched = cells.of(void)
+    gone = [c.id for c in sealed if touched and touched & _judged(c, cells.by_name)]
+    return {id_: "voided" if id_ in gone else word for id_, word in told.items()}
 
 
 def _word(row: Row, sealed: list[Row]) -> Word:

@@ -2,7 +2,7 @@
 
 A `Threshold` is a metric and one side of a number; a `Tripwire` marks or stops a trial that crosses
 it, a claim's `event` counts the trials that did. Numbers are the metric's own (0.05, not 5
-points). A `Budget` is compared with the plan's estimate. This module reads no trial.
+points). A `Budget` limits what all sweeps of the study spend. This module reads no trial.
 """
 
 from __future__ import annotations
@@ -89,16 +89,19 @@ class Tripwire(Threshold):
 
 
 class Budget(Part):
-    """What the study may cost; the plan warns where its estimate is above."""
+    """What the study may cost, over all its sweeps. The plan warns where its estimate is above; a
+    trial starts only where its forecast fits in what is left, and where a limit is reached, running
+    trials are saved at the end of their rounds and go on once it is raised. Not part of a trial's
+    id."""
 
     gpu_hours: Positive | None = None
-    """Hours of one GPU."""
+    """Hours of one GPU; no limit on a CPU."""
     usd: Positive | None = None
-    """Price at the compute profile's rate."""
+    """Price at the compute profile's rate; no limit where it states none."""
     disk_gib: Positive | None = None
-    """Largest size on disk at any time."""
+    """Size of its run folders at any time."""
     hours: Positive | None = None
-    """Wall-clock time."""
+    """Wall-clock time of its sweeps."""
 
     @property
     def stated(self) -> dict[str, float]:

@@ -31,6 +31,7 @@ from zoo.notebook.frames import frame
 from zoo.planning.options import PlanOptions
 from zoo.planning.study import Study, load_study, shown, sweeps_root
 from zoo.runs import outcome
+from zoo.runs.outcome import Outcome
 from zoo.trials.grid import Cell
 from zoo.trials.metrics import Metric, metrics_of
 
@@ -61,6 +62,8 @@ class Compared:
     """What the two sweeps differ in and were compared across."""
     shared: int = 0
     """Trials that are the same in both sweeps."""
+    void: tuple[tuple[str, str], ...] = ()
+    """Ids of trials that were set aside by hand, and why; no number here is about them."""
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -75,6 +78,7 @@ class Compared:
             "withdrawn": list(self.withdrawn),
             "cells": [interval_row(mean) for mean in self.cells],
             "effects": [interval_row(effect) for effect in self.effects],
+            "void": dict(self.void),
         }
         if len(self.names) == 1:
             return found
@@ -169,8 +173,9 @@ def sweep_name(word: str) -> str:
 def _one(study: Study, by: str | None, metric: str | None) -> Compared:
     cells, said = cells_of(study.chosen), study.manifest.experiment
     metrics = metrics_of(study.trials)
+    outcomes = [outcome.load(trial, study.store) for trial in study.trials]
     found = answer(
-        [outcome.load(trial, study.store) for trial in study.trials],
+        outcomes,
         said.claims,
         study.seals,
         cells=cells,
@@ -190,6 +195,7 @@ def _one(study: Study, by: str | None, metric: str | None) -> Compared:
         found.effects,
         study.simulated,
         study.words.rehearse,
+        void=_void(outcomes),
     )
 
 
@@ -221,7 +227,12 @@ def _two(one: Study, other: Study, said: str | None, across: Sequence[str]) -> C
         one.words.rehearse or other.words.rehearse,
         tuple(found),
         shared(sides[0], sides[1]),
+        _void([found for side in sides for found in side.outcomes]),
     )
+
+
+def _void(outcomes: Iterable[Outcome]) -> tuple[tuple[str, str], ...]:
+    return tuple((o.trial.id, o.void.why) for o in outcomes if o.void)
 
 
 def _side(study: Study) -> ComparedSweep:

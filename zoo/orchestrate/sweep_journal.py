@@ -1,115 +1,72 @@
 """The journal of a sweep: what no run folder says. Epochs of drivers, launches, how each ended,
-retries, trials held back, jobs, stop requests.
+retries, trials held back, pauses, jobs, stop requests.
 
 `runs/sweeps/NAME/journal.jsonl`: append-only, one JSON object a line with a CRC-32 of the rest,
 synced. Each driver opens a new epoch; lines of an older epoch below it are of a driver that lost
 the sweep, and count nowhere; such a driver stops at its next line. A torn last line is cut off; a
 damaged journal is set aside (`journal.jsonl.corrupt`), a missing one begins at epoch 1. Run folders
-stay the truth: without a journal only counters of retries are lost.
+stay the truth: without a journal only counters of retries and what was spent are lost.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
-import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any
 
-from zoo import json_text
+from zoo.catalog import ComputeProfile
 from zoo.errors import FailureClass, StateError
 from zoo.launching.launch import LaunchResult
 from zoo.launching.processes import boot_id
 from zoo.launching.task import Task
+from zoo.runs.spending import Spending
 from zoo.store import record
-from zoo.store.run_store import read_bytes
+from zoo.store.run_store import Store, read_bytes
+from zoo.store.sweep_rows import NAME, Row, line_of, read
+from zoo.trials.grid import Cell
 
-NAME = "journal.jsonl"
 CORRUPT = ".corrupt"
-_HEAD = b'{"crc": "'
-_LENGTH = len(_HEAD) + len('01234567", ')
-
-Row = dict[str, Any]
-
-
-class Parsed(NamedTuple):
-    """A journal's content."""
-
-    rows: list[Row]
-    """Rows that count, in their order."""
-    whole: int
-    """Bytes of whole lines; what lies beyond is torn."""
-
-
-def read(path: Path) -> Parsed:
-    """The rows of a journal that count.
-
-    Raises:
-        StateError: a damaged line, with its number.
-    """
-    raw = read_bytes(path) or b""
-    whole = raw.rfind(b"\n") + 1
-    found = [_parse(path, n, line) for n, line in enumerate(raw[:whole].splitlines(), 1)]
-    return Parsed(list(_fenced(found)), whole)
-
-
-def line_of(row: Row) -> bytes:
-    """A row as a line of the journal, with its checksum."""
-    rest = b"{" + json.dumps(row, allow_nan=False).encode()[1:]
-    return b'%s%08x", %s\n' % (_HEAD, zlib.crc32(rest), rest[1:])
-
-
-def _parse(path: Path, number: int, line: bytes) -> Row:
-    rest = b"{" + line[_LENGTH:]
-    if not line.startswith(_HEAD) or line[:_LENGTH] != b'%s%08x", ' % (_HEAD, zlib.crc32(rest)):
-        raise StateError(f"{path}:{number}: damaged, its checksum does not fit")
-    try:
-        row = json_text.parse(rest)
-    except ValueError as error:
-        raise StateError(f"{path}:{number}: not JSON ({error})") from error
-    if not _is_row(row):
-        raise StateError(f"{path}:{number}: not a row of a sweep's journal")
-    return row
-
-
-def _is_row(row: Any) -> TypeGuard[Row]:
-    if not isinstance(row, dict):
-        return False
-    return isinstance(row.get("epoch"), int) and isinstance(row.get("event"), str)
-
-
-def _fenced(rows: list[Row]) -> Iterator[Row]:
-    """The rows without late ones of a driver that another has replaced."""
-    epoch = 0
-    for row in rows:
-        if row["epoch"] > epoch and row["event"] == "driver":
-            epoch = row["epoch"]
-        if row["epoch"] == epoch:
-            yield row
 
 
 class SweepJournal:
     """The journal of a sweep, open for the driver that holds it."""
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
-        """Open a new epoch in the journal of the sweep's `folder`. `durable`: sync each line.
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durable: bool = True,
+        profile: ComputeProfile | None = None,
+        store: Store | None = None,
+    ) -> None:
+        """Open a new epoch in the journal of the sweep's `folder`.
+
+        Args:
+            durable: sync each line.
+            profile: where trials run; its price counts against a budget.
+            store: that the trials are in; None = the one that has `folder` as a sweep's.
 
         Raises:
             OSError: the journal cannot be written.
         """
         self.path, self.durable = folder / NAME, durable
+        self._store = store or Store(folder.parents[1])
         self.set_aside: Path | None = None
         """Where a damaged journal went."""
         self.problem: OSError | None = None
         """Why lines are not written any more."""
+        self.listener: Callable[[Row], None] = _ignore
+        """Gets every row, also where it is not written any more."""
         folder.mkdir(parents=True, exist_ok=True)
         rows = self._recover()
         self.epoch = max((row["epoch"] for row in rows), default=0) + 1
         self._spent: Counter[tuple[str, str]] = Counter()
         """Retries by trial and failure class, since the trial last came to an outcome."""
+        self.spending = Spending()
+        """What all drivers of the sweep spent."""
         self.lost: dict[str, FailureClass] = {}
         """Trials whose last launch has no end here -> why: `interrupted` where it was stopped."""
         self.jobs: dict[str, str] = {}
@@ -117,9 +74,20 @@ class SweepJournal:
         for row in rows:
             self._count(row)
         self._size = self.path.stat().st_size if self.path.exists() else 0
-        self._append("driver", pid=os.getpid(), host=os.uname().nodename, boot=boot_id())
+        self._append("driver", **self._origin(profile))
         if self.problem is not None:
             raise self.problem
+
+    def _origin(self, profile: ComputeProfile | None) -> Row:
+        """Who writes from now on, at which price, and until when a dead driver before it lived."""
+        said: Row = {"pid": os.getpid(), "host": os.uname().nodename, "boot": boot_id()}
+        if profile is not None:
+            said["profile"] = profile.name
+            if profile.gpu is not None and profile.gpu.usd_per_hour is not None:
+                said["usd_per_hour"] = profile.gpu.usd_per_hour
+        if self.spending.open:
+            said["lived_until"] = self.spending.last_sign(self._store)
+        return said
 
     def _recover(self) -> list[Row]:
         """The rows that are there; a damaged journal is set aside, a torn tail cut off."""
@@ -140,7 +108,7 @@ class SweepJournal:
 
     def launched(self, task: Task) -> None:
         """A launch of a trial was handed to the executor."""
-        self._append("launch", trial=task.trial.id, token=task.token)
+        self._append("launch", trial=task.trial.id, token=task.token, gpus=task.gpus)
 
     def submitted(self, what: str, job: str) -> None:
         """Slurm accepted a job of a trial, or of the `report`."""
@@ -148,6 +116,8 @@ class SweepJournal:
 
     def ended(self, task: Task, ended: LaunchResult) -> None:
         """A launch ended; `gpu_s` is what it held, in seconds times GPUs."""
+        launch = self.spending.running.get(task.token)
+        gpus = launch.gpus if launch else task.gpus
         self._append(
             "end",
             trial=task.trial.id,
@@ -155,7 +125,7 @@ class SweepJournal:
             state=ended.state,
             failure_class=ended.failure_class,
             seconds=round(ended.seconds, 3),
-            gpu_s=round(ended.seconds * task.gpus, 3),
+            gpu_s=round(ended.seconds * gpus, 3),
         )
 
     def retried(self, trial: str, failure_class: str, wait_s: float) -> None:
@@ -191,6 +161,15 @@ class SweepJournal:
             return error
         return None
 
+    def bought(self, look: int, claims: Sequence[str], cells: Sequence[Cell]) -> None:
+        """A look begins: these claims are undecided, and these cells get more seeds."""
+        self._append("bought", look=look, claims=list(claims), cells=list(cells))
+
+    def budget(self, trial: str, said: str, *, cut: bool) -> None:
+        """A trial does not start, or (`cut`) ends early, as its sweep's budget does not allow it;
+        `said`: by which limit."""
+        self._append("budget", trial=trial, said=said, cut=cut)
+
     def over(self) -> None:
         """The driver has ended all that it started."""
         self._append("over")
@@ -204,6 +183,7 @@ class SweepJournal:
         """
         row = {"epoch": self.epoch, "time": round(time.time(), 3), "event": event, **more}
         self._count(row)
+        self.listener(row)
         if self.problem is not None:
             return
         try:
@@ -227,6 +207,7 @@ class SweepJournal:
             )
 
     def _count(self, row: Row) -> None:
+        self.spending.take(row)
         match row["event"]:
             case "submit":
                 self.jobs[row["trial"]] = row["job"]
@@ -243,6 +224,10 @@ class SweepJournal:
                         del self._spent[key]
             case _:
                 pass
+
+
+def _ignore(row: Row) -> None:
+    """For a journal that nobody listens to."""
 
 
 def _corrupt_name(path: Path) -> Path:

@@ -14,6 +14,8 @@ from zoo.errors import FailureClass, StateError, listed
 from zoo.launching import processes
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task
+from zoo.orchestrate import budget_guard
+from zoo.orchestrate.budget_guard import BudgetGuard
 from zoo.orchestrate.disk_pause import DiskPause
 from zoo.orchestrate.invocation import Sweep
 from zoo.orchestrate.progress import Display, clock, ending, first_line
@@ -21,7 +23,8 @@ from zoo.orchestrate.retries import POLICIES, SharedCauses, retry_wait
 from zoo.orchestrate.sweep_journal import SweepJournal
 from zoo.orchestrate.watch import Watch
 from zoo.runs.sweep_status import SweepStatus, TrialStatus, trial_status
-from zoo.scheduling.executor import Event, Executor, Stop
+from zoo.scheduling.canaries import Canaries, proven_by
+from zoo.scheduling.executor import ROUND_END, Event, Executor, Stop
 from zoo.scheduling.order import UNKNOWN, in_order
 from zoo.scheduling.task_queue import TaskQueue
 from zoo.store import record
@@ -43,7 +46,12 @@ class SweepWork:
         self.sweep, self.journal, self.display, self.watch = sweep, journal, display, watch
         self.tokens: list[str] = []
         """Of everything that was started."""
-        self._queue = TaskQueue(tasks_of(sweep, status), executor, stop)
+        self._budget = BudgetGuard(sweep, journal.spending)
+        canaries = Canaries(proven_by(status.trials))
+        may = self._budget.allows
+        self._queue = TaskQueue(tasks_of(sweep, status), executor, stop, may=may, canaries=canaries)
+        self._cut: dict[str, str] = {}
+        """Token -> why the budget ended its launch."""
         self._causes = SharedCauses(one.trial for one in status.trials if not one.trains)
         self._disk = DiskPause(sweep.store.root)
         self._lost, self._idle_since = False, time.monotonic()
@@ -59,16 +67,57 @@ class SweepWork:
             self._queue.paused = self._lost = False
             self.journal.resumed()
             self.display.say("there is room on the disk again: trials start")
-        for task in self._queue.fill():
+        for id_ in [*self._queue.canaries.ahead]:
+            view = self.watch.views[id_]
+            if view.round >= 1:
+                self._queue.passed(view.trial)
+        for task in iter(self._queue.start_next, None):
             self.tokens.append(task.token)
             self.journal.launched(task)
+            self._budget.moved()
+        self._warn()
+        if self._queue.blocked:
+            self._leave()
         if self.journal.problem is not None and not self._lost:
             self._lost = True
             self.display.say(f"note: the sweep's journal is not written ({self.journal.problem})")
 
+    def _warn(self) -> None:
+        """Say where the forecast of the rest crosses the budget for the first time."""
+        waiting = (task.trial.id for task in self._queue.waiting)
+        if told := self._budget.warning(waiting):
+            self.display.say(told)
+
+    def _leave(self) -> None:
+        """Leave what the budget allows no more."""
+        left = self._queue.withdraw(lambda trial: True)
+        for task in left:
+            level = self._budget.obstacle(task.trial.id)
+            self.journal.budget(task.trial.id, str(level), cut=False)
+        level = self._budget.obstacle(left[0].trial.id)
+        names = listed(self.watch.views[task.trial.id].name for task in left)
+        self.display.say(f"held back by the budget ({level}): {names}")
+
+    def _obey_budget(self) -> None:
+        """End what runs at the end of its round, where a limit is reached."""
+        running = {t.token: (t, h) for t, h in self._queue.running.values()}
+        if not running.keys() - self._cut.keys() or (level := self._budget.reached()) is None:
+            return
+        for token in running.keys() - self._cut.keys():
+            task, handle = running[token]
+            self._cut[token] = str(level)
+            handle.stop.set(ROUND_END)
+            self.journal.budget(task.trial.id, str(level), cut=True)
+        self.display.say(f"the budget is used up ({level}): trials end their rounds and save them")
+
     def check(self) -> None:
-        """Raise `StateError` where the executor was handed tasks and begins none for `silence_s` of
-        the profile, while nothing runs."""
+        """End what the budget allows no more.
+
+        Raises:
+            StateError: the executor was handed tasks and begins none for `silence_s` of the
+                profile, while nothing runs.
+        """
+        self._obey_budget()
         silence_s, waiting = self.sweep.profile.silence_s, self._queue.running
         begun = any(self.watch.views[id_].begun is not None for id_ in waiting)
         if begun or not waiting:
@@ -87,19 +136,30 @@ class SweepWork:
             view.begin()
             self.display.event(event)
             return
-        if event.ended.state not in record.OUTCOMES:  # a supervisor that died has ended nothing
+        ended = event.ended
+        if ended.state not in record.OUTCOMES:  # a supervisor that died has ended nothing
             processes.kill_launch(task.token)
-        self.journal.ended(task, event.ended)
-        if event.ended.failure_class == FailureClass.DISK:
-            self._pause(task, event.ended)
-        if self._again(task, event.ended):
+        self.journal.ended(task, ended)
+        self._budget.ended()
+        if ended.failure_class == FailureClass.DISK:
+            self._pause(task, ended)
+        if task.token in self._cut and ended.state == "preempted":
+            ended = self._cut_short(task, ended)
+        elif self._again(task, ended):
             return
-        view.finish(event.ended)
-        self.display.event(event)
-        if event.ended.state in record.OUTCOMES:
+        view.finish(ended)
+        self.display.event(replace(event, ended=ended))
+        if ended.state in record.OUTCOMES:
             self._causes.proven(task.trial)
         else:
-            self._hold(task, event.ended)
+            self._hold(task, ended)
+
+    def _cut_short(self, task: Task, ended: LaunchResult) -> LaunchResult:
+        """Note in its record that the budget ended a trial; returns how it ended, in words."""
+        said = self._cut[task.token]
+        budget_guard.mark(task, said)
+        told = f"by the budget ({said}); goes on from its checkpoint once that is raised"
+        return replace(ended, message=told)
 
     def _pause(self, task: Task, ended: LaunchResult) -> None:
         """Start nothing until there is room for what this trial could not write."""

@@ -7,7 +7,7 @@ Computed once and handed to the writers (text, JSON, one trial). Light, and writ
 from __future__ import annotations
 
 import shlex
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,10 +23,12 @@ from zoo.lint.override_warnings import override_warnings
 from zoo.lint.plan_warning import PlanWarning
 from zoo.lint.warnings import warnings
 from zoo.manifest.schema import Experiment
+from zoo.planning.budget_forecast import BudgetState, budget_state
 from zoo.planning.expand import expand
 from zoo.planning.machine import profile_of
 from zoo.planning.options import PlanOptions
 from zoo.planning.prompt_lengths import remembered
+from zoo.planning.remaining import rates_of, to_pay
 from zoo.planning.study import Study, load_study
 from zoo.resources import (
     Placement,
@@ -35,15 +37,12 @@ from zoo.resources import (
     TrialCost,
     expected,
     fits_each,
-    measured_rates,
     place,
     shape,
     sweep_cost,
 )
-from zoo.runs import throughput
 from zoo.runs.seed_noise import spreads
-from zoo.runs.sweep_status import SweepStatus, TrialStatus, read_status
-from zoo.scheduling.order import Extent
+from zoo.runs.sweep_status import SweepStatus, read_status
 from zoo.trials.metrics import Metric, last_k, metrics_of
 from zoo.trials.trial import Trial
 
@@ -107,8 +106,7 @@ class Plan:
     @cached_property
     def rates(self) -> dict[str, Rate]:
         """Rates of this store's own records on this profile."""
-        models = sorted({trial.model.name for trial in self.study.chosen if not trial.simulated})
-        return measured_rates(throughput.measured(self.study.store, models, self.profile.name))
+        return rates_of(self.study, self.profile)
 
     @cached_property
     def shapes(self) -> dict[tuple[Hashable, ...], list[Trial]]:
@@ -204,9 +202,19 @@ class Plan:
         left = [*map(to_pay, self.status.left), *self.later]
         return sweep_cost(left, self.profile, self.rates)
 
+    @cached_property
+    def budget(self) -> BudgetState | None:
+        """What of the study's budget is spent, and what it holds back."""
+        return budget_state(self.study, self.status, self.profile, self._prompts[0])
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """What was spent before, by names of a budget."""
+        return {one.name: one.spent for one in self.budget.levels} if self.budget else {}
+
     @property
     def estimate(self) -> dict[str, float]:
-        """Figures that a budget can limit, by its names."""
+        """Figures that a budget can limit, by its names: of what is left, and what was spent."""
         return {name: mid for name, (mid, _) in self._spending.items()}
 
     @property
@@ -225,7 +233,8 @@ class Plan:
             found["usd"] = (cost.usd.mid, cost.usd.high)
         if cost.wall_hours is not None:
             found["hours"] = (cost.wall_hours.mid, cost.wall_hours.high)
-        return found
+        spent = self.spent
+        return {n: (m + spent.get(n, 0), h + spent.get(n, 0)) for n, (m, h) in found.items()}
 
 
 def plan(
@@ -271,32 +280,6 @@ def plan_with(name: str, options: PlanOptions, profile: str | None) -> Plan:
     return Plan(study, profile_of(study.catalog, profile, None), profile is not None)
 
 
-def to_pay(status: TrialStatus) -> Trial:
-    """The trial as input of the cost model: where it continues, the remaining rounds; where it
-    is trained already, only the evaluations that are due, as for a checkpoint from elsewhere."""
-    if status.trains and status.saved is not None:
-        return _rest(status.trial, status.saved.round)
-    if status.trains:
-        return status.trial
-    rounds = [
-        (e, tuple(at for due, at in status.due if due is e)) for e in status.trial.evaluations
-    ]
-    due = tuple(e.model_copy(update={"rounds": at}) for e, at in rounds if at)
-    return status.trial.model_copy(update={"trainer": "external", "evaluations": due})
-
-
-def _rest(trial: Trial, after: int) -> Trial:
-    """What is left of a trial that continues after a round."""
-    left = [
-        e.model_copy(
-            update={"rounds": tuple(round_ - after for round_ in e.rounds if round_ > after)}
-        )
-        for e in trial.evaluations
-    ]
-    rest = {"rounds": trial.rounds - after, "evaluations": tuple(e for e in left if e.rounds)}
-    return trial.model_copy(update=rest)
-
-
 def is_here(card: ModelCard) -> bool:
     """Whether a model's weights lie on this machine."""
     try:
@@ -304,14 +287,3 @@ def is_here(card: ModelCard) -> bool:
     except InputError:
         return False
     return True
-
-
-def extents(
-    study: Study, status: SweepStatus, profile: ComputeProfile, prompts: Mapping[str, int]
-) -> dict[str, Extent]:
-    """How long each trial that is left holds how many GPUs, by the cost model. `prompts`: trial id
-    -> tokens of its longest prompt, where counted."""
-    rates = Plan(study, profile).rates
-    costs = sweep_cost(map(to_pay, status.left), profile, rates, (), prompts).trials
-    pairs = zip(status.left, costs, strict=True)
-    return {one.trial.id: Extent(cost.wall_hours, max(1, cost.gpus)) for one, cost in pairs}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
@@ -92,3 +92,36 @@ def one_trial(
     hint = hint or f"available: {listed(known, 12)}"
     how = "more than one trial" if found else "no trial"
     raise InputError(Fault(place, f"'{word}' names {how} of '{sweep}'", hint=hint))
+
+
+def some_trials(
+    trials: list[Trial], names: Mapping[str, str], words: Iterable[str], place: str, sweep: str
+) -> list[Trial]:
+    """The trials that any of `words` refers to, in the plan's order: each word as in `one_trial`,
+    or a pattern (`*box*`, `?`) that ids or short names fit.
+
+    Raises:
+        InputError: words that name no trial, and those without a pattern that name several.
+    """
+    found: set[str] = set()
+    faults: list[Fault] = []
+    for word in words:
+        try:
+            found |= {t.id for t in _fitting(trials, names, word, place, sweep)}
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return [trial for trial in trials if trial.id in found]
+
+
+def _fitting(
+    trials: list[Trial], names: Mapping[str, str], word: str, place: str, sweep: str
+) -> list[Trial]:
+    if not any(c in word for c in "*?["):
+        return [one_trial(trials, names, word, place, sweep)]
+    found = [t for t in trials if fnmatchcase(t.id, word) or fnmatchcase(names[t.id], word)]
+    if not found:
+        hint = f"available: {listed([names[t.id] for t in trials], 12)}"
+        raise InputError(Fault(place, f"'{word}' fits no trial of '{sweep}'", hint=hint))
+    return found

@@ -42,7 +42,7 @@ def export(trial: Trial, store: Store, target: Path, round_: int | None = None) 
         StateError: a record or journal that cannot be read.
     """
     must_be_free(target)
-    found = outcome.load(trial, store)
+    found = outcome.load_whole(trial, store)
     round_ = _round(found, round_)
     folder = _weights(found, store, round_)
     as_card = {"path": str(folder), "embedded": None, "repo": None, "revision": None}

@@ -16,6 +16,7 @@ TOLD: dict[Word, str] = {
     "new": "`zoo sweep` seals",
     "changed": "changed after their trials ran, so exploratory",
     "extended": "extended by seeds, cells or rounds after their trials ran, so without verdict",
+    "voided": "voided by trials set aside after they were sealed, so without verdict",
     "exploratory": "exploratory, as their trials ran before",
     "withdrawn": "sealed and withdrawn",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.errors import listed
+from zoo.planning.budget_forecast import BudgetState
 from zoo.planning.plan_report import GIB, Plan
 from zoo.resources import Hours
 
@@ -16,10 +17,12 @@ def cost(outlook: Plan) -> Iterator[str]:
     budget = outlook.experiment.budget
     for name, limit in budget.stated.items():
         if name in outlook.estimate:
-            spent = outlook.estimate[name]
-            most = outlook.upper[name]
-            reach = f", up to {_share(most, limit)}" if most > spent else ""
-            yield f"budget {name} {limit:,.10g}: {_share(spent, limit)} planned{reach}"
+            planned, most = outlook.estimate[name], outlook.upper[name]
+            reach = f", up to {_share(most, limit)}" if most > planned else ""
+            spent = outlook.spent.get(name, 0.0)
+            before = f", {figure(spent)} of it spent" if spent else ""
+            yield f"budget {name} {limit:,.10g}: {_share(planned, limit)} planned{reach}{before}"
+    yield from held_lines(outlook.budget)
     if outlook.lengths:
         yield f"assumed response tokens, mean over training: {', '.join(_lengths(outlook))}"
     found, gpu = outlook.cost, outlook.profile.gpu
@@ -40,6 +43,16 @@ def cost(outlook: Plan) -> Iterator[str]:
             f"kept: {_kept(outlook)}, all responses and samples; not kept: "
             f"{'' if outlook.profile.keep_extendable else 'optimiser states, '}log-probabilities "
             "(--explain ID lists what that rules out)"
+        )
+
+
+def held_lines(state: BudgetState | None) -> Iterator[str]:
+    """What a budget holds back, and by which limit."""
+    if state is not None and state.held:
+        level = next(iter(state.held.values()))
+        yield (
+            f"held back by the budget ({level}): {counted(len(state.held), 'trial')}; raise it "
+            f"in the manifest or with --set budget.{level.name}=N"
         )
 
 

@@ -23,8 +23,8 @@ from zoo.runs.sweep_status import AGAIN, NEVER_RAN, SweepStatus
 from zoo.trials import identity
 from zoo.trials.trial import Trial
 
-COLOURS = {"+": "green", "~": "yellow", "=": None, ">": "yellow", "!": "red"}
-WORDS = {"+": "to run", "~": "stale", "=": "done", ">": "unfinished", "!": "failed"}
+COLOURS = {"+": "green", "~": "yellow", "=": None, ">": "yellow", "!": "red", "x": "yellow"}
+WORDS = {"+": "to run", "~": "stale", "=": "done", ">": "unfinished", "!": "failed", "x": "void"}
 HARD_SPACE = "\u00a0"
 
 
@@ -98,7 +98,8 @@ def trial_lines(
         return
     groups: dict[tuple[str, str], list[str]] = {}
     for one in status.trials:
-        why = one.why if one.symbol in "~!" else one.why.split(" at ")[0]
+        why = one.why if one.symbol in "~!x" else one.why.split(" at ")[0]
+        why = why.removeprefix("void: ")
         head, again, _ = why.partition(AGAIN)  # hours differ from trial to trial
         why = head + again
         groups.setdefault((one.symbol, why), []).append(names[one.trial.id])
@@ -168,6 +169,12 @@ def standing_lines(status: SweepStatus, study: Study, sweep: str | None = None) 
         yield (
             f"note: {counted(len(again), 'finished trial')} {need} training again for what the "
             f"manifest requires now: {again[0].trial.id}: {again[0].why}"
+        )
+    if void := [one for one in status.trials if one.state == "void"]:
+        yield (
+            f"note: {counted(len(void), 'trial')} set aside by hand and not run: "
+            f"{listed((one.trial.id for one in void), 2)}; `zoo void {study.called} TRIAL --undo` "
+            "takes that back"
         )
     if stands:
         yield (

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from zoo.findings.collect import Results
+from zoo.findings.view import voided
 from zoo.judging.answer import Answer
 from zoo.judging.judge import SEALED, ClaimVerdict
 from zoo.judging.verdict_text import notes, sealed_words, sentence, withdrawn_words, word
@@ -18,6 +19,7 @@ STANDING_WORDS = {
     "exploratory": "exploratory: stated after its trials had begun",
     "changed": "changed after it was sealed",
     "extended": "extended: seeds, cells or rounds were added after its results were known",
+    "voided": "voided: trials of it were set aside by hand after it was sealed",
     "new": "not sealed yet",
 }
 
@@ -76,6 +78,8 @@ def answer_notes(results: Results) -> list[str]:
         counts = Counter(word(verdict) for verdict in sealed)
         words = ", ".join(f"{n} {name}" for name, n in sorted(counts.items(), key=_order))
         told.append(f"{sealed_words(sealed)}: {words}.")
+    elif any(verdict.standing == "voided" for verdict in found.claims):
+        told.append("Trials of every sealed claim were set aside by hand, so none gets a verdict.")
     else:
         told.append("No claim was sealed before its trials ran, so none gets a verdict.")
     running = sum(not result.ended for result in found.numbers.results)
@@ -84,6 +88,9 @@ def answer_notes(results: Results) -> list[str]:
             f"{running} of {len(results.outcomes)} trials have not ended; nothing is decided "
             "before all trials of a comparison have."
         )
+    if void := voided(results):
+        trials = "1 trial was" if len(void) == 1 else f"{len(void)} trials were"
+        told.append(f"{trials} set aside by hand (void); the reasons are listed below.")
     if found.withdrawn:
         told.append(withdrawn_words(found.withdrawn))
     return told

@@ -84,7 +84,7 @@ def health_notes(results: Results) -> list[str]:
     """What was watched for and what came of it, a sentence each."""
     wires = list(dict.fromkeys(str(w) for o in results.outcomes for w in o.trial.tripwires))
     numbers = results.answer.numbers
-    ended = [trial for trial in numbers.results if trial.ended]
+    ended = [trial for trial in numbers.results if trial.ended and not trial.void]
     fallen = sum(trial.collapsed for trial in ended)
     told: list[str] = []
     if not wires:

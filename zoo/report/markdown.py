@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zoo.charts.figures import FOLDER, NumberedFigure
 from zoo.findings.collect import Results
-from zoo.findings.view import scope, summary
+from zoo.findings.view import scope, summary, voided
 from zoo.report.answer_view import answer_notes, shown_claims
 from zoo.report.health import health_notes
 from zoo.report.paragraph import paragraphs
@@ -58,6 +58,15 @@ def _parts(
         )
     yield markdown_text(scope(results))
     yield from _list(summary(results))
+    if void := voided(results):
+        yield "## Void trials"
+        yield "Set aside by hand, in no mean or comparison. A claim sealed before is not judged."
+        yield from _list(
+            f"{one['label']}: {one['why']} (set aside {one['when']}"
+            + f"; {one['now']}" * bool(one["now"])
+            + ")"
+            for one in void
+        )
     yield "## Tables"
     for one in tables:
         title = f"**Table {one.number}. {markdown_text(one.table.title)}.**"

@@ -141,6 +141,7 @@ def _context(made: Report) -> dict[str, Any]:
         "provenance": methods.provenance(results),
         "failures": view.failures(results),
         "stopped": view.stopped(results),
+        "voided": view.voided(results),
         "missing": [o.trial.id for o in results.outcomes if o.state == "missing"],
         "words": view.STATE_WORDS,
     }

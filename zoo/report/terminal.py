@@ -72,6 +72,8 @@ def _cells(found: Outcome, change: Contrast) -> Block:
 
 def why(found: Outcome) -> str:
     """State in capitals, with the class of a failure and the round where it ended."""
+    if found.void is not None:
+        return f"VOID: {found.void.why}"
     record = found.record
     reason = (record.failure_class or record.stop_reason) if record else None
     cause = f": {reason}" if reason else ""

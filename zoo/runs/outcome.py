@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,20 +18,21 @@ from zoo.manifest.metric_name import TRAIN, MetricName
 from zoo.runs import grader_drift as regraded
 from zoo.runs import live
 from zoo.runs.due import as_ended, missing_evaluations
-from zoo.runs.grader_drift import Standing
-from zoo.store import record
+from zoo.runs.grader_drift import NOTHING, Standing
+from zoo.store import record, void
 from zoo.store.log_tail import log_tail
 from zoo.store.parquet import read_first, read_rows
 from zoo.store.record import Record
 from zoo.store.run_store import Store
+from zoo.store.void import Void
 from zoo.trials.trial import Asked, Trial
 
 OutcomeState = Literal[
-    "done", "stopped", "incomplete", "failed", "preempted", "unfinished", "missing"
+    "done", "stopped", "incomplete", "failed", "preempted", "unfinished", "missing", "void"
 ]
 """`stopped`: ended for a reason that is an outcome, such as `diverged`; `incomplete`: trained to
 its end, but rounds or an evaluation that the manifest requires are missing; `unfinished`: started,
-no record of the newest launch.
+no record of the newest launch; `void`: set aside by a person (`zoo void`), without numbers.
 """
 
 
@@ -110,6 +111,10 @@ class Outcome:
     rounds are left out, so that trials of one plan compare at the same round."""
     launches: tuple[Launch, ...] = ()
     """In their order; the time between them is in none."""
+    void: Void | None = None
+    """Why a person set it aside; None = it counts."""
+    voids: tuple[Void, ...] = ()
+    """The same, and why earlier lineages were that training again replaced."""
 
     @property
     def reached(self) -> int:
@@ -146,16 +151,42 @@ class Outcome:
 
 
 def load(trial: Trial, store: Store) -> Outcome:
-    """Read a trial's folder.
+    """What of a trial counts: its folder as it is, and of a void trial no numbers.
 
     Raises:
         StateError: a journal or record that cannot be read.
+    """
+    found = load_whole(trial, store)
+    if found.void is None:
+        return found
+    return replace(
+        found,
+        state="void",
+        lineage=0,
+        record=None,
+        replaced_by=0,
+        rounds={},
+        times={},
+        measured=(),
+        regraded=0,
+        standing=NOTHING,
+        trained_to=None,
+        launches=(),
+    )
+
+
+def load_whole(trial: Trial, store: Store) -> Outcome:
+    """As `load`, with the numbers of a void trial: for what shows one trial.
+
+    Raises:
+        StateError: as `load`.
     """
     folder = store.train(trial.id)
     newest = record.read(folder)
     found = record.as_of(folder, newest, trial.rounds)
     rows = live.up_to(live.read(folder, found), trial.rounds)
     measured = measurements(rows.evals)
+    voids = void.read(folder)
     return Outcome(
         trial=trial,
         state=_state(trial, found, rows.evals, folder),
@@ -170,6 +201,8 @@ def load(trial: Trial, store: Store) -> Outcome:
         folder=folder,
         trained_to=newest.round if newest and newest.round > trial.rounds else None,
         launches=_launches(rows.rounds, found),
+        void=void.of_lineage(voids, rows.lineage),
+        voids=void.standing(voids),
     )
 
 
@@ -203,7 +236,7 @@ def _state(
     if live.superseded(folder, found):
         return "unfinished"
     if found.state != "done":
-        return found.state
+        return "preempted" if found.cut else found.state
     whole = found.done(trial.rounds) and not missing_evaluations(trial, index)
     return "done" if whole else "incomplete"
 

@@ -2,8 +2,8 @@
 
 The plan uses it for the metrics of its claims. Trials are replicates where their identities differ
 in the seed alone and they reached the same round on the same stack; their variance is pooled over
-all such groups, in any sweep. Simulated trials and rehearsals are left out. Reads records first,
-and journals only of trials that have a replicate.
+all such groups, in any sweep. Simulated trials, rehearsals and void trials are left out. Reads
+records first, and journals only of trials that have a replicate.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from zoo.runs import live
 from zoo.runs.finals import FinalNumber, Key, averages, final_number, numbers, training_numbers
 from zoo.runs.outcome import measurements, training
 from zoo.store import record as records
+from zoo.store import void
 from zoo.store.record import Record
 from zoo.store.run_store import Store
 from zoo.trials.identity import canonical
@@ -66,11 +67,15 @@ def _replicates(store: Store) -> Iterator[list[Run]]:
         groups: dict[str, list[Run]] = {}
         for folder in folders if len(folders) > 1 else ():
             found = records.read(folder)
-            if found and found.done() and _real(found):
+            if found and found.done() and _real(found) and not _void(folder, found):
                 rest = {k: v for k, v in found.identity.items() if k != "seed"}
                 key = canonical([rest, found.round, found.stack])
                 groups.setdefault(key, []).append((folder, found))
         yield from (group for group in groups.values() if len(group) > 1)
+
+
+def _void(folder: Path, found: Record) -> bool:
+    return void.of_lineage(void.read(folder), found.lineage) is not None
 
 
 def _real(found: Record) -> bool:

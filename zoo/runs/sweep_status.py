@@ -6,7 +6,8 @@ current grader gives other rewards, the tripwire that stopped it was loosened, o
 an evaluation are required that only training again would provide (`zoo sweep --retrain`); `=` done,
 or stopped for a reason that is an outcome; `>` unfinished (interrupted or killed; continues from
 its newest checkpoint, without one at round 0), or done with fewer rounds and to be extended; `!`
-failed, retried once by the next sweep, in the same way. Light: reads records, journals and
+failed, retried once by the next sweep, in the same way; `x` void: a person set it aside
+(`zoo.store.void`), so it is not run. Light: reads records, journals and
 manifests of checkpoints, imports nothing heavy, writes nothing, and is independent of the
 executor.
 """
@@ -26,15 +27,16 @@ from zoo.runs.checkpoints import Checkpoint
 from zoo.runs.due import Due, split_missing
 from zoo.runs.extension import Obstacle
 from zoo.runs.grader_drift import NOTHING, Standing
-from zoo.store import record
+from zoo.store import record, void
 from zoo.store.record import Record
 from zoo.store.run_store import Store
+from zoo.store.void import Void
 from zoo.trials.trial import Trial
 
 NEVER_RAN = "never ran"
 AGAIN = "needs training again"
 SHOWN = 4  # names or rounds of missing evaluations in a reason
-Symbol = Literal["+", "=", ">", "!", "~"]
+Symbol = Literal["+", "=", ">", "!", "~", "x"]
 TrialState = Literal[
     "new",
     "unmeasured",
@@ -46,6 +48,7 @@ TrialState = Literal[
     "failed",
     "stopped",
     "done",
+    "void",
 ]
 """`unmeasured`: trained, and evaluations are missing whose weights are kept; `moved`: the cell ran
 under another id; `outdated`: finished, and only training again would provide what is required;
@@ -63,6 +66,7 @@ SYMBOLS: dict[TrialState, Symbol] = {
     "failed": "!",
     "stopped": "=",
     "done": "=",
+    "void": "x",
 }
 WORDS: dict[Symbol, str] = {
     "+": "new",
@@ -70,6 +74,7 @@ WORDS: dict[Symbol, str] = {
     "=": "done",
     ">": "unfinished",
     "!": "failed",
+    "x": "void",
 }
 
 
@@ -116,7 +121,7 @@ class TrialStatus:
     @property
     def runs(self) -> bool:
         """Whether a sweep would run the trial."""
-        return self.state not in ("outdated", "stopped", "done")
+        return self.state not in ("outdated", "stopped", "done", "void")
 
     @property
     def trains(self) -> bool:
@@ -140,6 +145,11 @@ class SweepStatus:
         """Number of trials by status; every status is present, also at zero."""
         found = Counter(status.symbol for status in self.trials)
         return {word: found[symbol] for symbol, word in WORDS.items()}
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Number of trials by status, of all, and of those to run."""
+        return self.counts | {"trials": len(self.trials), "to_run": len(self.left)}
 
 
 def read_status(
@@ -197,6 +207,8 @@ def trial_status(
     """
     folder = store.train_path(trial.id)
     found = record.as_of(folder, record.read_outcome(folder), trial.rounds)
+    if (rows := void.read(folder)) and (status := _void(trial, found, rows, retrain=retrain)):
+        return status
     if found is None or live.superseded(folder, found):
         return _unrecorded(trial, folder, found)
     if found.state == "failed":
@@ -204,11 +216,25 @@ def trial_status(
         after = f", continues after round {saved.round}" if saved else ""
         why = f"failed at round {found.round}/{trial.rounds}{after} [{found.failure_class}]"
         return TrialStatus(trial, "failed", why, found.message, found.failure_class, saved=saved)
-    if found.state == "preempted":
-        why = f"interrupted at round {found.round}/{trial.rounds}"
+    if found.state == "preempted" or found.cut:
+        word = "stopped by the budget" if found.cut else "interrupted"
+        why = f"{word} at round {found.round}/{trial.rounds}"
         return _continued(trial, folder, found.lineage, why)
     status = _finished(trial, store, folder, found, extend=extend)
     return replace(status, state="retrain") if retrain and status.retrainable else status
+
+
+def _void(
+    trial: Trial, found: Record | None, rows: tuple[Void, ...], *, retrain: bool
+) -> TrialStatus | None:
+    """A trial that a person set aside; None where what it has now counts. Only what has ended is
+    trained again: other training would go on from the checkpoint of what was set aside."""
+    ended = found is not None and found.finished()
+    row = void.of_lineage(rows, found.lineage if found is not None and ended else 0)
+    if row is None:
+        return None
+    state = "retrain" if retrain and ended else "void"
+    return TrialStatus(trial, state, f"void: {row.why}", retrainable=ended)
 
 
 def _finished(

@@ -40,7 +40,7 @@ evaluate: # watch: for curves; full: what is compared, before training (0) and a
   watch: {{benchmarks: [{benchmarks}], problems: 100, every: {every}, decodings: [t1.0]}}
   full: {{benchmarks: [{benchmarks}], {problems}at: [0, last]}}
   decoding: {{t1.0: {{temperature: 1.0}}, t0: {{temperature: 0}}}} # t0 is greedy
-# budget: {{gpu_hours: 100}} # a plan warns where the study would cost more
+# budget: {{gpu_hours: 100}} # what all sweeps of the study may cost
 # Edit: the expected result. A sweep seals it; a plan says what the seeds can detect.
 claims:
 {claim}"""

@@ -2,10 +2,10 @@
 
 `seeds-first`, the default: the first seed of every cell, then the second of every cell; within a
 seed the shapes (`zoo.resources.shape`) take turns, so that the first full picture comes early.
-`longest-first`: the order that ends the sweep earliest, of those that were tried: the longest or
-the widest trials first, then random moves (always the same ones) that shorten the schedule. In
+`longest-first`: the order that ends the sweep earliest, of those that were tried: from the longest
+to the widest trials first, then random moves (always the same ones) that shorten the schedule. In
 both, canaries go ahead: the first trial of every shape, which fails for whatever fails all of its
-shape before much was paid, and measures the base model that the others share.
+shape before much was paid, and measures the base model that the others share (`canaries`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from zoo.catalog import ComputeProfile
 from zoo.resources import shape
+from zoo.scheduling.canaries import waits
 from zoo.scheduling.gpu_nodes import GpuNodes
 from zoo.scheduling.task_queue import OVERTAKES
 from zoo.trials.trial import Trial
@@ -33,8 +34,12 @@ class Extent(NamedTuple):
 
     hours: float
     gpus: int
+    first: float = 0.0
+    """Hours until its first round ended, where it goes ahead of its shape."""
 
 
+POWERS = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0, 8.0)
+"""From the longest first to the widest first."""
 UNKNOWN = Extent(0.0, 1)
 """Of a trial without an estimate."""
 
@@ -73,51 +78,70 @@ def _canaries_first(trials: Sequence[Trial]) -> list[Trial]:
 def _shortest_schedule(
     trials: Sequence[Trial], extents: Mapping[str, Extent], profile: ComputeProfile
 ) -> list[Trial]:
-    keys: list[Callable[[Trial], tuple[float, ...]]] = [
-        lambda trial: (-extents[trial.id].hours,),
-        lambda trial: (-extents[trial.id].gpus, -extents[trial.id].hours),
-    ]
-    orders = [_improved(_canaries_first(sorted(trials, key=k)), extents, profile) for k in keys]
-    return min(orders, key=lambda pair: pair[0])[1]
-
-
-def _improved(
-    trials: list[Trial], extents: Mapping[str, Extent], profile: ComputeProfile
-) -> tuple[float, list[Trial]]:
-    """Hours of a schedule and its order, after moves that do not make it longer; canaries stay."""
-    rows = [(extents[trial.id], trial) for trial in trials]
+    """Trials by hours x GPUs ** power, with the power that ends earliest, improved by moves."""
     size = GpuNodes(profile).size
-    rows = [row for row in rows if row[0].gpus <= size]  # the others never start
-    wide = [trial for trial in trials if extents[trial.id].gpus > size]
-    first, rng = len({shape(trial) for _, trial in rows}), random.Random(len(rows))
-    best = scheduled_hours([extent for extent, _ in rows], profile)
-    for _ in range(min(MOVES, STARTS // max(1, len(rows))) if first < len(rows) else 0):
-        moved = list(rows)
-        moved.insert(rng.randrange(first, len(rows)), moved.pop(rng.randrange(first, len(rows))))
-        hours = scheduled_hours([extent for extent, _ in moved], profile)
-        if hours <= best:
-            rows, best = moved, hours
-    return best, [*(trial for _, trial in rows), *wide]
+    fit = [trial for trial in trials if extents[trial.id].gpus <= size]
+    wide = [trial for trial in trials if extents[trial.id].gpus > size]  # they never start
+    shapes = {trial.id: shape(trial) for trial in fit if waits(trial)}
+
+    def by(power: float) -> list[Trial]:
+        weights = {t.id: extents[t.id].hours * extents[t.id].gpus ** power for t in fit}
+        return _canaries_first(sorted(fit, key=lambda trial: -weights[trial.id]))
+
+    def hours(order: Sequence[Trial]) -> float:
+        groups = [shapes.get(trial.id) for trial in order]
+        return scheduled_hours([extents[trial.id] for trial in order], profile, groups)
+
+    return [*_improved(min(map(by, POWERS), key=hours), hours), *wide]
 
 
-def scheduled_hours(extents: Sequence[Extent], profile: ComputeProfile) -> float:
-    """Hours until all have ended that start in this order, as `TaskQueue` starts them."""
+def _improved(trials: list[Trial], hours: Callable[[Sequence[Trial]], float]) -> list[Trial]:
+    """The trials after moves that do not make their schedule longer; canaries stay."""
+    first, rng = len({shape(trial) for trial in trials}), random.Random(len(trials))
+    best = hours(trials)
+    for _ in range(min(MOVES, STARTS // max(1, len(trials))) if first < len(trials) else 0):
+        moved = list(trials)
+        moved.insert(rng.randrange(first, len(moved)), moved.pop(rng.randrange(first, len(moved))))
+        if (now := hours(moved)) <= best:
+            trials, best = moved, now
+    return trials
+
+
+def scheduled_hours(
+    extents: Sequence[Extent], profile: ComputeProfile, shapes: Sequence[Hashable] = ()
+) -> float:
+    """Hours until all have ended that start in this order, as `TaskQueue` starts them.
+
+    Args:
+        shapes: of each; others wait for the first round of the first one. None = waits for none.
+    """
     nodes, now, overtaken, number = GpuNodes(profile), 0.0, 0, 0
-    waiting, running = list(extents), list[tuple[float, int, tuple[int, ...]]]()
+    waiting = list(zip(extents, shapes or [None] * len(extents), strict=True))
+    running, proven = list[tuple[float, int, tuple[int, ...]]](), dict[Hashable, float]()
+    rounds: list[float] = []  # when first rounds end that others wait for
     while waiting:
-        at, none = 0, nodes.size + 1  # GPUs of the narrowest that has no room
+        at, passed, none = 0, 0, nodes.size + 1  # GPUs of the narrowest that has no room
         while at < len(waiting) and len(running) < profile.concurrency:
-            if at and overtaken >= OVERTAKES:
+            if passed and overtaken >= OVERTAKES:
                 break
-            hours, gpus = waiting[at]
+            (hours, gpus, first), own = waiting[at]
+            if rounds and proven.get(own, now) > now:
+                at += 1
+                continue
             taken = nodes.take(gpus) if gpus < none else None
             if taken is None:
-                at, none = at + 1, min(none, gpus)
+                at, passed, none = at + 1, passed + 1, min(none, gpus)
                 continue
             del waiting[at]
+            if own is not None and own not in proven:
+                proven[own] = now + min(first, hours)
+                heapq.heappush(rounds, proven[own])
             heapq.heappush(running, (now + hours, number, taken))
-            overtaken, number = overtaken + 1 if at else 0, number + 1
+            overtaken, number = overtaken + 1 if passed else 0, number + 1
         if waiting:
+            if rounds and rounds[0] < running[0][0]:
+                now = heapq.heappop(rounds)
+                continue
             now, _, back = heapq.heappop(running)
             nodes.give(back)
     return max((end for end, _, _ in running), default=now)

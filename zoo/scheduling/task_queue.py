@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from zoo.launching.task import Task
+from zoo.scheduling.canaries import Canaries
 from zoo.scheduling.executor import Event, Executor, Handle, Stop
+from zoo.store import record
 from zoo.trials.trial import Trial
 
 OVERTAKES = 16
@@ -26,12 +29,16 @@ class TaskQueue:
         executor: Executor,
         stop: Stop,
         clock: Callable[[], float] = time.monotonic,
+        may: Callable[[Task], bool] = lambda task: True,
+        canaries: Canaries | None = None,
     ) -> None:
+        """`may`: whether a task may start now; asked again after each end of a task."""
+        self.canaries = canaries or Canaries()
         self.waiting = list(tasks)
         self.running: dict[str, tuple[Task, Handle]] = {}
         self._later: list[tuple[float, Task]] = []
         """When a task may start again, and the task."""
-        self._executor, self._stop, self._clock = executor, stop, clock
+        self._executor, self._stop, self._clock, self._may = executor, stop, clock, may
         self.paused = False
         """Whether no task starts for now."""
         self._stuck = False
@@ -51,28 +58,33 @@ class TaskQueue:
 
     def fill(self) -> list[Task]:
         """Start tasks while there is a free slot; returns them."""
-        started: list[Task] = []
+        return list(iter(self.start_next, None))
+
+    def start_next(self) -> Task | None:
+        """Start the next task, where there is a free slot for one; returns it."""
         self._take_back()
-        while self.starts and not self.paused and len(self.running) < self._executor.slots:
-            at = self._next()
-            if at is None:
-                break
-            self._overtaken = self._overtaken + 1 if at else 0
-            task = self.waiting.pop(at)
-            self.running[task.trial.id] = task, self._executor.start(task)
-            started.append(task)
-        return started
+        if self.paused or not self.starts or len(self.running) >= self._executor.slots:
+            return None
+        at = self._next()
+        if at is None:
+            return None
+        task = self.waiting.pop(at)
+        self.running[task.trial.id] = task, self._executor.start(task)
+        self.canaries.started(task.trial)
+        return task
 
     def _next(self) -> int | None:
-        """The place of the next task to start: the first one, or where it needs more than is free,
-        the first that has room; None = none starts before something ends. The first one is
-        overtaken `OVERTAKES` times in a row at most, or it would wait for ever."""
+        """The place of the next task to start: the first one that may, or where it needs more than
+        is free, the first that has room; None = none starts before something ends. The first one
+        is overtaken `OVERTAKES` times in a row at most, or it would wait for ever."""
         if self._stuck and self._seen == self._executor.changes:
             return None
         self._seen = self._executor.changes
+        allowed = (at for at, task in enumerate(self.waiting) if self._starts_now(task))
         most = len(self.waiting) if self._overtaken < OVERTAKES else 1
-        for at, task in enumerate(self.waiting[:most]):
-            if self._executor.has_room(task):
+        for ahead, at in enumerate(islice(allowed, most)):
+            if self._executor.has_room(self.waiting[at]):
+                self._overtaken = self._overtaken + 1 if ahead else 0
                 return at
         self._stuck = True
         return None
@@ -82,11 +94,29 @@ class TaskQueue:
         if event.ended is None:
             return None
         self._stuck = False
-        return self.running.pop(event.id)[0]
+        task = self.running.pop(event.id)[0]
+        if event.ended.state in record.OUTCOMES:
+            self.canaries.passed(task.trial)
+        self.canaries.ended(task.trial)
+        return task
 
     def again(self, task: Task, wait_s: float) -> None:
         """Start a task once more, after a wait and before those that have not run yet."""
         self._later.append((self._clock() + wait_s, task))
+
+    def _starts_now(self, task: Task) -> bool:
+        return self.canaries.allows(task.trial) and self._may(task)
+
+    def passed(self, trial: Trial) -> None:
+        """A trial that went ahead of its shape ended its first round."""
+        self.canaries.passed(trial)
+        self._stuck = False
+
+    @property
+    def blocked(self) -> bool:
+        """Whether nothing runs, and of all that waits nothing may start."""
+        idle = self.starts and not (self.paused or self.running or self._later)
+        return idle and self._stuck and not any(map(self._may, self.waiting))
 
     def withdraw(self, which: Callable[[Trial], bool]) -> list[Task]:
         """Start these tasks no more; returns them."""

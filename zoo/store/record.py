@@ -19,7 +19,9 @@ from zoo.errors import StateError, listed
 from zoo.store.run_store import read_bytes, read_json, write_json, write_text
 
 State = Literal["done", "stopped", "failed", "preempted"]
-"""`stopped` is an outcome with a `stop_reason`; it is never rerun automatically."""
+"""`stopped` is an outcome with a `stop_reason`, and is never rerun automatically, unless that is
+`budget`."""
+BUDGET = "budget"
 OUTCOMES: tuple[State, ...] = ("done", "stopped")
 """What training can come to; all other states are of a launch that did not get there."""
 FORM = 2
@@ -76,6 +78,12 @@ class Record(BaseModel):
         return self.about.get("final_round") if self.state == "stopped" else self.round
 
     @property
+    def cut(self) -> bool:
+        """Whether the study's budget ended it early: no outcome, and it goes on once the budget
+        allows it."""
+        return self.state == "stopped" and self.stop_reason == BUDGET
+
+    @property
     def extends(self) -> list[int]:
         """Rounds at which earlier records of the lineage were done, ascending, before training was
         extended; each is stored in the same folder (`record.L1.round-0020.json`)."""
@@ -83,7 +91,7 @@ class Record(BaseModel):
 
     def finished(self, rounds: int = 0) -> bool:
         """Whether training came to an outcome: done at `rounds` or beyond, or stopped."""
-        return self.state == "stopped" or self.done(rounds)
+        return (self.state == "stopped" and not self.cut) or self.done(rounds)
 
     def done(self, rounds: int = 0) -> bool:
         """Whether the stage finished and reached at least `rounds`."""

@@ -2,7 +2,7 @@
 
     runs/train/ID/{trial.json, launch.json, metrics.jsonl, evals.jsonl, log.txt, rollouts/,
                    base_completions.parquet, checkpoints/, state/, launches/, record.json,
-                   regraded.json}
+                   regraded.json, void.json}
     runs/samples/ID/{sample.json, completions.parquet, record.json}
     runs/scores/ID/{score.json, scores.parquet, record.json}
     runs/behaviours/ID/{behaviours.json, labels.parquet, record.json}

@@ -8,6 +8,7 @@ by `differences` unless requested.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -52,6 +53,23 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
         for name in names
         if before.get(name) != now.get(name)
     ]
+
+
+def code_state() -> str:
+    """A digest that changes whenever a file of zoo or the set of installed packages does, by names,
+    sizes and times: whether a process has imported what a new one would import."""
+    root = Path(__file__).resolve().parents[1]
+    found = [_file_state(path) for path in sorted(root.rglob("*.py"))]
+    found += [_file_state(Path(name)) for name in sys.path if name.endswith("-packages")]
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def _file_state(path: Path) -> str:
+    try:
+        info = path.stat()
+    except OSError:
+        return f"{path} absent"
+    return f"{path} {info.st_size} {info.st_mtime_ns}"
 
 
 @cache

@@ -50,7 +50,7 @@ STATUS = {
     "missing": "SCHEDULED",
 }
 """What a trial's state is in MLflow once nothing works on it."""
-WATCHED = ("metrics.jsonl", "evals.jsonl", "record.json", "phase")
+WATCHED = ("metrics.jsonl", "evals.jsonl", "record.json", "void.json", "phase")
 
 
 class ServerRefusal(Exception):
@@ -169,7 +169,7 @@ class MlflowMirror:
         child = self._children.get(_hash(trial.id))
         if child is not None and child.seen == look and child.status in ENDED:
             return
-        found = outcome.load(trial, self.store)
+        found = outcome.load_whole(trial, self.store)
         child = self._child(found)
         child.worked_until = round(1000 * max(found.times.values(), default=0))
         live = found.state == "unfinished" and claimed(self.store.train(trial.id))
@@ -238,7 +238,7 @@ class MlflowMirror:
         began: list[int] = []
         for trial in self.trials:
             with suppress(StateError):
-                began.append(payload.started_ms(outcome.load(trial, self.store)))
+                began.append(payload.started_ms(outcome.load_whole(trial, self.store)))
         return min(filter(None, began), default=None)
 
     def _search(self, query: str) -> Iterator[Any]:
@@ -309,7 +309,7 @@ class MlflowMirror:
         child = self._children.get(_hash(trial.id))
         if child is not None and child.seen == look:
             return
-        found = outcome.load(trial, self.store)
+        found = outcome.load_whole(trial, self.store)
         child = self._child(found)
         busy = found.state in ("unfinished", "missing", "incomplete")
         self._update(child, found, "RUNNING" if busy else STATUS[found.state])

@@ -96,6 +96,7 @@ def tags(experiment: Experiment, found: Outcome) -> dict[str, str]:
         "zoo.started": str(started_ms(found)),
         "zoo.launches": _launch_words(found),
         "zoo.state": found.state,
+        "zoo.void": found.void.why if found.void else "",
         "zoo.failure_class": (record.failure_class if record else None) or "",
         "zoo.model_digest": trial.model_digest,
         "zoo.data_digest": trial.data_digest,
@@ -134,7 +135,8 @@ def mark(found: Outcome) -> str:
     """Says how much of a trial there is to send; equal marks mean there is nothing new."""
     which = (policy(found), started_ms(found), found.regraded)
     sizes = (len(found.rounds), len(found.measured), found.state)
-    return ":".join(map(str, which + sizes))
+    void = (f"void {found.void.time}",) if found.void else ()
+    return ":".join(map(str, which + sizes + void))
 
 
 def points(found: Outcome) -> Iterator[Point]:

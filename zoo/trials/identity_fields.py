@@ -256,6 +256,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "keep_extendable": COMPUTE,
         "grace_s": COMPUTE,
         "silence_s": COMPUTE,
+        "warm_starts": COMPUTE,
         "env": COMPUTE,
         "slurm": COMPUTE,
     },

@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import Fault, InputError, StateError, ZooError, did_you_mean
+from zoo.errors import Fault, InputError, StateError, ZooError, did_you_mean, listed
 from zoo.launching import processes
-from zoo.orchestrate import sweep_journal
 from zoo.orchestrate.driver_lock import holder
 from zoo.orchestrate.progress import clock
 from zoo.planning.options import last_start
 from zoo.planning.study import load_study
 from zoo.render.plan_text import summary
 from zoo.runs.sweep_status import read_status
+from zoo.store import sweep_rows
 from zoo.store.run_store import Store
 
 Say = Callable[[str], None]
@@ -56,11 +56,13 @@ class DriverProcess:
         return bool(poll.poll(wait_s * 1000))
 
 
-def run(name: str, say: Say, *, now: bool = False) -> int:
+def run(name: str, say: Say, cancel: Callable[[Path], list[str]], *, now: bool = False) -> int:
     """End a sweep and wait until it has ended; returns the exit status.
 
     Args:
         name: of the sweep, or the path of its manifest.
+        cancel: cancels the cluster's jobs of a sweep by its folder, where it was submitted; returns
+            their ids.
         now: within the profile's grace, and at once where it is being stopped already.
 
     Raises:
@@ -71,7 +73,12 @@ def run(name: str, say: Say, *, now: bool = False) -> int:
     sweep = _sweep_called(name, store)
     driver = _driver(store, sweep)
     if driver is None:
-        say(f"{sweep} is not running")
+        jobs = cancel(store.sweep(sweep))
+        if not jobs:
+            say(f"{sweep} is not running")
+            return 0
+        say(f"{sweep}: cancelled jobs {listed(jobs, 8)}; trials that run save and end")
+        say(f"`zoo status {shlex.quote(sweep)}` shows where they are")
         return 0
     try:
         _request(driver, store.sweep(sweep), sweep, say, now=now)
@@ -179,7 +186,7 @@ def _request(driver: DriverProcess, folder: Path, sweep: str, say: Say, *, now: 
 def _stopping(folder: Path) -> bool:
     """Whether the present driver was asked to stop before, as its journal says."""
     try:
-        rows = sweep_journal.read(folder / sweep_journal.NAME).rows
+        rows = sweep_rows.read(folder / sweep_rows.NAME).rows
     except (StateError, OSError):
         return False
     epoch = max((row["epoch"] for row in rows), default=0)

@@ -93,6 +93,18 @@ def test_setting_of_vllm_without_vllm_is_refused(said: dict[str, object]) -> Non
     assert again == made
 
 
+def test_warm_starts_on_a_gpu_are_refused() -> None:
+    whole = {"schema": "profile/1", "name": "own", "warm_starts": True}
+    assert ComputeProfile.model_validate(whole).warm_starts
+    with pytest.raises(ValueError, match="`warm_starts` is for `device: cpu`"):
+        ComputeProfile.model_validate(whole | {"device": "cuda"})
+
+
+@pytest.mark.parametrize(("name", "warm"), [("laptop", True), ("ci", True), ("gpu", False)])
+def test_bundled_profiles_start_warm_on_small_cpus_only(name: str, warm: bool) -> None:
+    assert Catalog().get(ComputeProfile, name).warm_starts is warm
+
+
 @pytest.mark.parametrize(
     ("time", "seconds"),
     [

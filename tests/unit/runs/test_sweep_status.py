@@ -162,6 +162,7 @@ def test_counts_name_every_word(sweep: simulated.Sweep) -> None:
         "done": 0,
         "unfinished": 0,
         "failed": 0,
+        "void": 0,
     }
 
 

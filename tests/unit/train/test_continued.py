@@ -20,8 +20,8 @@ from tests.support.sweeps import wait_for
 from zoo.errors import InputError
 from zoo.launching import launch
 from zoo.launching.task import Task, write_task
-from zoo.planning.plan_report import to_pay
 from zoo.planning.preflight import must_continue_alike
+from zoo.planning.remaining import to_pay
 from zoo.rewards.guard import Guard
 from zoo.runs import checkpoints
 from zoo.runs.sweep_status import read_status, trial_status
