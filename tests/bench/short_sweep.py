@@ -47,6 +47,7 @@ from ray import tune
 os.environ.update(RAY_AIR_NEW_OUTPUT="0", RAY_TRAIN_V2_ENABLED="0", RAY_USAGE_STATS_ENABLED="0")
 
 def train(config):
+    os.environ["MASTER_PORT"] = str(20000 + os.getpid() % 10000)
     sys.stdout = sys.stderr = open(config["script"] + ".log", "w")
     runpy.run_path(config["script"], run_name="__main__")
 
@@ -147,8 +148,8 @@ def _command(word: str) -> list[str]:
 
 
 def _loop(scripts: list[Path], env: dict[str, str]) -> None:
-    """`xargs -P 2` over the scripts."""
-    line = f'{sys.executable} "$0" > "$0.log" 2>&1'
+    """`xargs -P 2` over the scripts, each with a port of its own, for which two would fight."""
+    line = f'MASTER_PORT=$((20000 + $$ % 10000)) {sys.executable} "$0" > "$0.log" 2>&1'
     command = ["xargs", "-P", str(AT_ONCE), "-n", "1", "sh", "-c", line]
     names = "\n".join(map(str, scripts))
     _run(command, scripts[0].parent, env, names)
@@ -171,8 +172,8 @@ def _run(command: list[str], folder: Path, env: dict[str, str], given: str = "")
         text=True,
     )
     if done.returncode:
-        logs = [path.read_text()[-2000:] for path in Path(folder).rglob("*.py.log")]
-        raise SystemExit("\n".join([done.stdout[-3000:], *logs[-1:]]))
+        logs = (path.read_text()[-1500:] for path in folder.rglob("*.py.log"))
+        raise SystemExit("\n".join([done.stdout[-3000:], *logs]))
 
 
 def _timed(run: Callable[[], None]) -> float:

@@ -22,11 +22,9 @@ from zoo.catalog.profile import SLURM_MARGIN_S, SlurmOptions
 from zoo.errors import FailureClass, Fault, InputError, StateError, printable
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task, source_folder
-from zoo.orchestrate import sweep_journal
+from zoo.store import sweep_rows
+from zoo.store.sweep_rows import JOBS
 
-FOLDER = "slurm"
-"""In the sweep's folder of the run store: a folder for each trial, with script, input, journal and
-output of its jobs."""
 REPORT = "report"
 """What the last job of a sweep works on."""
 PATIENCE_S = 120.0
@@ -130,10 +128,10 @@ def jobs_of(folder: Path, left: Collection[str]) -> dict[str, SlurmJob]:
     Raises:
         StateError: squeue fails.
     """
-    if not (folder / FOLDER).is_dir() or shutil.which("squeue") is None:
+    if not (folder / JOBS).is_dir() or shutil.which("squeue") is None:
         return {}
     found, last = active(folder), dict[str, str]()
-    for row in sweep_journal.read(folder / sweep_journal.NAME).rows:
+    for row in sweep_rows.read(folder / sweep_rows.NAME).rows:
         if row["event"] == "submit":
             last[row["trial"]] = row["job"]
     gone = {id_: last[id_] for id_ in left if id_ in last and id_ not in found}
@@ -169,7 +167,7 @@ def cancel(folder: Path) -> list[str]:
         StateError: a command of Slurm's fails.
         InputError: there is no Slurm here.
     """
-    if not (folder / FOLDER).is_dir():
+    if not (folder / JOBS).is_dir():
         return []
     must_be_there()
     jobs = sorted((job.id for job in active(folder).values()), key=int)
@@ -181,7 +179,7 @@ def cancel(folder: Path) -> list[str]:
 def has_jobs(folder: Path) -> bool:
     """Whether a sweep has jobs that wait or run, by its folder in the run store; also where it was
     submitted and Slurm cannot be asked."""
-    if not (folder / FOLDER).is_dir():
+    if not (folder / JOBS).is_dir():
         return False
     try:
         return bool(active(folder))

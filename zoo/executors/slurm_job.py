@@ -73,7 +73,8 @@ class JobSignals:
 def lead(path: Path) -> int:
     """Run a launch of the trial of `path` on the first node of its job; returns the exit status."""
     task = read_input(path, secrets.token_hex(8))
-    journal = SweepJournal(path.parent, durable=not task.trial.simulated)
+    said = {"durable": not task.trial.simulated, "profile": task.profile, "store": task.store}
+    journal = SweepJournal(path.parent, **said)
     signals = JobSignals(task, journal)
     lost = journal.lost.get(task.trial.id)
     if lost is not None and not _goes_on(task, lost, journal):

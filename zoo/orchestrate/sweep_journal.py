@@ -35,18 +35,25 @@ class SweepJournal:
     """The journal of a sweep, open for the driver that holds it."""
 
     def __init__(
-        self, folder: Path, *, durable: bool = True, profile: ComputeProfile | None = None
+        self,
+        folder: Path,
+        *,
+        durable: bool = True,
+        profile: ComputeProfile | None = None,
+        store: Store | None = None,
     ) -> None:
         """Open a new epoch in the journal of the sweep's `folder`.
 
         Args:
             durable: sync each line.
             profile: where trials run; its price counts against a budget.
+            store: that the trials are in; None = the one that has `folder` as a sweep's.
 
         Raises:
             OSError: the journal cannot be written.
         """
         self.path, self.durable = folder / NAME, durable
+        self._store = store or Store(folder.parents[1])
         self.set_aside: Path | None = None
         """Where a damaged journal went."""
         self.problem: OSError | None = None
@@ -79,7 +86,7 @@ class SweepJournal:
             if profile.gpu is not None and profile.gpu.usd_per_hour is not None:
                 said["usd_per_hour"] = profile.gpu.usd_per_hour
         if self.spending.open:
-            said["lived_until"] = self.spending.last_sign(Store(self.path.parents[2]))
+            said["lived_until"] = self.spending.last_sign(self._store)
         return said
 
     def _recover(self) -> list[Row]:

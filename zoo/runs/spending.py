@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from zoo.errors import StateError
 from zoo.store import record, sweep_rows
@@ -100,6 +101,14 @@ class Spending:
             found += (_changed(f"{store.train_path(launch.trial)}/{name}") for name in SIGNS)
         return max(found)
 
+    def add(self, jobs: Spending) -> None:
+        """Count what jobs with a journal of their own spent; their wall time is no driver's."""
+        self.running |= jobs.running
+        self.took |= jobs.took
+        self._gpu_s += jobs._gpu_s
+        self._usd += jobs._usd
+        self._usd_per_hour = jobs._usd_per_hour or self._usd_per_hour
+
     def close(self, until: float) -> None:
         """The last driver and what it ran ended then."""
         for launch in self.running.values():
@@ -134,7 +143,20 @@ def read_spending(store: Store, name: str) -> tuple[Spending, float]:
     now = time.time()
     if found.open and not claimed(folder):
         found.close(found.last_sign(store))
+    for path in sorted(folder.glob(f"{sweep_rows.JOBS}/*/{sweep_rows.NAME}")):
+        found.add(_of_jobs(path, store))
     return found, now
+
+
+def _of_jobs(path: Path, store: Store) -> Spending:
+    """What the jobs of one trial spent; nothing where their journal is damaged."""
+    try:
+        found = Spending(sweep_rows.read(path).rows)
+    except StateError:
+        return Spending()
+    if found.open and not claimed(store.train(path.parent.name)):
+        found.close(found.last_sign(store))
+    return found
 
 
 def bytes_by_trial(store: Store, trials: Iterable[str]) -> Mapping[str, int]:

@@ -18,6 +18,9 @@ from zoo.errors import StateError
 from zoo.store.run_store import read_bytes
 
 NAME = "journal.jsonl"
+JOBS = "slurm"
+"""Folder beside it where jobs were submitted: a folder for each trial, with script, input, journal
+and output of its jobs."""
 _HEAD = b'{"crc": "'
 _LENGTH = len(_HEAD) + len('01234567", ')
 

@@ -6,21 +6,29 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support import fake_slurm, sweeps
 from tests.support.cli import zoo
-from tests.support.simulated import write_manifest
+from tests.support.simulated import make, write_manifest
 from tests.support.slurm_sweeps import ON, Cluster, on_slurm
 from tests.unit.test_planning_is_light import CODE, HEAVY
 from zoo.catalog import ComputeProfile
+from zoo.catalog.profile import Gpu
 from zoo.errors import StateError
 from zoo.executors import slurm
 from zoo.executors.slurm import SlurmJob
-
-PENDING_ONLY = {"FAKE_SLURM_SLOTS": "0"}
+from zoo.launching.launch import LaunchResult
+from zoo.orchestrate.sweep_journal import SweepJournal
+from zoo.planning.budget_forecast import forecast_of
+from zoo.planning.options import PlanOptions
+from zoo.planning.study import load_study
+from zoo.runs.spending import read_spending
+from zoo.runs.sweep_status import read_status
+from zoo.store.run_store import Store
 
 
 @pytest.fixture
@@ -123,6 +131,46 @@ def test_trial_over_two_nodes_is_one_job(cluster: Cluster, monkeypatch: pytest.M
     (trial,) = cluster.records()
     logs = {path.name for path in (cluster.folder / "runs/train" / trial).glob("log*")}
     assert logs == {"log.txt", "log.1.txt"}
+
+
+def test_trials_that_exceed_the_budget_are_not_submitted(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_SLURM_SLOTS", "0")
+    gpu = {"name": "H100", "memory_gib": 80, "usd_per_hour": 2.0}
+    cluster.profile(device="cuda", gpus=8, gpus_per_trial=1, gpu=gpu)
+    words = ("--bare", "--set", "trainer=trl")
+    made = load_study("tiny.yaml", PlanOptions(sets=("trainer=trl",)), thorough=True)
+    profile = made.catalog.get(ComputeProfile, "cluster")
+    forecast = forecast_of(made, read_status(made.trials, made.store), profile)
+    hours = [forecast.of(trial.id).gpu_hours for trial in made.trials]
+    enough = f"budget={{gpu_hours: {hours[0] + hours[1] / 2}}}"
+    told = cluster.sweep(*words, "--set", enough, status=1).text
+    assert "submitted 1 trial to Slurm, jobs 1001" in told
+    assert "held back by the budget (gpu_hours: 0 of " in told
+    assert "spent): pocket-llama.correctness.pocket-easy" in told
+    cluster.sweep(*words, "--set", enough, status=1)  # a job that waits still needs all of it
+    assert len(cluster.jobs()) == 1
+    cluster.sweep(*words, "--set", f"budget={{gpu_hours: {sum(hours) * 1.01}}}")
+    assert len(cluster.jobs()) == 2
+
+
+def test_jobs_count_as_spent_from_their_own_journals(cluster: Cluster) -> None:
+    task = make(cluster.folder, name="other").tasks()[0]
+    store, folder = Store(cluster.folder / "runs"), cluster.folder / "runs/sweeps/tiny"
+    gpu = Gpu(name="H100", memory_gib=80, usd_per_hour=2.0)
+    profile = task.profile.model_copy(
+        update={"device": "cuda", "gpus_per_trial": 1, "gpu": gpu, "gpus": 1}
+    )
+    task = replace(task, profile=profile)
+    for number, hours in enumerate((1.0, 0.5)):
+        own = folder / "slurm" / f"{task.trial.id}{number}"
+        journal = SweepJournal(own, durable=False, profile=profile, store=store)
+        journal.launched(task)
+        journal.ended(task, LaunchResult("done", seconds=3600 * hours))
+    spending, now = read_spending(store, "tiny")
+    spent = spending.at(now)
+    assert (spent.gpu_hours, spent.usd, spent.hours) == (1.5, 3.0, 0.0)
 
 
 def test_login_node_needs_what_planning_needs(cluster: Cluster) -> None:
@@ -293,10 +341,6 @@ def test_script_of_the_report_names_manifest_and_options(
 
 
 def test_wide_trial_has_whole_nodes_and_its_share_of_cpus(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from tests.support.simulated import make
-
     task = make(tmp_path).tasks()[0]
     said = {"form": "profile/1", "name": "wide", "device": "cuda", "cpus_per_trial": 4}
     for gpus, per_node, nodes in [(1, 8, (1, 4, 1)), (8, 8, (1, 4, 8)), (8, 4, (2, 2, 4))]:
