@@ -24,10 +24,6 @@ def test_the_profiles_are_there() -> None:
     }
 
 
-def test_only_profiles_that_cannot_run_say_why() -> None:
-    assert {name for name, card in CARDS.items() if card.plans_only} == set()
-
-
 @pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.gpu])
 def test_a_price_says_that_it_is_an_example(name: str) -> None:
     gpu = CARDS[name].gpu
