@@ -61,6 +61,21 @@ def test_a_cpu_profile_keeps_compilation_off_and_one_thread(name: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
+        {"address": "ray://head:10001"},
+        {"address": "head"},
+        {"address": "auto", "processes_per_trial": 3, "nodes_per_trial": 2},
+        {"processes_per_trial": 2, "nodes_per_trial": 2},
+        {"address": "auto", "device": "cuda", "processes_per_trial": 2, "nodes_per_trial": 2},
+    ],
+)
+def test_profile_of_a_cluster_that_cannot_be_is_refused(said: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="1 validation error"):
+        ComputeProfile.model_validate({"schema": "profile/1", "name": "own"} | said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
         *({"env": {"A=B": "c"}}, {"env": {"": "c"}}, {"cpus_per_trial": float("inf")}),
         {"gpu": {"name": "X", "memory_gib": 1e308}},
         {"gpu": {"name": "X", "memory_gib": 80, "usd_per_hour": float("inf")}},
