@@ -98,24 +98,24 @@ def test_trial_goes_on_after_its_time_limit_and_after_its_node_was_lost(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One job that Slurm signals ahead of the limit, whose next run loses its node."""
-    monkeypatch.setenv("FAKE_SLURM_SCALE", "0.035")  # signalled after 3.5 s
-    monkeypatch.setenv("ZOO_SIMULATE", "sleep:0.9")
+    monkeypatch.setenv("ZOO_SIMULATE", "sleep:0.4")
     write_manifest(cluster.folder, models="pocket-qwen2", rewards="correctness", rounds=6)
     cluster.sweep("--bare")
+    sweeps.wait_for(lambda: len(cluster.rounds()) > 2)
+    fake_slurm.warn(cluster.folder, "1001")
     sweeps.wait_for(lambda: cluster.jobs()["1001"]["restarts"] == 1)
     (before,) = cluster.records().values()
     assert (before["state"], before["failure_class"]) == ("preempted", "interrupted")
     saved = before["round"]
-    sweeps.wait_for(lambda: len(cluster.rounds()) >= saved + 3)  # with round 0, one more is saved
+    sweeps.wait_for(lambda: len(cluster.rounds()) > saved + 1)
     fake_slurm.lose_node(cluster.folder, "1001")
     (job,) = cluster.wait().values()
-    assert job["state"] == "COMPLETED"
-    assert job["restarts"] >= 2
+    assert (job["state"], job["restarts"]) == ("COMPLETED", 2)
     (found,) = cluster.records().values()
     assert (found["state"], found["round"], found["lineage"]) == ("done", 6, 1)
     rounds = cluster.rounds()
     assert sorted(set(rounds)) == list(range(7))
-    assert len(rounds) <= 8  # at most the round that the lost node had not saved
+    assert len(rounds) <= 8  # at most one round again, which the lost node had not saved
     rows = cluster.journal()
     assert [r["failure_class"] for r in rows if r["event"] == "retry"] == ["infra"]
 
