@@ -35,7 +35,7 @@ from zoo.stats.looks import judge_looks, shares, sizes  # noqa: E402
 from zoo.stats.power import PowerPart, detectable  # noqa: E402
 from zoo.stats.proportions import Difference, clopper_pearson, exact_greater  # noqa: E402
 from zoo.stats.samples import pass_at  # noqa: E402
-from zoo.stats.verdicts import Comparison, Region, judge  # noqa: E402
+from zoo.stats.verdicts import Comparison, Judged, Region, judge  # noqa: E402
 
 SEEDS = (3, 5, 8)
 PARTS = ("coverage", "errors", "looks", "power", "exact")
@@ -215,8 +215,7 @@ def looks(scale: float) -> tuple[list[float], list[float]]:
             drawn.values[:, 0 : 2 * true : 2] += size
             false = right = used = 0
             for i in range(reps):
-                stages = [ten(drawn.counted(i, n), "pairs") for n in at]
-                verdicts = judge_looks(stages, len(at))
+                verdicts = bought(drawn, i, at)
                 false += any(one.word != "undecided" for one in verdicts[true:])
                 right += sum(one.word == "supported" for one in verdicts[:true])
                 used += sum(
@@ -229,6 +228,21 @@ def looks(scale: float) -> tuple[list[float], list[float]]:
                 told += f"  {100 * right / reps / true:7.1f}  {used / reps / true:.1f}"
             print(told, flush=True)
     return equal, fourfold
+
+
+def bought(drawn: Drawn, i: int, at: list[int]) -> list[Judged]:
+    """The verdicts of a study where each look adds seeds to the cells of open comparisons alone."""
+    stages: list[list[Comparison]] = []
+    verdicts: list[Judged] = []
+    values = drawn.counted(i, at[0])
+    for n in at:
+        grown = drawn.counted(i, n)
+        for pair in range(len(values) // 2):
+            if not verdicts or verdicts[pair].word == "undecided":
+                values |= {cell: grown[cell] for cell in (2 * pair, 2 * pair + 1)}
+        stages.append(ten(values, "pairs"))
+        verdicts = judge_looks(stages, len(at))
+    return verdicts
 
 
 # -- power --

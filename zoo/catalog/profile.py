@@ -80,8 +80,9 @@ class ComputeProfile(Card):
     form: Literal["profile/1"] = Field(alias="schema")
     device: Literal["cpu", "cuda"] = "cpu"
     executor: Literal["ray", "local", "slurm"] = "ray"
-    address: str | None = None
-    """Of a running Ray cluster; None = Ray is started on this machine."""
+    address: Annotated[str, Field(pattern=r"^(auto|[A-Za-z0-9.\[\]:-]+:[0-9]{1,5})$")] | None = None
+    """Of a running Ray cluster that this machine is a node of: `auto`, or `host:port` of its head;
+    None = Ray is started on this machine."""
     plans_only: str = ""
     """Why this profile can be planned for and not yet run on; empty = it runs."""
     gpu: Gpu | None = None
@@ -94,6 +95,9 @@ class ComputeProfile(Card):
     """The least that a trial gets; where it needs more to fit, it gets more."""
     processes_per_trial: Count = 1
     """Processes of a trial that share its work on a CPU; on GPUs a trial has one a GPU."""
+    nodes_per_trial: Count = 1
+    """Nodes over which these are spread on a cluster without GPUs; with GPUs it follows from
+    `gpus_per_node`."""
     micro_batch: Count = 16
     gradient_checkpointing: bool = False
     trim_padding: bool = True
@@ -144,6 +148,14 @@ class ComputeProfile(Card):
             raise ValueError(
                 "`warm_starts` is for `device: cpu`: CUDA does not survive a fork; leave it out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _nodes_share_processes_evenly(self) -> ComputeProfile:
+        if self.nodes_per_trial > 1 and (self.device != "cpu" or not self.address):
+            raise ValueError("`nodes_per_trial` is for CPUs of a Ray cluster; leave it out")
+        if self.processes_per_trial % self.nodes_per_trial:
+            raise ValueError("`processes_per_trial` must be a multiple of `nodes_per_trial`")
         return self
 
     @model_validator(mode="after")

@@ -132,8 +132,8 @@ def sweep(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> in
     """Run what is left of a MANIFEST, then write its report. Finished trials are never redone.
 
     Interrupted trials continue from their newest checkpoint. Ctrl-C waits until the running rounds
-    have ended and are saved; a second one does not wait. --look N adds the seeds of the next look,
-    once the trials of the last one have ended and a sealed claim is still undecided.
+    have ended and are saved; a second one does not wait. Where a manifest adds seeds in looks,
+    further looks follow while a sealed claim is undecided; --look N runs that look alone.
     """
     from zoo.cli.sweep import SweepOptions, run
 

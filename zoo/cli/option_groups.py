@@ -27,7 +27,7 @@ look_option = click.option(
     "--look",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The next look of a manifest that adds seeds in looks. [default: the current one]",
+    help="One look of a manifest that adds seeds in looks: the current or the next one.",
 )
 order_option = click.option(
     "--order",
@@ -83,6 +83,7 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
             help="Continue trials also under another software stack, geometry or grader.",
         ),
         click.option("--bare", is_flag=True, help="Only run trials: no MLflow, no report."),
+        click.option("--events", metavar="FILE", help="Append what happens, a JSON line an event."),
     ]
     for option in reversed(options):
         command = option(command)

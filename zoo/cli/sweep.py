@@ -6,7 +6,6 @@ Heavy imports happen only when there is something to run.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import time
@@ -18,17 +17,21 @@ import click
 from zoo.catalog import ComputeProfile
 from zoo.cli.mlflow_commands import mirror_of, where_of
 from zoo.data.questions import overlaps
+from zoo.errors import Fault, InputError
 from zoo.executors import slurm_submit
+from zoo.executors.choose import executor_of
+from zoo.executors.local import InProcess
 from zoo.executors.slurm import must_be_there
 from zoo.lint.overlap_warnings import overlap_warnings
 from zoo.orchestrate import driver
 from zoo.orchestrate.driver_lock import freeze
+from zoo.orchestrate.event_log import EventLog
 from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.progress import clock, display, first_line
 from zoo.planning.budget_forecast import budget_state, forecast_of
 from zoo.planning.disk_errors import must_be_writable, started
-from zoo.planning.machine import profile_of, visible_gpus
-from zoo.planning.next_look import must_be_open
+from zoo.planning.machine import profile_of
+from zoo.planning.next_look import begun_look, narrowed, next_look
 from zoo.planning.options import PlanOptions
 from zoo.planning.preflight import (
     must_be_ready,
@@ -46,7 +49,6 @@ from zoo.render.plan_costs import counted
 from zoo.render.plan_text import change_lines, standing_lines, summary
 from zoo.render.sweep_report import SweepReport
 from zoo.runs.sweep_status import SweepStatus, read_status
-from zoo.scheduling.executor import Executor
 from zoo.scheduling.order import Order
 
 
@@ -55,7 +57,7 @@ class SweepOptions:
     """How a sweep runs. `bare`: no MLflow, no report; `relock`: accept what moved; `retrain`: train
     again what only training again would change; `extend`: continue what is done with fewer rounds;
     `save_every`: rounds between checkpoints; `across_stacks`: continue also what another stack
-    began."""
+    began; `events`: a file that gets what happens."""
 
     profile: str | None = None
     executor: str | None = None
@@ -67,6 +69,7 @@ class SweepOptions:
     extend: bool = False
     save_every: int | None = None
     across_stacks: bool = False
+    events: str | None = None
 
     def __str__(self) -> str:
         """The same words again, for a command that goes on; what was relocked is relocked."""
@@ -76,31 +79,47 @@ class SweepOptions:
             "--order": None if self.order == "seeds-first" else self.order,
             "--concurrency": self.concurrency,
             "--save-every": self.save_every,
+            "--events": self.events,
         }
         words = [f" {option} {shlex.quote(str(v))}" for option, v in said.items() if v is not None]
         return "".join(words) + " --bare" * self.bare
 
 
 def run(name: str, words: PlanOptions, how: SweepOptions) -> int:
-    """Run what is left of a sweep; returns the exit status."""
+    """Run what is left of a sweep, and further looks while a claim is undecided, unless one look
+    is named; returns the exit status."""
     study = load_study(name, words, thorough=True)
     for line in study.remembered_note("sweep"):
         click.echo(line)
-    return run_study(study, how)
+    status = run_study(study, how)
+    while status == 0 and study.manifest.experiment.looks and not (words.look or words.only):
+        found = next_look(load_study(name, words, thorough=True))
+        if found is None:
+            break
+        click.echo("")
+        status = run_study(load_study(name, replace(words, look=found.look), thorough=True), how)
+    return status
 
 
 def run_study(study: Study, how: SweepOptions) -> int:
     """As `run`, of a study that is loaded with all its digests."""
     begun = time.monotonic()
-    must_be_open(study)
+    look = begun_look(study)
+    if look is not None:
+        study = narrowed(study, look)
+        for line in look.lines():
+            click.echo(line)
     chosen = profile_of(study.catalog, how.profile, how.concurrency)
     if how.save_every is not None:
         chosen = chosen.model_copy(update={"save_every": how.save_every})
     changed = study.changes.changed
     status = read_status(study.chosen, study.store, changed, retrain=how.retrain, extend=how.extend)
-    sweep = _sweep(study, chosen, how)
+    sweep = replace(_sweep(study, chosen, how), look=look)
     kind = how.executor or ("local" if study.simulated else chosen.executor)
     submits = kind == "slurm"  # with what planning needs; the jobs do what needs more
+    if submits and how.events is not None:
+        found = "the jobs of a sweep on Slurm outlive this command, so it has no events"
+        raise InputError(Fault("--events", found, hint="`zoo status --json` shows where they are"))
     if not status.left:
         return _nothing_to_do(study, sweep, status, how, light=submits)
     if submits:
@@ -129,16 +148,18 @@ def run_study(study: Study, how: SweepOptions) -> int:
         with started():
             study.resolver.save()
             return slurm_submit.run(study, sweep, status, report=not how.bare)
-    results = SweepReport(study)
+    executor, results = executor_of(kind, sweep, _in_process), SweepReport(study)
+    events = EventLog(how.events)
     with started():
         study.resolver.save()
         ran = driver.run(
             sweep,
             status,
-            lambda: _executor(kind, sweep, study),
+            lambda: executor,
             display(sys.stdout),
             mirror=None if how.bare else lambda: mirror_of(study),
             report=lambda: None if how.bare else results.write_or_excuse(),
+            events=events,
         )
     _conclude(results, ran, time.monotonic() - begun, how, chosen)
     failed = how.extend and any(one.obstacle for one in ran.status.trials)
@@ -175,8 +196,11 @@ def _nothing_to_do(
     """The lock is written anyway: it guards these trials, and records which claims came late.
     `light`: without the report, which needs more than planning does."""
     must_not_have_drifted(study, relock=how.relock)
+    events = EventLog(how.events)
     study.resolver.save()
     freeze(sweep)
+    events.start(study.name, status)
+    events.end(0, status)
     some = any(one.stands or one.state == "void" for one in status.trials)
     told = f": {summary(status)}" if some else f", all {len(status.trials)} trials are done"
     click.echo(f"{study.name}: nothing to do{told}")
@@ -198,20 +222,11 @@ def report(name: str, words: PlanOptions, form: Literal["html", "md"]) -> int:
     return 0
 
 
-def _executor(kind: str, sweep: Sweep, study: Study) -> Executor:
-    if kind == "ray":
-        from zoo.executors.ray_tune import RayExecutor
+def _in_process() -> InProcess:
+    """What runs simulated trials, which take milliseconds, in this process."""
+    from zoo.train.entry import run
 
-        return RayExecutor(sweep.profile, study.store.sweep(study.name) / "ray")
-    from zoo.executors.local import LocalExecutor
-
-    # Simulated trials take milliseconds, unless they are asked to misbehave.
-    if study.simulated and not os.environ.get("ZOO_SIMULATE"):
-        from zoo.train.entry import run as in_process
-
-        return LocalExecutor(1, in_process)
-    devices = visible_gpus(sweep.profile) if sweep.profile.gpus_per_trial else []
-    return LocalExecutor(sweep.profile.concurrency, devices=devices)
+    return run
 
 
 def _conclude(

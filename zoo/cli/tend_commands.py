@@ -1,10 +1,11 @@
-"""Commands that tend sweeps and their files: `zoo stop|void`. Imports that cost time are inside
-each command, as in `zoo.cli.main`.
+"""Commands that tend sweeps and their files: `zoo stop|void|prune`. Imports that cost time are
+inside each command, as in `zoo.cli.main`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -59,4 +60,38 @@ def void(
     return 0
 
 
-COMMANDS = (stop, void)
+@click.command()
+@click.argument("names", metavar="[NAME...]", nargs=-1)
+@click.option("--yes", is_flag=True, help="Delete without asking, for scripts.")
+@click.option(
+    "--keep",
+    multiple=True,
+    type=click.Choice(["leftovers", "checkpoints"]),
+    help="Leave these.",
+)
+@click.option("--weights", is_flag=True, help="Also the weights of finished trials.")
+@click.option("--orphans", is_flag=True, help="Also checkpoints of trials that no manifest names.")
+def prune(names: tuple[str, ...], yes: bool, **how: Any) -> int:
+    """Show what takes room in the run store and is not needed, then delete it if you confirm.
+
+    Leftovers of what broke off, checkpoints of finished trials, and with --weights their weights;
+    of the sweeps NAME, or of all. Never a record, journal, evaluation or completion, and nothing
+    that a running sweep uses. Says what each deletion forecloses. Without a terminal and --yes it
+    deletes nothing.
+    """
+    from zoo.executors.slurm import has_jobs
+    from zoo.upkeep import pruning
+
+    made = pruning.plan(names, pruning.PruneOptions(**how), has_jobs)
+    for line in pruning.text(made):
+        click.echo(line)
+    if not made.chosen:
+        click.echo("nothing to delete")
+    elif yes or (sys.stdin.isatty() and click.confirm("Delete what is not kept?")):
+        pruning.delete(made, click.echo)
+    else:
+        click.echo("nothing was deleted; --yes deletes what is not kept")
+    return 0
+
+
+COMMANDS = (stop, void, prune)

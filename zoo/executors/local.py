@@ -38,7 +38,7 @@ class LocalExecutor:
     """`concurrency` trials at a time; each gets its own GPUs, or a part of one, where there are
     `devices` (numbers or UUIDs, as `CUDA_VISIBLE_DEVICES` names them)."""
 
-    name = "local"
+    name, changes = "local", 0
 
     def __init__(
         self,

@@ -176,6 +176,17 @@ def cancel(folder: Path) -> list[str]:
     return jobs
 
 
+def has_jobs(folder: Path) -> bool:
+    """Whether a sweep has jobs that wait or run, by its folder in the run store; also where it was
+    submitted and Slurm cannot be asked."""
+    if not (folder / FOLDER).is_dir():
+        return False
+    try:
+        return bool(active(folder))
+    except StateError:
+        return True
+
+
 def submit(script: Path, after: Sequence[str] = ()) -> str:
     """Submit a script that may start once the jobs `after` have ended, however; returns its job.
 

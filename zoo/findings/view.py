@@ -114,6 +114,8 @@ def state_words(found: Outcome) -> str:
     if found.state == "stopped":
         return marks(found)
     text = STATE_WORDS[found.state]
+    if found.record is not None and found.record.cut and found.state == "preempted":
+        text = "stopped by the budget"
     if found.state in ("failed", "preempted", "unfinished"):
         text += f" at round {found.reached}"
     cause = found.record.failure_class if found.record and found.state == "failed" else None

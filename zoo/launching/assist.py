@@ -7,7 +7,7 @@ from contextlib import closing
 
 from zoo.errors import FailureClass
 from zoo.launching.launch import Grace, LaunchResult
-from zoo.launching.link import MEETING_S, POLL_S, Link, join
+from zoo.launching.link import POLL_S, Link, join
 from zoo.launching.out_of_memory import kernel_kills
 from zoo.launching.ranks import start_ranks
 from zoo.launching.task import Task, environment
@@ -17,14 +17,14 @@ from zoo.store.failures import classify
 def assist(task: Task, grace: Grace) -> LaunchResult:
     """Run the processes of a trial that belong to this node, which is not its first, until the
     trial ends; how its last launch ended. What became of it the first node records."""
-    link, end = None, time.monotonic() + MEETING_S
+    link, end = None, time.monotonic() + task.where.meeting_s
     while link is None and grace() is None and time.monotonic() < end:
         link = join(task.where, task.token)
     if link is None:
         if grace() is not None:
             return LaunchResult("preempted", FailureClass.INTERRUPTED)
         at = f"{task.where.address}:{task.where.port}"
-        why = f"no launcher of node 0 at {at} within {MEETING_S:.0f} s"
+        why = f"no launcher of node 0 at {at} within {task.where.meeting_s:.0f} s"
         return LaunchResult("failed", FailureClass.INFRA, why)
     ended: LaunchResult | None = None
     with closing(link):

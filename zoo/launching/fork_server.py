@@ -90,11 +90,13 @@ class Connection:
         if self.request is not None:
             self.request.close()
         if self.child is not None:
+            os.kill(self.child, signal.SIGKILL)  # it may not lead its group yet
             with suppress(ProcessLookupError):
                 os.killpg(self.child, signal.SIGKILL)
             os.waitpid(self.child, 0)
         if self.child_handle is not None:
             os.close(self.child_handle)
+            self.child_handle = None
 
 
 class ForkServer:
@@ -119,7 +121,8 @@ class ForkServer:
                 link, _ = self.listener.accept()
                 self.connections[link.fileno()] = Connection(link)
             elif number in handles:
-                handles[number].report()
+                if handles[number].child_handle is not None:  # else its launcher closed just now
+                    handles[number].report()
             elif not self.connections[number].read():
                 self.connections.pop(number).close()
         if not self.connections:
@@ -149,11 +152,13 @@ class ForkServer:
                 request.close()
             self.take(None)
 
-    def forget(self) -> None:
-        """Close the server's files, in a child."""
+    def forget(self, own: Request) -> None:
+        """Close the server's files in the child of a request."""
         self.listener.close()
         for connection in self.connections.values():
             connection.link.close()
+            if connection.request not in (None, own):
+                connection.request.close()
             if connection.child_handle is not None:
                 os.close(connection.child_handle)
 
@@ -202,7 +207,7 @@ def begin(request: Request, server: ForkServer, parent: int, environment: Enviro
     if os.getppid() != parent:
         os._exit(1)
     os.setsid()
-    server.forget()
+    server.forget(request)
     for file, number in ((request.stdin, 0), (request.log, 1), (request.log, 2)):
         os.dup2(file, number)
     request.close()

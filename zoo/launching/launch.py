@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from zoo.errors import FailureClass
 from zoo.launching import processes
-from zoo.launching.link import MEETING_S, Host
+from zoo.launching.link import Host
 from zoo.launching.out_of_memory import kernel_kills, less_text, with_less
 from zoo.launching.ranks import ONE_NODE, Rank, free_port, start_ranks
 from zoo.launching.task import Task, environment, write_task
@@ -85,13 +85,13 @@ def run(task: Task, grace: Grace, tick: Callable[[], None] = lambda: None) -> La
 
 def _meet(host: Host, grace: Grace) -> LaunchResult | None:
     """Wait for the launchers of the other nodes; returns the error if they do not connect."""
-    end = time.monotonic() + MEETING_S
+    end = time.monotonic() + host.where.meeting_s
     while not host.accept():
         if grace() is not None:
             return LaunchResult("preempted", FailureClass.INTERRUPTED)
         if time.monotonic() > end:
             there = f"{len(host.links) + 1} of {host.where.nodes} nodes"
-            why = f"{there} met within {MEETING_S:.0f} s"
+            why = f"{there} met within {host.where.meeting_s:.0f} s"
             return LaunchResult("failed", FailureClass.INFRA, why)
     return None
 

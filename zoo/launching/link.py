@@ -23,8 +23,6 @@ from zoo.launching.ranks import Rendezvous
 POLL_S = 0.1
 LIMIT = 64 * 1024
 """Bytes of a message at most."""
-MEETING_S = 600.0
-"""How long launchers wait for each other."""
 KEEPALIVE = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 4}
 """A node that is switched off closes no connection: it counts as gone after 30 s of silence."""
 

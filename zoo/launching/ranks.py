@@ -37,6 +37,8 @@ class Rendezvous:
     address: str = LOCALHOST
     port: int = 0
     """Of node 0, free there."""
+    meeting_s: float = 600.0
+    """How long launchers wait for each other."""
 
 
 ONE_NODE = Rendezvous()

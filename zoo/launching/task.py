@@ -9,7 +9,7 @@ from pathlib import Path
 from zoo.catalog import ComputeProfile
 from zoo.launching import processes
 from zoo.launching.ranks import LOCALHOST, MEETING, ONE_NODE, Rendezvous, free_port
-from zoo.resources import engine_gpus, gpus_of
+from zoo.resources import engine_gpus, gpus_of, nodes_of
 from zoo.resources import processes as width
 from zoo.store import record
 from zoo.store.run_store import Store, write_json
@@ -54,6 +54,11 @@ class Task:
         profile shares them."""
         count = engine_gpus if self.trained else gpus_of
         return count(self.trial, self.profile, self.longest_prompt)
+
+    @property
+    def nodes(self) -> int:
+        """Nodes that it runs on, with the same number of processes and GPUs on each."""
+        return 1 if self.trained else nodes_of(self.trial, self.profile, self.longest_prompt)
 
     @property
     def trained(self) -> bool:

@@ -92,12 +92,10 @@ def warm_start(
     """
     place = ServerKey(engine, tuple(sorted(_shared(env).items())), os.getcwd())
     request = {"argument": str(trial_json), "env": dict(env)}
-    for attempt in (1, 2):  # a server may end just as we reach it
+    for _ in range(2):  # a server may end just as we reach it
         with suppress(ConnectionError):
             return _ask(_connect(place), request, log, stopped)
         _drop(place)
-        if attempt == 1:
-            continue
     raise Unavailable("its server ended")
 
 
@@ -339,6 +337,7 @@ class ForkedProcess:
     def kill_group(self) -> None:
         """See `ChildProcess`. Does nothing where its server has died, so that nobody keeps its
         number: what is left of its group carries the launch's token."""
+        self.send_signal(signal.SIGKILL)  # it may not lead its group yet
         self.status()
         if not self._orphaned:
             with suppress(ProcessLookupError, PermissionError):

@@ -35,7 +35,7 @@ class BudgetGuard:
         self._levels: BudgetLevels | None = None
         self._at = self._disk_at = float("-inf")
         self._disk: dict[str, float] = {}
-        self._warned = False
+        self._warned, self._moved = False, True
         sweep.forecast.correct(spending.took)
 
     @property
@@ -59,7 +59,7 @@ class BudgetGuard:
 
     def moved(self) -> None:
         """Something started or ended."""
-        self._levels = None
+        self._levels, self._moved = None, True
 
     def ended(self) -> None:
         """A launch ended: what finished trials took corrects the forecast of the others."""
@@ -83,8 +83,9 @@ class BudgetGuard:
 
     def warning(self, waiting: Iterable[str]) -> str | None:
         """A line where the forecast of the rest crosses the budget for the first time."""
-        if self._warned or not self._limits:
+        if self._warned or not (self._limits and self._moved):
             return None
+        self._moved = False
         levels = self.levels.levels(list(waiting), self._sweep.profile.concurrency)
         short = [level for level in levels if level.rest and level.short]
         if not short:

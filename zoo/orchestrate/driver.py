@@ -14,6 +14,7 @@ from pathlib import Path
 
 from zoo.launching import processes
 from zoo.orchestrate.driver_lock import driver_lock, freeze, write_lock
+from zoo.orchestrate.event_log import EventLog
 from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.mirroring import Mirror, Mirroring
 from zoo.orchestrate.orphan_guard import OrphanGuard
@@ -37,6 +38,7 @@ def run(
     *,
     mirror: Callable[[], Mirror] | None = None,
     report: Callable[[], Path | None] = lambda: None,
+    events: EventLog | None = None,
 ) -> Ran:
     """Run what is left of a sweep; its lock is written even where nothing is left.
 
@@ -45,12 +47,16 @@ def run(
             the sweep is claimed.
         executor, mirror: created only when something runs.
         report: writes the report; called after the last trial and before the mirror closes.
+        events: takes what happens, for other programs.
 
     Raises:
         StateError: another driver runs this sweep; a record or journal cannot be read.
     """
+    events = events or EventLog()
     if not status.left:
         freeze(sweep)
+        events.start(sweep.name, status)
+        events.end(0, status)
         return Ran(0, status)
     with driver_lock(sweep), OrphanGuard() as guard, Signals() as signals:
         for trial in sweep.trials:
@@ -59,15 +65,18 @@ def run(
         write_lock(sweep)
         mirroring = Mirroring(mirror, display, sweep.name) if mirror else None
         verdict, written = False, None
+        events.start(sweep.name, status, display.say)
         try:
-            _execute(sweep, status, executor(), display, signals, guard)
+            _execute(sweep, status, executor(), display, signals, guard, events)
             status = _read_again(status, sweep)
             verdict = _verdict(status, signals)
             written = report()
         finally:
             if mirroring:
                 mirroring.close(verdict, written, signals)
-        return Ran(128 + (signals.number or 0) if verdict is None else int(not verdict), status)
+            code = 128 + (signals.number or 0) if verdict is None else int(not verdict)
+            events.end(code, status)
+        return Ran(code, status)
 
 
 def _read_again(status: SweepStatus, sweep: Sweep) -> SweepStatus:
@@ -88,12 +97,15 @@ def _execute(
     display: Display,
     signals: Signals,
     guard: OrphanGuard,
+    events: EventLog,
 ) -> None:
     """Start what is left as slots come free; take events, redraw and obey signals."""
     durable = not all(one.trial.simulated for one in status.left)
     journal = SweepJournal(sweep.store.sweep(sweep.name), durable=durable, profile=sweep.profile)
     if journal.set_aside:
         display.say(f"note: the sweep's journal was damaged; it is now {journal.set_aside.name}")
+    if sweep.look is not None:
+        journal.bought(sweep.look.look, sweep.look.claims, sweep.look.cells)
     watch = Watch(
         [one.trial for one in status.left],
         sweep.store,
@@ -101,9 +113,11 @@ def _execute(
         names=short_names(sweep.planned or sweep.trials),
         resumes={one.trial.id: one.saved.round for one in status.left if one.saved},
     )
-    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    journal.listener = events.row
+    events.follow(watch)
+    arriving: queue.SimpleQueue[Event] = queue.SimpleQueue()
     stop = Stop()
-    executor.open(events.put, stop)
+    executor.open(arriving.put, stop)
     display.start(watch)
     work = SweepWork(sweep, status, executor, stop, journal, display, watch)
     try:
@@ -115,8 +129,11 @@ def _execute(
             executor.check()
             work.check()
             guard.keep()
-            for event in _arrived(events):
+            for event in _arrived(arriving):
+                if event.ended is None:
+                    events.began(event.id)
                 work.take(event)
+            events.rounds()
             display.tick()
     finally:
         display.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from zoo.catalog import ComputeProfile
 from zoo.manifest.load import Manifest
@@ -12,7 +13,27 @@ from zoo.runs.sweep_status import SweepStatus
 from zoo.scheduling.budget import Forecast
 from zoo.scheduling.order import Extent, Order
 from zoo.store.run_store import Store
+from zoo.trials.grid import Cell
 from zoo.trials.trial import Trial
+
+
+class BegunLook(Protocol):
+    """A look that begins: seeds that are added because claims are undecided."""
+
+    @property
+    def look(self) -> int:
+        """From 1."""
+        ...
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Ids of the claims that are undecided."""
+        ...
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        """The cells that get more seeds."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +61,8 @@ class Sweep:
     """In which order trials start."""
     extents: Mapping[str, Extent] = field(default_factory=dict)
     """Trial id -> how long it holds how many GPUs, where the order depends on it."""
+    look: BegunLook | None = None
+    """The look that this invocation begins, where it adds seeds."""
     forecast: Forecast = field(default_factory=Forecast)
     """What its trials are likely to need, where the study has a budget."""
     retrain: bool = False

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from zoo.runs.spending import Spending
 from zoo.store import record
 from zoo.store.run_store import Store, read_bytes
 from zoo.store.sweep_rows import NAME, Row, line_of, read
+from zoo.trials.grid import Cell
 
 CORRUPT = ".corrupt"
 
@@ -56,6 +58,8 @@ class SweepJournal:
         """Where a damaged journal went."""
         self.problem: OSError | None = None
         """Why lines are not written any more."""
+        self.listener: Callable[[Row], None] = _ignore
+        """Gets every row, also where it is not written any more."""
         folder.mkdir(parents=True, exist_ok=True)
         rows = self._recover()
         self.epoch = max((row["epoch"] for row in rows), default=0) + 1
@@ -157,6 +161,10 @@ class SweepJournal:
             return error
         return None
 
+    def bought(self, look: int, claims: Sequence[str], cells: Sequence[Cell]) -> None:
+        """A look begins: these claims are undecided, and these cells get more seeds."""
+        self._append("bought", look=look, claims=list(claims), cells=list(cells))
+
     def budget(self, trial: str, said: str, *, cut: bool) -> None:
         """A trial does not start, or (`cut`) ends early, as its sweep's budget does not allow it;
         `said`: by which limit."""
@@ -175,6 +183,7 @@ class SweepJournal:
         """
         row = {"epoch": self.epoch, "time": round(time.time(), 3), "event": event, **more}
         self._count(row)
+        self.listener(row)
         if self.problem is not None:
             return
         try:
@@ -215,6 +224,10 @@ class SweepJournal:
                         del self._spent[key]
             case _:
                 pass
+
+
+def _ignore(row: Row) -> None:
+    """For a journal that nobody listens to."""
 
 
 def _corrupt_name(path: Path) -> Path:

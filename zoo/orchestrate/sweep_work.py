@@ -23,6 +23,7 @@ from zoo.orchestrate.retries import POLICIES, SharedCauses, retry_wait
 from zoo.orchestrate.sweep_journal import SweepJournal
 from zoo.orchestrate.watch import Watch
 from zoo.runs.sweep_status import SweepStatus, TrialStatus, trial_status
+from zoo.scheduling.canaries import Canaries, proven_by
 from zoo.scheduling.executor import ROUND_END, Event, Executor, Stop
 from zoo.scheduling.order import UNKNOWN, in_order
 from zoo.scheduling.task_queue import TaskQueue
@@ -46,7 +47,9 @@ class SweepWork:
         self.tokens: list[str] = []
         """Of everything that was started."""
         self._budget = BudgetGuard(sweep, journal.spending)
-        self._queue = TaskQueue(tasks_of(sweep, status), executor, stop, may=self._budget.allows)
+        canaries = Canaries(proven_by(status.trials))
+        may = self._budget.allows
+        self._queue = TaskQueue(tasks_of(sweep, status), executor, stop, may=may, canaries=canaries)
         self._cut: dict[str, str] = {}
         """Token -> why the budget ended its launch."""
         self._causes = SharedCauses(one.trial for one in status.trials if not one.trains)
@@ -64,6 +67,10 @@ class SweepWork:
             self._queue.paused = self._lost = False
             self.journal.resumed()
             self.display.say("there is room on the disk again: trials start")
+        for id_ in [*self._queue.canaries.ahead]:
+            view = self.watch.views[id_]
+            if view.round >= 1:
+                self._queue.passed(view.trial)
         for task in iter(self._queue.start_next, None):
             self.tokens.append(task.token)
             self.journal.launched(task)

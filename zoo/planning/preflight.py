@@ -45,9 +45,8 @@ def must_be_ready(
     faults += _profile(status.left, profile, longest)
     if executor == "slurm":
         faults += _contradiction(profile)  # what the nodes have, Slurm knows
-    elif executor == "ray" and profile.address and not profile.plans_only:
-        found = f"zoo does not join a running Ray cluster yet (address: {profile.address})"
-        faults.append(Fault(f"--on {profile.name}", found, hint="leave `address` out"))
+    elif executor == "ray" and profile.address:
+        pass  # its nodes are probed before anything starts: `zoo.executors.cluster_check`
     elif not profile.plans_only and (real or (left and executor == "ray")):
         faults += _machine(profile, executor, status.left, longest)
     if faults:

@@ -10,6 +10,7 @@ from zoo.resources import Rate, measured_rates, sweep_cost
 from zoo.runs import throughput
 from zoo.runs.sweep_status import SweepStatus, TrialStatus
 from zoo.scheduling.order import Extent
+from zoo.scheduling.simulate import jobs_of
 from zoo.trials.trial import Trial
 
 
@@ -25,9 +26,9 @@ def extents(
     """How long each trial that is left holds how many GPUs, by the cost model. `prompts`: trial id
     -> tokens of its longest prompt, where counted."""
     rates = rates_of(study, profile)
+    left = [one.trial for one in status.left]
     costs = sweep_cost(map(to_pay, status.left), profile, rates, (), prompts).trials
-    pairs = zip(status.left, costs, strict=True)
-    return {one.trial.id: Extent(cost.wall_hours, max(1, cost.gpus)) for one, cost in pairs}
+    return {job.trial.id: job.extent for job in jobs_of(left, costs)}
 
 
 def to_pay(status: TrialStatus) -> Trial:

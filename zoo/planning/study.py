@@ -31,7 +31,7 @@ from zoo.planning.options import PlanOptions, last_start, last_words, with_remem
 from zoo.planning.select import chosen
 from zoo.store import void
 from zoo.store.run_store import Store
-from zoo.trials import rehearsal
+from zoo.trials import identity, rehearsal
 from zoo.trials.short_names import short_names
 from zoo.trials.trial import Trial
 
@@ -169,9 +169,10 @@ def load_study(
     try:
         manifest = read(path, words.sets)
         folder = sweeps_root() / manifest.experiment.name
-        manifest = replace(manifest, look=_look(manifest, words, lock.read(folder)))
+        locked = lock.read(folder)
+        manifest = replace(manifest, look=_look(manifest, words, locked))
         catalog = catalog_of(words.cards, words.rewards)
-        trials = expand(manifest, catalog, resolver)
+        trials = _as_begun(expand(manifest, catalog, resolver), manifest, locked)
     except InputError as error:
         raise with_remembered(error, remembered, name) from error
     _must_be_used(said, trials)
@@ -181,7 +182,7 @@ def load_study(
         manifest = rehearsal.of(manifest)
         trials = expand(manifest, catalog, resolver)
         folder = sweeps_root() / manifest.experiment.name
-    locked = lock.read(folder)
+        locked = lock.read(folder)
     return Study(
         words,
         manifest,
@@ -219,6 +220,24 @@ def _look(manifest: Manifest, words: PlanOptions, locked: Lock | None) -> int:
     last = f"the last of {len(looks.sizes)}" if reached == len(looks.sizes) else ""
     expected = last or f"{reached} or {reached + 1}"
     raise InputError(Fault(place, f"the sweep is at look {reached}", expected))
+
+
+def _as_begun(trials: list[Trial], manifest: Manifest, locked: Lock | None) -> list[Trial]:
+    """The trials without those that no look began: each look adds seeds to the cells of claims
+    that were undecided, and the lock has them."""
+    looks = manifest.experiment.looks
+    if looks is None or locked is None:
+        return trials
+    begun = looks.sizes[locked.reached(looks) - 1]
+    cells = {identity.canonical(row["cell"]) for row in locked.trials}
+    rows = {(identity.canonical(row["cell"]), row["seed"]) for row in locked.trials}
+
+    def counts(trial: Trial) -> bool:
+        cell = identity.canonical(trial.cell)
+        old = looks.start <= trial.seed < begun and cell in cells
+        return not old or (cell, trial.seed) in rows
+
+    return [trial for trial in trials if counts(trial)]
 
 
 def find(name: str, store: Store) -> Path:

@@ -86,7 +86,7 @@ def _looks(outlook: Plan) -> dict[str, Any] | None:
 
 def counts(status: SweepStatus) -> dict[str, int]:
     """Trials by state, all, and to run."""
-    return status.counts | {"trials": len(status.trials), "to_run": len(status.left)}
+    return status.totals
 
 
 def grading(status: SweepStatus) -> dict[str, Any]:

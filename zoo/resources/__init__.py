@@ -6,7 +6,7 @@ the caller has records.
 """
 
 from zoo.resources.cost import Disk, TrialCost, trial_cost
-from zoo.resources.given import engine_gpus, engine_trial, gpus_of, processes
+from zoo.resources.given import engine_gpus, engine_trial, gpus_of, nodes_of, processes
 from zoo.resources.lengths import Lengths, expected
 from zoo.resources.memory import Memory
 from zoo.resources.placement import (
@@ -43,6 +43,7 @@ __all__ = [
     "longest_sequence",
     "measured_rates",
     "micro_batch",
+    "nodes_of",
     "place",
     "processes",
     "shape",

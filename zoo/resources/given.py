@@ -8,6 +8,8 @@ the training, it is as wide as the weights alone need.
 
 from __future__ import annotations
 
+import math
+
 from zoo.catalog import ComputeProfile
 from zoo.resources.placement import place
 from zoo.trials.trial import Trial
@@ -24,6 +26,15 @@ def gpus_of(trial: Trial, profile: ComputeProfile, prompt: int | None = None) ->
     if trial.trainer == "external":
         return engine_gpus(trial, profile, prompt)
     return _given(profile, place(trial, profile, prompt=prompt).gpus)
+
+
+def nodes_of(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> int:
+    """Nodes over which the processes of a trial are spread, the same number on each."""
+    wide = processes(trial, profile, prompt)
+    if profile.device == "cpu":
+        return profile.nodes_per_trial if wide > 1 else 1
+    least = math.ceil(wide / profile.gpus_per_node)
+    return next(nodes for nodes in range(least, wide + 1) if wide % nodes == 0)
 
 
 def engine_gpus(trial: Trial, profile: ComputeProfile, prompt: int | None = None) -> float:

@@ -146,6 +146,11 @@ class SweepStatus:
         found = Counter(status.symbol for status in self.trials)
         return {word: found[symbol] for symbol, word in WORDS.items()}
 
+    @property
+    def totals(self) -> dict[str, int]:
+        """Number of trials by status, of all, and of those to run."""
+        return self.counts | {"trials": len(self.trials), "to_run": len(self.left)}
+
 
 def read_status(
     trials: Iterable[Trial],

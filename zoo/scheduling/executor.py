@@ -68,6 +68,11 @@ class Executor(Protocol):
     slots: int
     """How many tasks may run at a time; the caller starts no more."""
 
+    @property
+    def changes(self) -> int:
+        """How often what is free changed other than by a task's begin or end: nodes come and go."""
+        ...
+
     def has_room(self, task: Task) -> bool:
         """Whether a free slot has what a task needs; where not, it waits for others to end."""
         ...

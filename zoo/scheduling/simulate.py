@@ -2,8 +2,9 @@
 picture is there, and how far that is from the least that is possible.
 
 Durations are the cost model's. Order and queue are those of real sweeps (`order`, `task_queue`);
-only the executor is simulated: GPUs of nodes, each trial on the node that it fills best. A trial
-whose base model is being measured by another waits for it, with its GPUs.
+only the executor is simulated: GPUs of nodes, each trial on the node that it fills best, and the
+end of its first round. A trial whose base model is being measured by another waits for it, with
+its GPUs.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from zoo.catalog import ComputeProfile
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task
 from zoo.resources import TrialCost
+from zoo.scheduling.canaries import Canaries
 from zoo.scheduling.executor import Event, Handle, Stop, Tell
 from zoo.scheduling.gpu_nodes import GpuNodes
+from zoo.scheduling.order import Extent
 from zoo.scheduling.task_queue import TaskQueue
 from zoo.trials.trial import Trial
 
@@ -34,6 +37,13 @@ class SimulatedTrial:
     """The base evaluations that it shares with others."""
     base_hours: float
     """What they take; the first to start pays."""
+    first_hours: float = 0.0
+    """Until its first round ended, beside the base evaluations."""
+
+    @property
+    def extent(self) -> Extent:
+        """How long it holds how many GPUs."""
+        return Extent(self.hours, self.gpus, self.first_hours + self.base_hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +107,42 @@ def jobs_of(trials: Sequence[Trial], costs: Sequence[TrialCost]) -> list[Simulat
     for trial, cost in zip(trials, costs, strict=True):
         gpus = max(1, cost.gpus)
         base = (trial.start.name, trial.prompt.name, trial.cap, id(trial.evaluations))
-        found.append(SimulatedTrial(trial, gpus, cost.wall_hours, base, cost.base.mid / gpus))
+        each = (cost.train.mid + cost.evaluation.mid) / max(1, trial.rounds)
+        hours = cost.wall_hours, base, cost.base.mid / gpus, (cost.start.mid + each) / gpus
+        found.append(SimulatedTrial(trial, gpus, *hours))
     return found
 
 
-def simulate(jobs: Sequence[SimulatedTrial], profile: ComputeProfile) -> SimulatedSweep:
+def simulate(
+    jobs: Sequence[SimulatedTrial], profile: ComputeProfile, proven: Iterable[Trial] = ()
+) -> SimulatedSweep:
     """Run jobs in their order on the GPUs of a profile. A job that is wider than all of them is
-    left out."""
+    left out. `proven`: trials that ended a round before."""
     machine = _Machine(jobs, profile)
     tasks = [Task(job.trial, profile, "", "") for job in machine.jobs.values()]
-    queue = TaskQueue(tasks, machine, Stop(), lambda: machine.now)
+    canaries = Canaries(proven)
+    queue = TaskQueue(tasks, machine, Stop(), lambda: machine.now, canaries=canaries)
     while not queue.over:
         queue.fill()
-        queue.take(machine.advance())
+        event = machine.advance()
+        if event.ended is None:
+            queue.passed(machine.jobs[event.id].trial)
+        else:
+            queue.take(event)
     return SimulatedSweep(machine.nodes.size, tuple(machine.spans))
 
 
 class _Machine:
     """An executor whose tasks take simulated time."""
 
-    name = "simulated"
+    name, changes = "simulated", 0
 
     def __init__(self, jobs: Iterable[SimulatedTrial], profile: ComputeProfile) -> None:
         self.nodes, self.slots = GpuNodes(profile), profile.concurrency
         self.jobs = {job.trial.id: job for job in jobs if job.gpus <= self.nodes.size}
         self.now, self.spans = 0.0, list[Span]()
-        self._ends: list[tuple[float, int]] = []
+        self._events: list[tuple[float, bool, int]] = []
+        """When, whether it is an end and not that of a first round, and of which span."""
         self._bases: dict[Hashable, float] = {}
 
     def has_room(self, task: Task) -> bool:
@@ -142,14 +162,18 @@ class _Machine:
         ready = self._bases.setdefault(job.base, now + job.base_hours)
         waited = 0.0 if first else max(0.0, ready - now)
         end = now + job.hours + (job.base_hours if first else waited)
-        heapq.heappush(self._ends, (end, len(self.spans)))
+        begun = end - job.hours + job.first_hours
+        heapq.heappush(self._events, (min(begun, end), False, len(self.spans)))
+        heapq.heappush(self._events, (end, True, len(self.spans)))
         self.spans.append(Span(job, now, end, waited, self.nodes.take(job.gpus) or ()))
         return Handle(task.trial.id)
 
     def advance(self) -> Event:
-        """Go to the next end of a task; returns it."""
-        self.now, at = heapq.heappop(self._ends)
+        """Go to the next end of a task, or of its first round; returns it."""
+        self.now, ends, at = heapq.heappop(self._events)
         span = self.spans[at]
+        if not ends:
+            return Event(span.job.trial.id)
         self.nodes.give(span.gpus)
         return Event(span.job.trial.id, LaunchResult("done"))
 

@@ -242,6 +242,7 @@ FIELDS: dict[str, dict[str, Place]] = {
         "cpus_per_trial": COMPUTE,
         "gpus_per_trial": COMPUTE,
         "processes_per_trial": COMPUTE,
+        "nodes_per_trial": COMPUTE,
         "micro_batch": COMPUTE,
         "gradient_checkpointing": COMPUTE,
         "trim_padding": COMPUTE,

@@ -21,13 +21,13 @@ from typing import Any
 
 from zoo.errors import Fault, InputError, StateError, ZooError, did_you_mean, listed
 from zoo.launching import processes
-from zoo.orchestrate import sweep_journal
 from zoo.orchestrate.driver_lock import holder
 from zoo.orchestrate.progress import clock
 from zoo.planning.options import last_start
 from zoo.planning.study import load_study
 from zoo.render.plan_text import summary
 from zoo.runs.sweep_status import read_status
+from zoo.store import sweep_rows
 from zoo.store.run_store import Store
 
 Say = Callable[[str], None]
@@ -186,7 +186,7 @@ def _request(driver: DriverProcess, folder: Path, sweep: str, say: Say, *, now: 
 def _stopping(folder: Path) -> bool:
     """Whether the present driver was asked to stop before, as its journal says."""
     try:
-        rows = sweep_journal.read(folder / sweep_journal.NAME).rows
+        rows = sweep_rows.read(folder / sweep_rows.NAME).rows
     except (StateError, OSError):
         return False
     epoch = max((row["epoch"] for row in rows), default=0)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import files, zoo
+from zoo.store.sweep_rows import read
 
 SEEDS = "seeds: {start: 3, add: 2, most: 7, until: decided}"
 CLEAR = """\
@@ -69,7 +70,7 @@ def runs(folder: Path) -> set[str]:
 def first(folder: Path) -> Path:
     """A sweep whose first look is done."""
     write(folder)
-    assert zoo("sweep", "grow", "--bare").status == 0
+    assert zoo("sweep", "grow", "--bare", "--look", "1").status == 0
     return folder
 
 
@@ -112,8 +113,80 @@ def test_next_look_adds_seeds_and_what_was_decided_stands(first: Path) -> None:
     told = zoo("compare", "grow").prose
     assert "decided at look 1 of 3 (3 seeds)" in told
     assert "open at look 2 of 3 (5 seeds)" in told
+    assert zoo("sweep", "grow", "--bare", "--look", "2").prose.startswith("grow: nothing to do")
+    assert len(runs(first)) == 10  # it is at the look that it came to
+
+
+def bought(folder: Path) -> list[tuple[int, list[str], int]]:
+    """Look, claims and number of cells of each look that drivers began."""
+    found = read(folder / "runs/sweeps/grow/journal.jsonl").rows
+    rows = [row for row in found if row["event"] == "bought"]
+    return [(row["look"], row["claims"], len(row["cells"])) for row in rows]
+
+
+def test_sweep_adds_seeds_until_the_last_look_while_a_claim_is_undecided(folder: Path) -> None:
+    write(folder)
+    told = zoo("sweep", "grow", "--bare")
+    assert told.status == 0
+    assert len(runs(folder)) == 14
+    assert bought(folder) == [(2, ["far"], 2), (3, ["far"], 2)]
+    assert "claim far is undecided at 3 seeds: " in told.prose
+    assert "look 2 of 3 (claims far): 2 more seeds for 2 cells" in told.prose
+    assert "claim gains is undecided" not in told.prose
+    again = zoo("sweep", "grow", "--bare")
+    assert again.prose.startswith("grow: nothing to do")
+    assert len(runs(folder)) == 14
+
+
+def test_sweep_adds_no_seeds_where_all_claims_are_decided(folder: Path) -> None:
+    write(folder, claims="")
+    assert zoo("sweep", "grow", "--bare").status == 0
+    assert (len(runs(folder)), bought(folder)) == (6, [])
+
+
+def test_sweep_that_was_ended_between_looks_goes_on_there_and_buys_nothing_twice(
+    first: Path,
+) -> None:
+    (folder,) = (first / "runs/train").glob("*qwen2*.s0-*")
+    kept = (folder / "record.json").read_bytes()
+    assert zoo("sweep", "grow", "--bare").status == 0
+    assert (len(runs(first)), bought(first)) == (14, [(2, ["far"], 2), (3, ["far"], 2)])
+    assert (folder / "record.json").read_bytes() == kept
+
+
+def test_look_that_failed_is_not_followed_by_another(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder)
+    monkeypatch.setenv("ZOO_SIMULATE", "fail:2@s4")
+    assert zoo("sweep", "grow", "--bare").status == 1
+    assert (len(runs(folder)), bought(folder)) == (10, [(2, ["far"], 2)])
+    monkeypatch.delenv("ZOO_SIMULATE")
+    assert zoo("sweep", "grow", "--bare").status == 0
+    assert (len(runs(folder)), bought(folder)) == (14, [(2, ["far"], 2), (3, ["far"], 2)])
+
+
+def test_seeds_are_added_to_the_cells_of_undecided_claims_alone(folder: Path) -> None:
+    path = write(folder)
+    more = (
+        path.read_text()
+        .replace("reward: [correctness]", "reward: [correctness, box-strict]")
+        .replace("says: One ends", "where: {reward: correctness}\n    says: One ends")
+    )
+    path.write_text(more)
+    assert zoo("sweep", "grow", "--bare").status == 0
+    seeds = {
+        reward: sum(f".{reward}." in name for name in runs(folder))
+        for reward in ("correctness", "box-strict")
+    }
+    assert seeds == {"correctness": 14, "box-strict": 6}
+    assert {cells for _, _, cells in bought(folder)} == {2}
+    assert {row["standing"] for row in rows().values()} == {"sealed"}
+    assert rows()["gains"]["look"] == 1
+    assert "20 done" in zoo("status", "grow").prose
+    assert zoo("plan", "grow", "--diff").prose == "nothing changed since the sweep last started"
     assert zoo("sweep", "grow", "--bare").prose.startswith("grow: nothing to do")
-    assert len(runs(first)) == 10  # it goes on at the look that it came to
+    assert len(runs(folder)) == 20
 
 
 def test_look_before_its_time_is_refused(first: Path) -> None:

@@ -21,7 +21,7 @@ from tests.support.same_trial import traces
 from tests.support.sweeps import fork_servers
 from zoo.launching import launch, processes, warm_starts
 from zoo.launching.launch import LaunchResult
-from zoo.launching.task import Task
+from zoo.launching.task import Task, environment, write_task
 from zoo.scheduling.executor import Stop
 from zoo.store import record
 
@@ -121,6 +121,17 @@ def test_forked_process_is_found_by_its_token_and_has_nothing_of_the_server_open
     assert os.readlink(f"/proc/{pid}/fd/1") == str(run.task.folder / "log.txt")
     run.stop.set(0.0)
     assert run.ended().state == "preempted"
+
+
+def test_processes_killed_as_soon_as_they_are_forked_end(tmp_path: Path) -> None:
+    task = warm(tmp_path)
+    path, env = write_task(task), environment(task)
+    for _ in range(20):
+        child = warm_starts.warm_start(path, tmp_path / "log", env, "simulated")
+        child.kill_group()
+        child.reap()
+        assert child.status() == -signal.SIGKILL
+    assert len(fork_servers(tmp_path)) == 1
 
 
 @pytest.mark.parametrize(("how", "grace_s"), [("hang:2", 10.0), ("deaf:2", 0.5)])

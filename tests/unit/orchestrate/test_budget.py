@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import random
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support import simulated
 from tests.support.scripted import Scripted
 from tests.support.study_models import profile
 from zoo.catalog import ComputeProfile
 from zoo.executors.local import LocalExecutor
+from zoo.findings.view import state_words
 from zoo.orchestrate import driver
 from zoo.orchestrate.invocation import Ran, Sweep
 from zoo.orchestrate.progress import Lines
@@ -134,7 +138,9 @@ def test_budget_reached_stops_running_trials_which_go_on_when_it_is_raised(
     assert found is not None
     assert (found.state, found.stop_reason, found.finished()) == ("stopped", "budget", False)
     assert 0 < found.round < 40
-    assert outcome.load(trial, made.store).state == "preempted"  # it is not judged
+    seen = outcome.load(trial, made.store)
+    assert seen.state == "preempted"  # it is not judged
+    assert state_words(seen) == f"stopped by the budget at round {found.round}"
     status = trial_status(trial, made.store)
     assert (status.state, status.symbol) == ("unfinished", ">")
     assert status.why.startswith(f"stopped by the budget at round {found.round}/40; continues af")
@@ -147,3 +153,31 @@ def test_budget_reached_stops_running_trials_which_go_on_when_it_is_raised(
     assert found is not None
     assert (found.state, found.round, found.stop_reason) == ("done", 40, None)
     assert found.about["resumed_from"] > 0
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(
+    workers=st.integers(1, 4),
+    limits=st.lists(st.floats(0.3, 9.0), min_size=1, max_size=3),
+    failures=st.dictionaries(st.integers(0, 5), st.sampled_from(["killed", "error"]), max_size=2),
+    seed=st.integers(0, 99),
+)
+def test_any_budget_is_kept_and_what_it_leaves_is_done_once_it_is_raised(
+    workers: int, limits: list[float], failures: dict[int, str], seed: int
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        named = {"rewards": "correctness", "seeds": "0, 1, 2", "rounds": 1, "problems": 1}
+        script = defaultdict(list)
+        done: set[str] = set()
+        for limit in [*sorted(limits), 1000.0, 1000.0]:
+            made = make(Path(name), f"gpu_hours: {limit}", **named)
+            if not done:
+                script |= {t.id: [failures[i]] for i, t in enumerate(made.trials) if i in failures}
+            executor = Scripted(script, workers, random.Random(seed), hours=1.0)
+            ran, _ = drive(made, executor)
+            assert not done & set(executor.launches)
+            spent = sum(row["gpu_s"] for row in rows(made, "end")) / 3600
+            assert spent <= limit
+            done = {trial.id for trial in made.trials} - {one.trial.id for one in ran.status.left}
+            assert ran.exit_code == int(len(done) < len(made.trials))
+        assert len(done) == len(made.trials)
