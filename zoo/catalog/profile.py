@@ -83,8 +83,6 @@ class ComputeProfile(Card):
     address: Annotated[str, Field(pattern=r"^(auto|[A-Za-z0-9.\[\]:-]+:[0-9]{1,5})$")] | None = None
     """Of a running Ray cluster that this machine is a node of: `auto`, or `host:port` of its head;
     None = Ray is started on this machine."""
-    plans_only: str = ""
-    """Why this profile can be planned for and not yet run on; empty = it runs."""
     gpu: Gpu | None = None
     gpus: Annotated[int, Field(ge=0, le=MAX_COUNT)] | None = None
     """All GPUs together; None = those of this machine."""

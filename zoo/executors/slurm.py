@@ -179,7 +179,7 @@ def cancel(folder: Path) -> list[str]:
 def has_jobs(folder: Path) -> bool:
     """Whether a sweep has jobs that wait or run, by its folder in the run store; also where it was
     submitted and Slurm cannot be asked."""
-    if not (folder / FOLDER).is_dir():
+    if not (folder / JOBS).is_dir():
         return False
     try:
         return bool(active(folder))

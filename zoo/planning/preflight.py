@@ -47,7 +47,7 @@ def must_be_ready(
         faults += _contradiction(profile)  # what the nodes have, Slurm knows
     elif executor == "ray" and profile.address:
         pass  # its nodes are probed before anything starts: `zoo.executors.cluster_check`
-    elif not profile.plans_only and (real or (left and executor == "ray")):
+    elif real or (left and executor == "ray"):
         faults += _machine(profile, executor, status.left, longest)
     if faults:
         kept = [replace(fault, hint=study.words.with_cards(fault.hint)) for fault in faults]
@@ -149,9 +149,6 @@ def must_have_room(
 def _profile(
     left: Sequence[TrialStatus], profile: ComputeProfile, longest: Mapping[str, int]
 ) -> Iterator[Fault]:
-    if profile.plans_only:
-        yield Fault(f"--on {profile.name}", f"plans only: {profile.plans_only}", "another profile")
-        return
     if _contradicts(profile):
         return  # `_machine` says so once, not of every model
     each: dict[Any, TrialStatus] = {}

@@ -61,8 +61,6 @@ def elsewhere(outlook: Plan, trial: Trial) -> dict[str, str]:
 def runs(outlook: Plan) -> tuple[int, int]:
     """Number of remaining trials that would run here, and for how many of these it is unknown
     whether they fit in memory."""
-    if outlook.profile.plans_only:
-        return 0, 0
     placed = [outlook.placement(trial) for trial in outlook.left if not trial.simulated]
     here = [p for p in placed if p.fits is not False]
     simulated = len(outlook.left) - len(placed)
@@ -101,8 +99,6 @@ def cannot(outlook: Plan) -> Iterator[str]:
             reasons.setdefault(f"{_called(found[0])}: {placed.why}{room}", []).extend(found)
     for why, found in reasons.items():
         yield f"! {counted(len(found), 'trial')} of {why}"
-    if outlook.profile.plans_only:
-        yield f"! '{outlook.profile.name}' is for planning: {outlook.profile.plans_only}"
 
 
 def tight(outlook: Plan) -> Iterator[str]:

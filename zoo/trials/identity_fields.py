@@ -234,7 +234,6 @@ FIELDS: dict[str, dict[str, Place]] = {
         "device": COMPUTE,
         "executor": COMPUTE,
         "address": COMPUTE,
-        "plans_only": COMPUTE,
         "gpu": COMPUTE,
         "gpus": COMPUTE,
         "gpus_per_node": COMPUTE,

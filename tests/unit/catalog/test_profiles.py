@@ -1,4 +1,4 @@
-"""The compute profiles: what runs, what can be planned only, and what a GPU-hour costs."""
+"""The compute profiles: what they have, and what a GPU-hour costs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,6 @@ def test_the_profiles_are_there() -> None:
         "ray-cluster",
         "slurm",
     }
-
-
-def test_only_profiles_that_cannot_run_say_why() -> None:
-    assert {name for name, card in CARDS.items() if card.plans_only} == {"ray-cluster"}
 
 
 @pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.gpu])

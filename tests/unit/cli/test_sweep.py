@@ -140,11 +140,6 @@ def test_more_problems_than_a_benchmark_has_are_refused_where_only_its_file_says
     assert "problems is 4; expected at most 3: no benchmark of this schedule has more" in told.error
 
 
-def test_a_profile_that_only_plans_is_refused(refused: Refused) -> None:
-    told = refused("tiny", "--on", "ray-cluster")
-    assert told.error.startswith("--on ray-cluster: plans only: ")
-
-
 def test_trial_that_is_wider_than_the_machine_is_refused(refused: Refused) -> None:
     sets = (
         "trainer=trl",
