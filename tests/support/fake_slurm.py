@@ -128,7 +128,8 @@ def _schedule(root: Path) -> None:
 
 
 def sbatch(root: Path, words: list[str]) -> int:
-    (*flags, script) = words
+    flags = [*_leading(words)]
+    script, *args = words[len(flags) :]
     text = Path(script).read_text()
     said = [*re.findall(r"^#SBATCH (.*)$", text, re.MULTILINE), *flags]
     options: dict[str, str] = {}
@@ -153,6 +154,7 @@ def sbatch(root: Path, words: list[str]) -> int:
         state["jobs"][id_] = {
             "name": options.get("job-name", "sbatch"),
             "script": text,
+            "args": args,
             "options": options,
             "cwd": os.getcwd(),
             "env": dict(os.environ),
@@ -269,9 +271,9 @@ def _run(root: Path, id_: str, job: Job) -> tuple[str, int]:
     if job["restarts"]:
         env["SLURM_RESTART_COUNT"] = str(job["restarts"])
     output = options["output"].replace("%%", "\0").replace("%j", id_).replace("\0", "%")
-    with Path(output).open("a") as stream:
+    with Path(job["cwd"], output).open("a") as stream:
         batch = subprocess.Popen(
-            ["/bin/bash", str(script)],
+            ["/bin/bash", str(script), *job["args"]],
             cwd=job["cwd"],
             env=env,
             stdin=subprocess.DEVNULL,
