@@ -13,7 +13,7 @@ from zoo.store.stack import package_version
 
 def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> ComputeProfile:
     """The named compute profile, or the one that fits this machine; a GPU profile without a
-    concurrency gets as many trials at once as the GPUs allow.
+    concurrency gets as many trials at once as the GPUs allow, of this machine or of its cluster.
 
     Raises:
         InputError: no such profile.
@@ -25,7 +25,9 @@ def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> C
     if concurrency is not None:
         return profile.model_copy(update={"concurrency": concurrency})
     if profile.gpus_per_trial and "concurrency" not in profile.model_fields_set:
-        at_once = max(1, int(gpus / profile.gpus_per_trial))
+        elsewhere = profile.address or profile.executor == "slurm"
+        there = (profile.gpus or 0) if elsewhere else gpus
+        at_once = max(1, int(there / profile.gpus_per_trial))
         return profile.model_copy(update={"concurrency": at_once})
     return profile
 

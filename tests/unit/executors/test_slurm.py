@@ -16,7 +16,7 @@ from tests.support.cli import zoo
 from tests.support.simulated import make, write_manifest
 from tests.support.slurm_sweeps import ON, Cluster, on_slurm
 from tests.unit.test_planning_is_light import CODE, HEAVY
-from zoo.catalog import ComputeProfile
+from zoo.catalog import Catalog, ComputeProfile
 from zoo.catalog.profile import Gpu
 from zoo.errors import StateError
 from zoo.executors import slurm
@@ -24,6 +24,7 @@ from zoo.executors.slurm import SlurmJob
 from zoo.launching.launch import LaunchResult
 from zoo.orchestrate.sweep_journal import SweepJournal
 from zoo.planning.budget_forecast import forecast_of
+from zoo.planning.machine import profile_of
 from zoo.planning.options import PlanOptions
 from zoo.planning.study import load_study
 from zoo.runs.spending import read_spending
@@ -349,6 +350,15 @@ def test_wide_trial_has_whole_nodes_and_its_share_of_cpus(tmp_path: Path) -> Non
         assert (found.nodes, found.cpus, found.gpus) == nodes
     half = ComputeProfile(gpus_per_trial=0.5, **said)
     assert slurm.nodes_of(replace(task, profile=half)) == slurm.Nodes(1, 4, 1)
+
+
+def test_profile_without_concurrency_has_as_many_jobs_at_a_time_as_its_gpus_allow(
+    cluster: Cluster,
+) -> None:
+    cluster.profile(device="cuda", gpus=16, gpus_per_trial=2)
+    path = cluster.folder / "cards/profiles/cluster.yaml"
+    path.write_text(path.read_text().replace("concurrency: 100\n", ""))
+    assert profile_of(Catalog(cluster.folder / "cards"), "cluster", None).concurrency == 8
 
 
 def test_job_prints_as_slurm_names_its_state() -> None:
