@@ -28,7 +28,7 @@ INSTALL := $(PIP) install --no-compile $(shell test -t 2 || echo --quiet --quiet
 BENCH ?= $(wildcard tests/bench/*.py)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup demo test unit check docs stack faults smoke gpu bench pocket lock-check gpu-check clean
+.PHONY: help setup demo test unit check docs stack faults cluster smoke gpu bench pocket lock-check gpu-check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -90,6 +90,9 @@ stack: setup ## tests on real Ray, TRL, vLLM and MLflow
 
 faults: setup ## tests that kill, fill and break things, the long ones too (half an hour)
 	@ZOO_KILLS=5 $(BIN)/python -m pytest tests/faults
+
+cluster: setup ## sweeps on a Ray cluster of three nodes, all of this machine (minutes)
+	@ZOO_CLUSTER=1 $(BIN)/python -m pytest -q -rP tests/cluster
 
 smoke: setup ## two rounds of a 0.5B model on this CPU, all weights and LoRA (minutes, 12 GiB)
 	@ZOO_SMOKE=1 $(BIN)/python -m pytest -q -rN tests/smoke

@@ -26,3 +26,13 @@ def tmpfs(folder: Path, options: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def may_unshare() -> None:
+    """Skip the test where a process may not have mounts of its own."""
+    try:
+        done = subprocess.run(["unshare", "-m", "true"], capture_output=True)
+    except OSError as error:
+        pytest.skip(f"no unshare: {error}")
+    if done.returncode != 0:
+        pytest.skip("unshare is refused")

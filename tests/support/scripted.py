@@ -24,6 +24,7 @@ class Scripted:
     crash_after: int | None = None
     hours: float = 0.0
     name: str = "scripted"
+    changes: int = 0
     launches: list[str] = field(default_factory=list)
     running: list[Task] = field(default_factory=list)
     ended: int = 0

@@ -19,7 +19,7 @@ from zoo.cli.mlflow_commands import mirror_of, where_of
 from zoo.data.questions import overlaps
 from zoo.errors import Fault, InputError
 from zoo.executors import slurm_submit
-from zoo.executors.choose import executor_of
+from zoo.executors.chosen import executor_of
 from zoo.executors.local import InProcess
 from zoo.executors.slurm import must_be_there
 from zoo.lint.overlap_warnings import overlap_warnings
@@ -136,19 +136,21 @@ def run_study(study: Study, how: SweepOptions) -> int:
     if not how.across_stacks and not submits:
         must_continue_alike(status, chosen, sweep.longest_prompts)
     must_have_room(status.left, chosen, sweep.longest_prompts)
+    executor = None
     if not submits:
         must_be_usable(left, study)
+        executor = executor_of(kind, sweep, _in_process)
     click.echo(f"{study.name}: {summary(status)}")
     for line in [*change_lines(study.changes), *seal_notes(study)]:
         click.echo(line)
     found = overlaps(study.chosen, study.resolver.questions)
     for warning in overlap_warnings(study.chosen, found):
         click.echo(f"! {warning}")
-    if submits:
+    if executor is None:
         with started():
             study.resolver.save()
             return slurm_submit.run(study, sweep, status, report=not how.bare)
-    executor, results = executor_of(kind, sweep, _in_process), SweepReport(study)
+    results = SweepReport(study)
     events = EventLog(how.events)
     with started():
         study.resolver.save()

@@ -62,8 +62,9 @@ class ClusterRoom:
 
     def update(self, free: Mapping[str, Capacity]) -> None:
         """Take note of what is free by now."""
+        unsettled = any(self._unsettled())
         self._at = self._clock()
-        if free != self._free:
+        if free != self._free or unsettled:
             self._free = free
             self.changes += 1
 
@@ -86,10 +87,15 @@ class ClusterRoom:
         if not self._started:
             return True
         free = dict(self._free)
-        for other in [*self._started.values()]:
-            if other.begun is None or other.begun > self._at - LAG_S:
-                _place(other.shape, free)
+        for other in self._unsettled():
+            _place(other, free)
         return _place(shape, free)
+
+    def _unsettled(self) -> list[Shape]:
+        """Tasks that the picture may not have."""
+        least = self._at - LAG_S
+        every = [*self._started.values()]
+        return [one.shape for one in every if one.begun is None or one.begun > least]
 
 
 def _place(shape: Shape, free: dict[str, Capacity]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 NAMES = frozenset(
     (
         "HF_TOKEN",
@@ -17,10 +18,8 @@ NAMES = frozenset(
         "HF_ENDPOINT",
         "HF_DATASETS_OFFLINE",
         "TRANSFORMERS_OFFLINE",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "ALL_PROXY",
-        "NO_PROXY",
+        *PROXIES,
+        *(name.lower() for name in PROXIES),  # as curl reads them
         "SSL_CERT_FILE",
         "REQUESTS_CA_BUNDLE",
         "CURL_CA_BUNDLE",
@@ -32,11 +31,9 @@ STAYS = frozenset(("ZOO_LAUNCH", "ZOO_LAUNCHER_PIPE", "ZOO_SWEEP"))
 
 
 def passed(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that trials get. Proxies may be in lower case, as curl reads them."""
+    """The variables that trials get."""
     return {
         name: value
         for name, value in environment.items()
-        if name in NAMES
-        or (name.islower() and name.upper() in NAMES)
-        or (name.startswith(OWN) and name not in STAYS)
+        if name in NAMES or (name.startswith(OWN) and name not in STAYS)
     }

@@ -13,6 +13,7 @@ from typing import Any
 from zoo.catalog import ComputeProfile
 from zoo.errors import Fault, InputError
 from zoo.executors.cluster_room import Capacity, ClusterRoom, Shape, shape_of
+from zoo.executors.node_report import software
 from zoo.executors.passed_environment import passed
 from zoo.executors.ray_death import abandon
 from zoo.executors.ray_here import TUNE_SETTINGS, settings_of_workers
@@ -39,7 +40,7 @@ class RayCluster:
         InputError: there is no such cluster, or it has another Ray.
         """
         self.profile, self.room = profile, ClusterRoom()
-        self.environment = passed(os.environ)
+        self.environment, self.software = passed(os.environ), software(profile)
         self._shapes: dict[str, Shape] = {}
         """By token; looking at a task reads its record."""
         self._connect()
@@ -69,7 +70,8 @@ class RayCluster:
         except Exception as error:
             words = str(error).strip().splitlines() or [type(error).__name__]
             found = f"no Ray cluster can be joined at address '{address}' ({words[0]})"
-            hint = "run it on a node of the cluster, after `ray start` there"
+            hint = "run it on a node of the cluster, after `ray start` there; where the cluster "
+            hint += "has a token, with RAY_AUTH_MODE=token and that token"
             raise InputError(Fault(f"--on {self.profile.name}", found, hint=hint)) from error
         context = ray.get_runtime_context()
         self._node, self._head = context.get_node_id(), context.gcs_address

@@ -49,6 +49,8 @@ class LocalRay:
         """Ray's files; they stay where they could explain a failure."""
         self.environment: dict[str, str] = {}
         """What trials get beside what they inherit."""
+        self.software: dict[str, str] = {}
+        """What a node must have: it is this one."""
 
     def has_room(self, task: Task) -> bool:
         """Ray itself waits for what a trial needs."""

@@ -16,21 +16,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import FailureClass
+from zoo.errors import FailureClass, TrialError
+from zoo.executors.node_report import software
 from zoo.launching.assist import assist
 from zoo.launching.launch import LaunchResult, failed_launch, run
 from zoo.launching.ranks import Rendezvous, free_port
 from zoo.launching.task import Task
 from zoo.orchestrate.watch import View, number
+from zoo.store.stack import differences
 
 MEETING_S = 120.0
 """How long the nodes of a trial, which Ray has reserved by then, may take to start a worker."""
 FAREWELL_S = 10.0
 
 
-def supervise(config: dict[str, Any], scratch: str, environment: dict[str, str]) -> None:
+def supervise(
+    config: dict[str, Any], scratch: str, environment: dict[str, str], like: dict[str, str]
+) -> None:
     """The Tune trainable: runs one trial to its end, in a Ray worker. `environment`: what the trial
-    gets of the driver's."""
+    gets of the driver's; `like`: the software that a node must have, which may have joined a moment
+    ago; {} = not checked."""
     from ray import tune
 
     os.environ.update(environment)
@@ -46,6 +51,9 @@ def supervise(config: dict[str, Any], scratch: str, environment: dict[str, str])
             tune.report({**final, "round": view.round})
 
     try:
+        if like and (moved := differences(like, software(task.profile))):
+            why = f"the node has other software than the driver: {', '.join(moved)}"
+            raise TrialError(FailureClass.INFRA, why)
         with _gang(task, config["nodes"], environment) as where:
             ended = run(replace(task, where=where), lambda: _read_grace(stop_file), tick)
     except Exception as error:  # of the launch itself; Ray need not retry or print it

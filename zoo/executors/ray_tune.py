@@ -35,6 +35,8 @@ class Ray(Protocol):
 
     environment: dict[str, str]
     """What trials get of the driver's environment, beside what they inherit."""
+    software: dict[str, str]
+    """What the node of a trial must have in common with the driver; {} = not checked."""
     reuses_workers: bool
     notice_s: float
     """How long its death may take to show after Tune ended early."""
@@ -235,7 +237,8 @@ class _Run:
 
         hush()
         profile, scratch = self.executor.profile, self.executor.scratch
-        given = {"scratch": str(scratch), "environment": self.executor.ray.environment}
+        ray_ = self.executor.ray
+        given = {"environment": ray_.environment, "like": ray_.software, "scratch": str(scratch)}
         function = tune.with_parameters(supervise, **given)
         observer, stopper, searcher = _hooks(self)
         return tune.Tuner(
@@ -244,7 +247,7 @@ class _Run:
                 search_alg=searcher,
                 num_samples=-1,  # as many as the searcher gives
                 max_concurrent_trials=profile.concurrency,
-                reuse_actors=self.executor.ray.reuses_workers,
+                reuse_actors=ray_.reuses_workers,
                 trial_name_creator=_trial_name,
                 trial_dirname_creator=_trial_name,
             ),

@@ -43,10 +43,8 @@ def must_be_ready(
     faults += _models(real, study)
     faults += _problems(left, study)
     faults += _profile(status.left, profile, longest)
-    if executor == "slurm":
-        faults += _contradiction(profile)  # what the nodes have, Slurm knows
-    elif executor == "ray" and profile.address:
-        pass  # its nodes are probed before anything starts: `zoo.executors.cluster_check`
+    if executor == "slurm" or (executor == "ray" and profile.address):
+        faults += _contradiction(profile)  # what the nodes have, Slurm or a probe of them tells
     elif real or (left and executor == "ray"):
         faults += _machine(profile, executor, status.left, longest)
     if faults:

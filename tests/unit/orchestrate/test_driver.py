@@ -176,7 +176,7 @@ def test_failure_of_a_shared_cause_holds_back_what_has_not_started(
 
 def test_executor_that_begins_nothing_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
     class Mute:
-        name, slots, closed = "mute", 2, False
+        name, slots, closed, changes = "mute", 2, False, 0
 
         def open(self, tell, stop) -> None:
             """Nothing to prepare."""

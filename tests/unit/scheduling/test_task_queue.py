@@ -17,7 +17,7 @@ from zoo.scheduling.task_queue import TaskQueue
 class Recording:
     """Starts nothing; remembers the order."""
 
-    name = "recording"
+    name, changes = "recording", 0
 
     def __init__(self, slots: int) -> None:
         self.slots, self.room = slots, True

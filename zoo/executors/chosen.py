@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from zoo.executors.cluster_room import Shape, shape_of
 from zoo.executors.local import InProcess, LocalExecutor
+from zoo.launching.task import Task
 from zoo.orchestrate.invocation import Sweep
 from zoo.planning.machine import visible_gpus
 from zoo.scheduling.executor import Executor
@@ -37,8 +39,22 @@ def executor_of(kind: str, sweep: Sweep, in_process: Callable[[], InProcess]) ->
 def _on_ray(sweep: Sweep) -> Executor:
     from zoo.executors.ray_cluster import RayCluster
     from zoo.executors.ray_here import LocalRay
+    from zoo.executors.ray_probe import must_be_fit
     from zoo.executors.ray_tune import RayExecutor
 
-    profile = sweep.profile
-    ray = RayCluster(profile) if profile.address else LocalRay(profile)
-    return RayExecutor(profile, sweep.store.sweep(sweep.name) / "ray", ray)
+    profile, scratch = sweep.profile, sweep.store.sweep(sweep.name) / "ray"
+    if not profile.address:
+        return RayExecutor(profile, scratch, LocalRay(profile))
+    cluster = RayCluster(profile)
+    must_be_fit(profile, sweep.store, _widest(sweep))
+    return RayExecutor(profile, scratch, cluster)
+
+
+def _widest(sweep: Sweep) -> Shape:
+    """What the largest trial takes."""
+    prompts, runs = sweep.longest_prompts, str(sweep.store.root)
+    shapes = {
+        shape_of(Task(trial, sweep.profile, runs, "", longest_prompt=prompts.get(trial.id)))
+        for trial in sweep.trials
+    }
+    return max(shapes, key=lambda one: (one.nodes * one.each.gpus, one.nodes, one.each.cpus))
