@@ -1,4 +1,4 @@
-"""The compute profiles: what runs, what can be planned only, and what a GPU-hour costs."""
+"""The compute profiles: what they have, and what a GPU-hour costs."""
 
 from __future__ import annotations
 
@@ -56,6 +56,21 @@ def test_a_cpu_profile_keeps_compilation_off_and_one_thread(name: str) -> None:
     env = CARDS[name].env
     assert (env["TORCH_COMPILE_DISABLE"], env["OMP_NUM_THREADS"]) == ("1", "1")
     assert env["CUDA_VISIBLE_DEVICES"] == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"address": "ray://head:10001"},
+        {"address": "head"},
+        {"address": "auto", "processes_per_trial": 3, "nodes_per_trial": 2},
+        {"processes_per_trial": 2, "nodes_per_trial": 2},
+        {"address": "auto", "device": "cuda", "processes_per_trial": 2, "nodes_per_trial": 2},
+    ],
+)
+def test_profile_of_a_cluster_that_cannot_be_is_refused(said: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="1 validation error"):
+        ComputeProfile.model_validate({"schema": "profile/1", "name": "own"} | said)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import study_models
 from tests.support.study_models import trial
-from zoo.resources import engine_gpus, engine_trial, gpus_of, place, processes
+from zoo.resources import engine_gpus, engine_trial, gpus_of, nodes_of, place, processes
 
 profile = partial(study_models.profile, gpus_per_trial=1)
 
@@ -24,6 +24,17 @@ def test_stored_weights_are_evaluated_by_one_engine_of_the_trial(
     assert (processes(made, node), gpus_of(made, node)) == (trains, trains)
     assert engine_gpus(made, node) == evaluates == place(made, node).tensor_parallel
     assert engine_trial(made, node) is made
+
+
+@pytest.mark.parametrize(
+    ("name", "per_node", "nodes"),
+    [("qwen2.5-0.5b", 8, 1), ("qwen2.5-32b", 8, 2), ("qwen2.5-32b", 6, 4), ("qwen2.5-7b", 3, 2)],
+)
+def test_trial_has_as_many_gpus_on_each_of_its_nodes(name: str, per_node: int, nodes: int) -> None:
+    made, cluster = trial(name), profile(64).model_copy(update={"gpus_per_node": per_node})
+    assert nodes_of(made, cluster) == nodes
+    assert processes(made, cluster) % nodes == 0
+    assert processes(made, cluster) / nodes <= per_node
 
 
 def test_engine_takes_the_gpus_of_the_weights_where_training_does_not_fit() -> None:
