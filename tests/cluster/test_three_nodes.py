@@ -129,7 +129,6 @@ def test_node_with_another_run_store_is_refused_and_nothing_is_written(tmp_path:
         (tmp_path / "runs").mkdir()
         hide = 'mount -t tmpfs none "$0" && exec "$@"'
         nodes.start(1, ("unshare", "-m", "sh", "-c", hide, str(tmp_path / "runs")))
-        nodes.wait(2)
         started(tmp_path, nodes)
         status = sweeps.start(tmp_path, *ON).wait(timeout=120)
     told = out(tmp_path)

@@ -72,8 +72,7 @@ class RayNodes:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        if not number:
-            self.wait(number)
+        self.wait(number)  # nodes of one machine that start together take each other's ports
         return number
 
     def wait(self, number: int, timeout_s: float = 90.0) -> None:
@@ -117,8 +116,6 @@ def ray_nodes(number: int = 3, cpus: int = 1) -> Iterator[RayNodes]:
     try:
         for _ in range(number):
             made.start(cpus)
-        for at in range(number):
-            made.wait(at)
         yield made
     finally:
         made.close()

@@ -61,6 +61,8 @@ class RayCluster:
         os.environ.update(TUNE_SETTINGS)
         os.environ["RAY_OVERRIDE_JOB_RUNTIME_ENV"] = "1"  # inside a Ray job: ours on top of its own
         try:
+            if address != "auto":  # Ray would look for its head for minutes
+                _reach(address)
             ray.init(
                 address=address,
                 log_to_driver=False,
@@ -122,15 +124,19 @@ class RayCluster:
     def _poll(self) -> None:
         import ray
 
-        host, _, port = self._head.rpartition(":")
         with suppress(OSError):  # a head that is gone would keep the calls below waiting
-            socket.create_connection((host.strip("[]"), int(port)), timeout=POLL_S).close()
+            _reach(self._head)
             alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
             free = free_of_nodes(ray)
             self.room.update({name: node for name, node in free.items() if name in alive})
             if self._node not in alive:
                 self._lost = "the Ray cluster has lost the node of this driver"
             self._heard = time.monotonic()
+
+
+def _reach(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=POLL_S).close()
 
 
 def free_of_nodes(ray: Any) -> dict[str, Capacity]:
