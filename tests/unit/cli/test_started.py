@@ -60,7 +60,8 @@ def test_what_is_remembered_is_what_was_typed_and_nothing_else(folder: Path) -> 
     zoo("sweep", "tiny", "--bare", *SETS)
     told = json.loads((folder / "runs/sweeps/tiny/driver.json").read_text())
     assert set(told) == {
-        *("pid", "host", "since", "manifest", "profile", "command", "sets", "cards", "rewards")
+        *("pid", "started", "boot", "host", "since", "manifest", "profile", "command", "sets"),
+        *("cards", "rewards"),
     }
     assert (told["sets"], told["cards"]) == (["seeds=[0, 1]", "grpo.beta=0.5"], [])
     assert told["rewards"] == []
