@@ -3,6 +3,7 @@ jobs, cancelling, and the job that writes the report."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,3 +186,24 @@ def test_job_of_another_version_of_zoo_is_refused(cluster: Cluster) -> None:
     task.write_text(task.read_text().replace('"zoo": "', '"zoo": "9'))
     with pytest.raises(StateError, match=r"let `slurm.python` of the profile run the same one"):
         read_input(task, "token")
+
+
+def test_whole_sweep_in_one_job_saves_ahead_of_its_limit_and_goes_on(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = cluster.folder / "zoo"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m zoo.cli.main "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("ZOO", str(program))
+    monkeypatch.setenv("PYTHONPATH", str(sweeps.ROOT))
+    monkeypatch.setenv("ZOO_SIMULATE", "sleep:0.5")
+    words = ("tiny.yaml", "--executor", "local", "--bare", "--save-every", "1")
+    slurm.call("sbatch", "--parsable", str(sweeps.ROOT / "deploy/slurm.sh"), *words)
+    begun(cluster, 2)
+    fake_slurm.warn(cluster.folder, "1001")
+    (job,) = cluster.wait().values()
+    assert (job["state"], job["restarts"]) == ("COMPLETED", 1)
+    assert cluster.rounds() == [0, 1, 2, 3, 4]
+    output = (cluster.folder / "zoo-1001.txt").read_text()
+    assert "stopping: trials have 20 s to end their rounds and save them" in output
+    assert "= 1 done" in output

@@ -3,7 +3,7 @@
 `install(folder)` puts sbatch, squeue, sacct, scontrol, scancel and srun into `folder/bin`; their
 state is in `folder/slurm`. A job starts when its dependencies have ended and a slot is free
 (`FAKE_SLURM_SLOTS`), is signalled and killed at its time limit (seconds times `FAKE_SLURM_SCALE`),
-comes back where it is requeued or its node is lost, and leaves no process. `lose_node` and
+comes back where it is requeued or its node is lost, and leaves no process. `warn`, `lose_node` and
 `preempt` do to a running job what a cluster does. Standard library only; this file is also the
 program behind the commands.
 """
@@ -53,6 +53,11 @@ def install(folder: Path) -> dict[str, str]:
 def jobs(folder: Path) -> dict[str, Job]:
     """All jobs that there ever were, by id."""
     return _read(folder / "slurm")["jobs"]
+
+
+def warn(folder: Path, id_: str) -> None:
+    """The time limit of a running job is near, whatever the clock says."""
+    _request(folder / "slurm", id_, "warn")
 
 
 def lose_node(folder: Path, id_: str) -> None:
@@ -123,7 +128,8 @@ def _schedule(root: Path) -> None:
 
 
 def sbatch(root: Path, words: list[str]) -> int:
-    (*flags, script) = words
+    flags = [*_leading(words)]
+    script, *args = words[len(flags) :]
     text = Path(script).read_text()
     said = [*re.findall(r"^#SBATCH (.*)$", text, re.MULTILINE), *flags]
     options: dict[str, str] = {}
@@ -148,6 +154,7 @@ def sbatch(root: Path, words: list[str]) -> int:
         state["jobs"][id_] = {
             "name": options.get("job-name", "sbatch"),
             "script": text,
+            "args": args,
             "options": options,
             "cwd": os.getcwd(),
             "env": dict(os.environ),
@@ -264,9 +271,9 @@ def _run(root: Path, id_: str, job: Job) -> tuple[str, int]:
     if job["restarts"]:
         env["SLURM_RESTART_COUNT"] = str(job["restarts"])
     output = options["output"].replace("%%", "\0").replace("%j", id_).replace("\0", "%")
-    with Path(output).open("a") as stream:
+    with Path(job["cwd"], output).open("a") as stream:
         batch = subprocess.Popen(
-            ["/bin/bash", str(script)],
+            ["/bin/bash", str(script), *job["args"]],
             cwd=job["cwd"],
             env=env,
             stdin=subprocess.DEVNULL,
@@ -281,7 +288,10 @@ def _run(root: Path, id_: str, job: Job) -> tuple[str, int]:
         if not warned and now > warn:
             batch.send_signal(signal.SIGUSR1)
             warned = True
-        if not end and (asked := _asked(root, id_)):
+        asked = "" if end else _asked(root, id_)
+        if asked == "warn":
+            batch.send_signal(signal.SIGUSR1)
+        elif asked:
             end = asked
             if end == "node_fail":
                 _end_all(id_)

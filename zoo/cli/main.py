@@ -133,7 +133,8 @@ def sweep(manifest: str, words: PlanOptions, look: int | None, **how: Any) -> in
 
     Interrupted trials continue from their newest checkpoint. Ctrl-C waits until the running rounds
     have ended and are saved; a second one does not wait. Where a manifest adds seeds in looks,
-    further looks follow while a sealed claim is undecided; --look N runs that look alone.
+    further looks follow while a sealed claim is undecided; --look N runs that look alone. With
+    executor slurm it submits a job for each trial without one, and returns.
     """
     from zoo.cli.sweep import SweepOptions, run
 

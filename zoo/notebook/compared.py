@@ -232,7 +232,7 @@ def _two(one: Study, other: Study, said: str | None, across: Sequence[str]) -> C
 
 
 def _void(outcomes: Iterable[Outcome]) -> tuple[tuple[str, str], ...]:
-    return tuple((o.trial.id, o.void.why) for o in outcomes if o.void)
+    return tuple({o.trial.id: o.void.why for o in outcomes if o.void}.items())
 
 
 def _side(study: Study) -> ComparedSweep:

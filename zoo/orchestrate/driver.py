@@ -58,7 +58,7 @@ def run(
         events.start(sweep.name, status)
         events.end(0, status)
         return Ran(0, status)
-    with driver_lock(sweep), OrphanGuard() as guard, Signals() as signals:
+    with Signals() as signals, driver_lock(sweep), OrphanGuard() as guard:
         for trial in sweep.trials:
             processes.reap(sweep.store.train(trial.id))
         status = _read_again(status, sweep)

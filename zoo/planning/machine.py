@@ -25,7 +25,8 @@ def profile_of(catalog: Catalog, name: str | None, concurrency: int | None) -> C
     if concurrency is not None:
         return profile.model_copy(update={"concurrency": concurrency})
     if profile.gpus_per_trial and "concurrency" not in profile.model_fields_set:
-        there = (profile.gpus or 0) if profile.address else gpus
+        elsewhere = profile.address or profile.executor == "slurm"
+        there = (profile.gpus or 0) if elsewhere else gpus
         at_once = max(1, int(there / profile.gpus_per_trial))
         return profile.model_copy(update={"concurrency": at_once})
     return profile

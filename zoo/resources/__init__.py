@@ -17,10 +17,10 @@ from zoo.resources.placement import (
     longest_sequence,
     micro_batch,
     place,
-    shape,
 )
 from zoo.resources.rates import Hours, MeasuredRate, Rate, measured_rates
 from zoo.resources.sweep_cost import SweepCost, forecloses, sweep_cost
+from zoo.resources.trial_shape import shape
 
 __all__ = [
     "SMALL",

@@ -8,7 +8,7 @@ that trials run as planned.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zoo.catalog import Batch, ComputeProfile, Geometry
@@ -108,22 +108,6 @@ def place(
     search = _Search(trial, profile, geometry, gpu.memory_gib, prompt)
     wider = tuple(number for number in GPUS if number > least)
     return search.best((gpus,) if gpus else (least, *wider))
-
-
-def shape(trial: Trial) -> tuple[Hashable, ...]:
-    """What decides how a trial lies on a profile, beside the lengths of its prompts: trials of one
-    shape are placed alike, and fail alike for want of memory."""
-    grpo, peft = trial.grpo, trial.peft
-    memory = (str(grpo.get("optim")), bool(grpo.get("bf16") or grpo.get("fp16")), trial.cap)
-    return (
-        trial.model.name,
-        trial.recipe,
-        trial.trainer,
-        tuple(trial.batch.model_dump().values()),
-        None if peft is None else (peft.r, peft.modules),
-        float(grpo.get("beta", 0.0)) > 0,
-        *memory,
-    )
 
 
 def fits_each(

@@ -14,8 +14,8 @@ from typing import Any
 
 from zoo.catalog import ComputeProfile, ModelCard
 from zoo.resources.cost import Disk, TrialCost, parameters_of, trial_cost
-from zoo.resources.placement import shape
 from zoo.resources.rates import Hours, Rate, total
+from zoo.resources.trial_shape import shape
 from zoo.trials.trial import Evaluation, Trial
 
 DOWNLOAD_BYTES = 2  # a parameter: the hub's weights are 16-bit

@@ -28,7 +28,7 @@ from zoo.planning.study import load_study
 from zoo.render.plan_text import summary
 from zoo.runs.sweep_status import read_status
 from zoo.store import sweep_rows
-from zoo.store.run_store import Store
+from zoo.store.run_store import Store, claimed
 
 Say = Callable[[str], None]
 SETTLE_S = 3.0
@@ -172,6 +172,8 @@ def _request(driver: DriverProcess, folder: Path, sweep: str, say: Say, *, now: 
     before = _stopping(folder)
     if before and not now:
         say(f"{sweep} is being stopped already; waiting for process {driver.pid}")
+        return
+    if not claimed(folder):  # it ended by itself since it was identified
         return
     driver.send(signal.SIGTERM if now else signal.SIGINT)
     if before:

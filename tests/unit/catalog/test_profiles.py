@@ -1,4 +1,4 @@
-"""The compute profiles: what runs, what can be planned only, and what a GPU-hour costs."""
+"""The compute profiles: what they have, and what a GPU-hour costs."""
 
 from __future__ import annotations
 

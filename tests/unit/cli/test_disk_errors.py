@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from tests.support.cli import files
 from tests.support.mounts import tmpfs
 from zoo.cli.main import main
+from zoo.orchestrate import disk_pause
 from zoo.planning.disk_errors import describe
 
 Run = Callable[[str], tuple[int, str]]
@@ -129,23 +131,24 @@ def test_full_disk_is_told_with_the_place_and_no_traceback(
         assert [path.name for path in disk.rglob("*.tmp")] == []
 
 
-def test_full_disk_in_the_middle_of_a_sweep_ends_it_with_one_message(
+def test_full_disk_in_the_middle_of_a_sweep_pauses_it_with_one_message(
     folder: Path, run_whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(disk_pause, "CHECK_S", 0.2)
+    monkeypatch.setattr(disk_pause, "LEAST_BYTES", 2**20)
     with tmpfs(folder / "disk", "size=300k") as disk:
         monkeypatch.setenv("ZOO_RUNS", str(disk / "runs"))
         monkeypatch.setenv("ZOO_SWEEPS", str(folder / "sweeps"))
-        sweep = "sweep tiny --bare --set seeds=[1,2,3,4]"
-        status, out, error = run_whole(sweep)
-        assert (status, error) == (1, "")
+        grow = ["mount", "-o", "remount,size=30m", str(disk)]
+        room = threading.Timer(4.0, subprocess.run, [grow], {"check": True})
+        room.start()
+        status, out, error = run_whole("sweep tiny --bare --set seeds=[1,2,3,4]")
+        room.join()
+        assert (status, error) == (0, "")
         assert out.count("FAILED") == out.count("FAILED [disk] ") == 1
         assert f"FAILED [disk] {disk}/runs/" in out
         assert "cannot be written (No space left on device); make room" in out
-        assert "does what is left" in out
-        assert out.count(" started") < 16  # no trial after it could keep anything
-        subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
-        status, out, error = run_whole(sweep)
-        assert (status, error) == (0, "")
+        assert out.count("disk full: ") == out.count("there is room on the disk again") == 1
         assert "= 16 done" in out
 
 
@@ -153,23 +156,22 @@ def test_full_disk_in_the_middle_of_a_sweep_ends_it_with_one_message(
 def test_disk_that_is_full_at_any_moment_of_a_trial_loses_nothing(
     folder: Path, run_whole: Whole, monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
+    monkeypatch.setattr(disk_pause, "CHECK_S", 0.0)
     left, replace = [kept], Path.replace
 
     def limited(self: Path, target: Path) -> Path:
-        """The disk takes so many files of stages and no more."""
+        """The disk takes so many files of stages, and the next three do not fit."""
         left[0] -= not {"train", "samples", "scores"}.isdisjoint(self.parts)
-        if left[0] < 0:
+        if -4 < left[0] < 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return replace(self, target)
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", limited)
         status, out, error = run_whole("sweep tiny --bare")
-    assert (status, error) == (1, "")
-    assert out.count("FAILED") == out.count("FAILED [disk] ") == 1
-    assert list(folder.rglob("*.tmp")) == []
-    status, out, error = run_whole("sweep tiny --bare")
     assert (status, error) == (0, "")
+    assert out.count("FAILED") == out.count("FAILED [disk] ") > 0
+    assert list(folder.rglob("*.tmp")) == []
     assert "= 4 done" in out
 
 

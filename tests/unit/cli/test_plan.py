@@ -118,7 +118,7 @@ def test_the_plan_for_programs_has_all_parts(folder: Path) -> None:
         True,
         False,
     )
-    counts = {"new": 4, "stale": 0, "done": 0, "unfinished": 0, "failed": 0}
+    counts = {"new": 4, "stale": 0, "done": 0, "unfinished": 0, "failed": 0, "void": 0}
     assert plan["counts"] == counts | {"trials": 4, "to_run": 4}
     cell = {"model": "pocket-qwen2", "reward": "correctness", "data": "pocket-easy"}
     assert plan["trials"][0]["cell"] == cell

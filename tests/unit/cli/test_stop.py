@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,8 +70,9 @@ def test_stop_of_a_running_sweep_ends_it_as_ctrl_c_does(folder: Path) -> None:
 
 def test_stop_a_second_time_waits_and_only_now_ends_trials_at_once(folder: Path) -> None:
     words = ("--bare", "--executor", "local", "--concurrency", "1")
-    sweep = start(folder, *words, manifest="tiny", ZOO_SIMULATE="sleep:30")
+    sweep = start(folder, *words, manifest="tiny", ZOO_SIMULATE="deaf:1")
     wait_for(lambda: any(rounds(folder)))
+    time.sleep(1)  # from here on the first trial does not end its round
     again = [sys.executable, "-m", "zoo.cli.main", "stop", "tiny"]
     journal = folder / "runs/sweeps/tiny/journal.jsonl"
     with subprocess.Popen(again, stdout=subprocess.DEVNULL) as first:

@@ -187,12 +187,6 @@ def test_profile_without_gpus_is_refused_once_and_not_for_every_model(
     )
 
 
-def test_an_executor_that_zoo_does_not_have_yet_is_refused(folder: Path, refused: Refused) -> None:
-    card(folder, "profiles", "far", executor="ray", address="127.0.0.1:9")
-    told = refused("tiny", "--on", "far", "--executor", "ray")
-    assert "--on far: zoo does not join a running Ray cluster yet (address: " in told.error
-
-
 def test_a_wrong_manifest_starts_nothing(folder: Path, refused: Refused) -> None:
     path = folder / "experiments/tiny.yaml"
     path.write_text(path.read_text().replace("box-strict, correctness", "box-strct, correctness"))

@@ -130,6 +130,7 @@ def test_one_failure_changes_no_other_trial_and_is_tried_again_once(
         "done": 3,
         "unfinished": 0,
         "failed": 1,
+        "void": 0,
     }
     monkeypatch.delenv("ZOO_SIMULATE")
     status, told = drive(made)

@@ -248,9 +248,9 @@ def stopped(
     wait_for_round(task, 2)
     began = time.monotonic()
     for number in signals:
-        os.kill(child.leader.process.pid, number)
+        os.kill(child.leader.pid, number)
         time.sleep(0.1)
-    status = child.leader.process.wait(timeout=30)
+    status = child.leader.process.await_end()
     child.end()
     monkeypatch.delenv("ZOO_SIMULATE")
     return status, time.monotonic() - began
@@ -300,11 +300,11 @@ def test_second_sigint_in_the_first_round_ends_at_once(
     monkeypatch.setenv("ZOO_SIMULATE", "sleep:30")
     child = launch.TrialProcess(task)
     wait_for_round(task, 0)
-    os.kill(child.leader.process.pid, signal.SIGINT)  # in the first round, of unknown length
+    os.kill(child.leader.pid, signal.SIGINT)  # in the first round, of unknown length
     time.sleep(0.2)
-    assert child.leader.process.poll() is None
-    os.kill(child.leader.process.pid, signal.SIGINT)
-    assert child.leader.process.wait(timeout=10) == 130
+    assert child.leader.process.status() is None
+    os.kill(child.leader.pid, signal.SIGINT)
+    assert child.leader.process.await_end() == 130
     child.end()
 
 
