@@ -169,8 +169,9 @@ def test_job_that_cannot_start_is_told_by_the_next_sweep(cluster: Cluster) -> No
 def test_two_node_trial_that_loses_a_process_on_its_second_node_is_tried_again(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ZOO_SIMULATE", "lose:1,sleep:0.3")
-    cluster.profile(device="cuda", gpus=4, gpus_per_node=1, gpus_per_trial=2)
+    monkeypatch.setenv("ZOO_SIMULATE", "lose:1,sleep:2")  # time to notice it before the end
+    whole = {"device": "cuda", "gpus": 4, "gpus_per_node": 1, "gpus_per_trial": 2}
+    cluster.profile(**whole, save_every=100)  # each launch comes to the round of the loss
     cluster.sweep("--bare")
     (job,) = cluster.wait().values()
     assert (job["state"], retries(cluster)) == ("FAILED", ["killed"] * 3)

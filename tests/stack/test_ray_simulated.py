@@ -69,9 +69,9 @@ def test_a_trial_goes_on_when_its_ray_worker_dies(tmp_path: Path) -> None:
     sweep = sweeps.start(tmp_path, *how, ZOO_SIMULATE="deaf:3@pocket-llama.correctness")
     sweeps.wait_for(lambda: sorted(sweeps.rounds(tmp_path)) == [3, 5, 5, 5])
     (note,) = (tmp_path / "runs/train").glob("pocket-llama.correctness*/launches/*/process.json")
-    trial = json.loads(note.read_text())["pid"]
-    supervisor = int(Path(f"/proc/{trial}/stat").read_text().rpartition(")")[2].split()[1])
-    os.kill(supervisor, signal.SIGKILL)
+    told = json.loads(note.read_text())
+    trial = told["pid"]
+    os.kill(told["launcher"], signal.SIGKILL)
     sweeps.wait_for(lambda: not Path(f"/proc/{trial}").exists(), 5)
     out = tmp_path / "out.txt"
     sweeps.wait_for(lambda: "started, continues after round 2" in out.read_text(), 30)

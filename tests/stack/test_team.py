@@ -21,7 +21,7 @@ from zoo.catalog import Catalog, ComputeProfile
 from zoo.launching import launch, processes
 from zoo.launching.assist import assist
 from zoo.launching.launch import LaunchResult
-from zoo.launching.ranks import Rendezvous, free_port
+from zoo.launching.ranks import Rendezvous, free_port, log_name
 from zoo.launching.task import Task
 from zoo.store import journal, record
 from zoo.store.parquet import read_parquet
@@ -163,9 +163,8 @@ def test_killed_process_ends_the_trial_with_its_word_in_the_record(
 def of_rank(task: Task, rank: int) -> int:
     """The process of a rank."""
     for pid in processes.of_launch(task.token):
-        env = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if f"RANK={rank}".encode() in env and b"zoo.train" in command:
+        log, command = os.readlink(f"/proc/{pid}/fd/1"), Path(f"/proc/{pid}/cmdline").read_bytes()
+        if log == str(task.folder / log_name(rank)) and b"zoo.train" in command:
             return pid
     raise AssertionError(f"no process of rank {rank}")
 

@@ -8,6 +8,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -295,8 +296,9 @@ def test_killed_launcher_takes_its_trial_and_the_server_along(
 def test_folder_for_sockets_that_others_can_enter_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (tmp_path / f"zoo-warm-{os.getuid()}").mkdir(mode=0o755)
     task = warm(tmp_path)
-    assert launch.run(task, never).state == "done"
+    with tempfile.TemporaryDirectory(prefix="z", dir="/tmp") as short:  # room for a socket's name
+        monkeypatch.setattr("tempfile.tempdir", short)
+        (Path(short) / f"zoo-warm-{os.getuid()}").mkdir(mode=0o755)
+        assert launch.run(task, never).state == "done"
     assert "is not a private folder" in (task.folder / "log.txt").read_text()
