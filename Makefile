@@ -88,7 +88,7 @@ docs: setup ## the documentation as pages, in site/ (links are checked)
 stack: setup ## tests on real Ray, TRL, vLLM and MLflow
 	@$(BIN)/python -m pytest tests/stack
 
-faults: setup ## tests that kill, fill and break things, the long ones too (half an hour)
+faults: setup ## tests that kill, fill and break things, the long ones too (many minutes)
 	@ZOO_KILLS=5 $(BIN)/python -m pytest tests/faults
 
 cluster: setup ## sweeps on a Ray cluster of three nodes, all of this machine (minutes)

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def stop(name: str, now: bool) -> int:
     """End a running sweep from another terminal, as Ctrl-C in its own does.
 
-    Its trials end their rounds and save; waits until the sweep has ended. The jobs of a sweep that
-    was submitted to Slurm are cancelled. --now gives them the
+    Its trials end their rounds and save; waits until the sweep has ended. --now gives them the
     profile's `grace_s` as SIGTERM does, and ends them at once where the sweep is being stopped
-    already. Exit code 0 where the sweep has ended or was not running, 1 where it runs on another
-    host. Ctrl-C here ends the waiting only.
+    already. The jobs of a sweep that was submitted to Slurm are cancelled. Exit code 0 where the
+    sweep has ended or was not running, 1 where it runs on another host. Ctrl-C here ends the
+    waiting only.
     """
     from zoo.executors.slurm import cancel
     from zoo.upkeep.stop import run

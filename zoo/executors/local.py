@@ -115,8 +115,8 @@ class LocalExecutor:
         assert self.in_process is not None
         clock = time.monotonic()
         launch = task.launch  # asking for it lists the store
-        path = write_task(task, launch)
         processes.ProcessStamp.of(task.token, os.getpid()).write(launch)
+        path = write_task(task, launch)
         try:
             status = self.in_process(path)
         finally:

@@ -56,8 +56,8 @@ class ProcessStamp:
     launcher_started: int
 
     @classmethod
-    def of(cls, token: str, pid: int) -> ProcessStamp:
-        """The note of a process that this one has just started."""
+    def of(cls, token: str, pid: int = 0) -> ProcessStamp:
+        """The note of a process that this one has just started; 0 = it is about to."""
         me = os.getpid()
         return cls(token, boot_id(), pid, start_time(pid) or 0, me, start_time(me) or 0)
 

@@ -8,7 +8,6 @@ is left. Where a limit is reached, running trials end their rounds and save them
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 
 from zoo.launching.task import Task
@@ -27,9 +26,8 @@ DISK_S = 60.0
 class BudgetGuard:
     """The budget of a sweep while it runs. Used by the driver's main thread alone."""
 
-    def __init__(
-        self, sweep: Sweep, spending: Spending, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, sweep: Sweep, spending: Spending, clock: Callable[[], float]) -> None:
+        """`clock`: seconds since the epoch, as in the rows that `spending` counted."""
         self._sweep, self._spending, self._clock = sweep, spending, clock
         self._limits = sweep.manifest.experiment.budget.stated
         self._levels: BudgetLevels | None = None

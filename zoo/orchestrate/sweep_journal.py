@@ -53,6 +53,7 @@ class SweepJournal:
             OSError: the journal cannot be written.
         """
         self.path, self.durable = folder / NAME, durable
+        self._began = time.time() - time.monotonic()
         self._store = store or Store(folder.parents[1])
         self.set_aside: Path | None = None
         """Where a damaged journal went."""
@@ -100,6 +101,11 @@ class SweepJournal:
         if self.path.exists() and self.path.stat().st_size > whole:
             os.truncate(self.path, whole)
         return rows
+
+    def now(self) -> float:
+        """Seconds since the epoch, by a clock that does not jump while this driver runs: a budget
+        is no place for a clock that is set."""
+        return self._began + time.monotonic()
 
     def retries(self, trial: str, failure_class: str) -> int:
         """How often a trial was tried again after a failure of this class, in all epochs since it
@@ -181,7 +187,7 @@ class SweepJournal:
         Raises:
             StateError: another driver has opened a newer epoch.
         """
-        row = {"epoch": self.epoch, "time": round(time.time(), 3), "event": event, **more}
+        row = {"epoch": self.epoch, "time": round(self.now(), 3), "event": event, **more}
         self._count(row)
         self.listener(row)
         if self.problem is not None:

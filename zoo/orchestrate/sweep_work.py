@@ -46,7 +46,7 @@ class SweepWork:
         self.sweep, self.journal, self.display, self.watch = sweep, journal, display, watch
         self.tokens: list[str] = []
         """Of everything that was started."""
-        self._budget = BudgetGuard(sweep, journal.spending)
+        self._budget = BudgetGuard(sweep, journal.spending, journal.now)
         canaries = Canaries(proven_by(status.trials))
         may = self._budget.allows
         self._queue = TaskQueue(tasks_of(sweep, status), executor, stop, may=may, canaries=canaries)

@@ -80,6 +80,20 @@ def test_a_killed_trial_gets_its_record_from_the_launcher(
     assert found.simulated
 
 
+def test_launch_folder_of_a_launcher_that_dies_at_once_says_who_it_was(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(task: Task) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "write_task", die)
+    with pytest.raises(KeyboardInterrupt):
+        launch.TrialProcess(task)
+    (note,) = processes.read_notes(task.folder).values()
+    assert (note.token, note.launcher, note.leader_alive) == (task.token, os.getpid(), False)
+    assert note.launcher_alive
+
+
 def test_a_failing_trial_keeps_the_record_that_it_wrote(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,19 @@ def test_journal_retries_are_counted_over_drivers_until_an_outcome(tmp_path: Pat
     journal.ended(task, LaunchResult("done"))
     assert journal.retries(id_, "killed") == 0
     assert SweepJournal(tmp_path).retries(id_, "killed") == 0
+
+
+def test_journal_time_and_what_was_spent_do_not_jump_with_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (task, *_) = simulated.make(tmp_path).tasks()
+    journal, now = SweepJournal(tmp_path), time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 86_400)
+    journal.launched(task)
+    assert journal.spending.at(journal.now()).hours < 1
+    journal.over()
+    times = [row["time"] for row in read(tmp_path / NAME).rows]
+    assert max(times) - min(times) < 3600
 
 
 def test_journal_torn_last_line_is_cut_off(tmp_path: Path) -> None:
