@@ -162,13 +162,17 @@ def test_random_kills_of_drivers_and_real_trials_change_no_result(tmp_path: Path
     for name in ("killed", "calm"):
         (tmp_path / name).mkdir()
         path = trials.manifest(
-            tmp_path / name, rounds="10\nseeds: [0, 1, 2]", evaluate=evaluate, **grid
+            tmp_path / name,
+            rounds="10\nseeds: [0, 1, 2]",
+            batch="{prompts: 8, num_generations: 8}",
+            evaluate=evaluate,
+            **grid,
         )
         found[name] = trials.trials_of(path)
     words = "--on", "laptop", *TWO, "--save-every", "2"
     sweep = Disturbed(tmp_path / "killed", found["killed"], words, "small.yaml")
-    sweep.disturb(2 * KILLS, 30.0, random.Random(SEED))
-    assert sweep.killed >= KILLS, SEED
+    sweep.disturb(2 * KILLS, 6.0, random.Random(SEED))
+    assert sweep.killed == 2 * KILLS, SEED
     assert sweep.saved, SEED
     for folder in (tmp_path / "killed", tmp_path / "calm"):
         driver = sweeps.start(folder, *words, manifest="small.yaml")

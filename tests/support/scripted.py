@@ -27,6 +27,8 @@ class Scripted:
     changes: int = 0
     launches: list[str] = field(default_factory=list)
     running: list[Task] = field(default_factory=list)
+    handles: dict[str, Handle] = field(default_factory=dict)
+    """Token -> its handle; a task that is asked to end does, before a round."""
     ended: int = 0
 
     def open(self, tell, stop) -> None:
@@ -41,7 +43,8 @@ class Scripted:
         self.running.append(task)
         self.launches.append(task.trial.id)
         self.tell(Event(task.trial.id))
-        return Handle(task.trial.id)
+        self.handles[task.token] = Handle(task.trial.id)
+        return self.handles[task.token]
 
     def check(self) -> None:
         if self.crash_after is not None and self.ended >= self.crash_after:
@@ -55,6 +58,8 @@ class Scripted:
         """Nothing runs any more."""
 
     def _end(self, task: Task) -> LaunchResult:
+        if self.handles[task.token].stop.wish.is_set():
+            return LaunchResult("preempted", "interrupted")
         outcome = self.script[task.trial.id].pop(0) if self.script[task.trial.id] else "done"
         if outcome == "done":
             assert in_process(write_task(task)) == 0

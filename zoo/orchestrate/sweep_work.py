@@ -23,7 +23,6 @@ from zoo.orchestrate.retries import POLICIES, SharedCauses, retry_wait
 from zoo.orchestrate.sweep_journal import SweepJournal
 from zoo.orchestrate.watch import Watch
 from zoo.runs.sweep_status import SweepStatus, TrialStatus, trial_status
-from zoo.scheduling.canaries import Canaries, proven_by
 from zoo.scheduling.executor import ROUND_END, Event, Executor, Stop
 from zoo.scheduling.order import UNKNOWN, in_order
 from zoo.scheduling.task_queue import TaskQueue
@@ -47,11 +46,12 @@ class SweepWork:
         self.tokens: list[str] = []
         """Of everything that was started."""
         self._budget = BudgetGuard(sweep, journal.spending, journal.now)
-        canaries = Canaries(proven_by(status.trials))
         may = self._budget.allows
-        self._queue = TaskQueue(tasks_of(sweep, status), executor, stop, may=may, canaries=canaries)
+        self._queue = TaskQueue(tasks_of(sweep, status), executor, stop, may=may)
         self._cut: dict[str, str] = {}
         """Token -> why the budget ended its launch."""
+        self._suspected: dict[str, str] = {}
+        """Token -> why a launch was ended that was likely to fail as another did."""
         self._causes = SharedCauses(one.trial for one in status.trials if not one.trains)
         self._disk = DiskPause(sweep.store.root)
         self._lost, self._idle_since = False, time.monotonic()
@@ -67,10 +67,6 @@ class SweepWork:
             self._queue.paused = self._lost = False
             self.journal.resumed()
             self.display.say("there is room on the disk again: trials start")
-        for id_ in [*self._queue.canaries.ahead]:
-            view = self.watch.views[id_]
-            if view.round >= 1:
-                self._queue.passed(view.trial)
         for task in iter(self._queue.start_next, None):
             self.tokens.append(task.token)
             self.journal.launched(task)
@@ -145,6 +141,8 @@ class SweepWork:
             self._pause(task, ended)
         if task.token in self._cut and ended.state == "preempted":
             ended = self._cut_short(task, ended)
+        elif task.token in self._suspected and ended.state == "preempted":
+            ended = replace(ended, message=self._suspected[task.token])
         elif self._again(task, ended):
             return
         view.finish(ended)
@@ -193,17 +191,24 @@ class SweepWork:
         return True
 
     def _hold(self, task: Task, ended: LaunchResult) -> None:
-        """Hold back waiting tasks that would fail as this one did."""
+        """Hold back waiting tasks that would fail as this one did, and end those beside it that
+        have no round yet."""
         suspects = self._causes.suspects(task.trial, ended.failure_class)
+        views, like = self.watch.views, self.watch.views[task.trial.id].name
         held = self._queue.withdraw(suspects)
+        for other, handle in self._queue.running.values():
+            new = other.token not in self._suspected
+            if new and suspects(other.trial) and views[other.trial.id].reached < 1:
+                self._suspected[other.token] = f"as it was likely to fail like {like}"
+                handle.stop.set(self.sweep.profile.grace_s)
+                held.append(other)
         if not held:
             return
-        views = self.watch.views
         for other in held:
             self.journal.held(other.trial.id, task.trial.id, ended.failure_class or "")
         names = listed(views[other.trial.id].name for other in held)
         self.display.say(
-            f"held back, as they are likely to fail like {views[task.trial.id].name} "
+            f"held back, as they are likely to fail like {like} "
             f"[{ended.failure_class}]: {names}; the next sweep tries them"
         )
 

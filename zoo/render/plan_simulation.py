@@ -11,7 +11,6 @@ from zoo.figures.scene import FONT, Area, Item, Line, Mark, Scene, Text, colour_
 from zoo.figures.svg import document
 from zoo.planning.plan_report import Plan
 from zoo.render.plan_costs import counted
-from zoo.scheduling.canaries import proven_by
 from zoo.scheduling.order import ORDERS, Order, in_order
 from zoo.scheduling.simulate import Bound, SimulatedSweep, SimulatedTrial, bound, jobs_of, simulate
 
@@ -42,14 +41,13 @@ def simulated(outlook: Plan) -> PlanSimulation:
     jobs = jobs_of(outlook.left, outlook.cost.trials)
     by_id = {job.trial.id: job for job in jobs}
     extents = {job.trial.id: job.extent for job in jobs}
-    proven = proven_by(outlook.status.trials)
     found = {
         order: simulate(
-            [by_id[t.id] for t in in_order(outlook.left, order, extents, profile)], profile, proven
+            [by_id[t.id] for t in in_order(outlook.left, order, extents, profile)], profile
         )
         for order in ORDERS
     }
-    found[GRID] = simulate(jobs, profile, proven)
+    found[GRID] = simulate(jobs, profile)
     slots = found[GRID].slots
     left_out = sum(job.gpus > slots for job in jobs)
     return PlanSimulation(outlook, tuple(jobs), left_out, bound(jobs, slots), found)

@@ -4,8 +4,8 @@
 seed the shapes (`zoo.resources.shape`) take turns, so that the first full picture comes early.
 `longest-first`: the order that ends the sweep earliest, of those that were tried: from the longest
 to the widest trials first, then random moves (always the same ones) that shorten the schedule. In
-both, canaries go ahead: the first trial of every shape, which fails for whatever fails all of its
-shape before much was paid, and measures the base model that the others share (`canaries`).
+both, canaries go first: a trial of every shape, which fails for whatever fails all of its shape
+(the others are then held back or ended) and measures the base model that they share.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Literal, NamedTuple
 
 from zoo.catalog import ComputeProfile
 from zoo.resources import shape
-from zoo.scheduling.canaries import waits
 from zoo.scheduling.gpu_nodes import GpuNodes
 from zoo.scheduling.task_queue import OVERTAKES
 from zoo.trials.trial import Trial
@@ -34,8 +33,6 @@ class Extent(NamedTuple):
 
     hours: float
     gpus: int
-    first: float = 0.0
-    """Hours until its first round ended, where it goes ahead of its shape."""
 
 
 POWERS = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0, 8.0)
@@ -82,15 +79,13 @@ def _shortest_schedule(
     size = GpuNodes(profile).size
     fit = [trial for trial in trials if extents[trial.id].gpus <= size]
     wide = [trial for trial in trials if extents[trial.id].gpus > size]  # they never start
-    shapes = {trial.id: shape(trial) for trial in fit if waits(trial)}
 
     def by(power: float) -> list[Trial]:
         weights = {t.id: extents[t.id].hours * extents[t.id].gpus ** power for t in fit}
         return _canaries_first(sorted(fit, key=lambda trial: -weights[trial.id]))
 
     def hours(order: Sequence[Trial]) -> float:
-        groups = [shapes.get(trial.id) for trial in order]
-        return scheduled_hours([extents[trial.id] for trial in order], profile, groups)
+        return scheduled_hours([extents[trial.id] for trial in order], profile)
 
     return [*_improved(min(map(by, POWERS), key=hours), hours), *wide]
 
@@ -107,41 +102,24 @@ def _improved(trials: list[Trial], hours: Callable[[Sequence[Trial]], float]) ->
     return trials
 
 
-def scheduled_hours(
-    extents: Sequence[Extent], profile: ComputeProfile, shapes: Sequence[Hashable] = ()
-) -> float:
-    """Hours until all have ended that start in this order, as `TaskQueue` starts them.
-
-    Args:
-        shapes: of each; others wait for the first round of the first one. None = waits for none.
-    """
+def scheduled_hours(extents: Sequence[Extent], profile: ComputeProfile) -> float:
+    """Hours until all have ended that start in this order, as `TaskQueue` starts them."""
     nodes, now, overtaken, number = GpuNodes(profile), 0.0, 0, 0
-    waiting = list(zip(extents, shapes or [None] * len(extents), strict=True))
-    running, proven = list[tuple[float, int, tuple[int, ...]]](), dict[Hashable, float]()
-    rounds: list[float] = []  # when first rounds end that others wait for
+    waiting, running = list(extents), list[tuple[float, int, tuple[int, ...]]]()
     while waiting:
         at, passed, none = 0, 0, nodes.size + 1  # GPUs of the narrowest that has no room
         while at < len(waiting) and len(running) < profile.concurrency:
             if passed and overtaken >= OVERTAKES:
                 break
-            (hours, gpus, first), own = waiting[at]
-            if rounds and proven.get(own, now) > now:
-                at += 1
-                continue
+            hours, gpus = waiting[at]
             taken = nodes.take(gpus) if gpus < none else None
             if taken is None:
                 at, passed, none = at + 1, passed + 1, min(none, gpus)
                 continue
             del waiting[at]
-            if own is not None and own not in proven:
-                proven[own] = now + min(first, hours)
-                heapq.heappush(rounds, proven[own])
             heapq.heappush(running, (now + hours, number, taken))
             overtaken, number = overtaken + 1 if passed else 0, number + 1
         if waiting:
-            if rounds and rounds[0] < running[0][0]:
-                now = heapq.heappop(rounds)
-                continue
             now, _, back = heapq.heappop(running)
             nodes.give(back)
     return max((end for end, _, _ in running), default=now)

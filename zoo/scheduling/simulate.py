@@ -2,9 +2,8 @@
 picture is there, and how far that is from the least that is possible.
 
 Durations are the cost model's. Order and queue are those of real sweeps (`order`, `task_queue`);
-only the executor is simulated: GPUs of nodes, each trial on the node that it fills best, and the
-end of its first round. A trial whose base model is being measured by another waits for it, with
-its GPUs.
+only the executor is simulated: GPUs of nodes, each trial on the node that it fills best. A trial
+whose base model is being measured by another waits for it, with its GPUs.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from zoo.catalog import ComputeProfile
 from zoo.launching.launch import LaunchResult
 from zoo.launching.task import Task
 from zoo.resources import TrialCost
-from zoo.scheduling.canaries import Canaries
 from zoo.scheduling.executor import Event, Handle, Stop, Tell
 from zoo.scheduling.gpu_nodes import GpuNodes
 from zoo.scheduling.order import Extent
@@ -37,13 +35,11 @@ class SimulatedTrial:
     """The base evaluations that it shares with others."""
     base_hours: float
     """What they take; the first to start pays."""
-    first_hours: float = 0.0
-    """Until its first round ended, beside the base evaluations."""
 
     @property
     def extent(self) -> Extent:
         """How long it holds how many GPUs."""
-        return Extent(self.hours, self.gpus, self.first_hours + self.base_hours)
+        return Extent(self.hours, self.gpus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,28 +103,20 @@ def jobs_of(trials: Sequence[Trial], costs: Sequence[TrialCost]) -> list[Simulat
     for trial, cost in zip(trials, costs, strict=True):
         gpus = max(1, cost.gpus)
         base = (trial.start.name, trial.prompt.name, trial.cap, id(trial.evaluations))
-        each = (cost.train.mid + cost.evaluation.mid) / max(1, trial.rounds)
-        hours = cost.wall_hours, base, cost.base.mid / gpus, (cost.start.mid + each) / gpus
+        hours = cost.wall_hours, base, cost.base.mid / gpus
         found.append(SimulatedTrial(trial, gpus, *hours))
     return found
 
 
-def simulate(
-    jobs: Sequence[SimulatedTrial], profile: ComputeProfile, proven: Iterable[Trial] = ()
-) -> SimulatedSweep:
+def simulate(jobs: Sequence[SimulatedTrial], profile: ComputeProfile) -> SimulatedSweep:
     """Run jobs in their order on the GPUs of a profile. A job that is wider than all of them is
-    left out. `proven`: trials that ended a round before."""
+    left out."""
     machine = _Machine(jobs, profile)
     tasks = [Task(job.trial, profile, "", "") for job in machine.jobs.values()]
-    canaries = Canaries(proven)
-    queue = TaskQueue(tasks, machine, Stop(), lambda: machine.now, canaries=canaries)
+    queue = TaskQueue(tasks, machine, Stop(), lambda: machine.now)
     while not queue.over:
         queue.fill()
-        event = machine.advance()
-        if event.ended is None:
-            queue.passed(machine.jobs[event.id].trial)
-        else:
-            queue.take(event)
+        queue.take(machine.advance())
     return SimulatedSweep(machine.nodes.size, tuple(machine.spans))
 
 
@@ -141,8 +129,8 @@ class _Machine:
         self.nodes, self.slots = GpuNodes(profile), profile.concurrency
         self.jobs = {job.trial.id: job for job in jobs if job.gpus <= self.nodes.size}
         self.now, self.spans = 0.0, list[Span]()
-        self._events: list[tuple[float, bool, int]] = []
-        """When, whether it is an end and not that of a first round, and of which span."""
+        self._ends: list[tuple[float, int]] = []
+        """When, and of which span."""
         self._bases: dict[Hashable, float] = {}
 
     def has_room(self, task: Task) -> bool:
@@ -162,18 +150,14 @@ class _Machine:
         ready = self._bases.setdefault(job.base, now + job.base_hours)
         waited = 0.0 if first else max(0.0, ready - now)
         end = now + job.hours + (job.base_hours if first else waited)
-        begun = end - job.hours + job.first_hours
-        heapq.heappush(self._events, (min(begun, end), False, len(self.spans)))
-        heapq.heappush(self._events, (end, True, len(self.spans)))
+        heapq.heappush(self._ends, (end, len(self.spans)))
         self.spans.append(Span(job, now, end, waited, self.nodes.take(job.gpus) or ()))
         return Handle(task.trial.id)
 
     def advance(self) -> Event:
-        """Go to the next end of a task, or of its first round; returns it."""
-        self.now, ends, at = heapq.heappop(self._events)
+        """Go to the next end of a task; returns it."""
+        self.now, at = heapq.heappop(self._ends)
         span = self.spans[at]
-        if not ends:
-            return Event(span.job.trial.id)
         self.nodes.give(span.gpus)
         return Event(span.job.trial.id, LaunchResult("done"))
 

@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from zoo.launching.task import Task
-from zoo.scheduling.canaries import Canaries
 from zoo.scheduling.executor import Event, Executor, Handle, Stop
-from zoo.store import record
 from zoo.trials.trial import Trial
 
 OVERTAKES = 16
@@ -30,10 +28,8 @@ class TaskQueue:
         stop: Stop,
         clock: Callable[[], float] = time.monotonic,
         may: Callable[[Task], bool] = lambda task: True,
-        canaries: Canaries | None = None,
     ) -> None:
         """`may`: whether a task may start now; asked again after each end of a task."""
-        self.canaries = canaries or Canaries()
         self.waiting = list(tasks)
         self.running: dict[str, tuple[Task, Handle]] = {}
         self._later: list[tuple[float, Task]] = []
@@ -70,7 +66,6 @@ class TaskQueue:
             return None
         task = self.waiting.pop(at)
         self.running[task.trial.id] = task, self._executor.start(task)
-        self.canaries.started(task.trial)
         return task
 
     def _next(self) -> int | None:
@@ -80,7 +75,7 @@ class TaskQueue:
         if self._stuck and self._seen == self._executor.changes:
             return None
         self._seen = self._executor.changes
-        allowed = (at for at, task in enumerate(self.waiting) if self._starts_now(task))
+        allowed = (at for at, task in enumerate(self.waiting) if self._may(task))
         most = len(self.waiting) if self._overtaken < OVERTAKES else 1
         for ahead, at in enumerate(islice(allowed, most)):
             if self._executor.has_room(self.waiting[at]):
@@ -94,23 +89,11 @@ class TaskQueue:
         if event.ended is None:
             return None
         self._stuck = False
-        task = self.running.pop(event.id)[0]
-        if event.ended.state in record.OUTCOMES:
-            self.canaries.passed(task.trial)
-        self.canaries.ended(task.trial)
-        return task
+        return self.running.pop(event.id)[0]
 
     def again(self, task: Task, wait_s: float) -> None:
         """Start a task once more, after a wait and before those that have not run yet."""
         self._later.append((self._clock() + wait_s, task))
-
-    def _starts_now(self, task: Task) -> bool:
-        return self.canaries.allows(task.trial) and self._may(task)
-
-    def passed(self, trial: Trial) -> None:
-        """A trial that went ahead of its shape ended its first round."""
-        self.canaries.passed(trial)
-        self._stuck = False
 
     @property
     def blocked(self) -> bool:
