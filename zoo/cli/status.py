@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
@@ -14,7 +14,9 @@ import click
 from zoo.errors import StateError
 from zoo.executors.slurm import SlurmJob, jobs_of
 from zoo.launching import processes
+from zoo.orchestrate.disk_pause import LEAST_BYTES, free_bytes
 from zoo.orchestrate.driver_lock import holder as holder_of
+from zoo.orchestrate.progress import clock
 from zoo.orchestrate.watch import Watch
 from zoo.planning.budget_forecast import budget_state
 from zoo.planning.options import PlanOptions, last_start
@@ -25,6 +27,7 @@ from zoo.render.plan_costs import counted
 from zoo.render.plan_data import counts, grading, trial_rows
 from zoo.render.plan_text import standing_lines, summary
 from zoo.render.screen import Screen
+from zoo.runs.sweep_notes import SweepNotes, read_notes
 from zoo.runs.sweep_status import SweepStatus, read_status
 
 WATCH_S = 2.0
@@ -84,7 +87,10 @@ def _text(
     study: Study,
     holder: dict[str, Any] | None,
 ) -> Iterator[str]:
-    yield from _lines(status, study, running, jobs)
+    notes = read_notes(study.store, study.name)
+    if holder is None:  # nobody is there to try again
+        notes = SweepNotes(held=notes.held)
+    yield from _lines(status, study, running, jobs, notes)
     if failed := list(failure_lines(status, study.names, study.store)):
         yield from ["", *failed]
     said = replace(study.words, rehearse=False)  # the name says that
@@ -94,6 +100,10 @@ def _text(
     yield from standing_lines(status, study)
     if holder:
         yield f"run by process {holder['pid']} on {holder['host']} since {holder['since']}"
+        free = free_bytes(study.store.root)
+        if free < (need := max(notes.needs, LEAST_BYTES)):
+            needed, there = (f"{size / 2**30:.2f} GiB" for size in (need, free))
+            yield f"disk full: trials start once {needed} are free; {there} are"
     elif there := [job for job in jobs.values() if job.runs or job.waits]:
         waiting = sum(job.waits for job in there)
         yield f"run by Slurm: {counted(waiting, 'job')} waiting, {len(there) - waiting} running"
@@ -107,7 +117,9 @@ def _go_on(study: Study) -> str:
     return told.get("command") or study.to("sweep")
 
 
-def _lines(status: SweepStatus, study: Study, running: set[str], jobs: Jobs) -> Iterator[str]:
+def _lines(
+    status: SweepStatus, study: Study, running: set[str], jobs: Jobs, notes: SweepNotes
+) -> Iterator[str]:
     """One line a trial. Values missing in a record are read from the trial's journal."""
     names = study.names
     unsaid = [item.trial for item in status.trials if item.reward is None]
@@ -120,6 +132,20 @@ def _lines(status: SweepStatus, study: Study, running: set[str], jobs: Jobs) -> 
             reward = view.reward
             if trial.id in running:
                 symbol, why = "*", f"running, round {max(0, view.round)}/{trial.rounds}"
+        if item.runs and trial.id not in running:
+            why += _waits(trial.id, notes, names)
         told = "" if reward is None else f"  reward {reward:.2f}"
         told += f"  {jobs[trial.id]}" if trial.id in jobs else ""
         yield f"{symbol} {names[trial.id]:<{width}}  {why}{told}"
+
+
+def _waits(id_: str, notes: SweepNotes, names: Mapping[str, str]) -> str:
+    """Why a trial that is left does not run, where the sweep's journal says that."""
+    if id_ in notes.held:
+        other, kind = notes.held[id_]
+        return f"; held back, likely to fail like {names.get(other, other)} [{kind}]"
+    if id_ in notes.retries:
+        at, kind = notes.retries[id_]
+        when = "once there is room" if notes.needs else f"in {clock(max(0.0, at - time.time()))}"
+        return f"; tried again {when} [{kind}]"
+    return ""

@@ -3,6 +3,7 @@
 Everything that a driver starts has the sweep's token in its environment (`ZOO_SWEEP`): trials, what
 they start, Ray's servers, agents and workers. The guard waits for the driver's end of a pipe to
 close, which the kernel does however the driver dies, and then kills every process with the token.
+Of a driver that died without a word (killed, or ended by a native library) it tells the user.
 This file is also the guard's program: it runs alone, with the standard library, in some megabytes.
 """
 
@@ -17,6 +18,12 @@ import sys
 import time
 
 VARIABLE = "ZOO_SWEEP"
+GOODBYE = b"over"
+"""What a driver writes into the pipe that comes to its end."""
+DIED = (
+    "zoo: the driver of the sweep died without a word (killed, or by a crash in a library); what "
+    "it had started was ended. The same command goes on where it stopped"
+)
 PATIENCE_S = 10.0
 """How long the guard kills what keeps coming."""
 
@@ -44,7 +51,9 @@ class OrphanGuard:
         else:
             os.environ[VARIABLE] = self._before
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # somebody killed it
+            self._process.stdin.write(GOODBYE)
+            self._process.stdin.close()
         try:
             self._process.wait(2 * PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -56,7 +65,6 @@ class OrphanGuard:
             [sys.executable, "-I", "-S", __file__, self.token],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
             env={k: v for k, v in os.environ.items() if k != VARIABLE},
             start_new_session=True,
         )
@@ -90,10 +98,14 @@ def main(token: str) -> None:
     """Wait for the driver to go, then end what it left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    said = b""
     with contextlib.suppress(OSError):
-        while os.read(0, 4096):
-            pass
+        while read := os.read(0, 4096):
+            said = read
     end_all(token)
+    if said != GOODBYE:
+        with contextlib.suppress(OSError):  # the terminal may be gone, too
+            os.write(2, f"{DIED}\n".encode())
 
 
 if __name__ == "__main__":

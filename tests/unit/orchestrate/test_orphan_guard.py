@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.sweeps import wait_for
 from zoo.launching.processes import start_time
-from zoo.orchestrate.orphan_guard import VARIABLE, OrphanGuard, of_token
+from zoo.orchestrate.orphan_guard import DIED, VARIABLE, OrphanGuard, of_token
 
 ROOT = Path(__file__).parents[3]
 DRIVER = """\
@@ -33,7 +33,8 @@ def driver():
     """A process that started three others, each a session of its own, and a guard."""
     command = [sys.executable, "-c", DRIVER]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+    said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=env, **said) as process:
         yield process
         process.kill()
 
@@ -48,9 +49,10 @@ def test_guard_of_a_killed_driver_ends_what_it_started_and_itself(driver, number
     wait_for(lambda: not of_token(token), 5)
     wait_for(lambda: start_time(int(guard)) is None, 5)
     assert time.monotonic() - clock < 5
+    assert driver.stderr.read() == f"{DIED}\n"
 
 
-def test_guard_ends_what_is_left_of_a_driver_that_ends_by_itself(monkeypatch) -> None:
+def test_guard_ends_what_is_left_of_a_driver_that_ends_by_itself(monkeypatch, capfd) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     sleep = [sys.executable, "-c", "import time; time.sleep(100)"]
     others = subprocess.Popen(sleep, start_new_session=True)
@@ -59,6 +61,7 @@ def test_guard_ends_what_is_left_of_a_driver_that_ends_by_itself(monkeypatch) ->
         wait_for(lambda: of_token(guard.token) == [left.pid], 5)
     assert left.wait(5) == -signal.SIGKILL
     assert VARIABLE not in os.environ
+    assert capfd.readouterr().err == ""
     assert others.poll() is None
     others.kill()
     others.wait()
