@@ -3,6 +3,8 @@ jobs, cancelling, and the job that writes the report."""
 
 from __future__ import annotations
 
+import json
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +16,10 @@ from tests.support.cli import zoo
 from tests.support.simulated import write_manifest
 from tests.support.slurm_sweeps import Cluster, on_slurm
 from zoo.errors import StateError
-from zoo.executors import slurm
+from zoo.executors import slurm, slurm_budget
+from zoo.executors.slurm_job import lead
 from zoo.executors.slurm_task import read_input
-from zoo.store.run_store import read_json
+from zoo.store.run_store import read_json, write_json
 
 
 @pytest.fixture
@@ -164,6 +167,38 @@ def test_job_that_cannot_start_is_told_by_the_next_sweep(cluster: Cluster) -> No
     assert "job 1001 failed" in zoo("status", "tiny.yaml").text
     told = cluster.sweep("--bare").prose
     assert "Slurm's job 1001 ended as FAILED (127:0); its output: runs/sweeps/tiny/slurm/" in told
+
+
+def test_job_ends_its_round_once_the_budget_is_used_up_and_goes_on_when_it_is_raised(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_SLURM_SLOTS", "0")
+    cluster.sweep("--bare", "--set", "budget={disk_gib: 5}")
+    (path,) = (cluster.folder / "runs/sweeps/tiny/slurm").glob("*/task.json")
+    told = json.loads(path.read_text())
+    assert told["limits"] == {"disk_gib": 5}
+    write_json(path, told | {"limits": {"disk_gib": 12e-6}})  # some rounds exceed that
+    monkeypatch.setenv("ZOO_SIMULATE", "sleep:0.5")
+    monkeypatch.setattr(slurm_budget, "READ_S", 0.1)
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)}
+    try:
+        assert lead(path) == 1
+        assert "the budget is used up (disk_gib: " in capsys.readouterr().out
+        (found,) = cluster.records().values()
+        assert (found["state"], found["stop_reason"]) == ("stopped", "budget")
+        done = cluster.rounds()
+        assert 4 not in done
+        assert lead(path) == 1
+        assert "the trial is not started" in capsys.readouterr().out
+        assert cluster.rounds() == done
+        write_json(path, told)
+        assert lead(path) == 0
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert cluster.rounds() == [0, 1, 2, 3, 4]
+    cuts = [row["cut"] for row in cluster.journal() if row["event"] == "budget"]
+    assert cuts == [True, False]
 
 
 def test_two_node_trial_that_loses_a_process_on_its_second_node_is_tried_again(

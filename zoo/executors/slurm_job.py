@@ -3,7 +3,8 @@
 One run of the job is one launch of the trial. Slurm signals USR1 ahead of the time limit: the trial
 saves, and the job requeues itself and goes on from there. SIGTERM (cancelled, or preempted, where
 Slurm requeues it) saves as well and requeues nothing. A failure that its class allows to be tried
-again requeues the job; the counts are in the journal of the job's folder, which it finds again. Of
+again requeues the job; the counts are in the journal of the job's folder, which it finds again. A
+budget that is used up ends the trial at the end of its round, and requeues nothing. Of
 a trial over several nodes this runs on the first one and starts the launchers of the others.
 """
 
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from zoo.errors import FailureClass, StateError, ZooError
 from zoo.executors import slurm
+from zoo.executors.slurm_budget import JobBudget
 from zoo.executors.slurm_task import read_input
 from zoo.launching import processes
 from zoo.launching.assist import assist
@@ -31,9 +33,11 @@ from zoo.launching.launch import LaunchResult, failed_launch, run
 from zoo.launching.lost import record_lost
 from zoo.launching.ranks import Rendezvous, free_port
 from zoo.launching.task import Task
+from zoo.orchestrate.budget_guard import mark
 from zoo.orchestrate.retries import retry_wait
 from zoo.orchestrate.sweep_journal import SweepJournal
 from zoo.runs.sweep_status import trial_status
+from zoo.scheduling.executor import ROUND_END
 from zoo.store import record
 
 MEETING = "ZOO_RENDEZVOUS"
@@ -46,10 +50,11 @@ LOST = "the job was lost before it could record why, with its node or killed"
 
 
 class JobSignals:
-    """The signals of Slurm to a job, as a stop request to its trial."""
+    """The signals of Slurm to a job, and a budget that is used up, as a stop request to its
+    trial."""
 
-    def __init__(self, task: Task, journal: SweepJournal) -> None:
-        self.task, self.journal = task, journal
+    def __init__(self, task: Task, journal: SweepJournal, budget: JobBudget) -> None:
+        self.task, self.journal, self.budget = task, journal, budget
         self.came: list[int] = []
         self._recorded = 0
         for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
@@ -63,7 +68,7 @@ class JobSignals:
     def grace(self) -> float | None:
         """Seconds that the trial has to end; None = go on. A second signal leaves none."""
         if not self.came:
-            return None
+            return ROUND_END if self.budget.look() else None
         if (times := len(self.came)) > self._recorded:
             self._recorded = times
             self.journal.stopping(times)
@@ -72,14 +77,17 @@ class JobSignals:
 
 def lead(path: Path) -> int:
     """Run a launch of the trial of `path` on the first node of its job; returns the exit status."""
-    task = read_input(path, secrets.token_hex(8))
+    task, limits = read_input(path, secrets.token_hex(8))
     said = {"durable": not task.trial.simulated, "profile": task.profile, "store": task.store}
     journal = SweepJournal(path.parent, **said)
-    signals = JobSignals(task, journal)
+    budget = JobBudget(task, path.parent, limits)
+    signals = JobSignals(task, journal, budget)
     lost = journal.lost.get(task.trial.id)
     if lost is not None and not _goes_on(task, lost, journal):
         return 1
     processes.reap(task.folder)
+    if (level := budget.look()) is not None:
+        return _over_budget(task, level, journal, cut=False)
     journal.launched(task)
     before = _progress(task)
     try:
@@ -91,11 +99,22 @@ def lead(path: Path) -> int:
     _say(f"{task.trial.id}: {ended.state} {ended.message}".rstrip())
     if ended.state in record.OUTCOMES:
         return 0
+    if budget.reached and ended.state == "preempted" and not signals.came:
+        mark(task, budget.reached)
+        return _over_budget(task, budget.reached, journal, cut=True)
     if not signals.came:
         return _after_failure(task, ended, journal)
     if not signals.requeue:
         return 128 + signals.came[0]
     return _requeue() if _progress(task) != before or _may_idle(task, journal) else 1
+
+
+def _over_budget(task: Task, level: str, journal: SweepJournal, *, cut: bool) -> int:
+    """Say that the budget ended a trial, or kept it from its start; returns the exit status."""
+    journal.budget(task.trial.id, level, cut=cut)
+    went_on = "the trial saved and ended" if cut else "the trial is not started"
+    _say(f"{task.trial.id}: the budget is used up ({level}): {went_on}; raise it and sweep again")
+    return 1
 
 
 def _progress(task: Task) -> tuple[object, ...]:
@@ -197,7 +216,7 @@ def follow(path: Path, told: str) -> int:
     """Be the launcher of another node than the first, until that one ends this step."""
     data = json.loads(told)
     node = int(os.environ.get("SLURM_NODEID", os.environ.get("SLURM_PROCID", "0"))) + 1
-    task = read_input(path, data["token"])
+    task, _ = read_input(path, data["token"])
     task = replace(task, where=Rendezvous(**data["where"] | {"node": node}))
     over: list[int] = []
     for number in (signal.SIGUSR1, signal.SIGTERM):

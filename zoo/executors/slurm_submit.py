@@ -112,7 +112,7 @@ def _submit(made: Submission, sweep: Sweep, journal: SweepJournal, folder: Path)
             journal.budget(id_, str(level), cut=False)
             continue
         own = folder / JOBS / id_
-        file = write_input(task, own)
+        file = write_input(task, own, sweep.manifest.experiment.budget.stated)
         script = own / "job.sh"
         write_text(script, slurm.trial_script(slurm.prefix(folder) + id_, own, task, file))
         at = len(queue) - sweep.profile.concurrency

@@ -4,8 +4,9 @@ starts it, again after each time it was requeued.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo import __version__
 from zoo.catalog import ComputeProfile
@@ -18,13 +19,22 @@ NAME = "task.json"
 OPTIONS = ("runs", "retrain", "extend", "longest_prompt", "across_stacks")
 
 
-def write_input(task: Task, folder: Path) -> Path:
-    """Write a task into the folder of its job; returns the file. Its token is left out: each time
-    a job starts is a launch of its own."""
+class JobInput(NamedTuple):
+    """What a job needs to know."""
+
+    task: Task
+    limits: Mapping[str, float]
+    """The budget of its study."""
+
+
+def write_input(task: Task, folder: Path, limits: Mapping[str, float]) -> Path:
+    """Write the input of a job into its folder; returns the file. The token of the task is left
+    out: each time a job starts is a launch of its own."""
     data: dict[str, Any] = {
         "zoo": __version__,
         "trial": task.trial.model_dump(mode="json", by_alias=True),
         "profile": task.profile.model_dump(mode="json", by_alias=True),
+        "limits": dict(limits),
     }
     path = folder / NAME
     durable = not task.trial.simulated
@@ -32,8 +42,8 @@ def write_input(task: Task, folder: Path) -> Path:
     return path
 
 
-def read_input(path: Path, token: str) -> Task:
-    """The task of a job.
+def read_input(path: Path, token: str) -> JobInput:
+    """The input of a job; its task has this token.
 
     Raises:
         StateError: it was submitted by another version of zoo, or is no such file.
@@ -47,6 +57,7 @@ def read_input(path: Path, token: str) -> Task:
             )
         trial = Trial.model_validate(data["trial"])
         profile = ComputeProfile.model_validate(data["profile"])
-        return Task(trial, profile, token=token, **{key: data[key] for key in OPTIONS})
+        task = Task(trial, profile, token=token, **{key: data[key] for key in OPTIONS})
+        return JobInput(task, data["limits"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StateError(f"{path} is not the input of a job ({error})") from error
