@@ -201,6 +201,28 @@ def test_job_ends_its_round_once_the_budget_is_used_up_and_goes_on_when_it_is_ra
     assert cuts == [True, False]
 
 
+def test_job_does_not_start_what_failed_for_a_shared_cause_in_another_one(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_manifest(cluster.folder, models="pocket-qwen2", rewards="correctness", seeds="0, 1, 2")
+    cluster.profile(concurrency=1)
+    monkeypatch.setenv("ZOO_SIMULATE", "config:2")
+    cluster.sweep("--bare")
+    jobs = cluster.wait().values()
+    assert [job["exit"] for job in jobs] == ["1:0"] * 3
+    (failed,) = cluster.records()
+    told = zoo("status", "tiny.yaml").text
+    like = "held back, likely to fail like pocket-qwen2.correctness.pocket-easy.s0 [config]"
+    assert told.count(like) == 2
+    assert "failed" in told
+    monkeypatch.delenv("ZOO_SIMULATE")
+    cluster.sweep("--bare")  # tries all of them
+    cluster.wait()
+    states = [found["state"] for found in cluster.records().values()]
+    assert states == ["done"] * 3
+    assert failed in cluster.records()
+
+
 def test_two_node_trial_that_loses_a_process_on_its_second_node_is_tried_again(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 from zoo.errors import FailureClass, StateError, ZooError
 from zoo.executors import slurm
 from zoo.executors.slurm_budget import JobBudget
+from zoo.executors.slurm_causes import failed_alike
 from zoo.executors.slurm_task import read_input
 from zoo.launching import processes
 from zoo.launching.assist import assist
@@ -88,6 +89,11 @@ def lead(path: Path) -> int:
     processes.reap(task.folder)
     if (level := budget.look()) is not None:
         return _over_budget(task, level, journal, cut=False)
+    if (other := failed_alike(task, path)) is not None:
+        journal.held(task.trial.id, other.id, other.failure_class or "")
+        like = f"{other.id} [{other.failure_class}]"
+        _say(f"{task.trial.id}: held back, likely to fail like {like}; the next sweep tries it")
+        return 1
     journal.launched(task)
     before = _progress(task)
     try:

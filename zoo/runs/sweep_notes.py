@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from zoo.errors import StateError
 from zoo.store import sweep_rows
@@ -54,8 +55,17 @@ def notes_of(rows: Iterable[Row]) -> SweepNotes:
 
 
 def read_notes(store: Store, name: str) -> SweepNotes:
-    """The notes of a sweep; none where its journal is damaged."""
+    """The notes of a sweep, and what its jobs of Slurm were held back for; none of a journal that
+    is damaged."""
+    folder = store.sweep(name)
+    found = _read(folder / sweep_rows.NAME)
+    for path in folder.glob(f"{sweep_rows.JOBS}/*/{sweep_rows.NAME}"):
+        found.held |= _read(path).held
+    return found
+
+
+def _read(path: Path) -> SweepNotes:
     try:
-        return notes_of(sweep_rows.read(store.sweep(name) / sweep_rows.NAME).rows)
+        return notes_of(sweep_rows.read(path).rows)
     except StateError:
         return SweepNotes()
