@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import sweeps
 from tests.support.simulated import write_manifest
+from zoo.orchestrate.orphan_guard import DIED
 
 
 def test_a_sweep_through_ray_survives_a_failure_and_a_stop_and_then_finishes(
@@ -56,11 +57,33 @@ def test_a_sweep_ends_when_ray_dies_under_it(tmp_path: Path, server: str) -> Non
     (pid,) = {pid for pid, command in sweeps.marked(tmp_path) if server in command.split(" --")[0]}
     os.kill(pid, signal.SIGKILL)
     assert sweep.wait(timeout=15) == 1
-    told = (tmp_path / "out.txt").read_text()
-    if "Agent" not in server:  # Ray's native code may end the driver before it has a word
-        assert "Ray died" in told
-    assert "Traceback" not in told
+    out = tmp_path / "out.txt"
+    words = ["Ray died"]
+    if "Agent" in server:  # Ray's native code may end the driver before it has a word
+        words.append(DIED)
+    sweeps.wait_for(lambda: any(word in out.read_text() for word in words), 5)
+    assert "Traceback" not in out.read_text()
     assert sweeps.left_running(tmp_path, 0.5) == []
+
+
+def test_a_sweep_joins_no_ray_of_another_sweep(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        write_manifest(tmp_path / name, rounds=4)
+    first, second = tmp_path / "first", tmp_path / "second"
+    sweep = sweeps.start(first, "--executor", "ray", "--bare", ZOO_SIMULATE="deaf:2")
+    sweeps.wait_for(lambda: sorted(sweeps.rounds(first)) == [2, 2])
+    profile = second / "cards/profiles/joins.yaml"
+    profile.parent.mkdir(parents=True)
+    profile.write_text("schema: profile/1\nname: joins\naddress: auto\nconcurrency: 2\n")
+    told = sweeps.command(second, "sweep", "tiny.yaml", "--on", "joins", "--executor", "ray")
+    assert told.returncode == 2
+    assert "leads to the Ray of another sweep" in told.stderr
+    assert not (second / "runs/train").exists()
+    assert sweep.poll() is None
+    sweep.kill()
+    sweep.wait()
+    assert sweeps.left_running(tmp_path, 5) == []
 
 
 def test_a_trial_goes_on_when_its_ray_worker_dies(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from zoo.catalog import ComputeProfile
@@ -17,6 +18,7 @@ from zoo.executors.node_report import software
 from zoo.executors.passed_environment import passed
 from zoo.executors.ray_death import abandon
 from zoo.executors.ray_here import TUNE_SETTINGS, settings_of_workers
+from zoo.executors.ray_home import is_home
 from zoo.launching.task import Task
 
 POLL_S = 1.0
@@ -75,6 +77,11 @@ class RayCluster:
             hint = "run it on a node of the cluster, after `ray start` there; where the cluster "
             hint += "has a token, with RAY_AUTH_MODE=token and that token"
             raise InputError(Fault(f"--on {self.profile.name}", found, hint=hint)) from error
+        if is_home(_home(ray)):
+            ray.shutdown()
+            found = f"address '{address}' leads to the Ray of another sweep, which ends with it"
+            hint = "start a cluster with `ray start`, and name its address"
+            raise InputError(Fault(f"--on {self.profile.name}", found, hint=hint))
         context = ray.get_runtime_context()
         self._node, self._head = context.get_node_id(), context.gcs_address
 
@@ -137,6 +144,11 @@ class RayCluster:
 def _reach(address: str) -> None:
     host, _, port = address.rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), timeout=POLL_S).close()
+
+
+def _home(ray: Any) -> Path:
+    """The folder for temporary files of the Ray that was joined."""
+    return Path(ray._private.worker._global_node.get_session_dir_path()).parent
 
 
 def free_of_nodes(ray: Any) -> dict[str, Capacity]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 from contextlib import suppress
@@ -12,6 +13,11 @@ from zoo.errors import StateError
 
 SOCKET_BYTES = 107  # the longest path of a Unix socket
 LONGEST_SOCKET = "/session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store"
+
+
+def is_home(folder: Path) -> bool:
+    """Whether a folder is that of a Ray which zoo started."""
+    return re.fullmatch(r"zoo-[0-9a-f]{8}", folder.name) is not None
 
 
 def make_home() -> Path:
