@@ -25,9 +25,10 @@ def never() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_warm_trial_stopped_and_continued_equals_the_cold_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("on", ["laptop", "cpu-transformers"])
+def test_warm_trial_stopped_and_continued_equals_the_cold_one(tmp_path: Path, on: str) -> None:
     (trial,) = trials_of(manifest(tmp_path, rounds=6))
-    profile = Catalog().get(ComputeProfile, "laptop").model_copy(update={"save_every": 1})
+    profile = Catalog().get(ComputeProfile, on).model_copy(update={"save_every": 1})
     assert profile.warm_starts
     tasks = [
         Task(trial, profile.model_copy(update={"warm_starts": warm}), str(tmp_path / name), name)
