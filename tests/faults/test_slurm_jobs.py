@@ -17,6 +17,7 @@ from tests.support.simulated import write_manifest
 from tests.support.slurm_sweeps import Cluster, on_slurm
 from zoo.errors import StateError
 from zoo.executors import slurm, slurm_budget
+from zoo.executors.slurm_causes import failed_alike
 from zoo.executors.slurm_job import lead
 from zoo.executors.slurm_task import read_input
 from zoo.store.run_store import read_json, write_json
@@ -215,6 +216,15 @@ def test_job_does_not_start_what_failed_for_a_shared_cause_in_another_one(
     like = "held back, likely to fail like pocket-qwen2.correctness.pocket-easy.s0 [config]"
     assert told.count(like) == 2
     assert "failed" in told
+    paths = sorted((cluster.folder / "runs/sweeps/tiny/slurm").glob("*/task.json"))
+    held, kept = read_input(paths[1], "").task, cluster.folder / "runs/train" / failed
+    found = failed_alike(held, paths[1])
+    assert found is not None
+    assert found.id == failed
+    whole = (kept / "record.json").read_bytes()
+    (kept / "record.json").write_bytes(b"torn")  # its own job reports that
+    assert failed_alike(held, paths[1]) is None
+    (kept / "record.json").write_bytes(whole)
     monkeypatch.delenv("ZOO_SIMULATE")
     cluster.sweep("--bare")  # tries all of them
     cluster.wait()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from zoo.launching.task import Task
@@ -36,7 +37,9 @@ class JobBudget:
         """The limit that is used up, by files that are at most `READ_S` old."""
         now = self._clock()
         if self._limits and self.reached is None and now - self._at > READ_S:
-            self._at, self.reached = now, self._read()
+            self._at = now
+            with suppress(OSError):  # a shared disk that answers again by the next look
+                self.reached = self._read()
         return self.reached
 
     def _read(self) -> str | None:

@@ -5,13 +5,24 @@ would hold it back, so it looks itself before it starts.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
+from zoo.errors import StateError
 from zoo.executors.slurm_task import NAME, read_input
 from zoo.launching.task import Task
-from zoo.orchestrate.retries import POLICIES, SharedCauses
+from zoo.orchestrate.retries import POLICIES, FailurePolicy, SharedCauses
 from zoo.store import record
 from zoo.store.record import Record
+from zoo.trials.trial import Trial
+
+
+class _Ended(NamedTuple):
+    """Another trial of the sweep, whose job has ended once at least."""
+
+    trial: Trial
+    record: Record
 
 
 def failed_alike(task: Task, path: Path) -> Record | None:
@@ -21,29 +32,29 @@ def failed_alike(task: Task, path: Path) -> Record | None:
     Args:
         path: the input of the job.
     """
+    others = [*_others(task, path)]
+    causes = SharedCauses(one.trial for one in others if one.record.state in record.OUTCOMES)
     submitted, folder = path.stat().st_mtime, task.store.train
-    others = [other for other in path.parents[1].glob(f"*/{NAME}") if other != path]
-    found = {other: record.read(folder(other.parent.name)) for other in others}
-    failed = [
-        (other, one)
-        for other, one in found.items()
-        if one is not None
-        and one.state == "failed"
-        and POLICIES[one.failure_class or "error"].cause is not None
-        and (folder(one.id) / "record.json").stat().st_mtime > submitted
-    ]
-    if not failed:
-        return None
-    ended = (at for at, one in found.items() if one is not None and one.state in record.OUTCOMES)
-    causes = SharedCauses(_task(at).trial for at in ended)
-    return next(_alike(task, failed, causes), None)
+    for trial, found in others:
+        if found.state != "failed" or not _shares(found):
+            continue
+        if (folder(trial.id) / "record.json").stat().st_mtime <= submitted:
+            continue  # the sweep that submitted this job tries it again
+        if causes.suspects(trial, found.failure_class)(task.trial):
+            return found
+    return None
 
 
-def _alike(task: Task, failed: list[tuple[Path, Record]], causes: SharedCauses) -> Iterator[Record]:
-    for other, one in failed:
-        if causes.suspects(_task(other).trial, one.failure_class)(task.trial):
-            yield one
+def _shares(found: Record) -> bool:
+    """Whether a failure of this class may be that of others, too."""
+    return POLICIES.get(found.failure_class or "", FailurePolicy()).cause is not None
 
 
-def _task(path: Path) -> Task:
-    return read_input(path, "").task
+def _others(task: Task, path: Path) -> Iterator[_Ended]:
+    """The other trials of the sweep with a record; those whose files cannot be read do not count,
+    as each job reports its own."""
+    for other in path.parents[1].glob(f"*/{NAME}"):
+        with suppress(StateError):
+            found = record.read(task.store.train(other.parent.name))
+            if found is not None and other != path:
+                yield _Ended(read_input(other, "").task.trial, found)
