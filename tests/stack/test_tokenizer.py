@@ -85,8 +85,10 @@ def test_prompts_are_counted_as_a_trial_tokenizes_them(
     ids = AutoTokenizer.from_pretrained(tmp_path)(texts)["input_ids"]
     counts = count(tmp_path / "tokenizer.json", texts)
     more = {n - len(row) for n, row in zip(counts, ids, strict=True)}
-    # transformers rebuilds Llama's without the space before a text that begins with one
-    assert more == ({0, 1} if kind == "LlamaTokenizer" else {0})
+    # transformers rebuilds Llama's without the space before a text that begins with one: a token
+    # of its own or not, as the trainer of byte pairs breaks ties
+    assert more <= ({0, 1} if kind == "LlamaTokenizer" else {0})
+    assert 0 in more
     assert max(map(len, ids)) > 20
 
 
