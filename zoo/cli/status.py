@@ -14,7 +14,7 @@ import click
 from zoo.errors import StateError
 from zoo.executors.slurm import SlurmJob, jobs_of
 from zoo.launching import processes
-from zoo.orchestrate.disk_pause import LEAST_BYTES, free_bytes
+from zoo.orchestrate.disk_pause import LEAST_BYTES, free_bytes, gib
 from zoo.orchestrate.driver_lock import holder as holder_of
 from zoo.orchestrate.progress import clock
 from zoo.orchestrate.watch import Watch
@@ -102,8 +102,7 @@ def _text(
         yield f"run by process {holder['pid']} on {holder['host']} since {holder['since']}"
         free = free_bytes(study.store.root)
         if free < (need := max(notes.needs, LEAST_BYTES)):
-            needed, there = (f"{size / 2**30:.2f} GiB" for size in (need, free))
-            yield f"disk full: trials start once {needed} are free; {there} are"
+            yield f"disk full: trials start once {gib(need)} are free; {gib(free)} are"
     elif there := [job for job in jobs.values() if job.runs or job.waits]:
         waiting = sum(job.waits for job in there)
         yield f"run by Slurm: {counted(waiting, 'job')} waiting, {len(there) - waiting} running"
@@ -132,7 +131,8 @@ def _lines(
             reward = view.reward
             if trial.id in running:
                 symbol, why = "*", f"running, round {max(0, view.round)}/{trial.rounds}"
-        if item.runs and trial.id not in running:
+        submitted = trial.id in jobs and jobs[trial.id].waits  # since it was held back
+        if item.runs and trial.id not in running and not submitted:
             why += _waits(trial.id, notes, names)
         told = "" if reward is None else f"  reward {reward:.2f}"
         told += f"  {jobs[trial.id]}" if trial.id in jobs else ""

@@ -135,9 +135,8 @@ class TrialProcess:
         self.hung: str | None = None
         """Why it was ended as hung."""
         self.folder = task.folder
-        processes.ProcessStamp.of(task.token).write(
-            task.launch
-        )  # first: a launcher may die at once
+        # First of all who this is: a launcher may die at once.
+        processes.ProcessStamp.of(task.token).write(task.launch)
         path = write_task(task)
         self.started, self._clock = time.time(), time.monotonic()
         self._kernel_kills = kernel_kills()

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 
 from zoo.launching.task import Task
 from zoo.orchestrate.invocation import Sweep
-from zoo.runs.spending import Spending, bytes_by_trial
-from zoo.scheduling.budget import GIB, UNITS, BudgetLevels, Level, figure
+from zoo.runs.spending import Spending, gib_by_trial
+from zoo.scheduling.budget import UNITS, BudgetLevels, Level, figure
 from zoo.store import record
 from zoo.store.run_store import claim
 
@@ -51,8 +51,8 @@ class BudgetGuard:
         """GiB of the folder of each trial of the plan, where a limit asks for that."""
         if "disk_gib" in self._limits and now - self._disk_at > DISK_S:
             trials = self._sweep.planned or self._sweep.trials
-            sizes = bytes_by_trial(self._sweep.store, (trial.id for trial in trials))
-            self._disk_at, self._disk = now, {id_: n / GIB for id_, n in sizes.items()}
+            sizes = gib_by_trial(self._sweep.store, (trial.id for trial in trials))
+            self._disk_at, self._disk = now, sizes
         return self._disk
 
     def moved(self) -> None:
@@ -75,9 +75,7 @@ class BudgetGuard:
 
     def reached(self) -> Level | None:
         """A limit that is used up."""
-        if not self._limits:
-            return None
-        return next((level for level in self.levels.levels() if level.reached), None)
+        return self.levels.reached() if self._limits else None
 
     def warning(self, waiting: Iterable[str]) -> str | None:
         """A line where the forecast of the rest crosses the budget for the first time."""

@@ -42,8 +42,8 @@ class DiskPause:
         if before:
             return ""
         return (
-            f"disk full: {_gib(self.needs)} are needed on the disk of {self._root}, "
-            f"{_gib(free_bytes(self._root))} are free. Nothing starts until there is room; what "
+            f"disk full: {gib(self.needs)} are needed on the disk of {self._root}, "
+            f"{gib(free_bytes(self._root))} are free. Nothing starts until there is room; what "
             f"failed goes on from its checkpoint. Looks every {CHECK_S:g} s; Ctrl-C ends the sweep"
         )
 
@@ -59,5 +59,6 @@ class DiskPause:
         return True
 
 
-def _gib(bytes_: float) -> str:
+def gib(bytes_: float) -> str:
+    """A size in words: `0.51 GiB`."""
     return f"{bytes_ / 2**30:.2f} GiB"

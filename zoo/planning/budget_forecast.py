@@ -9,9 +9,9 @@ from zoo.catalog import ComputeProfile
 from zoo.planning.remaining import rates_of, to_pay
 from zoo.planning.study import Study
 from zoo.resources import sweep_cost
-from zoo.runs.spending import bytes_by_trial, read_spending
+from zoo.runs.spending import gib_by_trial, read_spending
 from zoo.runs.sweep_status import SweepStatus
-from zoo.scheduling.budget import GIB, BudgetLevels, Forecast, Level, needs_of
+from zoo.scheduling.budget import BudgetLevels, Forecast, Level, needs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,7 @@ def budget_state(
     forecast.correct(spending.took)
     sizes: dict[str, float] = {}
     if "disk_gib" in limits:
-        found = bytes_by_trial(study.store, (trial.id for trial in study.trials))
-        sizes = {id_: n / GIB for id_, n in found.items()}
+        sizes = gib_by_trial(study.store, (trial.id for trial in study.trials))
     price = profile.gpu.usd_per_hour if profile.gpu else None
     levels = BudgetLevels(limits, spending, forecast, now, price, sizes)
     running = {launch.trial for launch in spending.running.values()}

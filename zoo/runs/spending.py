@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,9 +159,9 @@ def _of_jobs(path: Path, store: Store) -> Spending:
     return found
 
 
-def bytes_by_trial(store: Store, trials: Iterable[str]) -> Mapping[str, int]:
-    """Trial id -> bytes of its folder, as far as it can be read."""
-    return {trial: _bytes(store.train_path(trial)) for trial in trials}
+def gib_by_trial(store: Store, trials: Iterable[str]) -> dict[str, float]:
+    """Trial id -> GiB of its folder, as far as it can be read."""
+    return {trial: _bytes(store.train_path(trial)) / 2**30 for trial in trials}
 
 
 def _bytes(folder: str) -> int:

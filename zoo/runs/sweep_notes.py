@@ -4,7 +4,7 @@ they share, for room on the disk. Of the last driver; light.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,14 +46,6 @@ class SweepNotes:
                 pass
 
 
-def notes_of(rows: Iterable[Row]) -> SweepNotes:
-    """The notes at the end of these rows."""
-    found = SweepNotes()
-    for row in rows:
-        found.take(row)
-    return found
-
-
 def read_notes(store: Store, name: str) -> SweepNotes:
     """The notes of a sweep, and what its jobs of Slurm were held back for; none of a journal that
     is damaged."""
@@ -65,7 +57,8 @@ def read_notes(store: Store, name: str) -> SweepNotes:
 
 
 def _read(path: Path) -> SweepNotes:
-    try:
-        return notes_of(sweep_rows.read(path).rows)
-    except StateError:
-        return SweepNotes()
+    found = SweepNotes()
+    with suppress(StateError):
+        for row in sweep_rows.read(path).rows:
+            found.take(row)
+    return found

@@ -158,6 +158,10 @@ class BudgetLevels:
             found.append(Level(name, limit, self._spent[name], rest))
         return found
 
+    def reached(self) -> Level | None:
+        """A limit that is used up."""
+        return next((level for level in self.levels() if level.reached), None)
+
     def obstacle(self, id_: str) -> Level | None:
         """The limit that a trial would exceed if it started now; None = it may start."""
         need = self._forecast.of(id_)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.runs.spending import Spending, bytes_by_trial, read_spending
+from zoo.runs.spending import Spending, gib_by_trial, read_spending
 from zoo.store.run_store import Store
 from zoo.store.sweep_rows import NAME, line_of
 
@@ -69,9 +69,9 @@ def test_spending_of_a_driver_that_died_is_read_from_the_files_of_its_trials(
     assert not spending.running
 
 
-def test_bytes_by_trial_sums_its_folder(tmp_path: Path) -> None:
+def test_gib_by_trial_sums_its_folder(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (store.train("A") / "state").mkdir(parents=True)
     (store.train("A") / "state" / "one").write_bytes(bytes(10))
     (store.train("A") / "two").write_bytes(bytes(5))
-    assert bytes_by_trial(store, ["A", "never-ran"]) == {"A": 15, "never-ran": 0}
+    assert gib_by_trial(store, ["A", "never-ran"]) == {"A": 15 / 2**30, "never-ran": 0}
