@@ -10,6 +10,7 @@ stay the truth: without a journal only counters of retries and what was spent ar
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
@@ -187,7 +188,8 @@ class SweepJournal:
         Raises:
             StateError: another driver has opened a newer epoch.
         """
-        row = {"epoch": self.epoch, "time": round(self.now(), 3), "event": event, **more}
+        now = math.floor(1000 * self.now()) / 1000  # rounded up, a row would be of the future
+        row = {"epoch": self.epoch, "time": now, "event": event, **more}
         self._count(row)
         self.listener(row)
         if self.problem is not None:

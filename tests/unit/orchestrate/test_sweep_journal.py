@@ -53,6 +53,13 @@ def test_journal_retries_are_counted_over_drivers_until_an_outcome(tmp_path: Pat
     assert SweepJournal(tmp_path).retries(id_, "killed") == 0
 
 
+def test_journal_has_no_row_of_the_future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SweepJournal, "now", lambda self: 1_700_000_000.1239)
+    journal = SweepJournal(tmp_path)
+    assert read(tmp_path / NAME).rows[0]["time"] == 1_700_000_000.123
+    assert journal.spending.at(journal.now()).hours > 0
+
+
 def test_journal_time_and_what_was_spent_do_not_jump_with_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
